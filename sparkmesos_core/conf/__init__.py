@@ -1,0 +1,1 @@
+"""Spark configuration: files and precedence."""

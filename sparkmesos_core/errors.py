@@ -1,0 +1,90 @@
+"""Everything that can go wrong, as one tree of exceptions.
+
+Each error says what is wrong and where, carries a hint on what to do about it, and knows the exit
+code that a command ends with when nobody handles it. `docs/reference/exit-codes.md` documents the codes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every sparkmesos command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    DRIVER_FAILED = 3
+    DRIVER_KILLED = 4
+    UNREACHABLE = 5
+    TIMED_OUT = 6
+    INTERRUPTED = 130
+
+
+class SparkMesosError(Exception):
+    """The root of all errors that are meant for the user; none of them deserves a traceback.
+
+    `message` says what is wrong and where, in one line without a final full stop if it can be said so;
+    `hint` says what to do and may be empty. Neither ever contains a secret.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SparkMesosError):
+    """What the user typed or configured cannot be understood or contradicts itself."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MasterUrlError(UsageError):
+    """A master or dispatcher URL that cannot be understood; the message names the offending part."""
+
+
+class UnreachableError(SparkMesosError):
+    """A master, an agent or ZooKeeper does not answer, or no leader is elected."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class TimedOutError(SparkMesosError):
+    """Something did not happen within the time it was given."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
+class MesosError(SparkMesosError):
+    """Mesos answered, but refused what was asked of it."""
+
+
+class SparkNotFoundError(SparkMesosError):
+    """No Spark, or one that cannot run on Mesos."""
+
+
+class JavaNotFoundError(SparkMesosError):
+    """No Java, or one that this Spark cannot use."""
+
+
+class BridgeError(SparkMesosError):
+    """The HTTP bridge to Mesos could not be compiled or written."""
+
+
+class LocalClusterError(SparkMesosError):
+    """The embedded cluster cannot start, or cannot be found or stopped."""
+
+
+class MissingExtraError(SparkMesosError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, feature: str, extra: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{feature} needs the optional dependencies [{extra}], which are not installed",
+            hint=hint or f"Install them with: pip install 'sparkmesos[{extra}]'",
+        )
+        self.extra = extra

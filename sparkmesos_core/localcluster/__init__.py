@@ -1,0 +1,1 @@
+"""The embedded Mesos: one master and its agents on this machine's loopback."""

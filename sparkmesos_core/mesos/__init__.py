@@ -1,0 +1,1 @@
+"""Talking to Mesos: operator HTTP API, leader detection, resources, attributes."""

@@ -1,0 +1,1 @@
+"""Spark's own programs: where they are and the commands that start them."""
