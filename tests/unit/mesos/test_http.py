@@ -1,0 +1,264 @@
+"""The operator client: answers, refusals, and every way of not getting an answer."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError, UsageError
+from sparkmesos_core.mesos.http import MesosHttp
+from tests.http_stub import Answer, http_stub
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+    ):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+@contextmanager
+def listener(*, answers: bool = False) -> Iterator[int]:
+    """A port that takes connections and says nothing, or closes them at once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def close_at_once() -> None:
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        if answers:
+            thread = threading.Thread(target=close_at_once)
+            thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            if answers:
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join()
+
+
+def failure(url: str, ca_file: str | None = None, timeout: float = 5.0) -> SparkMesosError:
+    with MesosHttp(url, timeout=timeout, ca_file=ca_file) as client:
+        with pytest.raises(SparkMesosError) as caught:
+            client.get_json("/state")
+        return caught.value
+
+
+def test_answers_are_decoded_and_parameters_quoted() -> None:
+    with http_stub(lambda path: Answer(200, b'{"asked": "%b"}' % path.encode(), JSON)) as stub:
+        with MesosHttp(f"http://{stub.address}/") as client:
+            answer = client.get_json("/files/read", path="/a b&c", offset=-1)
+        assert answer == {"asked": "/files/read?path=%2Fa+b%26c&offset=-1"}
+        assert "Authorization" not in stub.requests[0][2]
+
+
+def test_credentials_are_sent_as_utf8() -> None:
+    with http_stub({"/state": Answer(200, b"{}", JSON)}) as stub:
+        with MesosHttp(f"http://{stub.address}", principal="spärk", secret="ключ") as client:
+            client.get_json("/state")
+        sent = stub.requests[0][2]["Authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")).decode() == "spärk:ключ"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_say_where_to_set_them(status: int) -> None:
+    with http_stub({"/state": Answer(status, b"401 Unauthorized.", {"Content-Type": "text/plain"})}) as stub:
+        error = failure(f"http://{stub.address}")
+    assert isinstance(error, MesosError)
+    assert f"GET http://{stub.address}/state answered {status}" in error.message
+    assert "401 Unauthorized." in error.message
+    assert "spark.mesos.principal" in error.hint
+
+
+def test_other_refusals_are_quoted_within_reason() -> None:
+    with http_stub({"/state": Answer(503, b"Master has\nnot finished recovery" + b"!" * 999)}) as stub:
+        error = failure(f"http://{stub.address}")
+    assert isinstance(error, MesosError)
+    assert "503 Service Unavailable: Master has not finished recovery!!!" in error.message
+    assert len(error.message) < 450
+
+
+def test_redirects_are_reported_not_followed() -> None:
+    location = {"Location": "//master1.mesos.example:5050/master/state"}
+    with http_stub({"/state": Answer(307, b"", location)}) as stub:
+        error = failure(f"http://{stub.address}")
+    assert isinstance(error, MesosError)
+    assert "points to //master1.mesos.example:5050/master/state" in error.message
+    assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "shown"),
+    [(b"<html>hello</html>", "text/html", "200 OK (a web page)"), (b"pong", "text/plain", "200 OK: pong")],
+)
+def test_answers_that_are_no_json(body: bytes, kind: str, shown: str) -> None:
+    with http_stub({"/state": Answer(200, body, {"Content-Type": kind})}) as stub:
+        error = failure(f"http://{stub.address}")
+    assert isinstance(error, MesosError)
+    assert error.message.endswith(f"answered something else than JSON: {shown}")
+
+
+def test_refused_connection() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it, and it refuses
+        port = bound.getsockname()[1]
+        error = failure(f"http://127.0.0.1:{port}")
+    assert isinstance(error, UnreachableError)
+    assert error.message == f"http://127.0.0.1:{port} refuses the connection"
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b"])
+def test_unknown_name(host: str) -> None:
+    error = failure(f"http://{host}:5050")
+    assert isinstance(error, UnreachableError)
+    assert f"the name '{host}' cannot be resolved" in error.message
+
+
+def test_silence() -> None:
+    with listener() as port:
+        error = failure(f"http://127.0.0.1:{port}", timeout=0.1)
+    assert isinstance(error, UnreachableError)
+    assert "did not answer within 0.1 s" in error.message
+
+
+def test_closed_connection() -> None:
+    with listener(answers=True) as port:
+        error = failure(f"http://127.0.0.1:{port}")
+    assert isinstance(error, UnreachableError)
+    assert "closed the connection without an answer" in error.message
+
+
+def test_https_with_the_right_authority(authority: trustme.CA, ca_file: str) -> None:
+    with (
+        http_stub({"/state": Answer(200, b"[]", JSON)}, server_context(authority, "127.0.0.1")) as stub,
+        MesosHttp(f"https://{stub.address}", ca_file=ca_file) as client,
+    ):
+        assert client.get_json("/state") == []
+
+
+def test_the_given_authority_counts_more_than_the_environments(
+    authority: trustme.CA, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    with http_stub({"/state": Answer(200, b"[]", JSON)}, server_context(authority, "127.0.0.1")) as stub:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+        with MesosHttp(f"https://{stub.address}", ca_file=ca_file) as client:
+            assert client.get_json("/state") == []
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
+        with MesosHttp(f"https://{stub.address}") as client:
+            assert client.get_json("/state") == []
+
+
+def test_unknown_authority(authority: trustme.CA) -> None:
+    with http_stub({}, server_context(authority, "127.0.0.1")) as stub:
+        error = failure(f"https://{stub.address}")
+    assert isinstance(error, UnreachableError)
+    assert "has a certificate that is not trusted" in error.message
+    assert "--ca-file" in error.hint
+
+
+def test_certificate_of_another_name(authority: trustme.CA, ca_file: str) -> None:
+    with http_stub({}, server_context(authority, "other.example")) as stub:
+        error = failure(f"https://{stub.address}", ca_file)
+    assert isinstance(error, UnreachableError)
+    assert "has a certificate for another name than '127.0.0.1'" in error.message
+
+
+def test_plain_server_asked_by_tls(ca_file: str) -> None:
+    with http_stub({}) as stub:
+        error = failure(f"https://{stub.address}", ca_file)
+    assert isinstance(error, UnreachableError)
+    assert "speaks plain HTTP, not TLS" in error.message
+    assert f"mesos://{stub.address}" in error.hint
+
+
+def test_tls_server_asked_plainly(authority: trustme.CA) -> None:
+    with http_stub({}, server_context(authority, "127.0.0.1")) as stub:
+        error = failure(f"http://{stub.address}")
+    assert isinstance(error, UnreachableError)
+    assert "speaks TLS, not plain HTTP" in error.message
+    assert f"https://{stub.address}" in error.hint
+
+
+def test_unusable_ca_files(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate\n")
+    with pytest.raises(UsageError, match="holds no certificate"):
+        MesosHttp("https://h", ca_file=str(empty))
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        MesosHttp("https://h", ca_file=str(tmp_path / "missing.pem"))
+
+
+def test_proxies_of_the_environment_are_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        http_stub({"/state": Answer(200, b'"direct"', JSON)}) as direct,
+        http_stub(lambda path: Answer(200, b'"by proxy"', JSON)) as proxy,
+    ):
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        with MesosHttp(f"http://{direct.address}") as client:
+            assert client.get_json("/state") == "direct"
+        with MesosHttp(f"http://localhost:{direct.address.port}") as client:
+            assert client.get_json("/state") == "direct"
+        with MesosHttp("http://master.invalid:5050") as client:
+            assert client.get_json("/state") == "by proxy"
+        monkeypatch.setenv("no_proxy", ".invalid")
+        assert "cannot be resolved" in failure("http://master.invalid:5050").message
+
+
+def test_a_dead_proxy_is_named_as_the_culprit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        error = failure("http://master.invalid:5050")
+    assert isinstance(error, UnreachableError)
+    assert "through the proxy of the environment" in error.message
+
+
+def test_netrc_does_not_leak_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with http_stub({"/state": Answer(200, b"{}", JSON)}) as stub:
+        with MesosHttp(f"http://{stub.address}") as client:
+            client.get_json("/state")
+        assert "Authorization" not in stub.requests[0][2]
