@@ -1,0 +1,469 @@
+package org.apache.mesos
+
+import java.net.InetAddress
+import java.util.{Base64, Collection, Collections}
+import java.util.concurrent.CountDownLatch
+
+import scala.collection.mutable
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.mesos.Protos._
+import org.apache.mesos.v1.{Protos => V1}
+import org.slf4j.LoggerFactory
+import org.sparkmesos.bridge.{Conversation, ConversationListener, Endpoint, ProtobufJson, PythonDriver, StartWatch}
+
+/** Loads nothing: this driver needs no libmesos. Whoever asks for the native library gets it over HTTP instead. */
+class MesosNativeLibrary
+
+object MesosNativeLibrary {
+  def load(): Unit = ()
+  def load(path: String): Unit = ()
+}
+
+/** Mesos' Java SchedulerDriver over the v1 HTTP API: what Spark's own, unmodified Mesos backend runs on without libmesos.
+  *
+  * Constructors, methods, returned states and the order of callbacks are those of Mesos' class of this name (API of Mesos 1.4
+  * and newer; behaviour as in Mesos' sched.cpp). It differs where that helps: a call made while Mesos is away is made later
+  * if it still makes sense then, tasks are reconciled after each new subscription, an exception in a callback is also
+  * reported to the scheduler as an error, and run() throws what the scheduler's error() threw before the registration.
+  */
+class MesosSchedulerDriver(
+    scheduler: Scheduler,
+    framework: FrameworkInfo,
+    suppressedRoles: Collection[String],
+    master: String,
+    implicitAcknowledgements: Boolean,
+    credential: Credential)
+  extends SchedulerDriver {
+
+  def this(scheduler: Scheduler, framework: FrameworkInfo, master: String) =
+    this(scheduler, framework, null, master, true, null)
+  def this(scheduler: Scheduler, framework: FrameworkInfo, master: String, credential: Credential) =
+    this(scheduler, framework, null, master, true, credential)
+  def this(scheduler: Scheduler, framework: FrameworkInfo, master: String, implicitAcknowledgements: Boolean) =
+    this(scheduler, framework, null, master, implicitAcknowledgements, null)
+  def this(scheduler: Scheduler, framework: FrameworkInfo, master: String, implicitAcknowledgements: Boolean,
+      credential: Credential) =
+    this(scheduler, framework, null, master, implicitAcknowledgements, credential)
+  def this(scheduler: Scheduler, framework: FrameworkInfo, suppressedRoles: Collection[String], master: String,
+      implicitAcknowledgements: Boolean) =
+    this(scheduler, framework, suppressedRoles, master, implicitAcknowledgements, null)
+
+  Seq(scheduler -> "scheduler", framework -> "framework", master -> "master").foreach { case (value, name) =>
+    if (value == null) throw new NullPointerException(s"$name is null")
+  }
+
+  private val log = LoggerFactory.getLogger("org.sparkmesos.bridge.MesosSchedulerDriver")
+  private val over = new CountDownLatch(1)
+  private val lock = new Object
+  // Guarded by lock:
+  private var status = Status.DRIVER_NOT_STARTED
+  private var conversation: Conversation = _
+  private val agentOf = mutable.LinkedHashMap.empty[String, SlaveID] // of each task that may be alive
+  private val ended = new java.util.LinkedHashMap[String, SlaveID]() { // the same of tasks that ended, the latest ones
+    override def removeEldestEntry(eldest: java.util.Map.Entry[String, SlaveID]): Boolean = size > 10000
+  }
+  private var unconfirmed = Set.empty[String] // tasks of which Mesos has said nothing since the last subscription
+  private var subscriptions = 0
+  private var suppressed = false
+  // Used by the callbacks' thread only:
+  private var watch: Option[StartWatch] = None
+  @volatile private var registered = false
+  @volatile private var thrown: Throwable = _
+
+  // ---- life --------------------------------------------------------------------------------------------------------
+
+  def start(): Status = {
+    val refused = lock.synchronized {
+      if (status != Status.DRIVER_NOT_STARTED) return status
+      try {
+        val roles = if (suppressedRoles == null) Nil else strings(suppressedRoles)
+        conversation = new Conversation(Conversation.masters(master), v1Framework(), basic, roles, listener)
+        watch = StartWatch.forSpark(conversation)
+        status = Status.DRIVER_RUNNING
+        conversation.start()
+        watch.foreach(_.start())
+        if (watch.isDefined) PythonDriver.endWithJvm()
+        None
+      } catch {
+        case e: IllegalArgumentException =>
+          status = Status.DRIVER_ABORTED
+          over.countDown()
+          Some(e.getMessage)
+      }
+    }
+    refused.foreach(scheduler.error(this, _))
+    state
+  }
+
+  def stop(failover: Boolean): Status = {
+    val before = lock.synchronized {
+      val before = status
+      if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) status = Status.DRIVER_STOPPED
+      before
+    }
+    if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) {
+      watch.foreach(_.stop())
+      if (conversation != null) conversation.stop(teardown = !failover)
+      lock.synchronized(lock.notifyAll())
+      over.countDown()
+      if (before == Status.DRIVER_ABORTED) before else Status.DRIVER_STOPPED
+    } else before
+  }
+
+  def stop(): Status = stop(false)
+
+  /** No more callbacks and no more offers; the framework and its tasks stay until stop(), or until its failover timeout
+    * after the end of this process.
+    */
+  def abort(): Status = {
+    val was = setAborted()
+    if (was == Status.DRIVER_RUNNING) {
+      conversation.call("SUPPRESS", null)
+      over.countDown()
+    }
+    state
+  }
+
+  def join(): Status = {
+    if (lock.synchronized(conversation) != null) over.await()
+    state
+  }
+
+  def run(): Status =
+    if (start() != Status.DRIVER_RUNNING) state
+    else {
+      val ended = join()
+      if (thrown != null && !registered) throw thrown
+      ended
+    }
+
+  private def state: Status = lock.synchronized(status)
+  private def isRunning: Boolean = state == Status.DRIVER_RUNNING
+  private def setAborted(): Status = lock.synchronized {
+    val before = status
+    if (before == Status.DRIVER_RUNNING) status = Status.DRIVER_ABORTED
+    before
+  }
+
+  // ---- calls -------------------------------------------------------------------------------------------------------
+
+  def requestResources(requests: Collection[Request]): Status = running {
+    val body = node()
+    val array = body.putArray("requests")
+    each(requests)(request => array.add(ProtobufJson.write(request, V1.Request.parser())))
+    conversation.call("REQUEST", body)
+  }
+
+  def launchTasks(offerIds: Collection[OfferID], tasks: Collection[TaskInfo], filters: Filters): Status = {
+    val launch = Offer.Operation.newBuilder().setType(Offer.Operation.Type.LAUNCH)
+      .setLaunch(Offer.Operation.Launch.newBuilder().addAllTaskInfos(tasks))
+    acceptOffers(offerIds, Collections.singleton(launch.build()), filters)
+  }
+  def launchTasks(offerIds: Collection[OfferID], tasks: Collection[TaskInfo]): Status =
+    launchTasks(offerIds, tasks, Filters.getDefaultInstance)
+  def launchTasks(offerId: OfferID, tasks: Collection[TaskInfo], filters: Filters): Status =
+    launchTasks(Collections.singleton(offerId), tasks, filters)
+  def launchTasks(offerId: OfferID, tasks: Collection[TaskInfo]): Status =
+    launchTasks(offerId, tasks, Filters.getDefaultInstance)
+
+  def acceptOffers(offerIds: Collection[OfferID], operations: Collection[Offer.Operation], filters: Filters): Status =
+    running {
+      val body = offers(offerIds, filters)
+      val array = body.putArray("operations")
+      val tasks = mutable.Buffer.empty[TaskInfo]
+      each(operations) { operation =>
+        array.add(ProtobufJson.write(operation, V1.Offer.Operation.parser()))
+        if (operation.hasLaunch) each(operation.getLaunch.getTaskInfosList)(task => tasks += task)
+      }
+      lock.synchronized(tasks.foreach { task =>
+        agentOf(task.getTaskId.getValue) = task.getSlaveId
+        ended.remove(task.getTaskId.getValue)
+      })
+      watch.foreach(_.launched(tasks.map(_.getTaskId.getValue).toSet))
+      conversation.call("ACCEPT", body, { (why, certain) =>
+        if (certain) tasks.foreach(task => update(lost(task, why)))
+        else reconcile(tasks.map(_.getTaskId.getValue).toSet)
+      })
+    }
+
+  def declineOffer(offerId: OfferID, filters: Filters): Status = running {
+    conversation.call("DECLINE", offers(Collections.singleton(offerId), filters))
+  }
+  def declineOffer(offerId: OfferID): Status = declineOffer(offerId, Filters.getDefaultInstance)
+
+  /** Nothing is sent for a task whose end Mesos has told: it would answer TASK_LOST, which Spark counts as a failure of
+    * the agent.
+    */
+  def killTask(taskId: TaskID): Status = running {
+    val id = taskId.getValue
+    if (!lock.synchronized(ended.containsKey(id))) {
+      val body = node()
+      body.putObject("task_id").put("value", id)
+      lock.synchronized(agentOf.get(id)).foreach(agent => body.putObject("agent_id").put("value", agent.getValue))
+      conversation.call("KILL", body)
+    }
+  }
+
+  def reviveOffers(): Status = reviveOffers(Collections.emptyList[String]())
+  def reviveOffers(roles: Collection[String]): Status = running {
+    lock.synchronized { suppressed = false }
+    conversation.call("REVIVE", rolesBody(roles))
+  }
+
+  def suppressOffers(): Status = suppressOffers(Collections.emptyList[String]())
+  def suppressOffers(roles: Collection[String]): Status = running {
+    if (roles.isEmpty) lock.synchronized { suppressed = true }
+    conversation.call("SUPPRESS", rolesBody(roles))
+  }
+
+  def acknowledgeStatusUpdate(status: TaskStatus): Status = {
+    if (implicitAcknowledgements)
+      throw new IllegalStateException("Status updates are acknowledged implicitly by this driver")
+    running(acknowledge(status))
+  }
+
+  def sendFrameworkMessage(executorId: ExecutorID, slaveId: SlaveID, data: Array[Byte]): Status = running {
+    val body = node()
+    body.putObject("agent_id").put("value", slaveId.getValue)
+    body.putObject("executor_id").put("value", executorId.getValue)
+    body.put("data", Base64.getEncoder.encodeToString(data))
+    conversation.call("MESSAGE", body)
+  }
+
+  def reconcileTasks(statuses: Collection[TaskStatus]): Status = running {
+    val body = node()
+    val array = body.putArray("tasks")
+    each(statuses) { status =>
+      val task = array.addObject()
+      task.putObject("task_id").put("value", status.getTaskId.getValue)
+      val agent =
+        if (status.hasSlaveId) Some(status.getSlaveId) else lock.synchronized(agentOf.get(status.getTaskId.getValue))
+      agent.foreach(agent => task.putObject("agent_id").put("value", agent.getValue))
+    }
+    conversation.call("RECONCILE", body)
+  }
+
+  private def running(call: => Unit): Status = {
+    if (isRunning) call
+    state
+  }
+
+  private def node(): ObjectNode = Conversation.mapper.createObjectNode()
+
+  private def offers(ids: Collection[OfferID], filters: Filters): ObjectNode = {
+    val body = node()
+    val array = body.putArray("offer_ids")
+    each(ids)(id => array.addObject().put("value", id.getValue))
+    body.replace("filters", ProtobufJson.write(filters, V1.Filters.parser()))
+    body
+  }
+
+  private def rolesBody(roles: Collection[String]): ObjectNode =
+    if (roles.isEmpty) null
+    else {
+      val body = node()
+      val array = body.putArray("roles")
+      each(roles)(role => array.add(role))
+      body
+    }
+
+  private def acknowledge(status: TaskStatus): Unit =
+    if (status.hasUuid && !status.getUuid.isEmpty && status.hasSlaveId) {
+      val body = node()
+      body.putObject("agent_id").put("value", status.getSlaveId.getValue)
+      body.putObject("task_id").put("value", status.getTaskId.getValue)
+      body.put("uuid", Base64.getEncoder.encodeToString(status.getUuid.toByteArray))
+      conversation.call("ACKNOWLEDGE", body)
+    }
+
+  // ---- events ------------------------------------------------------------------------------------------------------
+
+  private object listener extends ConversationListener {
+    def subscribed(body: JsonNode, again: Boolean): Unit = {
+      val id = FrameworkID.newBuilder().setValue(body.path("framework_id").path("value").asText).build()
+      val info = masterInfo(body.path("master_info"))
+      log.info(s"${if (again) "Subscribed again" else "Subscribed"} to Mesos at ${conversation.master} as ${id.getValue}")
+      registered = true
+      watch.foreach(_.registered())
+      if (again) {
+        tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
+        if (lock.synchronized(suppressed)) conversation.call("SUPPRESS", null)
+        reconcileAll()
+      } else tell("registered")(scheduler.registered(MesosSchedulerDriver.this, id, info))
+    }
+
+    def event(kind: String, body: JsonNode): Unit = {
+      val driver = MesosSchedulerDriver.this
+      watch.foreach(_.event(kind, body))
+      kind match {
+        case "OFFERS" =>
+          val offers = new java.util.ArrayList[Offer]()
+          val each = body.path("offers").elements()
+          while (each.hasNext) offers.add(ProtobufJson.read(each.next(), V1.Offer.newBuilder(), Offer.parser()))
+          if (!offers.isEmpty) tell("resourceOffers")(scheduler.resourceOffers(driver, offers))
+        case "RESCIND" =>
+          val offer = OfferID.newBuilder().setValue(body.path("offer_id").path("value").asText).build()
+          tell("offerRescinded")(scheduler.offerRescinded(driver, offer))
+        case "UPDATE" =>
+          update(ProtobufJson.read(body.path("status"), V1.TaskStatus.newBuilder(), TaskStatus.parser()))
+        case "MESSAGE" =>
+          val data = Base64.getDecoder.decode(body.path("data").asText)
+          tell("frameworkMessage")(scheduler.frameworkMessage(driver, executorId(body), slaveId(body), data))
+        case "FAILURE" if body.has("executor_id") && body.has("agent_id") =>
+          val code = body.path("status").asInt
+          tell("executorLost")(scheduler.executorLost(driver, executorId(body), slaveId(body), code))
+        case "FAILURE" if body.has("agent_id") => tell("slaveLost")(scheduler.slaveLost(driver, slaveId(body)))
+        case _ => log.debug(s"Mesos sent $kind, which is of no use to a SchedulerDriver")
+      }
+    }
+
+    def disconnected(): Unit = tell("disconnected")(scheduler.disconnected(MesosSchedulerDriver.this))
+
+    def failed(message: String): Unit =
+      if (setAborted() == Status.DRIVER_RUNNING) {
+        watch.foreach(_.failed(
+          if (registered) s"Mesos ended the registration of this application, no executor can start any more: $message"
+          else message))
+        reportError(message)
+        over.countDown()
+      }
+  }
+
+  private def executorId(body: JsonNode) = ExecutorID.newBuilder().setValue(body.path("executor_id").path("value").asText).build()
+  private def slaveId(body: JsonNode) = SlaveID.newBuilder().setValue(body.path("agent_id").path("value").asText).build()
+
+  private def update(told: TaskStatus): Unit = {
+    val id = told.getTaskId.getValue
+    val status = lock.synchronized {
+      unconfirmed -= id
+      if (unconfirmed.isEmpty) lock.notifyAll()
+      // The master may not know of which agent it speaks; Spark fails if nobody says.
+      val agent = if (told.hasSlaveId) Some(told.getSlaveId) else agentOf.get(id).orElse(Option(ended.get(id)))
+      if (MesosSchedulerDriver.isFinal(told.getState)) {
+        agentOf -= id
+        agent.foreach(ended.put(id, _))
+      } else {
+        agent.foreach(agentOf(id) = _)
+        ended.remove(id)
+      }
+      agent.map(told.toBuilder.setSlaveId(_).build()).getOrElse(told)
+    }
+    tell("statusUpdate")(scheduler.statusUpdate(this, status))
+    if (implicitAcknowledgements && isRunning) acknowledge(status)
+  }
+
+  /** Runs a callback. One that throws ends the driver, as with libmesos, but is not kept from the user. */
+  private def tell(what: String)(callback: => Unit): Unit =
+    if (isRunning)
+      try callback
+      catch {
+        case e: Throwable =>
+          log.error(s"The scheduler failed in $what", e)
+          if (setAborted() == Status.DRIVER_RUNNING) {
+            conversation.call("SUPPRESS", null)
+            val message = s"The scheduler failed in $what and gets no more offers: $e"
+            watch.foreach(_.failed(message))
+            reportError(message)
+            over.countDown()
+          }
+      }
+
+  private def reportError(message: String): Unit =
+    try scheduler.error(this, message)
+    catch { case e: Throwable => thrown = e; log.error(s"The scheduler failed in error($message)", e) }
+
+  /** What the scheduler is told of a task that never reached Mesos. */
+  private def lost(task: TaskInfo, why: String): TaskStatus = {
+    val aware = FrameworkInfo.Capability.Type.PARTITION_AWARE
+    val knows = { var found = false; each(framework.getCapabilitiesList)(c => found ||= c.getType == aware); found }
+    TaskStatus.newBuilder().setTaskId(task.getTaskId).setSlaveId(task.getSlaveId)
+      .setState(if (knows) TaskState.TASK_DROPPED else TaskState.TASK_LOST)
+      .setSource(TaskStatus.Source.SOURCE_MASTER).setReason(TaskStatus.Reason.REASON_MASTER_DISCONNECTED)
+      .setMessage(s"The launch did not reach Mesos: $why")
+      .setTimestamp(System.currentTimeMillis() / 1000.0)
+      .build()
+  }
+
+  private def reconcile(tasks: Set[String]): Unit = if (tasks.nonEmpty && isRunning) {
+    val statuses = new java.util.ArrayList[TaskStatus]()
+    tasks.foreach { id =>
+      statuses.add(TaskStatus.newBuilder().setTaskId(TaskID.newBuilder().setValue(id)).setState(TaskState.TASK_STAGING).build())
+    }
+    reconcileTasks(statuses)
+  }
+
+  /** Asks about every live task until Mesos has answered: a master that was just elected says nothing about tasks of agents
+    * which have not come back to it yet.
+    */
+  private def reconcileAll(): Unit = {
+    val subscription = lock.synchronized {
+      unconfirmed = agentOf.keySet.toSet
+      subscriptions += 1
+      subscriptions
+    }
+    reconcile(lock.synchronized(unconfirmed))
+    val repeat = new Thread(s"mesos-reconciliation-$subscription") {
+      override def run(): Unit = {
+        var wait = 15000L
+        while (remaining(wait).nonEmpty) {
+          reconcile(lock.synchronized(unconfirmed))
+          wait = math.min(wait * 2, 300000L)
+        }
+      }
+      private def remaining(millis: Long): Set[String] = lock.synchronized {
+        val until = System.nanoTime() + millis * 1000000
+        def left = (until - System.nanoTime()) / 1000000
+        def needed = status == Status.DRIVER_RUNNING && subscriptions == subscription && unconfirmed.nonEmpty
+        while (needed && left > 0) lock.wait(math.max(1L, left))
+        if (needed) unconfirmed else Set.empty
+      }
+    }
+    repeat.setDaemon(true)
+    if (lock.synchronized(unconfirmed.nonEmpty)) repeat.start()
+  }
+
+  // ---- odds and ends -----------------------------------------------------------------------------------------------
+
+  private def each[T](values: Collection[T])(work: T => Unit): Unit = {
+    val all = values.iterator()
+    while (all.hasNext) work(all.next())
+  }
+
+  private def strings(values: Collection[String]): Seq[String] = {
+    val buffer = mutable.Buffer.empty[String]
+    each(values)(value => buffer += value)
+    buffer.toList
+  }
+
+  private def basic: Option[(String, String)] =
+    if (credential == null || !credential.hasSecret) None
+    // Spark reads secrets from files with the line feed at their end, which is no part of them.
+    else Some(credential.getPrincipal.trim -> credential.getSecret.stripSuffix("\n").stripSuffix("\r"))
+
+  /** FrameworkInfo with what libmesos fills in: the user and the host name. */
+  private def v1Framework(): ObjectNode = {
+    val builder = framework.toBuilder
+    if (builder.getUser.isEmpty) builder.setUser(System.getProperty("user.name"))
+    if (builder.getHostname.isEmpty)
+      try builder.setHostname(InetAddress.getLocalHost.getHostName)
+      catch { case _: java.net.UnknownHostException => }
+    if (builder.hasPrincipal) builder.setPrincipal(builder.getPrincipal.trim)
+    ProtobufJson.write(builder.build(), V1.FrameworkInfo.parser())
+  }
+
+  private def masterInfo(json: JsonNode): MasterInfo =
+    if (json.has("id")) ProtobufJson.read(json, V1.MasterInfo.newBuilder(), MasterInfo.parser())
+    else { // Mesos 1.0 does not say
+      val master: Endpoint = conversation.master
+      MasterInfo.newBuilder().setId("").setIp(0).setPort(master.port).setHostname(master.host).build()
+    }
+}
+
+object MesosSchedulerDriver {
+  private val finals = Set("FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "DROPPED", "GONE", "GONE_BY_OPERATOR", "UNKNOWN")
+
+  /** States behind which no other follows; TASK_LOST is counted as one since Spark gives the task up then. */
+  private def isFinal(state: TaskState): Boolean = finals(state.name.stripPrefix("TASK_"))
+}

@@ -1,0 +1,238 @@
+package org.sparkmesos.bridge
+
+import scala.collection.mutable
+
+import com.fasterxml.jackson.databind.JsonNode
+import org.apache.spark.{SparkConf, SparkEnv}
+
+/** Tells the operator why no executor starts, instead of letting the application hang without a word.
+  *
+  * It says so on stderr 15 s after the start, and every 30 s from then on until an executor runs. With
+  * SPARKMESOS_START_TIMEOUT=SECONDS in the environment it ends the application after that time, with exit code 6.
+  */
+final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean) {
+  import StartWatch._
+
+  private val lock = new Object
+  private val begun = System.nanoTime()
+  private val limit = readLimit()
+  // Guarded by lock:
+  private var over = false
+  private var known = false
+  private val preparing = mutable.Set.empty[String]
+  private val running = mutable.Map.empty[String, Long]
+  private var endings = 0
+  private var lastEnd = ""
+  private val offered = mutable.LinkedHashMap.empty[String, Room]
+
+  def start(): Unit = {
+    val thread = new Thread("sparkmesos-start-watch") { override def run(): Unit = watch() }
+    thread.setDaemon(true)
+    thread.start()
+  }
+
+  def stop(): Unit = lock.synchronized { over = true; lock.notifyAll() }
+  def registered(): Unit = lock.synchronized { known = true }
+  def launched(tasks: Set[String]): Unit = lock.synchronized { preparing ++= tasks }
+
+  /** Mesos has ended the conversation. */
+  def failed(message: String): Unit = {
+    stop()
+    say(Seq(message))
+  }
+
+  /** An event of Mesos in v1 JSON. */
+  def event(kind: String, body: JsonNode): Unit = kind match {
+    case "OFFERS" =>
+      val each = body.path("offers").elements()
+      lock.synchronized {
+        while (each.hasNext) {
+          val offer = each.next()
+          offered(offer.path("agent_id").path("value").asText) = roomOfOffer(offer)
+        }
+      }
+    case "UPDATE" => lock.synchronized { update(body.path("status")) }
+    case _ =>
+  }
+
+  private def update(status: JsonNode): Unit = {
+    val task = status.path("task_id").path("value").asText
+    val state = status.path("state").asText
+    state match {
+      case "TASK_RUNNING" =>
+        preparing -= task
+        if (!running.contains(task)) running(task) = System.nanoTime()
+      case "TASK_STAGING" | "TASK_STARTING" | "TASK_KILLING" =>
+      case "TASK_FINISHED" => over = true
+      case _ =>
+        val host = offered.get(status.path("agent_id").path("value").asText).map(" on " + _.host).getOrElse("")
+        endings += 1
+        val why = Seq(status.path("message").asText, status.path("reason").asText).filter(_.nonEmpty).mkString(", ")
+        lastEnd = s"$state$host" + (if (why.isEmpty) "" else s" ($why)")
+        preparing -= task
+        running -= task
+    }
+    lock.notifyAll()
+  }
+
+  // ---- the thread --------------------------------------------------------------------------------------------------
+
+  private def watch(): Unit = {
+    var next = first
+    var complained = Double.NegativeInfinity // when
+    var done = false
+    while (!done) {
+      val now = seconds
+      if (lock.synchronized(over)) done = true
+      else if (lock.synchronized(running.values.exists(since => System.nanoTime() - since > settled * 1e9))) {
+        if (complained > 0) say(Seq(s"An executor runs now, ${now.toLong} s after the start."))
+        done = true
+      } else if (!quiet && limit.exists(now >= _) && lock.synchronized(running.isEmpty)) {
+        if (now - complained > again / 2) complain(now)
+        say(Seq(s"Giving up: no executor has started within ${text(limit.get)} s ($LimitVariable)."))
+        exit()
+        done = true
+      } else {
+        if (now >= next) {
+          if (lock.synchronized(running.isEmpty && !(quiet && endings == 0 && known))) {
+            complain(now)
+            complained = now
+          }
+          next = now + again
+        }
+        val until = (Seq(next) ++ limit.filter(_ > now)).min
+        lock.synchronized {
+          val wake = if (running.isEmpty) until else math.min(until, now + settled / 2)
+          if (!over) lock.wait(math.max(10L, ((wake - seconds) * 1000).toLong))
+        }
+      }
+    }
+  }
+
+  private def seconds = (System.nanoTime() - begun) / 1e9
+
+  private def complain(now: Double): Unit = {
+    val (rooms, offersOnly) = if (lock.synchronized(known)) look() else (None, false)
+    val situation = lock.synchronized(Situation(needs, conversation.master.toString, conversation.problem match {
+      case "" if !known => "it does not answer"
+      case other => other
+    }, rooms, offersOnly, preparing.size, endings, lastEnd))
+    say(s"No executor has started within ${now.toLong} s." +: StartAdvice.explain(situation))
+  }
+
+  /** The agents as the master lists them, else as it has offered them. */
+  private def look(): (Option[Seq[Room]], Boolean) = {
+    val listed =
+      try {
+        val (status, body) = conversation.get("/slaves")
+        if (status == 200) Some(roomsOfAgents(Conversation.mapper.readTree(body), needs.role)) else None
+      } catch { case _: java.io.IOException => None }
+    if (listed.isDefined) (listed, false)
+    else {
+      val rooms = lock.synchronized(offered.values.toList)
+      (if (rooms.isEmpty) None else Some(rooms), true)
+    }
+  }
+
+  private def exit(): Unit = {
+    val thread = new Thread("sparkmesos-exit") { override def run(): Unit = System.exit(TimedOut) }
+    thread.setDaemon(true)
+    thread.start() // not from here: shutdown hooks stop this watch
+  }
+}
+
+object StartWatch {
+  val LimitVariable = "SPARKMESOS_START_TIMEOUT"
+  private val TimedOut = 6
+  private val OverheadFraction = 0.10 // as MesosSchedulerUtils.executorMemory
+  private val OverheadMinimum = 384
+
+  private def property(name: String, default: Double) =
+    Option(System.getProperty("sparkmesos.startWatch." + name)).map(_.toDouble).getOrElse(default)
+  private def first = property("first", 15)
+  private def again = property("again", 30)
+  private def settled = property("settled", 5)
+  private def readLimit(): Option[Double] = Option(System.getenv(LimitVariable)).filter(_.nonEmpty).flatMap { text =>
+    try Some(text.toDouble)
+    catch { case _: NumberFormatException => say(Seq(s"$LimitVariable=$text is no number of seconds; it is ignored.")); None }
+  }
+  private def text(n: Double) = if (n == math.rint(n)) n.toLong.toString else n.toString
+
+  /** A watch for the Spark application of this JVM; none if there is no application in it (Spark's dispatcher has none). */
+  def forSpark(conversation: Conversation): Option[StartWatch] = Option(SparkEnv.get).map { env =>
+    new StartWatch(conversation, needs(env.conf), idle(env.conf))
+  }
+
+  private[bridge] def needs(conf: SparkConf): Needs = {
+    val fine = !conf.getBoolean("spark.mesos.coarse", true)
+    val memory = conf.getOption("spark.executor.memory").map(_ => conf.getSizeAsMb("spark.executor.memory").toInt)
+      .orElse(Seq("SPARK_EXECUTOR_MEMORY", "SPARK_MEM").flatMap(name => Option(System.getenv(name))).headOption
+        .map(text => new SparkConf(false).set("m", text).getSizeAsMb("m").toInt))
+      .getOrElse(1024)
+    val overhead = conf.getOption("spark.mesos.executor.memoryOverhead").map(_.trim.toInt)
+      .getOrElse(math.max(OverheadFraction * memory, OverheadMinimum).toInt)
+    val cpus =
+      if (fine) conf.getDouble("spark.mesos.mesosExecutor.cores", 1) + conf.getInt("spark.task.cpus", 1)
+      else conf.getInt("spark.executor.cores", 1).toDouble
+    Needs(cpus, memory + overhead, overhead, conf.getOption("spark.cores.max").map(_.toInt),
+      conf.get("spark.mesos.role", ""), conf.get("spark.mesos.constraints", ""))
+  }
+
+  /** With dynamic allocation from zero there is nothing to start until there is work. */
+  private def idle(conf: SparkConf): Boolean =
+    conf.getBoolean("spark.dynamicAllocation.enabled", false) &&
+      Seq("spark.dynamicAllocation.initialExecutors", "spark.dynamicAllocation.minExecutors", "spark.executor.instances")
+        .forall(name => conf.getInt(name, 0) == 0)
+
+  /** Agents as GET /slaves lists them; what is reserved for other roles than `role` is not counted as room. */
+  private[bridge] def roomsOfAgents(answer: JsonNode, role: String): Seq[Room] = {
+    val rooms = mutable.Buffer.empty[Room]
+    val each = answer.path("slaves").elements()
+    while (each.hasNext) {
+      val agent = each.next()
+      def of(name: String) = {
+        val all = agent.path("resources").path(name).asDouble
+        val open = agent.path("unreserved_resources")
+        val ours = if (role.isEmpty || role == "*") 0.0 else agent.path("reserved_resources").path(role).path(name).asDouble
+        val usable = if (open.isObject) open.path(name).asDouble + ours else all
+        (usable, math.max(0, math.min(usable, all - agent.path("used_resources").path(name).asDouble)), all)
+      }
+      val (cpus, freeCpus, allCpus) = of("cpus")
+      val (memory, freeMemory, allMemory) = of("mem")
+      val attributes = mutable.Map.empty[String, String]
+      val fields = agent.path("attributes").fields()
+      while (fields.hasNext) { val field = fields.next(); attributes(field.getKey) = field.getValue.asText }
+      if (agent.path("active").asBoolean(true))
+        rooms += Room(agent.path("hostname").asText, cpus, memory, freeCpus, freeMemory, allCpus, allMemory, attributes.toMap)
+    }
+    rooms.toList
+  }
+
+  private def roomOfOffer(offer: JsonNode): Room = {
+    def sum(name: String) = {
+      var total = 0.0
+      val each = offer.path("resources").elements()
+      while (each.hasNext) {
+        val resource = each.next()
+        if (resource.path("name").asText == name) total += resource.path("scalar").path("value").asDouble
+      }
+      total
+    }
+    val attributes = mutable.Map.empty[String, String]
+    val each = offer.path("attributes").elements()
+    while (each.hasNext) {
+      val attribute = each.next()
+      attributes(attribute.path("name").asText) =
+        if (attribute.has("text")) attribute.path("text").path("value").asText
+        else if (attribute.has("scalar")) attribute.path("scalar").path("value").asText
+        else "[" // ranges and sets are not judged
+    }
+    val (cpus, memory) = (sum("cpus"), sum("mem"))
+    Room(offer.path("hostname").asText, cpus, memory, cpus, memory, cpus, memory, attributes.toMap)
+  }
+
+  private def say(lines: Seq[String]): Unit = System.err.synchronized {
+    lines.foreach(line => System.err.println("sparkmesos: " + line))
+    System.err.flush()
+  }
+}

@@ -1,0 +1,505 @@
+"""The bridge's conversation with a scripted master: framing, failures, reconnection, states and threads."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+if TYPE_CHECKING:
+    from tests.contract.bridge.conftest import Probe, ScriptedMaster, Stream
+
+pytestmark = pytest.mark.slow
+
+Json = dict[str, Any]
+FRAMEWORK = {"user": "u", "name": "n"}
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A driver's name; every test has its own."""
+    return str(request.node.name)
+
+
+def task(task_id: str = "t-1") -> Json:
+    return {
+        "name": "t",
+        "task_id": {"value": task_id},
+        "agent_id": {"value": "S-0"},
+        "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.5}}],
+        "command": {"shell": True, "value": "true"},
+    }
+
+
+def offers(*ids: str) -> Json:
+    return {
+        "type": "OFFERS",
+        "offers": {
+            "offers": [
+                {
+                    "id": {"value": one},
+                    "framework_id": {"value": "F-0"},
+                    "agent_id": {"value": "S-0"},
+                    "hostname": "agent",
+                }
+                for one in ids
+            ]
+        },
+    }
+
+
+def update(task_id: str, state: str, **more: Any) -> Json:
+    status = {"task_id": {"value": task_id}, "state": state, "agent_id": {"value": "S-0"}, **more}
+    return {"type": "UPDATE", "update": {"status": status}}
+
+
+def start(probe: Probe, master: ScriptedMaster, name: str, **options: Any) -> Stream:
+    """A driver that is registered."""
+    probe.do("new", name, master=master.address, framework=FRAMEWORK, **options)
+    assert probe.do("start", name) == "DRIVER_RUNNING"
+    stream = master.stream()
+    stream.subscribed()
+    assert probe.callback(name)["callback"] == "registered"
+    return stream
+
+
+def finish(probe: Probe, name: str) -> None:
+    probe.do("stop", name, failover=True)
+
+
+def test_records_may_be_cut_anywhere(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name)
+    first = b'{"type":"RESCIND","rescind":{"offer_id":{"value":"caf\xc3\xa9"}}}'
+    second = b'{"type":"RESCIND","rescind":{"offer_id":{"value":"two"}}}'
+    data = b"\n\n%d\n%s\n%d\r\n%s" % (len(first), first, len(second), second)
+    for index in range(len(data)):
+        stream.chunk(data[index : index + 1])
+    assert probe.callback(name)["id"] == {"value": "café"}
+    assert probe.callback(name)["id"] == {"value": "two"}
+    stream.chunk(data + data[: len(data) // 2])
+    stream.chunk(data[len(data) // 2 :])
+    assert [probe.callback(name)["id"]["value"] for _ in range(4)] == ["café", "two", "café", "two"]
+    finish(probe, name)
+
+
+def test_callbacks_come_in_order_from_one_thread(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name)
+    for index in range(50):
+        stream.emit({"type": "RESCIND", "rescind": {"offer_id": {"value": str(index)}}})
+    callbacks = [probe.callback(name) for _ in range(50)]
+    assert [callback["id"]["value"] for callback in callbacks] == [str(index) for index in range(50)]
+    assert len({callback["thread"] for callback in callbacks}) == 1
+    finish(probe, name)
+
+
+def test_unknown_events_and_strange_ones_are_passed_over(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    stream = start(probe, master, name)
+    stream.emit({"type": "INVERSE_OFFERS", "inverse_offers": {}})
+    stream.emit({"type": "NEVER_HEARD_OF"})
+    stream.emit({"type": "UPDATE", "update": {"status": {"state": "TASK_RUNNING"}}})  # of no task
+    stream.emit(offers("O-1"))
+    assert probe.callback(name)["callback"] == "resourceOffers"
+    assert probe.do("suppress", name) == "DRIVER_RUNNING"
+    finish(probe, name)
+
+
+def test_a_closed_stream_is_sought_again_with_the_same_id(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    stream = start(probe, master, name)
+    for task_id in ("alive", "done"):
+        probe.do("launch", name, offers=["O-1"], tasks=[task(task_id)])
+        assert master.call()["type"] == "ACCEPT"
+    stream.emit(update("done", "TASK_FINISHED", uuid="AAAA"))
+    assert probe.callback(name)["status"]["state"] == "TASK_FINISHED"
+    assert master.call()["acknowledge"]["uuid"] == "AAAA"
+    master.stream_id = "stream-2"
+    stream.close()
+    assert probe.callback(name)["callback"] == "disconnected"
+    again = master.stream()
+    assert again.request["framework_id"] == {"value": "F-0"}
+    assert again.request["subscribe"]["framework_info"]["id"] == {"value": "F-0"}
+    assert "Mesos-Stream-Id" not in again.headers
+    again.subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    call, headers = master.calls.get(timeout=20)
+    assert headers["Mesos-Stream-Id"] == "stream-2"
+    assert call["type"] == "RECONCILE"  # of the task that may be alive, not of the one that ended
+    assert call["reconcile"]["tasks"] == [{"task_id": {"value": "alive"}, "agent_id": {"value": "S-0"}}]
+    finish(probe, name)
+
+
+def test_a_silent_master_is_left(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    probe.do("new", name, master=master.address, framework=FRAMEWORK)
+    probe.do("start", name)
+    master.stream().subscribed(heartbeat=0.1)
+    assert probe.callback(name)["callback"] == "registered"
+    assert probe.callback(name)["callback"] == "disconnected"
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    finish(probe, name)
+
+
+def test_heartbeats_keep_the_stream(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    probe.do("new", name, master=master.address, framework=FRAMEWORK)
+    probe.do("start", name)
+    stream = master.stream()
+    stream.subscribed(heartbeat=0.2)
+    assert probe.callback(name)["callback"] == "registered"
+    for _ in range(16):  # 1.6 s, longer than the second after which silence counts as the end
+        time.sleep(0.1)
+        stream.emit({"type": "HEARTBEAT"})
+    stream.emit(offers("O-1"))
+    assert probe.callback(name)["callback"] == "resourceOffers"
+    finish(probe, name)
+
+
+@pytest.mark.parametrize("form", ["//{}/master/api/v1/scheduler", "http://{}/x", "{}", "{}/master"])
+def test_a_master_that_does_not_lead_says_who_does(
+    form: str, probe: Probe, master: ScriptedMaster, second_master: ScriptedMaster, name: str
+) -> None:
+    location = form.format(second_master.address)
+    master.on_subscribe = lambda call, headers: (307, {"Location": location}, "")
+    probe.do("new", name, master=master.address, framework=FRAMEWORK)
+    probe.do("start", name)
+    second_master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "registered"
+    probe.do("revive", name)
+    assert second_master.call()["type"] == "REVIVE"
+    finish(probe, name)
+
+
+def test_masters_that_point_at_each_other_are_asked_until_one_leads(
+    probe: Probe, master: ScriptedMaster, second_master: ScriptedMaster, name: str
+) -> None:
+    asked = 0
+
+    def circle(call: Json, headers: dict[str, str]) -> tuple[int, dict[str, str], str] | None:
+        nonlocal asked
+        asked += 1
+        return None if asked > 8 else (307, {"Location": f"//{master.address}"}, "")
+
+    master.on_subscribe = circle
+    second_master.on_subscribe = lambda call, headers: (503, {}, "Master has not finished recovery")
+    both = f"{second_master.address},{master.address}"
+    probe.do("new", name, master=both, framework=FRAMEWORK)
+    probe.do("start", name)
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "registered"
+    finish(probe, name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((401, {"WWW-Authenticate": 'Basic realm="m"'}, "401 Unauthorized."), "spark.mesos.principal"),
+        (
+            (400, {}, "Authenticated principal 'spark' does not match principal 'other'"),
+            "does not match principal",
+        ),
+        ((403, {}, "Not authorized to use role"), "Not authorized to use role"),
+        ((404, {}, ""), "older than Mesos 1.0"),
+    ],
+)
+def test_a_refused_subscription_is_an_error(
+    answer: tuple[int, dict[str, str], str], said: str, probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    master.on_subscribe = lambda call, headers: answer
+    probe.do("new", name, master=master.address, framework=FRAMEWORK)
+    probe.do("runs", name)
+    error = probe.callback(name)
+    assert error["callback"] == "error"
+    assert said in error["message"]
+    assert master.address in error["message"]
+    assert probe.callback(name)["outcome"] == "DRIVER_ABORTED"
+
+
+def test_what_error_throws_before_the_registration_comes_out_of_run(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    master.on_subscribe = lambda call, headers: (400, {}, "no")
+    probe.do("new", name, master=master.address, framework=FRAMEWORK, throwIn="error")
+    probe.do("runs", name)
+    assert probe.callback(name)["callback"] == "error"
+    assert "thrown in error" in probe.callback(name)["outcome"]
+
+
+def test_credentials_go_with_every_request(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name, principal="spark", secret="s3cret\n")
+    expected = "Basic c3Bhcms6czNjcmV0"  # spark:s3cret
+    assert stream.headers["Authorization"] == expected
+    probe.do("revive", name)
+    _, headers = master.calls.get(timeout=20)
+    assert headers["Authorization"] == expected
+    finish(probe, name)
+
+
+def test_a_refused_launch_ends_its_tasks(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name)
+    master.on_call = lambda call: (400, {}, "Failed to validate scheduler::Call")
+    probe.do("launch", name, offers=["O-1"], tasks=[task("a"), task("b")])
+    for task_id in ("a", "b"):
+        status = probe.callback(name)["status"]
+        assert status["task_id"] == {"value": task_id}
+        assert status["state"] == "TASK_LOST"
+        assert status["slave_id"] == {"value": "S-0"}
+        assert "Failed to validate scheduler::Call" in status["message"]
+        assert "uuid" not in status
+    finish(probe, name)
+
+
+def test_a_call_of_a_framework_that_is_not_subscribed_brings_a_new_subscription(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name)
+    master.on_call = lambda call: (403, {}, "Framework is not subscribed")
+    probe.do("kill", name, task="t-1")
+    assert master.call()["type"] == "KILL"
+    assert probe.callback(name)["callback"] == "disconnected"
+    master.on_call = lambda call: None
+    master.stream_id = "stream-2"
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    call, headers = master.calls.get(timeout=20)  # the same call once more
+    assert (call["type"], headers["Mesos-Stream-Id"]) == ("KILL", "stream-2")
+    finish(probe, name)
+
+
+def test_calls_while_mesos_is_away(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name).close()
+    assert probe.callback(name)["callback"] == "disconnected"
+    again = master.stream()  # asked for, but not granted yet
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    assert probe.callback(name)["status"]["state"] == "TASK_LOST"
+    probe.do("decline", name, offer="O-2")
+    for _ in range(3):
+        probe.do("revive", name)
+    probe.do("kill", name, task="t-9")
+    again.subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    assert [master.call()["type"] for _ in range(2)] == ["REVIVE", "KILL"]
+    finish(probe, name)
+    assert master.calls.empty()
+
+
+def test_calls_wait_for_a_master_that_is_not_ready(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name)
+    answers: list[tuple[int, dict[str, str], str]] = [(503, {}, "Master has not finished recovery")] * 2
+    master.on_call = lambda call: answers.pop() if answers else None
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    assert [master.call()["type"] for _ in range(3)] == ["ACCEPT"] * 3
+    assert not probe.has_callback(name)
+    finish(probe, name)
+
+
+def test_explicit_acknowledgement(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name, implicit=False)
+    status = update("t-1", "TASK_RUNNING", uuid="q80=")
+    stream.emit(status)
+    seen = probe.callback(name)["status"]
+    assert seen["uuid"] == "q80="
+    assert master.calls.empty()
+    assert probe.do("acknowledge", name, status=status["update"]["status"]) == "DRIVER_RUNNING"
+    assert master.call()["acknowledge"] == {
+        "agent_id": {"value": "S-0"},
+        "task_id": {"value": "t-1"},
+        "uuid": "q80=",
+    }
+    finish(probe, name)
+
+
+def test_updates_without_uuid_are_not_acknowledged(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name)
+    stream.emit(update("t-1", "TASK_LOST"))
+    assert probe.callback(name)["status"]["state"] == "TASK_LOST"
+    probe.do("revive", name)
+    assert master.call()["type"] == "REVIVE"
+    assert "IllegalState" in probe.do(
+        "acknowledge", name, status={"task_id": {"value": "t"}, "state": "TASK_LOST"}
+    )
+    finish(probe, name)
+
+
+def test_killing_what_has_ended_is_not_sent(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    """Mesos would answer TASK_LOST, and Spark would count that against the agent."""
+    stream = start(probe, master, name)
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    assert master.call()["type"] == "ACCEPT"
+    stream.emit(
+        {"type": "UPDATE", "update": {"status": {"task_id": {"value": "t-1"}, "state": "TASK_FAILED"}}}
+    )
+    assert probe.callback(name)["status"]["slave_id"] == {"value": "S-0"}  # filled in: Spark needs it
+    probe.do("kill", name, task="t-1")
+    probe.do("launch", name, offers=["O-2"], tasks=[task()])
+    probe.do("kill", name, task="t-1")
+    assert [master.call()["type"] for _ in range(2)] == ["ACCEPT", "KILL"]
+    finish(probe, name)
+
+
+def test_states(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    probe.do("new", name, master=master.address, framework=FRAMEWORK)
+    for command in ("join", "revive", "abort", "stop"):
+        assert probe.do(command, name) == "DRIVER_NOT_STARTED"
+    assert probe.do("start", name) == "DRIVER_RUNNING"
+    assert probe.do("start", name) == "DRIVER_RUNNING"
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "registered"
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    assert master.call()["type"] == "TEARDOWN"
+    for command in ("join", "revive", "abort", "stop", "start"):
+        assert probe.do(command, name) == "DRIVER_STOPPED"
+    assert master.calls.empty()
+
+
+def test_abort_silences_and_stop_still_tears_down(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name)
+    assert probe.do("abort", name) == "DRIVER_ABORTED"
+    assert probe.do("join", name) == "DRIVER_ABORTED"
+    assert master.call()["type"] == "SUPPRESS"
+    stream.emit(offers("O-1"))
+    assert probe.do("revive", name) == "DRIVER_ABORTED"
+    assert probe.do("stop", name, failover=False) == "DRIVER_ABORTED"
+    assert master.call()["type"] == "TEARDOWN"
+    assert not probe.has_callback(name)
+
+
+def test_failover_leaves_the_framework_alone(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name)
+    assert probe.do("stop", name, failover=True) == "DRIVER_STOPPED"
+    assert master.calls.empty()
+
+
+def test_a_callback_that_throws_is_told_as_an_error(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name, throwIn="resourceOffers")
+    stream.emit(offers("O-1"))
+    assert probe.callback(name)["callback"] == "resourceOffers"
+    error = probe.callback(name)
+    assert error["callback"] == "error"
+    assert "thrown in resourceOffers" in error["message"]
+    assert probe.do("join", name) == "DRIVER_ABORTED"
+    probe.do("stop", name, failover=False)
+    assert [master.call()["type"] for _ in range(2)] == ["SUPPRESS", "TEARDOWN"]
+
+
+def test_no_thread_is_left_of_several_drivers(
+    probe: Probe, master: ScriptedMaster, second_master: ScriptedMaster, name: str
+) -> None:
+    before = set(probe.do("threads").split())
+    for suffix, one in (("a", master), ("b", second_master)):
+        start(probe, one, name + suffix)
+    assert len(set(probe.do("threads").split()) - before) == 6
+    for suffix, one in (("a", master), ("b", second_master)):
+        probe.do("revive", name + suffix)
+        assert one.call()["type"] == "REVIVE"
+        probe.do("stop", name + suffix, failover=suffix == "a")
+    deadline = time.monotonic() + 10
+    while left := set(probe.do("threads").split()) - before:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def test_stop_does_not_wait_for_a_master_that_is_gone(
+    probe: Probe, second_master: ScriptedMaster, name: str
+) -> None:
+    second_master.on_subscribe = lambda call, headers: (503, {}, "")
+    probe.do("new", name, master=second_master.address, framework=FRAMEWORK)
+    probe.do("start", name)
+    begun = time.monotonic()
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    assert time.monotonic() - begun < 3
+
+
+def test_zookeeper_addresses_are_refused_with_what_to_do(probe: Probe, name: str) -> None:
+    probe.do("new", name, master="zk://host:2181/mesos", framework=FRAMEWORK)
+    assert probe.do("start", name) == "DRIVER_ABORTED"
+    assert "sparkmesos submit" in probe.callback(name)["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("host:1", "host:1"),
+        ("host", "host:5050"),
+        ("[::1]:5051", "[::1]:5051"),
+        ("[::1]", "[::1]:5050"),
+        ("http://host:80/master", "host:80"),
+        ("https://host", "https://host:5050"),
+        ("//host:5/master/api", "host:5"),
+        ("host:port", "'port' is no port"),
+        ("host:70000", "70000 is no port"),
+        (":5050", "names no host"),
+        ("[::1", "bracket"),
+        ("user:pw@host", "no port"),
+    ],
+)
+def test_addresses_of_masters(text: str, meaning: str, probe: Probe) -> None:
+    answer = probe.do("endpoint", text=text)
+    assert answer == meaning or (meaning in answer and "IllegalArgument" in answer)
+
+
+def test_newer_fields_and_values_are_passed_over(probe: Probe) -> None:
+    status = {
+        "task_id": {"value": "t"},
+        "state": "TASK_FROM_THE_FUTURE",
+        "reason": "REASON_FROM_THE_FUTURE",
+        "agent_id": {"value": "S"},
+        "uuid": "AP+A",
+        "timestamp": 1.5,
+        "future_field": {"a": [1, 2]},
+        "message": None,
+        "container_status": {"executor_pid": 4294967295},
+    }
+    assert probe.do("echo", status=status) == {
+        "task_id": {"value": "t"},
+        "state": "TASK_STAGING",  # required, so the value stands in that nobody takes for an end
+        "slave_id": {"value": "S"},
+        "uuid": "AP+A",
+        "timestamp": 1.5,
+        "container_status": {"executor_pid": 4294967295},
+    }
+
+
+def serve_tls(
+    authority: trustme.CA, host: str, make: Callable[[ssl.SSLContext], ScriptedMaster]
+) -> ScriptedMaster:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return make(context)
+
+
+def test_https(probe: Probe, master: ScriptedMaster, authority: trustme.CA, name: str) -> None:
+    secure = serve_tls(authority, "127.0.0.1", type(master))
+    try:
+        probe.do("new", name, master=f"https://{secure.address}", framework=FRAMEWORK)
+        probe.do("start", name)
+        secure.stream().subscribed()
+        assert probe.callback(name)["callback"] == "registered"
+        probe.do("revive", name)
+        assert secure.call()["type"] == "REVIVE"
+        assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+        assert secure.call()["type"] == "TEARDOWN"
+    finally:
+        secure.stop()
+
+
+def test_a_certificate_for_another_host_is_not_taken(
+    probe: Probe, master: ScriptedMaster, authority: trustme.CA, name: str
+) -> None:
+    impostor = serve_tls(authority, "other.example", type(master))
+    try:
+        probe.do("new", name, master=f"https://{impostor.address}", framework=FRAMEWORK)
+        probe.do("start", name)
+        deadline = time.monotonic() + 20
+        while impostor.handshakes < 3:  # it comes again and again, and never says a word
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert impostor.streams.empty()
+        probe.do("stop", name, failover=False)
+    finally:
+        impostor.stop()

