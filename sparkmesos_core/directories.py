@@ -1,0 +1,34 @@
+"""Where sparkmesos keeps things on this machine, by the XDG base directory rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def state_directory(environment: Mapping[str, str]) -> Path:
+    """The folder for state that must survive a restart: pid files, logs, sandboxes.
+
+    `SPARKMESOS_STATE_DIR`, else `$XDG_STATE_HOME/sparkmesos`, else `~/.local/state/sparkmesos`.
+    The folder is not created here.
+    """
+    return _directory(environment, "SPARKMESOS_STATE_DIR", "XDG_STATE_HOME", ".local/state")
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """The folder for what can be made again at any time, such as the compiled bridge.
+
+    `SPARKMESOS_CACHE_DIR`, else `$XDG_CACHE_HOME/sparkmesos`, else `~/.cache/sparkmesos`.
+    The folder is not created here.
+    """
+    return _directory(environment, "SPARKMESOS_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+
+
+def _directory(environment: Mapping[str, str], own: str, xdg: str, below_home: str) -> Path:
+    if value := environment.get(own):
+        return Path(value).absolute()
+    # The XDG specification says that relative paths in its variables are to be ignored.
+    if (base := environment.get(xdg)) and Path(base).is_absolute():
+        return Path(base) / "sparkmesos"
+    home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+    return home / below_home / "sparkmesos"

@@ -1,0 +1,106 @@
+"""Finding Spark and reading what kind of Spark it is from its files, without starting it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import util as importlib_util
+from pathlib import Path
+
+from ..errors import SparkNotFoundError
+
+_INSTALL_HINT = "Install one that can run on Mesos with: pip install 'sparkmesos[spark]'"
+_CORE_JAR = re.compile(r"spark-core_(?P<scala>\d+\.\d+)-(?P<version>\d[\w.-]*?)\.jar")
+
+
+@dataclass(frozen=True)
+class SparkHome:
+    """A Spark installation: an unpacked release or a pip-installed pyspark."""
+
+    path: Path
+    version: str
+    """As in the name of the core jar: `3.5.9`."""
+    scala_version: str
+    """The binary version of Scala: `2.12`."""
+    has_mesos: bool
+    """Whether Spark's Mesos module is inside."""
+    origin: str
+    """Where the user told us of it, for messages."""
+
+    @property
+    def jars(self) -> Path:
+        """The folder of Spark's jars."""
+        return self.path / "jars"
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """The first two numbers of the version."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(re.match(r"\d+", minor)[0])  # type: ignore[index]
+
+    def program(self, name: str) -> Path:
+        """The path of a program in `bin/`. Raises SparkNotFoundError if it is not there."""
+        path = self.path / "bin" / name
+        if not path.is_file():
+            raise SparkNotFoundError(
+                f"{self.path} ({self.origin}) has no bin/{name}",
+                hint="The installation is incomplete: install it again.",
+            )
+        return path
+
+
+def find_spark(explicit: Path | None, environment: Mapping[str, str]) -> SparkHome:
+    """The Spark to use: `explicit` (option --spark-home), else SPARK_HOME, else the installed pyspark.
+
+    Raises SparkNotFoundError if there is none, or the one that was asked for is not a Spark.
+    """
+    if explicit is not None:
+        return read_spark(explicit, "--spark-home")
+    if value := environment.get("SPARK_HOME"):
+        return read_spark(Path(value), "SPARK_HOME")
+    # find_spec looks at the file system only: importing pyspark would take most of a second.
+    spec = importlib_util.find_spec("pyspark")
+    if spec is not None and spec.origin is not None:
+        return read_spark(Path(spec.origin).parent, "the installed pyspark")
+    raise SparkNotFoundError(
+        "No Spark found: --spark-home and SPARK_HOME are not set, and pyspark is not installed",
+        hint=f"{_INSTALL_HINT} or set SPARK_HOME to an unpacked Spark 2 or 3.",
+    )
+
+
+def read_spark(path: Path, origin: str) -> SparkHome:
+    """What is installed in `path`. Raises SparkNotFoundError if that is not a Spark."""
+    path = path.expanduser().absolute()
+    cores = sorted((path / "jars").glob("spark-core_*.jar"))
+    match = _CORE_JAR.fullmatch(cores[0].name) if cores else None
+    if match is None:
+        problem = "is not a Spark (it has no jars/spark-core_*.jar)" if path.is_dir() else "does not exist"
+        raise SparkNotFoundError(
+            f"{path} ({origin}) {problem}",
+            hint=f"Point it to the top folder of an unpacked Spark. {_INSTALL_HINT}",
+        )
+    return SparkHome(
+        path=path,
+        version=match["version"],
+        scala_version=match["scala"],
+        has_mesos=any((path / "jars").glob("spark-mesos_*.jar")),
+        origin=origin,
+    )
+
+
+def require_mesos(spark: SparkHome) -> None:
+    """Raises SparkNotFoundError if this Spark cannot run on Mesos, saying why."""
+    if spark.has_mesos:
+        return
+    if spark.release >= (4, 0):
+        raise SparkNotFoundError(
+            f"Spark {spark.version} in {spark.path} ({spark.origin}) cannot run on Mesos: "
+            "Spark 4.0 removed its support for it",
+            hint="Use Spark 3.5, the last line with Mesos. " + _INSTALL_HINT,
+        )
+    raise SparkNotFoundError(
+        f"Spark {spark.version} in {spark.path} ({spark.origin}) was built without Mesos "
+        "(it has no jars/spark-mesos_*.jar)",
+        hint="Use an official release, or build it with the profile -Pmesos. " + _INSTALL_HINT,
+    )

