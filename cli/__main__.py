@@ -1,0 +1,5 @@
+"""`python -m sparkmesos_cli` is the command `sparkmesos`."""
+
+from .main import main
+
+main()

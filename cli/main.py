@@ -1,0 +1,121 @@
+"""The command `sparkmesos`: finds the command to run, and maps every error to its text and exit code."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from sparkmesos_core import __version__
+from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
+
+from .terminal import Terminal
+
+# Name, module and summary of every command, so that `--help` imports none of them.
+COMMANDS = {
+    "submit": ("submit", "Run an application on Mesos, as spark-submit does."),
+    "quickstart": ("quickstart", "Run real Spark applications on an embedded Mesos and show what happens."),
+    "start-local-cluster": (
+        "start_local_cluster",
+        "Start an embedded Mesos on this machine: one master and its agents, on loopback.",
+    ),
+    "stop-local-cluster": (
+        "stop_local_cluster",
+        "Stop the embedded Mesos that start-local-cluster started, and all its tasks.",
+    ),
+    "bridge": ("bridge", "The bridge that lets Spark speak to Mesos over HTTP, without libmesos."),
+    "completion": ("completion", "Print the completion script of a shell."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table, which is the order that a newcomer needs them in."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports and returns the command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As Click does, but with a suggestion for a name that is nearly right."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 the driver failed, 4 the driver was killed, 5 cluster "
+    "unreachable, 6 timed out, 130 interrupted. Every option can be given as SPARKMESOS_<OPTION> too.",
+)
+@click.version_option(__version__, prog_name="sparkmesos")
+@click.option("-v", "--verbose", count=True, help="Say more of what is done; twice for everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.pass_obj
+def cli(terminal: Terminal, verbose: int, quiet: bool) -> None:
+    """Run Apache Spark on Apache Mesos.
+
+    New here? `sparkmesos quickstart` shows it all on this machine.
+    """
+    terminal.verbosity = -1 if quiet else verbose
+    level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(terminal.verbosity, logging.DEBUG)
+    logging.basicConfig(level=level, stream=terminal.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+
+def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
+    """Runs one command line and returns its exit code. Everything that is meant for the user ends here."""
+    terminal = terminal or Terminal()
+    try:
+        result: Any = cli.main(list(arguments), prog_name="sparkmesos", standalone_mode=False, obj=terminal)
+        return int(result or ExitCode.OK)
+    except SparkMesosError as error:
+        terminal.error(error)
+        return int(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), file=terminal.stderr)
+        return int(ExitCode.USAGE)
+    except click.UsageError as error:
+        help_of = error.ctx.command_path if error.ctx else "sparkmesos"
+        terminal.error(
+            UsageError(error.format_message(), hint=f"`{help_of} --help` shows what can be given.")
+        )
+        return int(ExitCode.USAGE)
+    except click.ClickException as error:
+        terminal.error(SparkMesosError(error.format_message()))
+        return int(ExitCode.FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        return int(ExitCode.INTERRUPTED)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """SIGTERM, which CI sends, is treated as Ctrl-C."""
+    raise KeyboardInterrupt

@@ -1,0 +1,47 @@
+"""Options that more than one command has, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
+    """A click.option that can also be given as the variable SPARKMESOS_<NAME>."""
+    variable = "SPARKMESOS_" + name.removeprefix("--").split("/")[0].upper().replace("-", "_")
+    return click.option(name, *declarations, envvar=variable, **attributes)
+
+
+master = option(
+    "--master",
+    metavar="URL",
+    help="The Mesos master: mesos://HOST:5050, mesos://zk://HOST:2181,…/mesos, or embedded[N] to run an "
+    "embedded Mesos with N agents for the life of this command.",
+)
+spark_home = option(
+    "--spark-home",
+    type=click.Path(path_type=Path),
+    help="The Spark to use.  [default: SPARK_HOME, else the installed pyspark]",
+)
+ca_file = option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates (PEM) to trust when masters and agents speak https.",
+)
+output = option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to report: for people, or for programs.",
+)
+work_dir = option(
+    "--work-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the embedded cluster keeps its log and the sandboxes of its tasks.",
+)

@@ -1,0 +1,137 @@
+"""`sparkmesos quickstart`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkmesos_core.errors import MesosError
+
+from . import options
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.localcluster.daemon import ClusterState
+    from sparkmesos_core.quickstart import Outcome
+    from sparkmesos_core.submit import Submission
+
+
+@click.command("quickstart")
+@options.option("--keep", is_flag=True, help="Leave the embedded Mesos running, to go on with it.")
+@options.option("--all", "everything", is_flag=True, help="Take the longer tour.")
+@options.output
+@click.pass_obj
+def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) -> None:
+    """Run real Spark applications on an embedded Mesos and show what happens.
+
+    Starts one Mesos master and two agents on this machine, runs two Spark applications whose executors are
+    Mesos tasks on both agents, and cleans up.
+    """
+    from sparkmesos_core import quickstart
+
+    environment = dict(terminal.environment)
+    began = time.monotonic()
+    plan = quickstart.prepare(environment)
+    terminal.heading(f"1. Spark {plan.spark.version} with Java {plan.java.major}")
+    terminal.say(f"   {plan.spark.path} ({plan.spark.origin}), {plan.java.home} ({plan.java.origin})")
+
+    terminal.heading(f"2. An embedded Mesos: one master, {quickstart.AGENTS} agents")
+    cluster = _start(plan, keep, environment)
+    results: dict[str, Any] = {}
+    try:
+        terminal.say(f"   Master {cluster.url}, page to look at {cluster.http_url}")
+        step = 2
+        for step, application in enumerate((quickstart.PI, quickstart.WORD_COUNT), start=3):
+            terminal.heading(f"{step}. {application.title}")
+            terminal.say(f"   $ {application.command.replace('MASTER', cluster.url)}")
+            with terminal.working("Spark is at work"):
+                outcome = quickstart.run(application, cluster, environment, terminal.say)
+            _show(terminal, output, outcome)
+            if len(outcome.agents) < quickstart.AGENTS:
+                raise MesosError(
+                    f"{application.title}: {len(outcome.agents)} of {quickstart.AGENTS} agents ran executors",
+                    hint=f"The cluster's log is {cluster.work_dir / 'cluster.log'}.",
+                )
+            results[application.name] = _content(outcome)
+        if everything:
+            terminal.heading(f"{step + 1}. Both at once, sharing the cluster")
+            with terminal.working("Spark is at work, twice"):
+                together = quickstart.run_together(
+                    (quickstart.PI, quickstart.WORD_COUNT), cluster, environment, terminal.say
+                )
+            for outcome in together:
+                _show(terminal, output, outcome)
+            results["together"] = [_content(outcome) for outcome in together]
+            terminal.heading(f"{step + 2}. A framework of your own, in Python: a task on each agent")
+            terminal.say(f"   $ python {quickstart.FRAMEWORK} {cluster.url}")
+            said = quickstart.run_framework(cluster)
+            if output == "table":
+                terminal.data(said)
+            results["framework"] = said.splitlines()
+    finally:
+        if not keep:
+            _stop(cluster)
+    if output == "json":
+        terminal.json("quickstart", results)
+    state = "The cluster is still up." if keep else "All is cleaned up."
+    terminal.heading(f"Done in {time.monotonic() - began:.0f} s. {state}")
+    _say_next(terminal, cluster, keep)
+
+
+def _start(plan: Submission, keep: bool, environment: Mapping[str, str]) -> ClusterState:
+    """The cluster of the tour: one that is meant to stay is where stop-local-cluster looks for it."""
+    from sparkmesos_core.localcluster import daemon, embedded
+    from sparkmesos_core.localcluster.executor_environment import default_executor_environment
+    from sparkmesos_core.quickstart import AGENTS
+
+    if not keep:
+        return embedded.start(AGENTS, plan.java, os.getpid(), None, environment)
+    return daemon.start(
+        daemon.DaemonSettings(
+            work_dir=str(embedded.default_work_dir(environment)),
+            agents=embedded.agent_settings(AGENTS),
+            executor_environment=default_executor_environment(plan.java),
+        )
+    )
+
+
+def _stop(cluster: ClusterState) -> None:
+    from sparkmesos_core.localcluster import daemon
+
+    daemon.stop(cluster.work_dir)
+
+
+def _show(terminal: Terminal, output: str, outcome: Outcome) -> None:
+    if output == "table":
+        terminal.data(outcome.output)
+    if terminal.verbosity >= 0:
+        terminal.table(
+            ("Mesos task", "agent", "state"),
+            [(task.name, task.agent, task.state) for task in outcome.executors],
+            file=terminal.stderr,
+            indent=3,
+        )
+
+
+def _content(outcome: Outcome) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "output": outcome.output.splitlines(),
+        "executors": [asdict(task) for task in outcome.executors],
+    }
+
+
+def _say_next(terminal: Terminal, cluster: ClusterState, keep: bool) -> None:
+    master = cluster.url if keep else '"$url"'
+    terminal.say("Try next:")
+    if not keep:
+        terminal.say("  url=$(sparkmesos start-local-cluster)")
+    terminal.say(f"  sparkmesos submit --master {master} YOUR_APPLICATION.py")
+    if keep:
+        terminal.say(f"  curl {cluster.http_url}/state   # or look at {cluster.http_url} in a browser")
+    terminal.say("  sparkmesos stop-local-cluster")

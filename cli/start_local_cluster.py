@@ -1,0 +1,124 @@
+"""`sparkmesos start-local-cluster`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sparkmesos_core.errors import SparkMesosError
+
+from . import options
+from .terminal import Terminal
+
+
+@click.command("start-local-cluster")
+@options.option(
+    "--agents", type=click.IntRange(1, 100), default=2, show_default=True, help="How many agents."
+)
+@options.option(
+    "--cpus",
+    type=click.FloatRange(min=0.1),
+    default=2,
+    show_default=True,
+    help="CPUs that each agent offers.",
+)
+@options.option(
+    "--mem",
+    type=click.IntRange(min=32),
+    default=4096,
+    show_default=True,
+    metavar="MB",
+    help="Memory that each agent offers. It is accounted, not reserved.",
+)
+@options.option(
+    "--attributes",
+    multiple=True,
+    metavar="TEXT",
+    help="Attributes of the agents, as in `os:centos7;rackid:3`. Once for all agents, or once per agent.",
+)
+@options.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5050,
+    show_default=True,
+    help="The master's port on 127.0.0.1; 0 takes a free one.",
+)
+@options.work_dir
+@options.option(
+    "--executor-environment-variables",
+    metavar="JSON",
+    help="The environment of tasks: a JSON object, or a file of one.  [default: a working Java and Python]",
+)
+@options.spark_home
+@options.option("--foreground", is_flag=True, help="Stay until Ctrl-C instead of running in the background.")
+@options.output
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    *,
+    agents: int,
+    cpus: float,
+    mem: int,
+    attributes: tuple[str, ...],
+    port: int,
+    work_dir: Path | None,
+    executor_environment_variables: str | None,
+    spark_home: Path | None,
+    foreground: bool,
+    output: str,
+) -> None:
+    """Start an embedded Mesos on this machine: one master and its agents, on loopback.
+
+    Prints the master's URL, and nothing else, on stdout:
+
+    \b
+      url=$(sparkmesos start-local-cluster)
+      sparkmesos submit --master "$url" app.py
+      sparkmesos stop-local-cluster
+    """
+    from dataclasses import asdict
+
+    from sparkmesos_core.localcluster import daemon, embedded
+    from sparkmesos_core.localcluster import executor_environment as environments
+
+    environment = dict(terminal.environment)
+    if executor_environment_variables is not None:
+        tasks_environment = environments.parse_executor_environment(executor_environment_variables)
+    else:
+        tasks_environment = environments.default_executor_environment(_java(terminal, spark_home))
+    folder = (work_dir or embedded.default_work_dir(environment)).absolute()
+    settings = daemon.DaemonSettings(
+        work_dir=str(folder),
+        agents=embedded.agent_settings(agents, cpus=cpus, mem=mem, attributes=attributes),
+        executor_environment=tasks_environment,
+        port=port,
+    )
+
+    def report(state: daemon.ClusterState) -> None:
+        if output == "json":
+            terminal.json("cluster", {**asdict(state), "work_dir": str(state.work_dir)})
+        else:
+            terminal.data(state.url)
+            terminal.stdout.flush()
+        terminal.say(f"{agents} agent(s), page {state.http_url}, log and sandboxes in {folder}")
+
+    if foreground:
+        from sparkmesos_core.localcluster.foreground import serve
+
+        with daemon.owned(folder):
+            serve(settings, report)
+    else:
+        report(daemon.start(settings))
+
+
+def _java(terminal: Terminal, spark_home: Path | None):  # type: ignore[no-untyped-def]
+    """The Java that Spark's executors will find, None with a warning if there is none."""
+    from sparkmesos_core.spark.home import find_spark
+    from sparkmesos_core.spark.java import find_java
+
+    try:
+        return find_java(find_spark(spark_home, terminal.environment), terminal.environment)
+    except SparkMesosError as error:
+        terminal.warn(f"tasks will have no JAVA_HOME: {error.message}")
+        return None

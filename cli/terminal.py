@@ -1,0 +1,111 @@
+"""What commands print: data on stdout, talk on stderr, colours only for people."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import click
+
+from sparkmesos_core.errors import SparkMesosError
+
+JSON_VERSION = 1
+
+
+@dataclass
+class Terminal:
+    """The streams of a command and how much it says on them."""
+
+    verbosity: int = 0
+    """-1 quiet, 0 normal, 1 and more verbose."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def stdout(self) -> TextIO:
+        """Where data goes."""
+        return sys.stdout
+
+    @property
+    def stderr(self) -> TextIO:
+        """Where everything else goes."""
+        return sys.stderr
+
+    def data(self, text: str) -> None:
+        """A line of data."""
+        click.echo(text, file=self.stdout)
+
+    def say(self, text: str) -> None:
+        """A line for the person who waits; left out when quiet."""
+        if self.verbosity >= 0:
+            click.echo(text, file=self.stderr)
+
+    def heading(self, text: str) -> None:
+        """The line that begins a step of something longer; left out when quiet."""
+        self.say(self.style(text, bold=True))
+
+    def warn(self, text: str) -> None:
+        """A warning; left out when quiet."""
+        self.say(self.style("warning: ", fg="yellow", bold=True) + text)
+
+    def error(self, error: SparkMesosError) -> None:
+        """An error with its hint; never left out."""
+        click.echo(self.style("error: ", fg="red", bold=True) + error.message, file=self.stderr)
+        if error.hint:
+            click.echo(self.style("hint: ", fg="cyan", bold=True) + error.hint, file=self.stderr)
+
+    def style(self, text: str, **style: Any) -> str:
+        """The text in the given click.style, where stderr is a terminal that may be coloured."""
+        return click.style(text, **style) if self._coloured(self.stderr) else text
+
+    def json(self, key: str, content: Any) -> None:
+        """A machine-readable report: an envelope with its version and one key named for the content."""
+        self.data(json.dumps({"version": JSON_VERSION, key: content}, indent=2, ensure_ascii=False))
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        file: TextIO | None = None,
+        indent: int = 0,
+    ) -> None:
+        """A table on a terminal; in a pipe a line per row, tab-separated, without heading or indentation."""
+        file = file or self.stdout
+        if not file.isatty():
+            for row in rows:
+                click.echo("\t".join(row), file=file)
+            return
+        from rich.console import Console
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(file=file, no_color=not self._coloured(file), highlight=False).print(
+            Padding(table, (0, 0, 0, indent), expand=False)
+        )
+
+    @contextlib.contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Shows a person that something is being done that takes a while; a pipe is told nothing."""
+        if self.verbosity < 0 or not self.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+
+        console = Console(file=self.stderr, no_color=not self._coloured(self.stderr), highlight=False)
+        with console.status(text):
+            yield
+
+    def _coloured(self, file: TextIO) -> bool:
+        # https://no-color.org: set and not empty means no colour.
+        return (
+            file.isatty() and not self.environment.get("NO_COLOR") and self.environment.get("TERM") != "dumb"
+        )

@@ -1,0 +1,45 @@
+"""The process of an embedded cluster; `daemon.start` starts it and `foreground` is its body.
+
+Its argument is the file descriptor on which it says that it is ready, or why it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+
+from ..errors import SparkMesosError
+from .daemon import ClusterState, DaemonSettings
+from .foreground import serve
+
+
+def main() -> int:
+    """Runs a cluster until a signal or the end of the watched process."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings = DaemonSettings.from_json(sys.stdin.read())
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
+    ready = os.fdopen(int(sys.argv[1]), "w", encoding="utf-8")
+
+    def tell_ready(state: ClusterState) -> None:
+        with ready:
+            json.dump({"url": state.url}, ready)
+
+    try:
+        serve(settings, tell_ready)
+    except SparkMesosError as error:
+        if ready.closed:
+            raise
+        with ready:
+            json.dump({"error": {"message": error.message, "hint": error.hint}}, ready)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

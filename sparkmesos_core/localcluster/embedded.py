@@ -1,0 +1,77 @@
+"""Embedded clusters for the life of a command, and the defaults of those that outlive it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..directories import state_directory
+from ..errors import LocalClusterError, UsageError
+from ..mesos.attributes import parse_attributes
+from ..spark.java import Java
+from . import daemon
+from .executor_environment import default_executor_environment
+
+PLACEHOLDER_URL = "mesos://EMBEDDED"
+"""Stands for the URL of an embedded master that is not started."""
+
+_CPUS = 2.0
+_MEM = 4096
+
+
+def default_work_dir(environment: Mapping[str, str]) -> Path:
+    """The work dir of the cluster that a user starts without naming one."""
+    return state_directory(environment) / "local-cluster"
+
+
+def agent_settings(
+    number: int, *, cpus: float = _CPUS, mem: int = _MEM, attributes: Sequence[str] = ()
+) -> tuple[dict[str, Any], ...]:
+    """The settings of `number` agents, each with `cpus` and `mem` (MB).
+
+    `attributes` has Mesos' text form and holds none, one for all or one per agent, else UsageError is raised.
+    """
+    if len(attributes) not in (0, 1, number):
+        raise UsageError(
+            f"--attributes is given {len(attributes)} times for {number} agents",
+            hint="Give it once for all agents, or once per agent.",
+        )
+    for text in attributes:
+        parse_attributes(text)  # a mistake is said here, not by the cluster's process
+    per_agent = list(attributes) * number if len(attributes) == 1 else list(attributes) or [""] * number
+    return tuple({"cpus": cpus, "mem": mem, "attributes": text} for text in per_agent)
+
+
+def start(
+    agents: int,
+    java: Java,
+    watched_pid: int,
+    work_dir: Path | None,
+    environment: Mapping[str, str],
+) -> daemon.ClusterState:
+    """Starts a cluster of that many agents that ends when the process `watched_pid` does, however that ends.
+
+    Without a `work_dir` it has a temporary one, which goes with it. Raises LocalClusterError.
+    """
+    temporary = work_dir is None
+    if work_dir is None:
+        parent = state_directory(environment) / "embedded"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            work_dir = Path(tempfile.mkdtemp(dir=parent))
+        except OSError as error:
+            raise LocalClusterError(
+                f"{parent} cannot be used: {error.strerror}",
+                hint="Set SPARKMESOS_STATE_DIR to another folder.",
+            ) from error
+    return daemon.start(
+        daemon.DaemonSettings(
+            work_dir=str(work_dir.absolute()),
+            agents=agent_settings(agents),
+            executor_environment=default_executor_environment(java),
+            watched_pid=watched_pid,
+            remove_work_dir=temporary,
+        )
+    )

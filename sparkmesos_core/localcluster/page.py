@@ -1,0 +1,135 @@
+"""The embedded master's page: agents, frameworks and tasks, with links to their logs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, PackageLoader, Template, select_autoescape
+from starlette.responses import HTMLResponse, Response
+
+from sparkmesos_core.localcluster.http_answers import authority
+from sparkmesos_core.localcluster.master import Master
+from sparkmesos_core.localcluster.master_state import Framework, MasterState, Task
+from sparkmesos_core.mesos.resources import Resources
+
+# No scripts at all, styles only of our own, and nobody may put the page into a frame.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("sparkmesos_core.localcluster"),
+        autoescape=select_autoescape(default=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = lambda seconds: datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+    environment.filters["amount"] = lambda number: f"{number:g}"
+    return environment.get_template("master.html")
+
+
+def render_page(master: Master) -> Response:
+    """The page as it is now."""
+    html = _template().render(page_content(master.state))
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(html, headers=headers)
+
+
+def page_content(state: MasterState) -> dict[str, Any]:
+    """What the template shows."""
+    options = state.options
+    return {
+        "master_url": f"mesos://{authority(options.hostname, options.port)}",
+        "master_id": state.master_id,
+        "start_time": state.start_time,
+        "agents": [_agent_row(state, agent_id) for agent_id in state.agents],
+        "frameworks": [_framework_row(framework) for framework in state.frameworks.values()],
+        "completed_frameworks": [_framework_row(f) for f in reversed(state.completed_frameworks)],
+        "active_tasks": [_task_row(state, t) for t in state.all_tasks() if not t.ended],
+        "completed_tasks": sorted(
+            (_task_row(state, t) for t in state.all_tasks() if t.ended), key=lambda row: -row["changed"]
+        ),
+    }
+
+
+def _agent_row(state: MasterState, agent_id: str) -> dict[str, Any]:
+    agent = state.agents[agent_id]
+    where = authority(agent.registration.hostname, agent.registration.port)
+    offered = Resources()
+    for offer in state.offers.values():
+        if offer.agent_id == agent_id:
+            offered = offered + offer.resources
+    used = Resources()
+    for task in state.all_tasks():
+        if task.agent_id == agent_id and not task.ended:
+            used = used + task.resources
+    return {
+        "id": agent_id,
+        "url": f"http://{where}/state",
+        "where": where,
+        "attributes": agent.registration.attributes,
+        "amounts": [
+            {
+                "name": name,
+                "total": agent.total.scalar(name),
+                "used": used.scalar(name),
+                "offered": offered.scalar(name),
+            }
+            for name in ("cpus", "mem", "gpus")
+            if agent.total.scalar(name) > 0
+        ],
+    }
+
+
+def _framework_row(framework: Framework) -> dict[str, Any]:
+    webui = str(framework.info.get("webui_url", ""))
+    shown = "connected" if framework.connected else "disconnected"
+    if framework.unregistered_time:
+        shown = "ended"
+    return {
+        "id": framework.framework_id,
+        "name": framework.info["name"],
+        "user": framework.info["user"],
+        "webui": webui if is_web_link(webui) else "",
+        "state": shown,
+        "active": sum(not task.ended for task in framework.tasks.values()),
+        "completed": len(framework.completed_tasks) + sum(task.ended for task in framework.tasks.values()),
+        "since": framework.registered_time,
+    }
+
+
+def is_web_link(url: str) -> bool:
+    """Whether a framework's web UI may become a link: anything but http and https could be a script."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _task_row(state: MasterState, task: Task) -> dict[str, Any]:
+    agent = state.agents[task.agent_id].registration
+    runs = f"/frameworks/{task.framework_id}/executors/{task.task_id}/runs"
+    last: dict[str, Any] = task.statuses[-1] if task.statuses else {}
+    container = next((s["container_status"] for s in task.statuses if "container_status" in s), None)
+    run = container["container_id"]["value"] if container else "latest"
+    base = f"http://{authority(agent.hostname, agent.port)}/files/download?path="
+    return {
+        "id": task.task_id,
+        "name": task.info["name"],
+        "framework": task.framework_id,
+        "state": task.state.removeprefix("TASK_"),
+        "message": last.get("message", ""),
+        "changed": last.get("timestamp", 0.0),
+        "agent": task.agent_id,
+        "cpus": task.resources.scalar("cpus"),
+        "mem": task.resources.scalar("mem"),
+        "stdout": base + quote(f"{runs}/{run}/stdout", safe="/"),
+        "stderr": base + quote(f"{runs}/{run}/stderr", safe="/"),
+    }

@@ -1,0 +1,68 @@
+"""Attributes of an agent: the text of Mesos' `--attributes`, the JSON of offers, and the form of `/state`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.mesos.resources import Value, parse_value, value_json, value_text
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute; its value is a scalar in thousandths, ranges, a set's items, or plain text."""
+
+    name: str
+    value: Value | str
+
+    def to_json(self) -> dict[str, Any]:
+        """The v1 `Attribute` object of an offer."""
+        if isinstance(self.value, str):
+            return {"name": self.name, "type": "TEXT", "text": {"value": self.value}}
+        return {"name": self.name, **value_json(self.value)}
+
+    def state_value(self) -> str | float:
+        """Its value in `/state`: a number for scalars, text for everything else."""
+        if isinstance(self.value, str):
+            return self.value
+        if isinstance(self.value, int):
+            return self.value / 1000
+        return value_text(self.value)
+
+
+def parse_attributes(text: str) -> tuple[Attribute, ...]:
+    """Read `os:centos7;rackid:3;port_range:[7000-8000];tags:{a,b}`.
+
+    What reads as a number is a SCALAR, `[..]` are RANGES, `{..}` is a SET, everything else is TEXT, which
+    may itself hold colons. Raises UsageError which names the offending part.
+    """
+    attributes = []
+    for item in text.split(";"):
+        if not item.strip():
+            continue
+        name, colon, value = item.partition(":")
+        name = name.strip()
+        if not colon or not name or not value.strip():
+            raise UsageError(
+                f"Cannot understand the attribute '{item.strip()}'",
+                hint="Write attributes as in: os:centos7;rackid:3;tags:{a,b}",
+            )
+        try:
+            attributes.append(Attribute(name, parse_value(value)))
+        except ValueError as error:
+            raise UsageError(
+                f"Cannot understand the attribute '{item.strip()}': {error}",
+                hint="Write attributes as in: os:centos7;rackid:3;tags:{a,b}",
+            ) from None
+    return tuple(attributes)
+
+
+def attributes_json(attributes: tuple[Attribute, ...]) -> list[dict[str, Any]]:
+    """The `attributes` of an offer."""
+    return [attribute.to_json() for attribute in attributes]
+
+
+def attributes_state(attributes: tuple[Attribute, ...]) -> dict[str, str | float]:
+    """The `attributes` of `/state` and `/slaves`."""
+    return {attribute.name: attribute.state_value() for attribute in attributes}

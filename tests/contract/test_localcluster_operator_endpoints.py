@@ -1,0 +1,249 @@
+"""The operator endpoints of the embedded master and agents have the shapes and values of a real Mesos 1.12.0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from tests.contract.replay import Bindings, load
+from tests.contract.scheduler_client import Json, Subscription, request, subscribe
+
+AGENTS = (
+    AgentSpec(
+        resources="cpus:4;mem:4096;disk:10000;ports:[31000-32000]",
+        attributes="os:centos7;zone:us-east-1a;rackid:3;port_range:[7000-8000]",
+    ),
+    AgentSpec(
+        resources="cpus:2;mem:2048;disk:5000;ports:[32001-33000];cpus(spark):1;mem(spark):512;"
+        "ports(spark):[33001-33010]",
+        attributes="os:debian12;zone:us-east-1b",
+    ),
+)
+# What a real Mesos says of itself and the embedded one cannot: how it was built, where its log is, its registry.
+LEFT_OUT = {"git_sha", "build_date", "build_time", "build_user", "log_dir", "master_hostname"}
+# Of these only what is true here: flags, capabilities; an agent of the recorded master had come back once.
+PARTLY = {"flags", "capabilities"}
+SINCE_RESTART = {"reregistered_time"}
+RECORDED_AGENT = "-S"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[RunningCluster]:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path, agents=AGENTS, allocation_interval=60)) as running:
+        yield running
+
+
+def get(url: str, path: str) -> tuple[int, dict[str, str], Any]:
+    status, headers, text = request(url, "GET", path)
+    return status, headers, json.loads(text) if headers.get("content-type") == "application/json" else text
+
+
+def stripped(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
+    """A document without what is left out on purpose."""
+    if isinstance(value, dict):
+        return {
+            key: stripped(item)
+            for key, item in value.items()
+            if key in keep or key not in LEFT_OUT | PARTLY | SINCE_RESTART
+        }
+    return [stripped(item) for item in value] if isinstance(value, list) else value
+
+
+def bindings_for(cluster: RunningCluster, recorded: Any) -> Bindings:
+    """Agents are known by their attributes on both sides."""
+    live = {agent["attributes"]["os"]: agent["id"] for agent in get(cluster.http_url, "/slaves")[2]["slaves"]}
+    known = {
+        agent["id"]: live[agent["attributes"]["os"]]
+        for agent in (recorded.get("slaves", []) if isinstance(recorded, dict) else [])
+    }
+    return Bindings(known)
+
+
+def body_of(name: str, path: str | None = None) -> Any:
+    exchanges = load(name)["exchanges"]
+    return next(x["response"]["body"] for x in exchanges if path in (None, x["request"]["path"]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "master-GET_state",
+        "master-GET_state-summary",
+        "master-GET_master_state-summary",
+        "master-GET_slaves",
+        "master-GET_master_slaves",
+        "master-GET_frameworks",
+        "master-GET_tasks",
+        "master-GET_roles",
+        "master-GET_health",
+        "master-GET_master_health",
+        "master-GET_nope",
+        "master-GET_api_v1",
+    ],
+)
+def test_the_idle_master(name: str, cluster: RunningCluster) -> None:
+    exchange = load(name)["exchanges"][0]
+    recorded = exchange["response"]
+    status, headers, body = get(cluster.http_url, exchange["request"]["path"])
+    assert status == recorded["status"]
+    assert headers.get("content-type") == recorded["headers"].get("Content-Type")
+    assert headers.get("allow") == recorded["headers"].get("Allow")
+    bindings = bindings_for(cluster, recorded["body"])
+    assert bindings.differences(stripped(recorded["body"]), stripped(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "agent"),
+    [
+        ("agent-GET_state", 0),
+        ("agent-GET_slave1_state", 0),
+        ("agent2-GET_state", 1),
+        ("agent-GET_health", 0),
+        ("agent-GET_slave1_health", 0),
+        ("agent-GET_containers", 0),
+    ],
+)
+def test_an_idle_agent(name: str, agent: int, cluster: RunningCluster) -> None:
+    exchange = load(name)["exchanges"][0]
+    status, _, body = get(cluster.agent_urls[agent], exchange["request"]["path"])
+    assert status == exchange["response"]["status"]
+    recorded = exchange["response"]["body"]
+    assert Bindings({}).differences(stripped(recorded), stripped(body)) == []
+
+
+@pytest.mark.parametrize("path", ["/redirect", "/master/redirect"])
+def test_redirect_to_the_leader(path: str, cluster: RunningCluster) -> None:
+    for exchange in load("leading-master-redirect")["exchanges"][:2]:
+        assert exchange["response"]["headers"]["Location"] == "//master1.mesos.example:5050"
+    status, headers, _ = get(cluster.http_url, path)
+    assert (status, headers["location"]) == (307, cluster.http_url.removeprefix("http:"))
+
+
+def test_version_and_flags_claim_nothing_that_mesos_does_not_have(cluster: RunningCluster) -> None:
+    for url, prefix in ((cluster.http_url, "master"), (cluster.agent_urls[0], "agent")):
+        version = get(url, "/version")[2]
+        assert version["version"] == body_of(f"{prefix}-GET_version")["version"]
+        assert version.keys() <= body_of(f"{prefix}-GET_version").keys()
+        flags = get(url, "/flags")[2]["flags"]
+        assert flags.keys() <= body_of(f"{prefix}-GET_flags")["flags"].keys()
+    metrics = get(cluster.http_url, "/metrics/snapshot")[2]
+    recorded = body_of("master-GET_metrics_snapshot")
+    assert metrics.keys() <= recorded.keys()
+    idle = {name: value for name, value in metrics.items() if name != "master/uptime_secs"}
+    assert idle == {name: recorded[name] for name in idle}
+
+
+@pytest.fixture
+def busy(cluster: RunningCluster) -> Iterator[Subscription]:
+    """The recorded situation: one framework torn down after a task of its own, another with a running task."""
+    first = subscribe(cluster.http_url, name="ok", failover_timeout=30)
+    offer = offer_of(first, "centos7")
+    resources = [
+        {"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}},
+        {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}},
+    ]
+    command = "echo out; echo err >&2; pwd; env | sort; sleep 0.1"
+    labels = {"labels": [{"key": "k", "value": "v"}]}
+    task = {"task_id": {"value": "ok-1"}, "name": "ok", "labels": labels, "resources": resources}
+    first.launch(offer, {**task, "command": {"value": command}})
+    first.await_state("TASK_FINISHED")
+    assert first.call("TEARDOWN")[0] == 202
+    first.close()
+    second = subscribe(
+        cluster.http_url,
+        name="busy",
+        failover_timeout=30,
+        roles=["*"],
+        capabilities=[{"type": "MULTI_ROLE"}],
+        webui_url="http://driver.mesos.example:4040",
+        hostname="driver.mesos.example",
+        principal="spark",
+        labels={"labels": [{"key": "team", "value": "data"}]},
+    )
+    offers = second.await_type("OFFERS")["offers"]["offers"]
+    offer = next(offer for offer in offers if offer["attributes"][0]["text"]["value"] == "centos7")
+    task = {"task_id": {"value": "busy-1"}, "name": "Driver for busy", "resources": resources}
+    second.launch(offer, {**task, "command": {"value": "sleep 30"}}, refuse_seconds=600)
+    second.await_state("TASK_RUNNING")
+    for other in offers:
+        if other is not offer:
+            fields = {"offer_ids": [other["id"]], "filters": {"refuse_seconds": 600}}
+            assert second.call("DECLINE", decline=fields)[0] == 202
+    yield second
+    second.close()
+
+
+def offer_of(scheduler: Subscription, os: str) -> Json:
+    offers = scheduler.await_type("OFFERS")["offers"]["offers"]
+    found: Json = next(offer for offer in offers if offer["attributes"][0]["text"]["value"] == os)
+    return found
+
+
+@pytest.mark.parametrize("path", ["/state", "/frameworks", "/slaves", "/state-summary", "/roles", "/tasks"])
+def test_the_master_while_a_task_runs(path: str, cluster: RunningCluster, busy: Subscription) -> None:
+    recorded = body_of("master-while-running", path)
+    status, _, body = get(cluster.http_url, path)
+    assert status == 200
+    bindings = bindings_for(cluster, body_of("master-while-running", "/slaves"))
+    wanted, live = stripped(recorded), stripped(body)
+    assert bindings.differences(wanted, live) == []
+
+
+def test_the_agent_while_a_task_runs(cluster: RunningCluster, busy: Subscription) -> None:
+    recorded = body_of("agent-while-running", "/state")
+    body = get(cluster.agent_urls[0], "/slave(1)/state")[2]
+    wanted = next(f for f in recorded["frameworks"] if f["name"] == "busy")
+    live = body["frameworks"]
+    assert [framework["name"] for framework in live] == ["busy"]
+    where = "/frameworks/"
+    recorded_root = wanted["executors"][0]["directory"].partition("/slaves/")[0]
+    bindings = Bindings({recorded_root: live[0]["executors"][0]["directory"].partition("/slaves/")[0]})
+    assert bindings.differences(stripped(wanted), stripped(live[0])) == []
+    # The recorded agent still kept the executor of the ended task for a moment; here it is completed at once.
+    ended = next(f for f in recorded["frameworks"] if f["name"] == "ok")["executors"]
+    completed = body["completed_frameworks"][0]["completed_executors"]
+    assert bindings.differences(stripped(ended), stripped(completed)) == []
+    assert where in completed[0]["directory"]
+
+
+def test_containers_of_an_agent(cluster: RunningCluster, busy: Subscription) -> None:
+    recorded = next(c for c in body_of("agent-while-running", "/containers") if c["executor_id"] == "busy-1")
+    live = get(cluster.agent_urls[0], "/containers")[2]
+    assert len(live) == 1
+    assert Bindings({}).differences({k: v for k, v in recorded.items() if k != "statistics"}, live[0]) == []
+
+
+def test_metrics_count_what_runs(cluster: RunningCluster, busy: Subscription) -> None:
+    metrics = get(cluster.http_url, "/metrics/snapshot")[2]
+    assert metrics["master/tasks_running"] == 1
+    assert metrics["master/cpus_used"] == 0.1
+    assert metrics["master/frameworks_active"] == 1
+
+
+def test_large_answers_are_packed_for_who_can_unpack(cluster: RunningCluster) -> None:
+    headers = request(cluster.http_url, "GET", "/state", headers={"Accept-Encoding": "gzip"})[1]
+    assert headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in request(cluster.http_url, "GET", "/state")[1]
+
+
+def test_teardown_without_an_id(cluster: RunningCluster) -> None:
+    status, _, text = request(cluster.http_url, "POST", "/teardown", "")
+    assert status == 400
+    assert "frameworkId" in text
+
+
+def test_names_of_elsewhere_are_refused(cluster: RunningCluster) -> None:
+    port = cluster.http_url.rpartition(":")[2]
+    for host, expected in (
+        (f"evil.example:{port}", 403),
+        ("evil.example", 403),
+        (f"localhost:{port}", 200),
+        ("[::1]:1", 200),
+    ):
+        for url in (cluster.http_url, cluster.agent_urls[0]):
+            assert request(url, "GET", "/version", headers={"Host": host})[0] == expected, host

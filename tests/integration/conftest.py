@@ -1,0 +1,216 @@
+"""Running the real command, and finding what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
+
+MARK = "SPARKMESOS_TEST_MARK"
+
+
+@dataclass
+class Commands:
+    """Runs `sparkmesos` as a shell would, in an environment of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sparkmesos_cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**self.environment, MARK: self.mark, **environment},
+        )
+        self.started.append(process)
+        return process
+
+    def run(
+        self, *arguments: str, timeout: float = 120, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that descends from a command, and every task in a sandbox below our folder."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                environment = process.environ()
+                if environment.get(MARK) == self.mark or environment.get("MESOS_SANDBOX", "").startswith(
+                    str(self.folder)
+                ):
+                    found.append(process)
+        return found
+
+    def wait_for_no_process(self, timeout: float = 20) -> list[str]:
+        """Waits for all of them to end; returns the command lines of those that did not."""
+        _, alive = psutil.wait_procs(self.processes(), timeout=timeout)
+        left = []
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                left.append(" ".join(process.cmdline()))
+        return left
+
+    def clean_up(self) -> None:
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        for started in self.started:
+            with started:
+                started.kill()
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests: the bridge is compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def commands(tmp_path: Path, cache_dir: Path) -> Iterator[Commands]:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SPARK", "MESOS", "PYSPARK", "JAVA"))
+    }
+    environment.update(
+        HOME=str(tmp_path / "home"),
+        SPARKMESOS_STATE_DIR=str(tmp_path / "state"),
+        SPARKMESOS_CACHE_DIR=str(cache_dir),
+    )
+    made = Commands(tmp_path, environment)
+    yield made
+    made.clean_up()
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a PySpark application and returns its path. It finds a SparkContext named `sc`."""
+
+    def write(body: str, name: str = "app.py") -> str:
+        lines = "\n".join("    " + line for line in body.strip().splitlines())
+        path = tmp_path / name
+        path.write_text(
+            "from pyspark.sql import SparkSession\n"
+            "with SparkSession.builder.getOrCreate() as spark:\n"
+            "    sc = spark.sparkContext\n"
+            f"{lines}\n"
+        )
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def run_task() -> Callable[..., Path]:
+    """Runs one command task as a framework of its own until a state is reached; returns its sandbox."""
+    return _run_task
+
+
+def _run_task(http_url: str, command: str, until: str = "TASK_FINISHED") -> Path:
+    api = f"{http_url}/api/v1/scheduler"
+    info = {"user": "test", "name": "test", "failover_timeout": 600}
+    subscribe = {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}
+    with requests.post(api, json=subscribe, stream=True, timeout=30) as stream:
+        headers = {"Mesos-Stream-Id": stream.headers["Mesos-Stream-Id"]}
+        events = _events(stream)
+        framework_id = next(events)["subscribed"]["framework_id"]
+
+        def call(kind: str, **fields: Any) -> None:
+            body = {"framework_id": framework_id, "type": kind, **fields}
+            requests.post(api, json=body, headers=headers, timeout=30).raise_for_status()
+
+        offer = next(event["offers"]["offers"][0] for event in events if event["type"] == "OFFERS")
+        resources = [
+            {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+            for name, value in (("cpus", 0.1), ("mem", 32))
+        ]
+        task = {
+            "name": "test",
+            "task_id": {"value": uuid.uuid4().hex},
+            "agent_id": offer["agent_id"],
+            "resources": resources,
+            "command": {"shell": True, "value": command},
+        }
+        launch = {"type": "LAUNCH", "launch": {"task_infos": [task]}}
+        call("ACCEPT", accept={"offer_ids": [offer["id"]], "operations": [launch]})
+        for event in events:
+            if event["type"] != "UPDATE":
+                continue
+            status = event["update"]["status"]
+            call("ACKNOWLEDGE", acknowledge={key: status[key] for key in ("agent_id", "task_id", "uuid")})
+            if status["state"] == until:
+                address = offer["url"]["address"]
+                state = requests.get(f"http://{address['ip']}:{address['port']}/state", timeout=10).json()
+                frameworks = [*state["frameworks"], *state["completed_frameworks"]]
+                executors = [
+                    executor
+                    for framework in frameworks
+                    for executor in (*framework["executors"], *framework["completed_executors"])
+                ]
+                return Path(executors[0]["directory"])
+    raise AssertionError(f"the task never reached {until}")
+
+
+def _events(stream: requests.Response) -> Iterator[dict[str, Any]]:
+    while size := stream.raw.readline():
+        yield json.loads(stream.raw.read(int(size)))
+
+
+@pytest.fixture(scope="session")
+def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JAR with the class `Sum`, compiled by Spark's own compiler: prints the sum of 0..N-1 and its other arguments."""
+    folder = tmp_path_factory.mktemp("scala")
+    source = folder / "Sum.scala"
+    source.write_text(
+        "object Sum {\n"
+        "  def main(args: Array[String]): Unit = {\n"
+        '    val context = new org.apache.spark.SparkContext(new org.apache.spark.SparkConf().setAppName("Sum"))\n'
+        "    val sum = context.parallelize(0 until args(0).toInt, 4).map(_.toLong).reduce(_ + _)\n"
+        "    context.stop()\n"
+        '    println(s"$sum ${args.drop(1).mkString(" ")}")\n'
+        "  }\n"
+        "}\n"
+    )
+    spark = find_spark(None, {})
+    java = find_java(spark, {"PATH": ""})
+    classes = folder / "classes"
+    classes.mkdir()
+    compiler = [
+        str(java.executable),
+        "-cp",
+        f"{spark.jars}/*",
+        "scala.tools.nsc.Main",
+        "-usejavacp",
+        "-nowarn",
+    ]
+    subprocess.run([*compiler, "-d", str(classes), str(source)], check=True, timeout=120)
+    jar = folder / "sum.jar"
+    with zipfile.ZipFile(jar, "w") as archive:
+        for path in sorted(classes.rglob("*.class")):
+            archive.write(path, path.relative_to(classes))
+    return jar

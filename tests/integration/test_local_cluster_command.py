@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+
+def get(url: str) -> Any:
+    return requests.get(url, timeout=10).json()
+
+
+def http(mesos_url: str) -> str:
+    return mesos_url.replace("mesos://", "http://")
+
+
+@pytest.fixture
+def url(commands) -> str:
+    """The URL of a cluster in the default work dir, stopped with the test."""
+    started = commands.run("start-local-cluster", "--port", "0")
+    assert started.returncode == 0, started.stderr
+    return started.stdout.strip()
+
+
+def test_the_url_alone_is_on_stdout_and_the_cluster_is_ready(commands) -> None:
+    # `run` reads both streams to their end: it would hang if the daemon kept one open.
+    started = commands.run(
+        "start-local-cluster", "--port", "0", "--agents", "3", "--cpus", "1.5", "--mem", "512"
+    )
+    assert started.returncode == 0
+    assert started.stdout.startswith("mesos://127.0.0.1:")
+    assert started.stdout.count("\n") == 1
+    agents = get(http(started.stdout.strip()) + "/slaves")["slaves"]
+    assert [(agent["resources"]["cpus"], agent["resources"]["mem"]) for agent in agents] == [(1.5, 512.0)] * 3
+    stopped = commands.run("stop-local-cluster")
+    assert (stopped.returncode, stopped.stdout) == (0, "")
+    assert commands.wait_for_no_process() == []
+
+
+def test_json(commands) -> None:
+    started = commands.run("start-local-cluster", "--port", "0", "--output", "json", "--work-dir", "mine")
+    content = json.loads(started.stdout)
+    assert content["version"] == 1
+    cluster = content["cluster"]
+    assert cluster["work_dir"] == str(commands.folder / "mine")
+    assert get(cluster["http_url"] + "/version")["version"]
+    assert len([get(agent + "/state") for agent in cluster["agents"]]) == 2
+    assert psutil.pid_exists(cluster["pid"])
+
+
+def test_attributes(commands) -> None:
+    arguments = ["--attributes", "os:centos7;rackid:3", "--attributes", "os:debian12"]
+    started = commands.run("start-local-cluster", "--port", "0", *arguments)
+    agents = get(http(started.stdout.strip()) + "/slaves")["slaves"]
+    assert sorted((agent["attributes"] for agent in agents), key=str) == [
+        {"os": "centos7", "rackid": 3.0},
+        {"os": "debian12"},
+    ]
+
+
+def test_bad_attributes(commands) -> None:
+    started = commands.run("start-local-cluster", "--port", "0", "--attributes", "nonsense")
+    assert started.returncode == 2
+    assert "nonsense" in started.stderr
+    assert commands.wait_for_no_process() == []
+
+
+def test_a_second_cluster_in_the_same_work_dir(commands, url: str) -> None:
+    second = commands.run("start-local-cluster", "--port", "0")
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert "runs already in" in second.stderr
+    assert url in second.stderr
+    assert get(http(url) + "/version")["version"]
+
+
+def test_a_second_cluster_in_another_work_dir(commands, url: str) -> None:
+    second = commands.run("start-local-cluster", "--port", "0", "--work-dir", "second")
+    assert second.returncode == 0
+    assert second.stdout.strip() != url
+    assert commands.run("stop-local-cluster", "--work-dir", "second").returncode == 0
+    assert get(http(url) + "/version")["version"]
+
+
+def test_a_busy_port(commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        started = commands.run("start-local-cluster", "--port", str(port))
+        assert started.returncode == 1
+        assert f"{port}" in started.stderr
+        assert "Traceback" not in started.stderr
+    assert commands.wait_for_no_process() == []
+    assert commands.run("start-local-cluster", "--port", str(port)).returncode == 0
+
+
+def test_an_unusable_work_dir(commands) -> None:
+    (commands.folder / "file").touch()
+    started = commands.run("start-local-cluster", "--port", "0", "--work-dir", "file/x")
+    assert started.returncode == 1
+    assert "cannot be used" in started.stderr
+
+
+def test_nothing_to_stop(commands) -> None:
+    stopped = commands.run("stop-local-cluster")
+    assert stopped.returncode == 1
+    assert "No local cluster runs in" in stopped.stderr
+
+
+def test_a_foreign_state_file_is_left_alone(commands) -> None:
+    (commands.folder / "mine").mkdir()
+    (commands.folder / "mine" / "cluster.json").write_text('{"precious": true}')
+    started = commands.run("start-local-cluster", "--port", "0", "--work-dir", "mine")
+    assert started.returncode == 1
+    assert "has a cluster.json that is not a local cluster's" in started.stderr
+    stopped = commands.run("stop-local-cluster", "--work-dir", "mine")
+    assert stopped.returncode == 1
+    assert "is not the state file of a local cluster" in stopped.stderr
+    assert (commands.folder / "mine" / "cluster.json").read_text() == '{"precious": true}'
+
+
+def test_a_killed_cluster_is_cleared_up(commands, url: str) -> None:
+    state = json.loads((commands.folder / "state" / "local-cluster" / "cluster.json").read_text())
+    # A task that outlived its agent, as after a SIGKILL of the whole cluster.
+    sandbox = commands.folder / "state" / "local-cluster" / "agent-0" / "sandbox"
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.pause()"], env={"MESOS_SANDBOX": str(sandbox)}
+    )
+    process = psutil.Process(state["pid"])
+    process.kill()
+    process.wait(10)
+    stopped = commands.run("stop-local-cluster")
+    assert stopped.returncode == 0
+    assert "had already ended" in stopped.stderr
+    assert orphan.wait(10) == -signal.SIGKILL
+    assert commands.run("start-local-cluster", "--port", "0").returncode == 0
+
+
+def test_a_pid_that_is_now_somebody_elses_is_not_killed(commands, url: str) -> None:
+    file = commands.folder / "state" / "local-cluster" / "cluster.json"
+    state = json.loads(file.read_text())
+    bystander = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
+        file.write_text(json.dumps({**state, "pid": bystander.pid}))
+        assert commands.run("stop-local-cluster").returncode == 0
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_foreground(commands, number: signal.Signals) -> None:
+    process = commands.start("start-local-cluster", "--port", "0", "--foreground")
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert get(http(url) + "/version")["version"]
+    second = commands.run("start-local-cluster", "--port", "0")
+    assert "runs already in" in second.stderr
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    assert commands.wait_for_no_process() == []
+
+
+def test_stop_ends_a_cluster_in_the_foreground(commands) -> None:
+    process = commands.start("start-local-cluster", "--port", "0", "--foreground")
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert commands.run("stop-local-cluster").returncode == 0
+    assert process.wait(20) == 0
+
+
+def test_sandboxes_stay_until_the_next_start(commands, url: str, run_task) -> None:
+    sandbox = run_task(http(url), "echo kept")
+    assert (sandbox / "stdout").read_text() == "kept\n"
+    commands.run("stop-local-cluster")
+    assert (sandbox / "stdout").read_text() == "kept\n"
+    commands.run("start-local-cluster", "--port", "0")
+    assert not sandbox.exists()
+
+
+def test_tasks_get_the_environment_that_was_given(commands, run_task) -> None:
+    variables = json.dumps({"PATH": os.defpath, "COLOUR": "green"})
+    started = commands.run(
+        "start-local-cluster", "--port", "0", "--executor-environment-variables", variables
+    )
+    sandbox = run_task(http(started.stdout.strip()), 'echo "$COLOUR $JAVA_HOME $SPARKMESOS_TEST_MARK"')
+    assert (sandbox / "stdout").read_text().split() == ["green"]
+
+
+def test_tasks_get_a_java_and_a_python_that_work(commands, url: str, run_task) -> None:
+    sandbox = run_task(
+        http(url), 'java -version 2>&1 | head -n 1; "$JAVA_HOME/bin/java" -version && python3 -V'
+    )
+    lines = (sandbox / "stdout").read_text().splitlines()
+    assert "17" in lines[0]
+    assert lines[1] == f"Python {sys.version.split()[0]}"
+
+
+def test_tasks_end_with_the_cluster(commands, url: str, run_task) -> None:
+    sandbox = run_task(http(url), "sleep 600", until="TASK_RUNNING")
+    assert Path(sandbox).is_dir()
+    commands.run("stop-local-cluster")
+    assert commands.wait_for_no_process() == []

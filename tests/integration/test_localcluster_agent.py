@@ -1,0 +1,322 @@
+"""An embedded agent with real processes: what starts, what is seen of it, and that all of it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sparkmesos_core.localcluster.agent import Agent, AgentOptions
+from sparkmesos_core.localcluster.messages import (
+    AcknowledgeUpdate,
+    KillTask,
+    RunTask,
+    ShutdownFramework,
+    StatusUpdate,
+)
+
+Json = dict[str, Any]
+PATIENCE = 15.0
+
+
+class Play:
+    """An agent and its master, which acknowledges everything at once unless told not to."""
+
+    def __init__(self, work_dir: Path, **options: Any) -> None:
+        self.updates: asyncio.Queue[StatusUpdate] = asyncio.Queue()
+        self.acknowledging = True
+        given = {"resources": "cpus:4;mem:4096", "update_retry": 0.1, **options}
+        settings = AgentOptions(
+            agent_id="S0", hostname="127.0.0.1", ip="127.0.0.1", port=1, work_dir=work_dir, **given
+        )
+        self.agent = Agent(settings, self._take, time.time)
+
+    def _take(self, update: StatusUpdate) -> None:
+        self.updates.put_nowait(update)
+        if self.acknowledging:
+            self.acknowledge(update.status)
+
+    def acknowledge(self, status: Json) -> None:
+        message = AcknowledgeUpdate("F", status["task_id"]["value"], status["uuid"])
+        asyncio.get_running_loop().call_soon(self.agent.receive, message)
+
+    def run(self, command: str | Json, capabilities: tuple[str, ...] = (), **fields: Any) -> None:
+        framework = {
+            "id": {"value": "F"},
+            "name": "f",
+            "user": "root",
+            "capabilities": [{"type": name} for name in capabilities],
+        }
+        task = {
+            "name": "t",
+            "task_id": {"value": "t1"},
+            "agent_id": {"value": "S0"},
+            "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}}],
+            "command": command if isinstance(command, dict) else {"value": command},
+            **fields,
+        }
+        self.agent.receive(RunTask(framework, task, "*"))
+
+    def kill(self, grace: float | None = None) -> None:
+        self.agent.receive(KillTask("F", "t1", grace))
+
+    async def next(self) -> Json:
+        return (await asyncio.wait_for(self.updates.get(), PATIENCE)).status
+
+    async def until(self, state: str) -> Json:
+        while (status := await self.next())["state"] != state:
+            pass
+        return status
+
+    def sandbox(self) -> Path:
+        return next(self.agent.root.glob("frameworks/F/executors/t1/runs/*-*"))
+
+    async def line(self, name: str = "stdout") -> str:
+        """The log's text as soon as it has a whole line."""
+        deadline = time.monotonic() + PATIENCE
+        while not (text := (self.sandbox() / name).read_text()).endswith("\n"):
+            assert time.monotonic() < deadline, (self.sandbox() / "stderr").read_text()
+            await asyncio.sleep(0.01)
+        return text
+
+
+def play(tmp_path: Path, scene: Callable[[Play], Awaitable[None]], **options: Any) -> None:
+    async def run() -> None:
+        stage = Play(tmp_path, **options)
+        try:
+            await scene(stage)
+        finally:
+            await stage.agent.stop()
+
+    asyncio.run(run())
+    left = [p for p in psutil.process_iter() if _in(p, tmp_path)]
+    assert left == []
+
+
+def _in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return (
+            process.environ().get("MESOS_SANDBOX", "").startswith(str(folder))
+            and process.status() != "zombie"
+        )
+    except (psutil.Error, OSError):
+        return False
+
+
+def test_the_environment_is_mesos_and_the_clusters_and_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_OWN_SECRET", "x")
+
+    async def scene(stage: Play) -> None:
+        variables = [
+            {"name": "MINE", "value": "a b"},
+            {"name": "JAVA_HOME", "value": "/command"},
+            {"name": "TOKEN", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "eHl6"}}},
+        ]
+        stage.run({"value": "env", "environment": {"variables": variables}})
+        await stage.until("TASK_FINISHED")
+        environment = dict(
+            line.split("=", 1) for line in (stage.sandbox() / "stdout").read_text().splitlines()
+        )
+        assert environment["MINE"] == "a b"
+        assert environment["JAVA_HOME"] == "/command"
+        assert environment["FROM_CLUSTER"] == "1"
+        assert environment["TOKEN"] == "xyz"
+        assert environment["MESOS_SANDBOX"] == str(stage.sandbox())
+        assert "MY_OWN_SECRET" not in environment
+        assert "HOME" not in environment
+
+    play(tmp_path, scene, executor_environment={"FROM_CLUSTER": "1", "JAVA_HOME": "/cluster"})
+
+
+def test_without_a_shell_arguments_stay_what_they_are(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        program = "import sys; print(sys.argv, sys.stdin.read() == '')"
+        arguments = ["python", "-c", program, "a b", "", "$HOME", "*"]
+        stage.run({"shell": False, "value": sys.executable, "arguments": arguments})
+        await stage.until("TASK_FINISHED")
+        assert (stage.sandbox() / "stdout").read_text() == "['-c', 'a b', '', '$HOME', '*'] True\n"
+
+    play(tmp_path, scene)
+
+
+def test_updates_wait_for_acknowledgement_and_are_repeated(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.acknowledging = False
+        stage.run("exit 3")
+        first = await stage.next()
+        assert first["state"] == "TASK_STARTING"
+        assert await stage.next() == first
+        stage.acknowledge(first)
+        second = await stage.until("TASK_RUNNING")
+        stage.acknowledge(second)
+        third = await stage.until("TASK_FAILED")
+        assert third["message"] == "Command exited with status 3"
+        stage.acknowledge(third)
+
+    play(tmp_path, scene)
+
+
+FAMILY = """
+import subprocess, sys, time
+SLEEP = "import time; time.sleep(100)"
+# A child in the same session, one in a process group of its own (as pyspark's daemon), one in a session of its
+# own, and one whose parent has gone.
+subprocess.Popen([sys.executable, "-c", SLEEP])
+subprocess.Popen([sys.executable, "-c", "import os; os.setpgid(0, 0); " + SLEEP])
+subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True)
+subprocess.run(["sh", "-c", "sleep 100 &"])
+print("ready", flush=True)
+time.sleep(100)
+"""
+
+
+def family(stage: Play) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter() if _in(p, stage.sandbox())]
+
+
+def test_a_kill_ends_the_whole_family(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run({"shell": False, "value": sys.executable, "arguments": [sys.executable, "-c", FAMILY]})
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        assert len(family(stage)) >= 5
+        stage.kill()
+        status = await stage.until("TASK_KILLED")
+        assert status["message"] == "Command terminated with signal Terminated"
+        assert family(stage) == []
+
+    play(tmp_path, scene)
+
+
+def test_what_a_finished_task_leaves_behind_is_ended(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100 & echo started")
+        await stage.until("TASK_FINISHED")
+        assert family(stage) == []
+
+    play(tmp_path, scene)
+
+
+def test_a_task_may_clean_up_within_its_grace_period(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("trap 'sleep 0.3; echo cleaned; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        stage.kill()
+        await stage.until("TASK_KILLED")
+        assert (stage.sandbox() / "stdout").read_text() == "ready\ncleaned\n"
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("where", ["call", "task"])
+def test_after_the_grace_period_there_is_no_mercy(where: str, tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        policy = {"grace_period": {"nanoseconds": 200_000_000}}
+        fields: Json = {"kill_policy": policy} if where == "task" else {}
+        stage.run("trap '' TERM; echo ready; while :; do sleep 0.05; done", **fields)
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        began = time.monotonic()
+        stage.kill(0.2 if where == "call" else None)
+        await stage.until("TASK_KILLED")
+        assert 0.15 < time.monotonic() - began < 2.5
+
+    play(tmp_path, scene)
+
+
+def test_killing_is_announced_to_who_wants_to_know(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100", capabilities=("TASK_KILLING_STATE",))
+        await stage.until("TASK_RUNNING")
+        stage.kill()
+        assert (await stage.next())["state"] == "TASK_KILLING"
+        assert (await stage.next())["state"] == "TASK_KILLED"
+
+    play(tmp_path, scene)
+
+
+def test_a_task_can_be_killed_while_its_files_are_fetched(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        fifo = tmp_path / "never.bin"
+        os.mkfifo(fifo)
+        stage.run({"value": "true", "uris": [{"value": str(fifo)}]})
+        while not list(stage.agent.root.glob("**/stderr")):
+            await asyncio.sleep(0.01)
+        stage.kill()
+        status = await stage.next()  # although the fetcher still waits for the first byte
+        await asyncio.to_thread(fifo.write_bytes, b"at last")
+        assert status["state"] == "TASK_KILLED"
+        assert status["reason"] == "REASON_TASK_KILLED_DURING_LAUNCH"
+
+    play(tmp_path, scene)
+
+
+def test_when_its_framework_is_gone_everything_of_it_ends_silently(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.agent.receive(ShutdownFramework("F"))
+        while stage.agent.frameworks["F"].runs:
+            await asyncio.sleep(0.01)
+        assert stage.updates.empty()
+        assert family(stage) == []
+        assert stage.agent.frameworks["F"].completed[0].state == "TASK_KILLED"
+
+    play(tmp_path, scene)
+
+
+def test_when_the_agent_stops_so_does_everything(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run({"shell": False, "value": sys.executable, "arguments": [sys.executable, "-c", FAMILY]})
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"container": {"type": "DOCKER", "docker": {"image": "x"}}}, "runs no Docker containers"),
+        (
+            {"container": {"type": "MESOS", "mesos": {"image": {"type": "DOCKER"}}}},
+            "Unsupported container image",
+        ),
+        ({"container": {"type": "MESOS", "volumes": [{"container_path": "x"}]}}, "mounts no volumes"),
+        ({"container": {"type": "MESOS", "network_infos": [{"name": "n"}]}}, "no network but the host's"),
+        ({"container": "x"}, "malformed"),
+        ({"command": {"value": "true", "uris": "x"}}, "Failed to launch container"),
+        (
+            {"command": {"value": "true", "environment": {"variables": [{}]}}},
+            "malformed environment variable",
+        ),
+        ({"command": {"value": "true", "user": "nobody-of-that-name"}}, "No such user"),
+    ],
+)
+def test_what_cannot_be_launched_says_why(fields: Json, message: str, tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("true", **fields) if "command" not in fields else stage.run(fields["command"])
+        status = await stage.next()
+        assert status["state"] == "TASK_FAILED"
+        assert status["source"] == "SOURCE_AGENT"
+        assert message in status["message"]
+
+    play(tmp_path, scene)
+
+
+def test_a_container_of_type_mesos_and_empty_labels_are_as_spark_sends_them(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("true", container={"type": "MESOS"}, labels={})
+        await stage.until("TASK_FINISHED")
+
+    play(tmp_path, scene)

@@ -1,0 +1,307 @@
+"""`sparkmesos submit` with real Spark on the embedded cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.slow
+
+SMALL = [
+    "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m", "--conf", "spark.executor.cores=1",
+    "--conf", "spark.ui.enabled=false", "--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0",
+]  # fmt: skip
+WHERE = """
+import os
+agents = sc.parallelize(range(8), 4).map(lambda n: os.environ["MESOS_SLAVE_ID"]).collect()
+print("agents", *sorted(set(agents)))
+"""
+
+
+def state(url: str) -> dict[str, Any]:
+    answer: dict[str, Any] = requests.get(url.replace("mesos://", "http://") + "/state", timeout=10).json()
+    return answer
+
+
+@pytest.fixture
+def url(commands) -> str:
+    return commands.run("start-local-cluster", "--port", "0", "--cpus", "2", "--mem", "4096").stdout.strip()
+
+
+def wait_for_line(stream: Any, pattern: str) -> str:
+    """Reads up to the line that matches; the stream's end is a failure."""
+    seen = []
+    for line in stream:
+        seen.append(line)
+        if re.search(pattern, line):
+            return line
+    raise AssertionError(f"no line matches {pattern}:\n" + "".join(seen[-30:]))
+
+
+def test_executors_are_mesos_tasks_on_both_agents(
+    commands, url: str, application: Callable[..., str]
+) -> None:
+    run = commands.run("submit", "--master", url, *SMALL, "--conf", "spark.cores.max=2", application(WHERE))
+    assert run.returncode == 0, run.stderr
+    after = state(url)
+    agents = sorted(agent["id"] for agent in after["slaves"])
+    assert run.stdout.split() == ["agents", *agents]
+    framework = after["completed_frameworks"][0]
+    tasks = framework["completed_tasks"]
+    assert sorted(task["slave_id"] for task in tasks) == agents
+    assert {(task["resources"]["cpus"], task["resources"]["mem"]) for task in tasks} == {(1.0, 896.0)}
+    assert after["frameworks"] == []
+
+
+def test_exit_code_and_streams_are_the_drivers(commands, url: str, application: Callable[..., str]) -> None:
+    app = application('import sys\nprint("to stdout", sys.argv[1:])\nsys.exit(42)')
+    run = commands.run("submit", "--master", url, *SMALL, app, "--master", "a b", "", "$HOME", "*")
+    assert run.returncode == 42
+    assert run.stdout == "to stdout ['--master', 'a b', '', '$HOME', '*']\n"
+
+
+def test_embedded_lives_as_long_as_the_application(commands, application: Callable[..., str]) -> None:
+    run = commands.run(
+        "submit", "--master", "embedded", *SMALL, "--conf", "spark.cores.max=2", application(WHERE)
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.split()) == 3
+    assert commands.wait_for_no_process() == []
+    assert list((commands.folder / "state" / "embedded").iterdir()) == []
+
+
+def test_embedded_with_a_work_dir_keeps_the_logs(commands, application: Callable[..., str]) -> None:
+    # Here --master stands among Spark's own options, as in a script that called spark-submit before.
+    spark_options = [*SMALL, "--conf", "spark.cores.max=1", "--master", "embedded[1]"]
+    run = commands.run("submit", "--work-dir", "logs", *spark_options, application(WHERE))
+    assert run.returncode == 0, run.stderr
+    assert commands.wait_for_no_process() == []
+    logs = list((commands.folder / "logs").rglob("stderr"))
+    assert any("CoarseGrainedExecutorBackend" in log.read_text() for log in logs)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_it_ends_nothing_is_left(
+    commands, application: Callable[..., str], number: signal.Signals
+) -> None:
+    app = application(
+        'print("ready", flush=True)\nimport time\nsc.parallelize([1], 1).foreach(lambda n: time.sleep(600))'
+    )
+    process = commands.start("submit", "--master", "embedded", *SMALL, "--conf", "spark.cores.max=2", app)
+    wait_for_line(process.stdout, "ready")
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert commands.wait_for_no_process(30) == []
+
+
+def test_two_at_once_share_the_cluster(commands, url: str, application: Callable[..., str]) -> None:
+    # Each waits until the other one is there, so this ends only if both really run at the same time.
+    body = """
+import os, time
+from pathlib import Path
+sc.parallelize([1], 1).count()
+here = Path(os.environ["MEET"])
+(here / sc.applicationId).touch()
+while len(list(here.iterdir())) < 2:
+    time.sleep(0.05)
+print(sc.parallelize(range(100), 2).sum())
+"""
+    (commands.folder / "meet").mkdir()
+    arguments = ["submit", "--master", url, *SMALL, "--conf", "spark.cores.max=2", application(body)]
+    both = [commands.start(*arguments, MEET=str(commands.folder / "meet")) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, out) == (0, "4950\n"), err
+    frameworks = state(url)["completed_frameworks"]
+    assert [len(framework["completed_tasks"]) for framework in frameworks] == [2, 2]
+
+
+def test_a_jvm_application(commands, url: str, scala_application: Path) -> None:
+    arguments = [
+        "--class",
+        "Sum",
+        *SMALL,
+        "--conf",
+        "spark.cores.max=2",
+        str(scala_application),
+        "10",
+        "two words",
+    ]
+    run = commands.run("submit", "--master", url, *arguments)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "45 two words\n"
+
+
+def test_dry_run_prints_the_command_that_runs(commands, url: str, application: Callable[..., str]) -> None:
+    app = application('print("ran", sc.master)')
+    options = [*SMALL, "--conf", "spark.cores.max=1", "--name", "it's"]
+    printed = commands.run("submit", "--master", url, "--dry-run", *options, app)
+    assert printed.returncode == 0
+    assert state(url)["completed_frameworks"] == []
+    ran = subprocess.run(
+        shlex.split(printed.stdout),
+        env=commands.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, f"ran {url}\n"), ran.stderr
+
+
+def test_dry_run_of_embedded_starts_nothing(commands) -> None:
+    printed = commands.run("submit", "--master", "embedded", "--dry-run", "app.py")
+    assert printed.returncode == 0
+    assert "mesos://EMBEDDED" in printed.stdout
+    assert not (commands.folder / "state").exists()
+
+
+def test_no_agent_is_large_enough(commands, application: Callable[..., str]) -> None:
+    # The embedded agents have 4096 MB each.
+    arguments = ["--conf", "spark.executor.memory=6g", "--conf", "spark.ui.enabled=false"]
+    app = application("sc.parallelize(range(10)).sum()")
+    run = commands.run("submit", "--master", "embedded", "--start-timeout", "20", *arguments, app)
+    assert run.returncode == 6, run.stderr
+    said = "\n".join(line for line in run.stderr.splitlines() if line.startswith("sparkmesos:"))
+    assert "mem" in said
+    assert "6758" in said  # 6144 MB and 10 % overhead
+    assert "4096" in said
+    assert "spark.executor.memory" in said
+    assert commands.wait_for_no_process() == []
+
+
+def test_an_unreachable_master(commands) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    run = commands.run("submit", "--master", f"mesos://127.0.0.1:{port}", "app.py")
+    assert run.returncode == 5
+    assert f"127.0.0.1:{port}" in run.stderr
+    assert "refuses the connection" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["--master", "mesos://h:99999"], {}, 2, "99999"),
+        (["--master", "spark://h:7077"], {}, 2, "spark://"),
+        (["--master", "mesos://zk://u:hunter2@h:2181"], {}, 2, "path"),
+        (["--master", "embedded[0]"], {}, 2, "embedded"),
+        ([], {}, 2, "No Mesos master given"),
+        (
+            ["--master", "embedded"],
+            {"SPARK_HOME": "/nonexistent"},
+            1,
+            "/nonexistent (SPARK_HOME) does not exist",
+        ),
+        (
+            ["--master", "embedded"],
+            {"JAVA_HOME": "/nonexistent"},
+            1,
+            "/nonexistent (JAVA_HOME) is not a Java",
+        ),
+        (["--master", "embedded", "--mesos-driver", "native"], {}, 2, "speaks only HTTP"),
+        (["--master", "embedded", "--start-timeout", "never"], {}, 2, "never"),
+        (["--master", "mesos://h", "--work-dir", "x"], {}, 2, "--work-dir is for an embedded master only"),
+        (["--master", "embedded", "--conf", "a=b", "--start-timeout=9"], {}, 2, "in front of --conf"),
+        (
+            ["--master", "embedded", "--verbose", "--dry-run"],
+            {},
+            2,
+            "--dry-run is an option of `sparkmesos submit`",
+        ),
+    ],
+)
+def test_mistakes(commands, arguments: list[str], environment: dict[str, str], code: int, said: str) -> None:
+    run = commands.run("submit", *arguments, "app.py", **environment)
+    assert run.returncode == code
+    assert run.stdout == ""
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "hunter2" not in run.stderr
+    assert run.stderr.startswith("error: ")
+    assert "\nhint: " in run.stderr
+    assert commands.processes() == []
+
+
+def test_the_master_can_be_a_variable(commands) -> None:
+    run = commands.run("submit", "app.py", SPARKMESOS_MASTER="spark://h:7077")
+    assert run.returncode == 2
+    assert "spark://" in run.stderr
+
+
+def test_bridge_build_makes_a_jar_for_spark_submit(
+    commands, url: str, application: Callable[..., str]
+) -> None:
+    built = commands.run("bridge", "build", "--output", "bridge.jar")
+    assert built.returncode == 0, built.stderr
+    jar = commands.folder / "bridge.jar"
+    import zipfile
+
+    assert "org/apache/mesos/MesosSchedulerDriver.class" in zipfile.ZipFile(jar).namelist()
+    printed = commands.run(
+        "submit", "--master", url, "--dry-run", "--conf", "spark.cores.max=1", application("print(1)")
+    )
+    command = shlex.split(printed.stdout)
+    command[command.index("--driver-class-path") + 1] = str(jar)
+    ran = subprocess.run(
+        command, env=commands.environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "1\n"), ran.stderr
+
+
+def test_bridge_build_of_a_spark_without_mesos(commands, tmp_path: Path) -> None:
+    (tmp_path / "four" / "jars").mkdir(parents=True)
+    (tmp_path / "four" / "jars" / "spark-core_2.13-4.0.1.jar").touch()
+    run = commands.run("bridge", "build", "--output", "x.jar", "--spark-home", str(tmp_path / "four"))
+    assert run.returncode == 1
+    assert "Spark 4.0 removed its support" in run.stderr
+    assert not (tmp_path / "x.jar").exists()
+
+
+class TestQuickstart:
+    def test_the_tour(self, commands) -> None:
+        run = commands.run("quickstart", timeout=180)
+        assert run.returncode == 0, run.stderr
+        pi, *words = run.stdout.splitlines()
+        assert re.fullmatch(r"Pi is roughly 3\.1\d+", pi)
+        assert len(words) == 10
+        assert words[0].startswith("the\t14")
+        assert "S0" in run.stderr
+        assert "S1" in run.stderr
+        assert commands.wait_for_no_process() == []
+
+    def test_the_longer_tour_as_json_with_the_cluster_kept(self, commands) -> None:
+        run = commands.run("-q", "quickstart", "--all", "--keep", "--output", "json", timeout=240)
+        assert run.returncode == 0, run.stderr
+        assert run.stderr == ""
+        content = json.loads(run.stdout)
+        assert content["version"] == 1
+        assert content["quickstart"]["Pi"]["output"][0].startswith("Pi is roughly 3.1")
+        assert len({task["agent"] for task in content["quickstart"]["Word count"]["executors"]}) == 2
+        together = content["quickstart"]["together"]
+        assert together[0]["output"][0].startswith("Pi is roughly 3.1")
+        assert together[1]["output"] == content["quickstart"]["Word count"]["output"]
+        assert [line.split("\t")[1] for line in content["quickstart"]["framework"]] == ["TASK_FINISHED"] * 2
+        assert commands.run("stop-local-cluster").returncode == 0
+        assert commands.wait_for_no_process() == []
+
+    def test_interrupted(self, commands) -> None:
+        process = commands.start("quickstart")
+        wait_for_line(process.stderr, r"^3\.")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert commands.wait_for_no_process() == []

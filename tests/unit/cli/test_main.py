@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from sparkmesos_cli import main
+from sparkmesos_cli.main import COMMANDS, cli, run
+from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core import __version__
+from sparkmesos_core.errors import ExitCode, SparkMesosError, UnreachableError
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch):
+    """Makes a command that raises what it is told to."""
+
+    def make(error: BaseException) -> None:
+        @click.command("fail")
+        def command() -> None:
+            raise error
+
+        monkeypatch.setitem(main.COMMANDS, "fail", ("fail", "Fails."))
+        monkeypatch.setattr(main.LazyGroup, "get_command", lambda self, ctx, name: command)
+
+    return make
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_with_the_summary_of_the_table(name: str) -> None:
+    module, summary = COMMANDS[name]
+    command = importlib.import_module(f"sparkmesos_cli.{module}").command
+    assert command.name == name
+    assert command.get_short_help_str(limit=200) == summary
+    context = click.Context(command, info_name=name)
+    assert name in command.get_help(context)
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    out, err = capsys.readouterr()
+    assert all(name in out for name in COMMANDS)
+    assert err == ""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from sparkmesos_cli.main import run\n"
+        "run(['--help']); print(*sys.modules, file=sys.stderr)"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(process.stderr.split())
+    heavy = {
+        "requests",
+        "rich",
+        "kazoo",
+        "starlette",
+        "uvicorn",
+        "jinja2",
+        "pymesos",
+        "boto3",
+        "psutil",
+        "asyncio",
+    }
+    assert not loaded & heavy
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"sparkmesos, version {__version__}\n"
+
+
+def test_no_command_shows_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: sparkmesos")
+
+
+def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sumbit"]) == ExitCode.USAGE
+    assert (
+        capsys.readouterr().err.splitlines()[0] == "error: No such command 'sumbit'. Did you mean 'submit'?"
+    )
+
+
+def test_an_unknown_option_says_where_help_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stop-local-cluster", "--nope"]) == ExitCode.USAGE
+    err = capsys.readouterr().err
+    assert "--nope" in err
+    assert "`sparkmesos stop-local-cluster --help`" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SparkMesosError("broken", hint="mend it"), 1),
+        (UnreachableError("broken", hint="mend it"), 5),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_errors_become_text_and_exit_code(failing, capsys, error: BaseException, code: int) -> None:
+    failing(error)
+    assert run(["fail"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    if code != ExitCode.INTERRUPTED:
+        assert err == "error: broken\nhint: mend it\n"
+    assert "Traceback" not in err
+
+
+def test_quiet_still_says_errors(failing, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(SparkMesosError("broken"))
+    assert run(["-q", "fail"]) == 1
+    assert capsys.readouterr().err == "error: broken\n"
+
+
+def test_a_bug_is_not_hidden(failing) -> None:
+    failing(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        run(["fail"])
+
+
+def test_sigterm_is_ctrl_c() -> None:
+    program = (
+        "import os, signal, sparkmesos_cli.main as m\n"
+        "def run(arguments):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        signal.pause()\n"
+        "    except KeyboardInterrupt:\n"
+        "        return 130\n"
+        "m.run = run\n"
+        "m.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 130
+
+
+class TestTerminal:
+    def test_data_and_talk_are_apart(self, capsys: pytest.CaptureFixture[str]) -> None:
+        terminal = Terminal()
+        terminal.data("data")
+        terminal.say("talk")
+        terminal.warn("careful")
+        assert capsys.readouterr() == ("data\n", "talk\nwarning: careful\n")
+
+    def test_quiet(self, capsys: pytest.CaptureFixture[str]) -> None:
+        terminal = Terminal(verbosity=-1)
+        terminal.data("data")
+        terminal.say("talk")
+        terminal.warn("careful")
+        assert capsys.readouterr() == ("data\n", "")
+
+    def test_json_is_an_envelope(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Terminal().json("agents", [{"name": "ä"}])
+        assert json.loads(capsys.readouterr().out) == {"version": 1, "agents": [{"name": "ä"}]}
+
+    def test_a_table_in_a_pipe_is_plain(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Terminal().table(("a", "b"), [("1", "2"), ("3", "[bold]4")])
+        assert capsys.readouterr().out == "1\t2\n3\t[bold]4\n"
+
+    @pytest.mark.parametrize(
+        ("environment", "coloured"),
+        [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+    )
+    def test_colours_on_a_terminal_unless_told_otherwise(
+        self, monkeypatch: pytest.MonkeyPatch, capsys, environment: dict[str, str], coloured: bool
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert ("\x1b[" in Terminal(environment=environment).style("x", bold=True)) is coloured
+
+    def test_a_table_on_a_terminal_has_a_heading_and_shows_markup_as_it_is(self) -> None:
+        program = (
+            "from sparkmesos_cli.terminal import Terminal\n"
+            "Terminal().table(('task', 'state'), [('[red]x', 'TASK_RUNNING')])\n"
+        )
+        controller, terminal = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=terminal,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80"},
+        )
+        os.close(terminal)
+        with os.fdopen(controller, "rb") as shown:
+            lines = [shown.readline().decode().rstrip() for _ in range(2)]
+            assert process.wait(30) == 0
+        assert "task" in lines[0]
+        assert "[red]x" in lines[1]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_SPARKMESOS_COMPLETE" in capsys.readouterr().out
+
+
+def test_completion_completes_commands_and_options() -> None:
+    from click.shell_completion import BashComplete
+
+    completion = BashComplete(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE")
+    assert [item.value for item in completion.get_completions([], "st")] == [
+        "start-local-cluster",
+        "stop-local-cluster",
+    ]
+    assert "--mesos-driver" in [item.value for item in completion.get_completions(["submit"], "--m")]
+
+
+def test_every_option_can_be_a_variable() -> None:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                longest = max(parameter.opts, key=len)
+                assert parameter.envvar == "SPARKMESOS_" + longest[2:].upper().replace("-", "_")
+
+
+def test_the_console_script_exits_with_the_code_of_the_command() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "sparkmesos_cli", "nope"], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == ExitCode.USAGE
+    assert process.stderr.startswith("error: No such command")

@@ -1,0 +1,110 @@
+"""What the recordings do not show of malformed calls; what they do is in tests/contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkmesos_core.localcluster import scheduler_call as calls
+
+F = {"framework_id": {"value": "f"}}
+
+
+def test_defaults_of_filters() -> None:
+    for filters, expected in (
+        ({}, 5.0),
+        ({"filters": {}}, 5.0),
+        ({"filters": {"refuse_seconds": 0}}, 0.0),
+        ({"filters": {"refuse_seconds": -1}}, 5.0),
+        ({"filters": {"refuse_seconds": float("nan")}}, 5.0),
+        ({"filters": {"refuse_seconds": 1e300}}, 365 * 24 * 3600.0),
+    ):
+        call = calls.parse_call(
+            {"type": "DECLINE", **F, "decline": {"offer_ids": [{"value": "o"}], **filters}}
+        )
+        assert call == calls.Decline("f", ("o",), expected)
+
+
+def test_grace_period_in_seconds() -> None:
+    policy = {"grace_period": {"nanoseconds": 1500000000}}
+    call = calls.parse_call({"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": policy}})
+    assert call == calls.Kill("f", "t", None, 1.5)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "KILL", **F, "kill": {}},
+        {"type": "KILL", **F, "kill": {"task_id": "t"}},
+        {"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": {"grace_period": {}}}},
+        {"type": "ACKNOWLEDGE", **F, "acknowledge": {"task_id": {"value": "t"}}},
+        {"type": "DECLINE", **F, "decline": {"offer_ids": "o"}},
+        {"type": "ACCEPT", **F, "accept": {"operations": ["x"]}},
+        {"type": "ACCEPT", **F, "accept": []},
+        {"type": "REVIVE", **F, "revive": {"roles": [1]}},
+        {"type": "RECONCILE", **F, "reconcile": {"tasks": [{}]}},
+        {"type": "REVIVE", "framework_id": "f"},
+        {"type": 3},
+        {"type": "SUBSCRIBE", "subscribe": {"framework_info": "x"}},
+        {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "u", "name": 3}}},
+        {
+            "type": "SUBSCRIBE",
+            "subscribe": {"framework_info": {"user": "u", "name": "n", "failover_timeout": "x"}},
+        },
+        {"type": "SUBSCRIBE", **F, "subscribe": {"framework_info": {"user": "u", "name": "n"}}},
+        {
+            "type": "SUBSCRIBE",
+            "subscribe": {"framework_info": {"user": "u", "name": "n", "id": {"value": "f"}}},
+        },
+    ],
+)
+def test_malformed(message: dict[str, Any]) -> None:
+    with pytest.raises(calls.CallRefused) as refused:
+        calls.parse_call(message)
+    assert refused.value.status == 400
+    assert refused.value.text.startswith("Failed to ")
+
+
+def test_what_is_not_implemented_says_so() -> None:
+    with pytest.raises(calls.CallRefused) as refused:
+        calls.parse_call({"type": "UPDATE_FRAMEWORK", **F, "update_framework": {}})
+    assert refused.value.status == 501
+    assert "UPDATE_FRAMEWORK" in refused.value.text
+
+
+@pytest.mark.parametrize(
+    ("body", "near"),
+    [(b"nope", "ope"), (b'{"a": tru}', "}"), (b"", ""), (b"{\n]", "]"), (b"\xff", "\ufffd")],
+)
+def test_where_json_is_broken(body: bytes, near: str) -> None:
+    with pytest.raises(calls.CallRefused) as refused:
+        calls.parse_body(body)
+    assert refused.value.text.endswith(f"near: {near}")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+KINDS = [
+    "SUBSCRIBE",
+    "ACCEPT",
+    "DECLINE",
+    "REVIVE",
+    "SUPPRESS",
+    "KILL",
+    "ACKNOWLEDGE",
+    "RECONCILE",
+    "TEARDOWN",
+]
+
+
+@given(st.sampled_from(KINDS), JSON, JSON)
+def test_no_json_is_too_odd_to_be_refused(kind: str, body: Any, framework_id: Any) -> None:
+    try:
+        calls.parse_call({"type": kind, kind.lower(): body, "framework_id": framework_id})
+    except calls.CallRefused as refused:
+        assert refused.status == 400  # noqa: PT017 - most are refused, some are not

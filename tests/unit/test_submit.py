@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkmesos_core import submit
+from sparkmesos_core.errors import JavaNotFoundError, MasterUrlError, SparkNotFoundError, UsageError
+from sparkmesos_core.master import EmbeddedMaster
+from sparkmesos_core.submit import Launch, MesosDriver, SubmitRequest, launch, plan_submission
+
+MASTER = "mesos://10.0.0.1:5050"
+
+
+@pytest.fixture
+def spark_home(make_spark) -> Path:
+    return make_spark("3.5.9")
+
+
+@pytest.fixture
+def environment(make_java, spark_home: Path) -> dict[str, str]:
+    return {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(make_java()), "HOME": "/nonexistent"}
+
+
+@pytest.fixture
+def bridges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Stands in for the compiler: the calls, each answered with the same path."""
+    calls: list[tuple[Any, ...]] = []
+
+    def ensure(*arguments: Any) -> Path:
+        calls.append(arguments)
+        return Path("/cache/bridge.jar")
+
+    monkeypatch.setattr(submit, "ensure_bridge", ensure)
+    monkeypatch.setattr("sparkmesos_core.spark.native_library._FOLDERS", ())
+    return calls
+
+
+def request(*arguments: str, master: str | None = MASTER, **fields: Any) -> SubmitRequest:
+    return SubmitRequest(arguments=arguments, master=master, **fields)
+
+
+def launched(environment: dict[str, str], *arguments: str, url: str = MASTER, **fields: Any) -> Launch:
+    return launch(plan_submission(request(*arguments, **fields), environment), url, environment, print)
+
+
+@pytest.mark.usefixtures("bridges")
+class TestCommand:
+    def test_the_users_arguments_stay_as_they_are_and_ours_win(self, environment, spark_home) -> None:
+        arguments = launched(
+            environment, "--name", "a b", "--conf", "x='y'", "app.py", "--flag", ""
+        ).arguments
+        assert list(arguments) == [
+            f"{spark_home}/bin/spark-submit",
+            "--name", "a b", "--conf", "x='y'",
+            "--master", MASTER, "--driver-class-path", "/cache/bridge.jar",
+            "app.py", "--flag", "",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "theirs",
+        [
+            ["--driver-class-path", "mine.jar"],
+            ["--conf", "spark.driver.extraClassPath=mine.jar"],
+            ["--conf", "spark.driver.extraClassPath=no.jar", "--driver-class-path=mine.jar"],
+        ],
+    )
+    def test_the_bridge_stands_before_the_users_class_path(self, environment, theirs: list[str]) -> None:
+        arguments = launched(environment, *theirs, "app.py").arguments
+        assert arguments[-3:] == ("--driver-class-path", "/cache/bridge.jar:mine.jar", "app.py")
+
+    def test_the_class_path_of_the_defaults_file_is_kept(self, environment, spark_home: Path) -> None:
+        (spark_home / "conf").mkdir()
+        (spark_home / "conf" / "spark-defaults.conf").write_text("spark.driver.extraClassPath a.jar:b.jar\n")
+        assert launched(environment, "app.py").arguments[-2] == "/cache/bridge.jar:a.jar:b.jar"
+
+    def test_a_properties_file_replaces_the_defaults(
+        self, environment, spark_home: Path, tmp_path: Path
+    ) -> None:
+        (spark_home / "conf").mkdir()
+        (spark_home / "conf" / "spark-defaults.conf").write_text("spark.driver.extraClassPath a.jar\n")
+        (tmp_path / "my.conf").write_text("spark.driver.extraClassPath c.jar\n")
+        arguments = launched(environment, "--properties-file", str(tmp_path / "my.conf"), "app.py").arguments
+        assert arguments[-2] == "/cache/bridge.jar:c.jar"
+
+    def test_spark_conf_dir(self, environment, tmp_path: Path) -> None:
+        (tmp_path / "spark-defaults.conf").write_text(f"spark.master {MASTER}\n")
+        environment["SPARK_CONF_DIR"] = str(tmp_path)
+        planned = plan_submission(request("app.py", master=None), environment)
+        assert planned.master.spark_url == MASTER
+
+    def test_programs_get_the_spark_and_the_java_that_were_found(self, environment) -> None:
+        found = launched(environment, "app.py").environment
+        assert (found["SPARK_HOME"], found["JAVA_HOME"]) == (
+            environment["SPARK_HOME"],
+            environment["JAVA_HOME"],
+        )
+
+    def test_a_driver_of_a_master_on_loopback_binds_there(self, environment) -> None:
+        url = "mesos://127.0.0.1:5050"
+        assert launched(environment, "app.py", url=url).environment["SPARK_LOCAL_IP"] == "127.0.0.1"
+        assert (
+            launched(environment, "app.py", url="mesos://[::1]:1").environment["SPARK_LOCAL_IP"]
+            == "127.0.0.1"
+        )
+        assert "SPARK_LOCAL_IP" not in launched(environment, "app.py").environment
+        decided = launched(environment, "--conf", "spark.driver.host=h", "app.py", url=url)
+        assert "SPARK_LOCAL_IP" not in decided.environment
+        environment["SPARK_LOCAL_IP"] = "10.0.0.7"
+        assert launched(environment, "app.py", url=url).environment["SPARK_LOCAL_IP"] == "10.0.0.7"
+
+    def test_the_timeout_and_the_ca_file_reach_the_bridge(self, environment, tmp_path: Path) -> None:
+        found = launched(environment, "app.py", start_timeout=90.0, ca_file=tmp_path / "ca.pem").environment
+        assert found["SPARKMESOS_START_TIMEOUT"] == "90"
+        assert found["SPARKMESOS_CA_FILE"] == str(tmp_path / "ca.pem")
+
+    def test_printing_shows_what_changed_and_no_secret(self, environment) -> None:
+        made = launched(environment, "--conf", "spark.mesos.secret=hunter2", "app.py", start_timeout=1.5)
+        shown = shlex.join(made.printable())
+        assert shown.startswith("env SPARKMESOS_START_TIMEOUT=1.5 ")
+        assert "JAVA_HOME" not in shown
+        assert "'spark.mesos.secret=***'" in shown
+        assert made.hides_secrets()
+        assert not launched(environment, "app.py").hides_secrets()
+
+
+class TestMesosDriver:
+    def test_libmesos_is_used_where_there_is_one(self, environment, bridges, tmp_path: Path) -> None:
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
+        (tmp_path / "libmesos.so").touch()
+        made = launched(environment, "app.py")
+        assert "--driver-class-path" not in made.arguments
+        assert made.environment["MESOS_NATIVE_JAVA_LIBRARY"] == str(tmp_path / "libmesos.so")
+        assert bridges == []
+
+    def test_http_is_used_when_asked_for(self, environment, bridges, tmp_path: Path) -> None:
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
+        (tmp_path / "libmesos.so").touch()
+        launched(environment, "app.py", mesos_driver=MesosDriver.HTTP)
+        assert len(bridges) == 1
+
+    @pytest.mark.usefixtures("bridges")
+    def test_native_without_libmesos(self, environment) -> None:
+        with pytest.raises(SparkNotFoundError, match="no libmesos"):
+            plan_submission(request("app.py", mesos_driver=MesosDriver.NATIVE), environment)
+
+    @pytest.mark.usefixtures("bridges")
+    def test_native_on_the_embedded_cluster(self, environment) -> None:
+        with pytest.raises(UsageError, match="speaks only HTTP"):
+            plan_submission(
+                request("app.py", master="embedded", mesos_driver=MesosDriver.NATIVE), environment
+            )
+
+
+@pytest.mark.usefixtures("bridges")
+class TestRefusals:
+    def test_no_master(self, environment) -> None:
+        with pytest.raises(UsageError, match="No Mesos master given") as caught:
+            plan_submission(request("app.py", master=None), environment)
+        assert "embedded" in caught.value.hint
+
+    def test_the_master_may_stand_among_sparks_own_options(self, environment) -> None:
+        planned = plan_submission(
+            request("--class", "X", "--master", "embedded[3]", "a.jar", master=None), environment
+        )
+        assert planned.master == EmbeddedMaster(3)
+
+    def test_a_wrong_master(self, environment) -> None:
+        with pytest.raises(MasterUrlError):
+            plan_submission(request("app.py", master="spark://h:7077"), environment)
+
+    def test_no_application(self, environment) -> None:
+        with pytest.raises(UsageError, match="No application given"):
+            plan_submission(request("--name", "x"), environment)
+
+    @pytest.mark.parametrize(
+        "arguments", [["--deploy-mode", "cluster"], ["--conf", "spark.submit.deployMode=cluster"]]
+    )
+    def test_cluster_mode_is_said_to_be_missing(self, environment, arguments: list[str]) -> None:
+        with pytest.raises(UsageError, match="cluster is not supported"):
+            plan_submission(request(*arguments, "app.py"), environment)
+
+    def test_spark_4(self, environment, make_spark) -> None:
+        spark = make_spark("4.0.1", "2.13", mesos=False, name="four")
+        with pytest.raises(SparkNotFoundError, match="removed its support"):
+            plan_submission(request("app.py", spark_home=spark), environment)
+
+    def test_a_java_that_this_spark_cannot_use(self, environment, make_java) -> None:
+        environment["JAVA_HOME"] = str(make_java("25", name="java25"))
+        with pytest.raises(JavaNotFoundError, match="is Java 25"):
+            plan_submission(request("app.py"), environment)
