@@ -39,6 +39,7 @@ _JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-Xshare:auto",
+    "-XX:-UsePerfData",  # a file in /tmp, which a killed program would leave there
 )
 _LAST_LINES = 15
 
@@ -49,7 +50,7 @@ def bridge_key(jars_dir: Path) -> str:
     for source in _sources():
         text = source.read_bytes()
         digest.update(f"{source.name} {len(text)}\n".encode() + text)
-    for jar in sorted(jars_dir.glob("*.jar")):
+    for jar in _files(jars_dir, "*.jar"):
         digest.update(f"{jar.name} {jar.stat().st_size}\n".encode())
     return digest.hexdigest()[:20]
 
@@ -101,7 +102,12 @@ def _sources() -> list[Path]:
 
 def _jars(jars_dir: Path, names: tuple[str, ...]) -> list[Path]:
     """The jars of these names in any version, e.g. mesos-1.4.3-shaded-protobuf.jar for "mesos"."""
-    return [jar for name in names for jar in sorted(jars_dir.glob(f"{name}-[0-9]*.jar"))]
+    return [jar for name in names for jar in _files(jars_dir, f"{name}-[0-9]*.jar")]
+
+
+def _files(jars_dir: Path, pattern: str) -> list[Path]:
+    """Sorted, and without links that lead nowhere: Java passes over those as well."""
+    return sorted(path for path in jars_dir.glob(pattern) if path.is_file())
 
 
 def _check_spark(jars_dir: Path) -> None:

@@ -4,7 +4,7 @@ import java.io.{EOFException, IOException, InputStream}
 import java.net.{SocketTimeoutException, UnknownHostException}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.util.{Base64, LinkedHashMap}
-import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.{LinkedBlockingDeque, LinkedBlockingQueue}
 import java.util.concurrent.ThreadLocalRandom
 import java.util.concurrent.atomic.AtomicInteger
 import javax.net.ssl.SSLException
@@ -49,11 +49,14 @@ final class Conversation(
   private final class Call(val kind: String, val body: ObjectNode, val lost: (String, Boolean) => Unit)
 
   private val number = counter.incrementAndGet()
-  private val calls = new LinkedBlockingQueue[Option[Call]]() // None ends the thread
+  private val calls = new LinkedBlockingDeque[Call]()
+  private val noMore = new Call("", null, ignore) // in the queue it ends the thread
+  private val renewed = new Call("", null, ignore) // in the queue it stands for a new subscription
   private val callbacks = new LinkedBlockingQueue[Option[() => Unit]]()
+  // Calls to make after the next subscription, each only once; used by the thread that makes calls only.
+  private val kept = new LinkedHashMap[String, Call]()
   private val lock = new Object
   // Guarded by lock:
-  private val kept = new LinkedHashMap[String, Call]() // calls to make after the next subscription, each only once
   private var id = Option(framework.path("id").path("value").asText(null)).filter(_.nonEmpty)
   private var leader: Option[Endpoint] = None
   private var streamId: Option[String] = None
@@ -80,10 +83,10 @@ final class Conversation(
     *
     * `lost` is told, on the listener's thread, that the call was in vain and why; its second argument is false when Mesos may
     * have got the call nevertheless. Calls that make sense later too (KILL, REVIVE, …) are not lost by a lost
-    * connection: they are made after the next subscription.
+    * connection: they are made after the next subscription, in the order in which they were asked for.
     */
   def call(kind: String, body: ObjectNode, lost: (String, Boolean) => Unit = ignore): Unit =
-    calls.put(Some(new Call(kind, body, lost)))
+    calls.put(new Call(kind, body, lost))
 
   /** Runs something on the listener's thread, behind the events received so far. */
   def deliver(callback: () => Unit): Unit = callbacks.put(Some(callback))
@@ -105,9 +108,9 @@ final class Conversation(
     val tearing = lock.synchronized(connected && !ended) && teardown
     if (tearing) {
       calls.clear()
-      calls.put(Some(new Call("TEARDOWN", null, ignore)))
+      calls.put(new Call("TEARDOWN", null, ignore))
     }
-    calls.put(None)
+    calls.put(noMore)
     if (caller.isAlive && (Thread.currentThread ne caller)) caller.join(StopMillis)
     lock.synchronized(Option(calling)).foreach(_.close())
     callbacks.clear()
@@ -121,7 +124,7 @@ final class Conversation(
       if (stream != null) stream.close()
       lock.notifyAll()
     }
-    calls.put(None)
+    calls.put(noMore)
     callbacks.put(None)
   }
 
@@ -143,7 +146,15 @@ final class Conversation(
 
   // ---- the subscription --------------------------------------------------------------------------------------------
 
-  private def converse(): Unit = {
+  private def converse(): Unit =
+    try keepSubscribed()
+    catch {
+      case e: Throwable => // an Error: trying again would not help, and without this thread nobody would hear of it
+        log.error("The conversation with Mesos broke down", e)
+        fail(s"The conversation with Mesos at ${masters.mkString(",")} broke down: $e")
+    }
+
+  private def keepSubscribed(): Unit = {
     var attempt = 0
     while (!hasEnded) {
       try {
@@ -254,9 +265,7 @@ final class Conversation(
             subscribedBefore = true
             id = Some(body.path("framework_id").path("value").asText)
             connected = true
-            val it = kept.values.iterator()
-            while (it.hasNext) calls.put(Some(it.next()))
-            kept.clear()
+            calls.putFirst(renewed) // what was kept is older than what waits in the queue
             again
           }
           problem = ""
@@ -274,9 +283,17 @@ final class Conversation(
 
   private def makeCalls(): Unit = {
     var next = calls.take()
-    while (next.isDefined) {
-      try make(next.get)
-      catch { case e: Exception => log.error(s"The call ${next.get.kind} to Mesos went wrong", e) }
+    while (next ne noMore) {
+      if (next eq renewed) {
+        kept.values.toArray(Array.empty[Call]).reverse.foreach(call => calls.putFirst(call))
+        kept.clear()
+      } else
+        try make(next)
+        catch {
+          case e: Throwable =>
+            log.error(s"The call ${next.kind} to Mesos went wrong", e)
+            lost(next, e.toString, certain = false)
+        }
       next = calls.take()
     }
   }
@@ -287,7 +304,7 @@ final class Conversation(
     while (again) {
       again = false
       val (target, stream, framework) = lock.synchronized((if (connected) leader else None, streamId, id))
-      if (target.isEmpty) undelivered(call, stream, "not subscribed to a Mesos master")
+      if (target.isEmpty) undelivered(call, "not subscribed to a Mesos master")
       else {
         val exchange = new Exchange(target.get, ConnectMillis)
         lock.synchronized { calling = exchange }
@@ -300,12 +317,12 @@ final class Conversation(
           val status = exchange.status
           if (status / 100 != 2) {
             val text = s"${exchange.text(MaxText).trim} ($status)"
-            if (lock.synchronized(streamId != stream)) undelivered(call, stream, text)
+            if (lock.synchronized(streamId != stream)) undelivered(call, text)
             else if (status == 503 && attempt < MaxRetries) again = true
             else if (isRedirect(exchange) || status == 403 || status == 503) {
               log.warn(s"Mesos no longer takes ${call.kind}: $text; subscribing again")
               giveUp(stream)
-              undelivered(call, stream, text)
+              undelivered(call, text)
             } else {
               log.warn(s"Mesos refused ${call.kind}: $text")
               lost(call, text, certain = true)
@@ -315,10 +332,13 @@ final class Conversation(
           case e: IOException if !exchange.sent && attempt < MaxRetries => again = true
           case e: IOException if !exchange.sent =>
             giveUp(stream)
-            undelivered(call, stream, reason(e))
+            undelivered(call, reason(e))
           case e: IOException =>
             log.warn(s"No answer from Mesos to ${call.kind}: ${reason(e)}")
-            lost(call, reason(e), certain = false)
+            if (Repeatable(call.kind)) {
+              giveUp(stream)
+              undelivered(call, reason(e))
+            } else lost(call, reason(e), certain = false)
         } finally {
           exchange.close()
           lock.synchronized { calling = null }
@@ -332,14 +352,16 @@ final class Conversation(
     }
   }
 
-  /** Mesos did not get the call, which was for the subscription `stream`. */
-  private def undelivered(call: Call, stream: Option[String], why: String): Unit =
+  /** Mesos did not get the call. If there is a newer subscription already, `renewed` waits in the queue. */
+  private def undelivered(call: Call, why: String): Unit =
     if (Passing(call.kind)) lost(call, why, certain = true)
-    else
-      lock.synchronized {
-        if (connected && streamId != stream) calls.put(Some(call)) // there is a newer subscription already
-        else kept.put(call.kind + call.body, call)
-      }
+    else {
+      // REVIVE and SUPPRESS of all roles undo each other. What is asked for again moves to the end.
+      if (call.body == null) kept.values.removeIf((other: Call) => Opposite.get(call.kind).contains(other.kind))
+      val key = call.kind + call.body
+      kept.remove(key)
+      kept.put(key, call)
+    }
 
   /** Ends the subscription `stream` if it is still the present one, so that a new one is sought. */
   private def giveUp(stream: Option[String]): Unit =
@@ -381,9 +403,12 @@ object Conversation {
   private val MaxHops = 5
   private val MaxRetries = 5
   private val MaxText = 65536
-  private val MaxRecord = 1 << 30
+  private val MaxRecord = 64 << 20
   /** Calls about offers and updates of one subscription, which mean nothing to the next. */
   private val Passing = Set("ACCEPT", "DECLINE", "ACKNOWLEDGE", "TEARDOWN")
+  /** Calls that do no harm when Mesos gets them twice. */
+  private val Repeatable = Set("KILL", "REVIVE", "SUPPRESS", "RECONCILE")
+  private val Opposite = Map("REVIVE" -> "SUPPRESS", "SUPPRESS" -> "REVIVE")
 
   private val counter = new AtomicInteger
   private val log = LoggerFactory.getLogger("org.sparkmesos.bridge.Conversation")
@@ -426,7 +451,7 @@ object Conversation {
     while (c >= 0 && !(c == '\n' && length >= 0)) {
       if (c >= '0' && c <= '9') length = math.max(length, 0) * 10 + (c - '0')
       else if (c != '\n' && c != '\r' && c != ' ') throw new IOException("the stream is no RecordIO: a length was expected")
-      if (length > MaxRecord) throw new IOException("a record of more than 1 GiB")
+      if (length > MaxRecord) throw new IOException("a record of more than 64 MiB")
       c = in.read()
     }
     if (c < 0) {

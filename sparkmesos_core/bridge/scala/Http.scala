@@ -118,7 +118,7 @@ final class Exchange(endpoint: Endpoint, connectMillis: Int) {
     if (status / 100 == 1) { headers = Map.empty; readHead() } // 100 Continue and its like
     else if (header("Transfer-Encoding").exists(_.toLowerCase(Locale.ROOT).contains("chunked")))
       body = new Chunked(input)
-    else body = header("Content-Length").map(n => new Bounded(input, n.toLong)).getOrElse(input)
+    else body = header("Content-Length").map(n => new Bounded(input, Exchange.length(n, 10))).getOrElse(input)
   }
 }
 
@@ -138,6 +138,15 @@ object Exchange {
       c = in.read()
     }
     out.toString("ISO-8859-1").stripSuffix("\r")
+  }
+
+  /** A length in an answer. */
+  def length(text: String, radix: Int): Long = {
+    val number =
+      try java.lang.Long.parseLong(text, radix)
+      catch { case _: NumberFormatException => -1L }
+    if (number < 0) throw new IOException(s"the answer is no HTTP: '$text' is no length")
+    number
   }
 
   private def tls(raw: Socket, endpoint: Endpoint): Socket = {
@@ -202,10 +211,7 @@ private final class Chunked(in: InputStream) extends InputStream {
   private def nextChunk(): Unit = {
     if (!first) Exchange.line(in)
     first = false
-    val size = Exchange.line(in).takeWhile(_ != ';').trim
-    left =
-      try java.lang.Long.parseLong(size, 16)
-      catch { case _: NumberFormatException => throw new IOException(s"'$size' is no length of a chunk") }
+    left = Exchange.length(Exchange.line(in).takeWhile(_ != ';').trim, 16)
     if (left == 0) {
       ended = true
       while (Exchange.line(in).nonEmpty) {}

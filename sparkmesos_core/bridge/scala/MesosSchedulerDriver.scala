@@ -67,8 +67,8 @@ class MesosSchedulerDriver(
   private var unconfirmed = Set.empty[String] // tasks of which Mesos has said nothing since the last subscription
   private var subscriptions = 0
   private var suppressed = false
-  // Used by the callbacks' thread only:
-  private var watch: Option[StartWatch] = None
+  // Set by start(), used by every thread, emptied if it fails:
+  @volatile private var watch: Option[StartWatch] = None
   @volatile private var registered = false
   @volatile private var thrown: Throwable = _
 
@@ -83,8 +83,8 @@ class MesosSchedulerDriver(
         watch = StartWatch.forSpark(conversation)
         status = Status.DRIVER_RUNNING
         conversation.start()
-        watch.foreach(_.start())
-        if (watch.isDefined) PythonDriver.endWithJvm()
+        advise(_.start())
+        if (StartWatch.inSpark) PythonDriver.endWithJvm()
         None
       } catch {
         case e: IllegalArgumentException =>
@@ -104,7 +104,7 @@ class MesosSchedulerDriver(
       before
     }
     if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) {
-      watch.foreach(_.stop())
+      advise(_.stop())
       if (conversation != null) conversation.stop(teardown = !failover)
       lock.synchronized(lock.notifyAll())
       over.countDown()
@@ -143,8 +143,23 @@ class MesosSchedulerDriver(
   private def isRunning: Boolean = state == Status.DRIVER_RUNNING
   private def setAborted(): Status = lock.synchronized {
     val before = status
-    if (before == Status.DRIVER_RUNNING) status = Status.DRIVER_ABORTED
+    if (before == Status.DRIVER_RUNNING) {
+      status = Status.DRIVER_ABORTED
+      suppressed = true // after the next subscription too
+      lock.notifyAll()
+    }
     before
+  }
+
+  /** Lets the watch know. It only advises: whatever goes wrong in it must not touch the application. */
+  private def advise(tell: StartWatch => Unit): Unit = watch.foreach { one =>
+    try tell(one)
+    catch {
+      case e @ (_: Exception | _: LinkageError) =>
+        log.warn("Whether executors start is no longer watched", e)
+        watch = None
+        one.stop()
+    }
   }
 
   // ---- calls -------------------------------------------------------------------------------------------------------
@@ -181,7 +196,7 @@ class MesosSchedulerDriver(
         agentOf(task.getTaskId.getValue) = task.getSlaveId
         ended.remove(task.getTaskId.getValue)
       })
-      watch.foreach(_.launched(tasks.map(_.getTaskId.getValue).toSet))
+      advise(_.launched(tasks.map(_.getTaskId.getValue).toSet))
       conversation.call("ACCEPT", body, { (why, certain) =>
         if (certain) tasks.foreach(task => update(lost(task, why)))
         else reconcile(tasks.map(_.getTaskId.getValue).toSet)
@@ -208,14 +223,18 @@ class MesosSchedulerDriver(
 
   def reviveOffers(): Status = reviveOffers(Collections.emptyList[String]())
   def reviveOffers(roles: Collection[String]): Status = running {
-    lock.synchronized { suppressed = false }
-    conversation.call("REVIVE", rolesBody(roles))
+    lock.synchronized { // as in listener.subscribed, so that Mesos gets the calls in the order of `suppressed`
+      suppressed = false
+      conversation.call("REVIVE", rolesBody(roles))
+    }
   }
 
   def suppressOffers(): Status = suppressOffers(Collections.emptyList[String]())
   def suppressOffers(roles: Collection[String]): Status = running {
-    if (roles.isEmpty) lock.synchronized { suppressed = true }
-    conversation.call("SUPPRESS", rolesBody(roles))
+    lock.synchronized {
+      if (roles.isEmpty) suppressed = true
+      conversation.call("SUPPRESS", rolesBody(roles))
+    }
   }
 
   def acknowledgeStatusUpdate(status: TaskStatus): Status = {
@@ -286,22 +305,26 @@ class MesosSchedulerDriver(
       val info = masterInfo(body.path("master_info"))
       log.info(s"${if (again) "Subscribed again" else "Subscribed"} to Mesos at ${conversation.master} as ${id.getValue}")
       registered = true
-      watch.foreach(_.registered())
+      advise(_.registered())
       if (again) {
         tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
-        if (lock.synchronized(suppressed)) conversation.call("SUPPRESS", null)
+        lock.synchronized { if (suppressed) conversation.call("SUPPRESS", null) }
         reconcileAll()
       } else tell("registered")(scheduler.registered(MesosSchedulerDriver.this, id, info))
     }
 
     def event(kind: String, body: JsonNode): Unit = {
       val driver = MesosSchedulerDriver.this
-      watch.foreach(_.event(kind, body))
+      advise(_.event(kind, body))
       kind match {
         case "OFFERS" =>
           val offers = new java.util.ArrayList[Offer]()
           val each = body.path("offers").elements()
-          while (each.hasNext) offers.add(ProtobufJson.read(each.next(), V1.Offer.newBuilder(), Offer.parser()))
+          while (each.hasNext) {
+            val offer = each.next()
+            try offers.add(ProtobufJson.read(offer, V1.Offer.newBuilder(), Offer.parser()))
+            catch { case e: Exception => declineUnread(offer, e) }
+          }
           if (!offers.isEmpty) tell("resourceOffers")(scheduler.resourceOffers(driver, offers))
         case "RESCIND" =>
           val offer = OfferID.newBuilder().setValue(body.path("offer_id").path("value").asText).build()
@@ -319,11 +342,18 @@ class MesosSchedulerDriver(
       }
     }
 
+    /** Otherwise nobody could use it until it is rescinded. */
+    private def declineUnread(offer: JsonNode, why: Exception): Unit = {
+      val id = offer.path("id").path("value").asText
+      log.warn(s"The offer $id cannot be read; it is declined", why)
+      if (id.nonEmpty) declineOffer(OfferID.newBuilder().setValue(id).build())
+    }
+
     def disconnected(): Unit = tell("disconnected")(scheduler.disconnected(MesosSchedulerDriver.this))
 
     def failed(message: String): Unit =
       if (setAborted() == Status.DRIVER_RUNNING) {
-        watch.foreach(_.failed(
+        advise(_.failed(
           if (registered) s"Mesos ended the registration of this application, no executor can start any more: $message"
           else message))
         reportError(message)
@@ -364,7 +394,7 @@ class MesosSchedulerDriver(
           if (setAborted() == Status.DRIVER_RUNNING) {
             conversation.call("SUPPRESS", null)
             val message = s"The scheduler failed in $what and gets no more offers: $e"
-            watch.foreach(_.failed(message))
+            advise(_.failed(message))
             reportError(message)
             over.countDown()
           }
@@ -401,6 +431,7 @@ class MesosSchedulerDriver(
     val subscription = lock.synchronized {
       unconfirmed = agentOf.keySet.toSet
       subscriptions += 1
+      lock.notifyAll() // the thread of the last subscription has nothing to do any more
       subscriptions
     }
     reconcile(lock.synchronized(unconfirmed))

@@ -4,6 +4,7 @@ import scala.collection.mutable
 
 import com.fasterxml.jackson.databind.JsonNode
 import org.apache.spark.{SparkConf, SparkEnv}
+import org.slf4j.LoggerFactory
 
 /** Tells the operator why no executor starts, instead of letting the application hang without a word.
   *
@@ -112,12 +113,15 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   private def seconds = (System.nanoTime() - begun) / 1e9
 
   private def complain(now: Double): Unit = {
-    val (rooms, offersOnly) = if (lock.synchronized(known)) look() else (None, false)
-    val situation = lock.synchronized(Situation(needs, conversation.master.toString, conversation.problem match {
-      case "" if !known => "it does not answer"
-      case other => other
-    }, rooms, offersOnly, preparing.size, endings, lastEnd))
-    say(s"No executor has started within ${now.toLong} s." +: StartAdvice.explain(situation))
+    val why =
+      try {
+        val (rooms, offersOnly) = if (lock.synchronized(known)) look() else (None, false)
+        StartAdvice.explain(lock.synchronized(Situation(needs, conversation.master.toString, conversation.problem match {
+          case "" if !known => "it does not answer"
+          case other => other
+        }, rooms, offersOnly, preparing.size, endings, lastEnd)))
+      } catch { case e: Exception => log.warn("Why no executor starts cannot be told", e); Nil }
+    say(s"No executor has started within ${now.toLong} s." +: why)
   }
 
   /** The agents as the master lists them, else as it has offered them. */
@@ -147,6 +151,8 @@ object StartWatch {
   private val OverheadFraction = 0.10 // as MesosSchedulerUtils.executorMemory
   private val OverheadMinimum = 384
 
+  private val log = LoggerFactory.getLogger("org.sparkmesos.bridge.StartWatch")
+
   private def property(name: String, default: Double) =
     Option(System.getProperty("sparkmesos.startWatch." + name)).map(_.toDouble).getOrElse(default)
   private def first = property("first", 15)
@@ -158,31 +164,47 @@ object StartWatch {
   }
   private def text(n: Double) = if (n == math.rint(n)) n.toLong.toString else n.toString
 
-  /** A watch for the Spark application of this JVM; none if there is no application in it (Spark's dispatcher has none). */
-  def forSpark(conversation: Conversation): Option[StartWatch] = Option(SparkEnv.get).map { env =>
-    new StartWatch(conversation, needs(env.conf), idle(env.conf))
-  }
+  /** Whether there is a Spark application in this JVM; in Spark's dispatcher there is none. */
+  def inSpark: Boolean = SparkEnv.get != null
+
+  /** A watch for the Spark application of this JVM; none without one, and none if its configuration cannot be read: what is
+    * wrong there, Spark finds itself when it uses it.
+    */
+  def forSpark(conversation: Conversation): Option[StartWatch] =
+    try Option(SparkEnv.get).map(env => new StartWatch(conversation, needs(env.conf), idle(env.conf)))
+    catch {
+      case e @ (_: Exception | _: LinkageError) =>
+        log.warn("Whether executors start is not watched", e)
+        None
+    }
+
+  // Spark ignores blanks around the values of its own settings.
+  private def trimmed(conf: SparkConf, name: String) = conf.getOption(name).map(_.trim)
+  private def flag(conf: SparkConf, name: String, default: Boolean) =
+    trimmed(conf, name).map(_.toBoolean).getOrElse(default)
+  private def whole(conf: SparkConf, name: String, default: Int) = trimmed(conf, name).map(_.toInt).getOrElse(default)
 
   private[bridge] def needs(conf: SparkConf): Needs = {
-    val fine = !conf.getBoolean("spark.mesos.coarse", true)
+    val fine = !flag(conf, "spark.mesos.coarse", default = true)
     val memory = conf.getOption("spark.executor.memory").map(_ => conf.getSizeAsMb("spark.executor.memory").toInt)
       .orElse(Seq("SPARK_EXECUTOR_MEMORY", "SPARK_MEM").flatMap(name => Option(System.getenv(name))).headOption
         .map(text => new SparkConf(false).set("m", text).getSizeAsMb("m").toInt))
       .getOrElse(1024)
-    val overhead = conf.getOption("spark.mesos.executor.memoryOverhead").map(_.trim.toInt)
-      .getOrElse(math.max(OverheadFraction * memory, OverheadMinimum).toInt)
+    val overhead = whole(conf, "spark.mesos.executor.memoryOverhead",
+      math.max(OverheadFraction * memory, OverheadMinimum).toInt)
     val cpus =
-      if (fine) conf.getDouble("spark.mesos.mesosExecutor.cores", 1) + conf.getInt("spark.task.cpus", 1)
-      else conf.getInt("spark.executor.cores", 1).toDouble
-    Needs(cpus, memory + overhead, overhead, conf.getOption("spark.cores.max").map(_.toInt),
+      if (fine)
+        trimmed(conf, "spark.mesos.mesosExecutor.cores").map(_.toDouble).getOrElse(1.0) + whole(conf, "spark.task.cpus", 1)
+      else whole(conf, "spark.executor.cores", 1).toDouble
+    Needs(cpus, memory + overhead, overhead, trimmed(conf, "spark.cores.max").map(_.toInt),
       conf.get("spark.mesos.role", ""), conf.get("spark.mesos.constraints", ""))
   }
 
   /** With dynamic allocation from zero there is nothing to start until there is work. */
   private def idle(conf: SparkConf): Boolean =
-    conf.getBoolean("spark.dynamicAllocation.enabled", false) &&
+    flag(conf, "spark.dynamicAllocation.enabled", default = false) &&
       Seq("spark.dynamicAllocation.initialExecutors", "spark.dynamicAllocation.minExecutors", "spark.executor.instances")
-        .forall(name => conf.getInt(name, 0) == 0)
+        .forall(name => whole(conf, name, 0) == 0)
 
   /** Agents as GET /slaves lists them; what is reserved for other roles than `role` is not counted as room. */
   private[bridge] def roomsOfAgents(answer: JsonNode, role: String): Seq[Room] = {

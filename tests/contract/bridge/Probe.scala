@@ -6,11 +6,14 @@ import java.util.concurrent.ConcurrentHashMap
 
 import scala.collection.JavaConverters._
 
-import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.core.JsonGenerator
+import com.fasterxml.jackson.databind.{JsonNode, JsonSerializable, SerializerProvider}
+import com.fasterxml.jackson.databind.jsontype.TypeSerializer
 import org.apache.mesos.{MesosNativeLibrary, MesosSchedulerDriver, Scheduler, SchedulerDriver}
 import org.apache.mesos.Protos._
 import org.apache.mesos.protobuf.Message
 import org.apache.mesos.v1.{Protos => V1}
+import org.apache.spark.{SparkConf, SparkEnv}
 
 /** A scheduler on a leash: each line of standard input is a command in JSON, each line of standard output an answer to one
   * or a callback, with the v0 messages as Spark's backend would see them.
@@ -116,9 +119,40 @@ object Probe {
         Thread.getAllStackTraces.keySet.asScala.map(_.getName).filter(_.startsWith("mesos-")).toSeq.sorted.mkString(" ")
       case "explain" => explain(command).mkString("\n")
       case "echo" => ProtobufJson.toJson(v0(command.path("status"), V1.TaskStatus.newBuilder(), TaskStatus.parser()))
+      case "environment" => // as if a Spark application with this configuration ran in this JVM; without one, none
+        SparkEnv.set(if (!command.has("conf")) null
+        else { // by reflection: the parameters' types are in a dozen other jars
+          val arguments = Seq("driver") ++ Seq.fill(12)(null) :+ sparkConf(command.path("conf"))
+          classOf[SparkEnv].getConstructors.head.newInstance(arguments: _*).asInstanceOf[SparkEnv]
+        })
+        "set"
+      case "needs" => StartWatch.needs(sparkConf(command.path("conf")))
+      case "broken" => // a conversation that meets an Error
+        val framework = json.createObjectNode()
+        framework.putPOJO("user", new JsonSerializable {
+          def serialize(generator: JsonGenerator, provider: SerializerProvider): Unit =
+            throw new NoClassDefFoundError("thrown by the test")
+          def serializeWithType(generator: JsonGenerator, provider: SerializerProvider, kind: TypeSerializer): Unit =
+            serialize(generator, provider)
+        })
+        val listener = new ConversationListener {
+          def subscribed(body: JsonNode, again: Boolean): Unit = ()
+          def event(kind: String, body: JsonNode): Unit = ()
+          def disconnected(): Unit = ()
+          def failed(message: String): Unit =
+            Probe.print(json.createObjectNode().put("name", name).put("callback", "failed").put("message", message))
+        }
+        new Conversation(Conversation.masters(command.path("master").asText), framework, None, Nil, listener).start()
+        "started"
       case "endpoint" => Endpoint.parse(command.path("text").asText, https = false).toString
       case other => throw new IllegalArgumentException(other)
     }
+  }
+
+  private def sparkConf(node: JsonNode): SparkConf = {
+    val conf = new SparkConf(false)
+    node.fields().asScala.foreach(field => conf.set(field.getKey, field.getValue.asText))
+    conf
   }
 
   private def explain(command: JsonNode): Seq[String] = {

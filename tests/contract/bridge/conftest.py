@@ -67,6 +67,7 @@ class ScriptedMaster:
     """Accepts subscriptions, writes down calls, and answers as the test wants it to.
 
     `on_subscribe` and `on_call` may return (status, headers, body) instead of None, which means 200 and a stream, or 202.
+    If they raise ConnectionAbortedError there is no answer.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -88,7 +89,11 @@ class ScriptedMaster:
                 headers = dict(self.headers.items())
                 assert self.path == SCHEDULER
                 subscribing = body["type"] == "SUBSCRIBE"
-                answer = outer.on_subscribe(body, headers) if subscribing else outer.on_call(body)
+                try:
+                    answer = outer.on_subscribe(body, headers) if subscribing else outer.on_call(body)
+                except ConnectionAbortedError:
+                    self.close_connection = True
+                    return
                 if subscribing and answer is None:
                     self._stream(body, headers)
                     return
@@ -221,7 +226,11 @@ def probe(
     compiler = [str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", scala, "scala.tools.nsc.Main", "-nowarn"]
     libraries = [
         str(bridge_jar),
-        *map(str, [*JARS.glob("mesos-*"), *JARS.glob("jackson-*"), *JARS.glob("scala-library*")]),
+        *(
+            str(jar)
+            for name in ("mesos-*", "jackson-*", "scala-library*", "spark-co*")
+            for jar in JARS.glob(name)
+        ),
     ]
     subprocess.run(
         [*compiler, "-classpath", os.pathsep.join(libraries), "-d", str(classes), str(HERE / "Probe.scala")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -288,6 +289,154 @@ def test_calls_while_mesos_is_away(probe: Probe, master: ScriptedMaster, name: s
     assert master.calls.empty()
 
 
+def hang_up(call: Json) -> tuple[int, dict[str, str], str] | None:
+    """For ScriptedMaster.on_call: closes the connection without an answer."""
+    raise ConnectionAbortedError
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("kill", {"task": "t-1"}),
+        ("revive", {}),
+        ("suppress", {}),
+        ("reconcile", {"tasks": [{"task_id": {"value": "t-1"}}]}),
+    ],
+)
+def test_calls_that_do_no_harm_twice_are_made_again_if_there_is_no_answer(
+    command: str, arguments: Json, probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name)
+    master.on_call = hang_up
+    master.stream_id = "stream-2"
+    probe.do(command, name, **arguments)
+    assert probe.callback(name)["callback"] == "disconnected"
+    again = master.stream()
+    master.on_call = lambda call: None
+    again.subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    call, headers = master.calls.get(timeout=20)
+    assert (call["type"], headers["Mesos-Stream-Id"]) == (command.upper(), "stream-2")
+    finish(probe, name)
+
+
+def test_other_calls_without_an_answer_are_not_made_again(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name)
+    hung_up = threading.Event()
+
+    def once(call: Json) -> None:
+        if not hung_up.is_set():
+            hung_up.set()
+            hang_up(call)
+
+    master.on_call = once
+    probe.do("message", name, executor="e", agent="S-0", text="x")
+    probe.do("revive", name)
+    assert master.call()["type"] == "REVIVE"
+    assert hung_up.is_set()
+    assert master.streams.empty()
+    finish(probe, name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        # The driver itself suppresses after a new subscription if that was asked for last.
+        (["revive", "suppress", "revive"], ["REVIVE"]),
+        (["suppress", "revive", "kill", "suppress"], ["KILL", "SUPPRESS", "SUPPRESS"]),
+        (["revive", "kill", "revive"], ["KILL", "REVIVE"]),
+    ],
+)
+def test_of_calls_that_are_kept_the_last_counts(
+    asked: list[str], made: list[str], probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name).close()
+    assert probe.callback(name)["callback"] == "disconnected"
+    again = master.stream()
+    for command in asked:
+        probe.do(command, name, task="t-1")
+    # Calls are made one after the other, so these have been kept when the launch is told to be in vain.
+    probe.do("launch", name, offers=["O-1"], tasks=[task("vain")])
+    assert probe.callback(name)["status"]["state"] == "TASK_LOST"
+    again.subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    probe.do("message", name, executor="e", agent="S-0", text="the end")
+    calls = [master.call()["type"]]
+    while calls[-1] != "MESSAGE":
+        calls.append(master.call()["type"])
+    assert calls == [*made, "MESSAGE"]
+    finish(probe, name)
+
+
+def test_what_was_kept_comes_before_what_was_asked_for_later(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    stream = start(probe, master, name)
+    called, answer = threading.Event(), threading.Event()
+
+    def hold(call: Json) -> None:
+        called.set()
+        answer.wait(20)
+        hang_up(call)
+
+    master.on_call = hold
+    probe.do("kill", name, task="t-1")
+    assert called.wait(20)
+    master.stream_id = "stream-2"
+    stream.close()
+    assert probe.callback(name)["callback"] == "disconnected"
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    probe.do("revive", name)
+    master.on_call = lambda call: None
+    answer.set()
+    assert [master.call()["type"] for _ in range(2)] == ["KILL", "REVIVE"]
+    finish(probe, name)
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", ""])
+def test_a_launch_with_an_answer_of_nonsense_is_asked_about(
+    length: str, probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name)
+    master.on_call = lambda call: (400, {"Content-Length": length}, "") if call["type"] == "ACCEPT" else None
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    assert master.call()["type"] == "ACCEPT"
+    call = master.call()
+    assert call["type"] == "RECONCILE"
+    assert call["reconcile"]["tasks"] == [{"task_id": {"value": "t-1"}, "agent_id": {"value": "S-0"}}]
+    finish(probe, name)
+
+
+def test_an_offer_that_cannot_be_read_is_declined(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    stream = start(probe, master, name)
+    event = offers("O-1", "O-2", "O-3")
+    del event["offers"]["offers"][1]["agent_id"]
+    stream.emit(event)
+    seen = probe.callback(name)
+    assert [offer["id"]["value"] for offer in seen["offers"]] == ["O-1", "O-3"]
+    assert master.call()["decline"]["offer_ids"] == [{"value": "O-2"}]
+    finish(probe, name)
+
+
+def test_a_record_of_insane_length_ends_the_stream(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name).chunk(b"99999999\n")
+    assert probe.callback(name)["callback"] == "disconnected"
+    master.stream().subscribed()
+    assert probe.callback(name)["callback"] == "reregistered"
+    finish(probe, name)
+
+
+def test_an_error_in_the_conversation_is_told(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    probe.do("broken", name, master=master.address)
+    failed = probe.callback(name)
+    assert failed["callback"] == "failed"
+    assert "NoClassDefFoundError: thrown by the test" in failed["message"]
+    assert master.address in failed["message"]
+
+
 def test_calls_wait_for_a_master_that_is_not_ready(probe: Probe, master: ScriptedMaster, name: str) -> None:
     start(probe, master, name)
     answers: list[tuple[int, dict[str, str], str]] = [(503, {}, "Master has not finished recovery")] * 2
@@ -402,6 +551,66 @@ def test_no_thread_is_left_of_several_drivers(
     while left := set(probe.do("threads").split()) - before:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("end", ["abort", "a new subscription"])
+def test_nobody_waits_for_what_is_over(end: str, probe: Probe, master: ScriptedMaster, name: str) -> None:
+    """The thread that asks about tasks again and again, with up to 300 s between."""
+
+    def threads() -> list[str]:
+        return [one for one in probe.do("threads").split() if one.startswith("mesos-reconciliation")]
+
+    def renew(stream: Stream) -> Stream:
+        stream.close()
+        assert probe.callback(name)["callback"] == "disconnected"
+        again = master.stream()
+        again.subscribed()
+        assert probe.callback(name)["callback"] == "reregistered"
+        assert master.call()["type"] == "RECONCILE"
+        return again
+
+    stream = start(probe, master, name)
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    assert master.call()["type"] == "ACCEPT"
+    stream = renew(stream)
+    if end == "abort":
+        probe.do("abort", name)
+        left: list[str] = []
+    else:
+        renew(stream)
+        left = ["mesos-reconciliation-2"]
+    deadline = time.monotonic() + 5
+    while threads() != left:
+        assert time.monotonic() < deadline, threads()
+        time.sleep(0.02)
+    finish(probe, name)
+
+
+def test_no_offers_after_abort_even_with_a_new_subscription(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    stream = start(probe, master, name)
+    probe.do("abort", name)
+    assert master.call()["type"] == "SUPPRESS"
+    stream.close()
+    master.stream().subscribed()
+    assert master.call()["type"] == "SUPPRESS"
+    finish(probe, name)
+
+
+@pytest.mark.parametrize(
+    "conf", [{"spark.cores.max": " 4"}, {"spark.cores.max": "four"}, {"spark.executor.memory": "much"}]
+)
+def test_no_setting_keeps_the_driver_from_starting(
+    conf: dict[str, str], probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """The watch that tells why no executor starts reads Spark's settings; it only advises."""
+    probe.do("environment", conf=conf)
+    try:
+        start(probe, master, name)
+    finally:
+        probe.do("environment")
+    finish(probe, name)
 
 
 def test_stop_does_not_wait_for_a_master_that_is_gone(

@@ -132,6 +132,36 @@ def test_explanation(situation: Json, said: list[str], probe: Probe) -> None:
     assert text.splitlines()[-1].startswith("What to do: ")
 
 
+@pytest.mark.parametrize(
+    ("conf", "needs"),
+    [
+        ({}, "Needs(1.0,1408,384,None,,)"),
+        (
+            {
+                "spark.cores.max": " 4",
+                "spark.executor.cores": "2 ",
+                "spark.executor.memory": " 8g ",
+                "spark.mesos.coarse": " true",
+                "spark.mesos.role": "web",
+                "spark.mesos.constraints": "zone:a",
+            },
+            "Needs(2.0,9011,819,Some(4),web,zone:a)",
+        ),
+        (
+            {
+                "spark.mesos.coarse": "false",
+                "spark.task.cpus": " 2",
+                "spark.mesos.executor.memoryOverhead": " 1 ",
+            },
+            "Needs(3.0,1025,1,None,,)",
+        ),
+    ],
+)
+def test_what_an_executor_needs(conf: dict[str, str], needs: str, probe: Probe) -> None:
+    """Blanks around values are ignored, as Spark does."""
+    assert probe.do("needs", conf=conf) == needs
+
+
 def test_agents_as_recorded(probe: Probe, recording: Callable[[str], Json]) -> None:
     body = recording("master-GET_slaves")["exchanges"][0]["response"]["body"]
     text = probe.do("explain", needs={"cpus": 3, "memory": 4097}, slaves=body["slaves"])

@@ -5,6 +5,7 @@ A small program stands in for java: it notes that it was called, and does what t
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -190,6 +191,40 @@ def test_interrupted(jars: Path, tmp_path: Path) -> None:
     assert left_over(tmp_path / "cache") == []
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_a_killed_compiler(jars: Path, tmp_path: Path) -> None:
+    """Its classes may be half of them."""
+    java = FakeJava(tmp_path, COMPILES + "os.kill(os.getpid(), 9)")
+    with pytest.raises(BridgeError, match="exit code -9"):
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert left_over(tmp_path / "cache") == []
+
+
+def test_a_full_disk(jars: Path, java: FakeJava, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipFile, "writestr", full)
+        with pytest.raises(BridgeError, match=r"cannot be written.*No space left"):
+            ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert left_over(tmp_path / "cache") == []
+    assert zipfile.is_zipfile(ensure_bridge(jars, java.path, tmp_path / "cache", silent))
+
+
+def test_links_that_lead_nowhere_are_no_jars(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    key = bridge_key(jars)
+    (jars / "removed.jar").symlink_to(tmp_path / "none")
+    assert bridge_key(jars) == key
+    (jars / "scala-library-9.jar").symlink_to(tmp_path / "none")
+    ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert not any("scala-library-9" in argument for argument in java.calls()[0])
+    mesos = jars / "mesos-1.4.3-shaded-protobuf.jar"
+    mesos.unlink()
+    mesos.symlink_to(tmp_path / "none")
+    with pytest.raises(BridgeError, match="no Mesos support"):
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
 
 
 @pytest.mark.parametrize(
