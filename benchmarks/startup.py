@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 
@@ -135,27 +135,30 @@ def standalone(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _spark_class(name: str, *arguments: str) -> Iterator[IO[str]]:
-    process = subprocess.Popen(
-        [str(SPARK.program("spark-class")), f"org.apache.spark.{name}", *arguments],
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    try:
-        yield process.stderr
-    finally:
-        process.terminate()
-        process.communicate()
+def _spark_class(name: str, *arguments: str) -> Iterator[Path]:
+    """Runs a program of Spark's; yields the file that it logs to."""
+    with tempfile.NamedTemporaryFile() as log:
+        process = subprocess.Popen(
+            [str(SPARK.program("spark-class")), f"org.apache.spark.{name}", *arguments],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        try:
+            yield Path(log.name)
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def _await(log: IO[str], pattern: str) -> str:
-    for line in log:
-        if found := re.search(pattern, line):
-            return found[1]
-    raise RuntimeError(f"no line matches {pattern}")
+def _await(log: Path, pattern: str) -> str:
+    """The first group of the pattern, as soon as the log has it."""
+    deadline = time.monotonic() + 60
+    while (found := re.search(pattern, log.read_text())) is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no line matches {pattern}")
+        time.sleep(0.1)
+    return found[1]
 
 
 def main() -> None:

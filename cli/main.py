@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As Click does, but with a suggestion for a name that is nearly right."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if not ctx.resilient_parsing and args and not args[0].startswith("-") and args[0] not in COMMANDS:
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
@@ -69,7 +69,8 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 the driver failed, 4 the driver was killed, 5 cluster "
-    "unreachable, 6 timed out, 130 interrupted. Every option can be given as SPARKMESOS_<OPTION> too.",
+    "unreachable, 6 timed out, 130 interrupted. Options can be given as "
+    "variables too: --start-timeout as SPARKMESOS_START_TIMEOUT.",
 )
 @click.version_option(__version__, prog_name="sparkmesos")
 @click.option("-v", "--verbose", count=True, help="Say more of what is done; twice for everything.")

@@ -32,10 +32,13 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
     Mesos tasks on both agents, and cleans up.
     """
     from sparkmesos_core import quickstart
+    from sparkmesos_core.mesos.framework import load_pymesos
 
     environment = dict(terminal.environment)
     began = time.monotonic()
     plan = quickstart.prepare(environment)
+    if everything:
+        load_pymesos()  # what the last step needs is better missed now
     terminal.heading(f"1. Spark {plan.spark.version} with Java {plan.java.major}")
     terminal.say(f"   {plan.spark.path} ({plan.spark.origin}), {plan.java.home} ({plan.java.origin})")
 
@@ -49,7 +52,7 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
             terminal.heading(f"{step}. {application.title}")
             terminal.say(f"   $ {application.command.replace('MASTER', cluster.url)}")
             with terminal.working("Spark is at work"):
-                outcome = quickstart.run(application, cluster, environment, terminal.say)
+                (outcome,) = quickstart.run([application], cluster, environment, terminal.say)
             _show(terminal, output, outcome)
             if len(outcome.agents) < quickstart.AGENTS:
                 raise MesosError(
@@ -60,8 +63,8 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
         if everything:
             terminal.heading(f"{step + 1}. Both at once, sharing the cluster")
             with terminal.working("Spark is at work, twice"):
-                together = quickstart.run_together(
-                    (quickstart.PI, quickstart.WORD_COUNT), cluster, environment, terminal.say
+                together = quickstart.run(
+                    [quickstart.PI, quickstart.WORD_COUNT], cluster, environment, terminal.say
                 )
             for outcome in together:
                 _show(terminal, output, outcome)

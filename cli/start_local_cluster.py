@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.errors import SparkMesosError, UsageError
 
 from . import options
 from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.spark.java import Java
 
 
 @click.command("start-local-cluster")
@@ -77,12 +82,12 @@ def command(
       sparkmesos submit --master "$url" app.py
       sparkmesos stop-local-cluster
     """
-    from dataclasses import asdict
-
     from sparkmesos_core.localcluster import daemon, embedded
     from sparkmesos_core.localcluster import executor_environment as environments
 
     environment = dict(terminal.environment)
+    if not math.isfinite(cpus):
+        raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
     if executor_environment_variables is not None:
         tasks_environment = environments.parse_executor_environment(executor_environment_variables)
     else:
@@ -97,11 +102,11 @@ def command(
 
     def report(state: daemon.ClusterState) -> None:
         if output == "json":
-            terminal.json("cluster", {**asdict(state), "work_dir": str(state.work_dir)})
+            terminal.json("cluster", state.to_json())
         else:
             terminal.data(state.url)
-            terminal.stdout.flush()
-        terminal.say(f"{agents} agent(s), page {state.http_url}, log and sandboxes in {folder}")
+        kept = "sandboxes" if foreground else "log and sandboxes"
+        terminal.say(f"{agents} agent{'s' * (agents > 1)}, page {state.http_url}, {kept} in {folder}")
 
     if foreground:
         from sparkmesos_core.localcluster.foreground import serve
@@ -109,16 +114,29 @@ def command(
         with daemon.owned(folder):
             serve(settings, report)
     else:
-        report(daemon.start(settings))
+        state = daemon.start(settings)
+        try:
+            report(state)
+        except BaseException:
+            daemon.stop(folder)  # nobody got to know where it runs
+            raise
 
 
-def _java(terminal: Terminal, spark_home: Path | None):  # type: ignore[no-untyped-def]
-    """The Java that Spark's executors will find, None with a warning if there is none."""
+def _java(terminal: Terminal, spark_home: Path | None) -> Java | None:
+    """The Java that Spark's executors will find, None with a warning if there is none.
+
+    A Spark or Java that was named but cannot be used is an error.
+    """
     from sparkmesos_core.spark.home import find_spark
     from sparkmesos_core.spark.java import find_java
 
+    named = (
+        spark_home is not None or "SPARK_HOME" in terminal.environment or "JAVA_HOME" in terminal.environment
+    )
     try:
         return find_java(find_spark(spark_home, terminal.environment), terminal.environment)
     except SparkMesosError as error:
+        if named:
+            raise
         terminal.warn(f"tasks will have no JAVA_HOME: {error.message}")
         return None

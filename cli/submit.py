@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import os
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.errors import ExitCode, SparkNotFoundError, UsageError
 
 from . import options
 from .terminal import Terminal
@@ -21,9 +25,13 @@ class PassOnCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Lets Click see its own options only; the rest stays as it is, in its order."""
         own = self._length_of_own_options(ctx, args)
-        if own > len(args):  # the value of the last option is missing, which Click shall say
+        if own <= len(args):  # else the value of the last option is missing, which Click shall say
+            args = [*args[:own], "--", *args[own:]]
+        try:
             return super().parse_args(ctx, args)
-        return super().parse_args(ctx, [*args[:own], "--", *args[own:]])
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that the hint names this command
+            raise
 
     def _length_of_own_options(self, ctx: click.Context, args: list[str]) -> int:
         takes_value = {
@@ -42,16 +50,26 @@ class PassOnCommand(click.Command):
 
 
 def refuse_misplaced(arguments: tuple[str, ...]) -> None:
-    """Raises UsageError if spark-submit would trip over an option of ours that came too late."""
-    from sparkmesos_core.spark.arguments import SparkSubmitArguments
+    """Raises UsageError for an option in the place of the application: one of ours too late, or a typo."""
+    from sparkmesos_core.spark.arguments import SPARK_SUBMIT_OPTIONS, SparkSubmitArguments
 
     application = SparkSubmitArguments.parse(arguments).application
     name = application[0].partition("=")[0] if application else ""
-    if any(name in parameter.opts for parameter in command.params if isinstance(parameter, click.Option)):
+    if not name.startswith("-"):
+        return
+    own = [opt for param in command.params if isinstance(param, click.Option) for opt in param.opts]
+    if name in own:
         raise UsageError(
             f"{name} is an option of `sparkmesos submit`, but stands behind options of spark-submit",
             hint=f"Put it in front of {arguments[0]}: what follows that is passed on to spark-submit.",
         )
+    near = difflib.get_close_matches(name, [*own, *SPARK_SUBMIT_OPTIONS], n=1)
+    raise UsageError(
+        f"Neither `sparkmesos submit` nor spark-submit has an option {name}",
+        hint=f"Did you mean {near[0]}?"
+        if near
+        else "`sparkmesos submit --help` and `spark-submit --help` list them.",
+    )
 
 
 @click.command("submit", cls=PassOnCommand, options_metavar="[OPTIONS]")
@@ -72,16 +90,28 @@ def refuse_misplaced(arguments: tuple[str, ...]) -> None:
     metavar="SECONDS",
     help="Give up, with exit code 6, when no executor has started by then.  [default: wait, and say why]",
 )
-@options.work_dir
+@click.option(  # not as a variable: what is set for start-local-cluster is in use by a cluster that runs
+    "--work-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the embedded cluster keeps its log and sandboxes; else they go with it.",
+)
 @options.option("--dry-run", is_flag=True, help="Print the command instead of running it.")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="SPARK-SUBMIT-ARGUMENTS…")
-@click.pass_obj
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="SPARK-SUBMIT-ARGUMENTS…",
+    shell_complete=lambda context, parameter, incomplete: [CompletionItem(incomplete, type="file")],
+)
+@click.pass_context
 def command(
-    terminal: Terminal,
+    context: click.Context,
     /,
     *,
     arguments: tuple[str, ...],
+    master: str | None,
     mesos_driver: str,
+    start_timeout: float | None,
     work_dir: Path | None,
     dry_run: bool,
     **request: Any,
@@ -98,12 +128,26 @@ def command(
     from sparkmesos_core.localcluster import embedded
     from sparkmesos_core.master import EmbeddedMaster
 
+    terminal = context.find_object(Terminal) or Terminal()
     environment = dict(terminal.environment)
     refuse_misplaced(arguments)
+    if start_timeout is not None and not math.isfinite(start_timeout):
+        raise UsageError("--start-timeout is not a number of seconds", hint="Leave it out to wait for ever.")
+    typed = context.get_parameter_source("master") is click.core.ParameterSource.COMMANDLINE
     submission = submit.plan_submission(
-        submit.SubmitRequest(arguments=arguments, mesos_driver=submit.MesosDriver(mesos_driver), **request),
+        submit.SubmitRequest(
+            arguments=arguments,
+            master=master if typed else None,
+            default_master=None if typed else master,
+            mesos_driver=submit.MesosDriver(mesos_driver),
+            start_timeout=start_timeout,
+            **request,
+        ),
         environment,
     )
+    if not dry_run:
+        submit.check_application(submission)
+    bridge = submit.bridge_for(submission, environment, terminal.say)
     if not isinstance(submission.master, EmbeddedMaster):
         if work_dir is not None:
             raise UsageError(
@@ -120,7 +164,7 @@ def command(
         )
         terminal.say(f"Embedded Mesos: {cluster.http_url} (log and sandboxes: {cluster.work_dir})")
         url = cluster.url
-    launch = submit.launch(submission, url, environment, terminal.say)
+    launch = submit.launch(submission, url, bridge, environment)
     if dry_run:
         terminal.data(shlex.join(launch.printable()))
         if launch.hides_secrets():
@@ -128,4 +172,13 @@ def command(
         return int(ExitCode.OK)
     terminal.stdout.flush()
     terminal.stderr.flush()
-    os.execve(launch.arguments[0], launch.arguments, dict(launch.environment))
+    # Python ignores these two, and a program that is exec'ed would inherit that.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execve(launch.arguments[0], launch.arguments, dict(launch.environment))
+    except OSError as error:
+        raise SparkNotFoundError(
+            f"{launch.arguments[0]} cannot be started: {error.strerror}",
+            hint="Check the installation of Spark, and that there is a bash.",
+        ) from error

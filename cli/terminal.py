@@ -37,7 +37,15 @@ class Terminal:
 
     def data(self, text: str) -> None:
         """A line of data."""
-        click.echo(text, file=self.stdout)
+        try:
+            click.echo(text, file=self.stdout)
+            self.stdout.flush()
+        except (OSError, AttributeError) as error:  # Python has no stdout where the shell closed it
+            reason = getattr(error, "strerror", None) or "it is closed"
+            raise SparkMesosError(
+                f"The result cannot be written to stdout: {reason}",
+                hint="Direct stdout to where it can be written.",
+            ) from error
 
     def say(self, text: str) -> None:
         """A line for the person who waits; left out when quiet."""

@@ -3,13 +3,14 @@
 # Prints the Python to use. 3.11 comes first because the tests run on it.
 find_python() {
     local candidate
-    for candidate in "${PYTHON:-}" python3.11 python3 python3.12 python3.10 python3.13; do
-        if [ -n "$candidate" ] && "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+    local candidates="python3.11 python3 python3.12 python3.10 python3.13"
+    for candidate in ${PYTHON:-$candidates}; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
             command -v "$candidate"
             return
         fi
     done
-    echo "error: no Python from 3.10 to 3.13 with the venv module was found" >&2
+    echo "error: no Python from 3.10 to 3.13 with the venv module was found (tried: ${PYTHON:-$candidates})" >&2
     echo "hint: install one (on Debian: apt-get install python3 python3-venv), or name it: PYTHON=/path/to/python $0" >&2
     return 1
 }
@@ -17,10 +18,11 @@ find_python() {
 # install_requirements FILE: makes .venv if needed and installs what FILE lists, unless that was done already.
 install_requirements() {
     local requirements=$1 python stamp
-    if [ ! -x .venv/bin/python ]; then
+    # A .venv without a pip is what an interrupted first run leaves behind.
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         python=$(find_python) || return 1
         echo "Making .venv with $("$python" --version)" >&2
-        "$python" -m venv .venv || return 1
+        "$python" -m venv --clear .venv || return 1
     fi
     # What was installed from which descriptions; a change of one of them installs again.
     stamp=$(cat setup.cfg pyproject.toml requirements/*.txt third_party/*/setup.cfg third_party/*/*/*.py | cksum)

@@ -85,6 +85,6 @@ class MissingExtraError(SparkMesosError):
     def __init__(self, feature: str, extra: str, *, hint: str = "") -> None:
         super().__init__(
             f"{feature} needs the optional dependencies [{extra}], which are not installed",
-            hint=hint or f"Install them with: pip install 'sparkmesos[{extra}]'",
+            hint=hint or f"In a checkout of sparkmesos run: pip install '.[{extra}]'",
         )
         self.extra = extra

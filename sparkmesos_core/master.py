@@ -225,7 +225,7 @@ def _parse_embedded(text: str) -> EmbeddedMaster:
     match = re.fullmatch(r"embedded\[([0-9]{1,9})\]", text)
     if not match or not 1 <= int(match[1]) <= MAX_EMBEDDED_AGENTS:
         raise MasterUrlError(
-            f"'{_shown(text)}' does not say how many agents the embedded cluster shall have",
+            f"'{_shown(text)}' is no number of agents that an embedded cluster can have",
             hint=f"Write embedded or embedded[N], with N from 1 to {MAX_EMBEDDED_AGENTS}",
         )
     return EmbeddedMaster(int(match[1]))

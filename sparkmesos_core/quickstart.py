@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import submit
-from .errors import ExitCode, SparkMesosError
-from .examples import FOLDER as EXAMPLES
-from .localcluster import daemon
-from .mesos.http import MesosHttp
+from sparkmesos_core import submit
+from sparkmesos_core.directories import state_directory
+from sparkmesos_core.errors import ExitCode, MesosError, SparkMesosError, TimedOutError
+from sparkmesos_core.examples import FOLDER as EXAMPLES
+from sparkmesos_core.localcluster import daemon
+from sparkmesos_core.mesos.http import MesosHttp
 
 AGENTS = 2
 # One core per executor and two in all: one executor on each agent. Small heaps, so that it runs on a laptop.
@@ -92,78 +92,95 @@ WORD_COUNT = Application(
     (str(EXAMPLES / "wordcount.py"), (EXAMPLES / "moby-dick.txt").as_uri()),
 )
 FRAMEWORK = EXAMPLES / "hello_framework.py"
+_FRAMEWORK_TIMEOUT = 60
 
 
 def prepare(environment: Mapping[str, str]) -> submit.Submission:
     """Finds Spark and Java for the tour. Raises SparkNotFoundError or JavaNotFoundError."""
-    request = submit.SubmitRequest(arguments=(), master=f"embedded[{AGENTS}]")
-    return submit.plan_submission(replace(request, arguments=_arguments(PI)), environment)
+    request = submit.SubmitRequest(arguments=_arguments(PI), master=f"embedded[{AGENTS}]")
+    return submit.plan_submission(request, environment)
 
 
 def run(
-    application: Application,
-    cluster: daemon.ClusterState,
-    environment: Mapping[str, str],
-    announce: Callable[[str], None],
-) -> Outcome:
-    """Runs one application to its end; what Spark logs goes to a file in the cluster's work dir.
-
-    Raises DriverFailedError with the end of that file if the application fails.
-    """
-    submission = submit.plan_submission(
-        submit.SubmitRequest(
-            arguments=_arguments(application), master=cluster.url, mesos_driver=submit.MesosDriver.HTTP
-        ),
-        environment,
-    )
-    launch = submit.launch(submission, submit.leader_url(submission), environment, announce)
-    log = cluster.work_dir / f"{Path(application.arguments[0]).stem}.log"
-    known = {framework["id"] for framework in _frameworks(cluster)}
-    with log.open("wb") as log_file:
-        driver = subprocess.Popen(
-            launch.arguments, env=dict(launch.environment), stdout=subprocess.PIPE, stderr=log_file
-        )
-        try:
-            output, _ = driver.communicate()
-        except BaseException:
-            # Interrupted: the driver's own shutdown hooks end its executors.
-            driver.terminate()
-            driver.wait()
-            raise
-    if driver.returncode != 0:
-        raise DriverFailedError(
-            f"{application.title}: the driver ended with exit status {driver.returncode}",
-            hint=f"Spark's log is {log}. It ends with:\n{_tail(log)}",
-        )
-    new = [
-        framework
-        for framework in _frameworks(cluster)
-        if framework["name"] == application.name and framework["id"] not in known
-    ]
-    return Outcome(output=output.decode().strip(), executors=_executors(new, _agent_names(cluster)))
-
-
-def run_together(
     applications: Sequence[Application],
     cluster: daemon.ClusterState,
     environment: Mapping[str, str],
     announce: Callable[[str], None],
 ) -> list[Outcome]:
-    """Runs applications at the same time, which share the cluster's offers. Raises DriverFailedError."""
-    with ThreadPoolExecutor(len(applications)) as pool:
-        runs = [pool.submit(run, application, cluster, environment, announce) for application in applications]
-        return [future.result() for future in runs]
+    """Runs applications at the same time, each to its end; they share the cluster's offers.
+
+    What Spark logs goes to a file per application in the state folder, kept until the next run. Raises
+    DriverFailedError with the end of that file if an application fails; no driver is left running then.
+    """
+    logs = state_directory(environment) / "quickstart"
+    logs.mkdir(parents=True, exist_ok=True)
+    known = {framework["id"] for framework in _frameworks(cluster)}
+    outputs: list[str] = []
+    with contextlib.ExitStack() as stack:
+        drivers: list[tuple[Application, subprocess.Popen[str], Path]] = []
+        try:
+            for application in applications:
+                launch = _launch(application, cluster, environment, announce)
+                log = logs / f"{Path(application.arguments[0]).stem}.log"
+                driver = subprocess.Popen(
+                    launch.arguments,
+                    env=dict(launch.environment),
+                    stdout=subprocess.PIPE,
+                    stderr=stack.enter_context(log.open("wb")),
+                    text=True,
+                )
+                drivers.append((application, stack.enter_context(driver), log))
+            for application, driver, log in drivers:
+                outputs.append(driver.communicate()[0].strip())
+                if driver.returncode != 0:
+                    raise DriverFailedError(
+                        f"{application.title}: the driver ended with exit status {driver.returncode}",
+                        hint=f"Spark's log is {log}. It ends with:\n{daemon.tail(log, 15)}",
+                    )
+        finally:
+            for _, driver, _ in drivers:
+                if driver.poll() is None:  # interrupted, or another one failed; its hooks end its executors
+                    driver.terminate()
+                    driver.communicate()
+    new = [framework for framework in _frameworks(cluster) if framework["id"] not in known]
+    agents = _agent_names(cluster)
+    return [
+        Outcome(output, _executors([f for f in new if f["name"] == application.name], agents))
+        for application, output in zip(applications, outputs, strict=True)
+    ]
+
+
+def _launch(
+    application: Application,
+    cluster: daemon.ClusterState,
+    environment: Mapping[str, str],
+    announce: Callable[[str], None],
+) -> submit.Launch:
+    request = submit.SubmitRequest(
+        arguments=_arguments(application), master=cluster.url, mesos_driver=submit.MesosDriver.HTTP
+    )
+    submission = submit.plan_submission(request, environment)
+    bridge = submit.bridge_for(submission, environment, announce)
+    return submit.launch(submission, submit.leader_url(submission), bridge, environment)
 
 
 def run_framework(cluster: daemon.ClusterState) -> str:
-    """Runs the example of a framework in Python; returns what it printed. Raises DriverFailedError."""
-    run = subprocess.run(
-        [sys.executable, str(FRAMEWORK), cluster.url], capture_output=True, text=True, check=False
-    )
-    if run.returncode != 0:
-        raise DriverFailedError(
-            f"{FRAMEWORK.name} ended with exit status {run.returncode}", hint=run.stderr.strip()
+    """Runs the example of a framework in Python; returns its output. Raises TimedOutError or MesosError."""
+    try:
+        run = subprocess.run(
+            [sys.executable, str(FRAMEWORK), cluster.url],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_FRAMEWORK_TIMEOUT,
         )
+    except subprocess.TimeoutExpired as error:
+        raise TimedOutError(
+            f"{FRAMEWORK.name} did not end within {_FRAMEWORK_TIMEOUT} s",
+            hint=f"The cluster's log is {cluster.work_dir / daemon.LOG_FILE}.",
+        ) from error
+    if run.returncode != 0:
+        raise MesosError(f"{FRAMEWORK.name} ended with exit status {run.returncode}", hint=run.stderr.strip())
     return run.stdout.strip()
 
 
@@ -204,8 +221,3 @@ def _executors(frameworks: list[dict[str, Any]], agents: Mapping[str, str]) -> t
             [*framework["tasks"], *framework["completed_tasks"]], key=lambda task: str(task["name"])
         )
     )
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    text = re.sub(r"\s+\n", "\n", log.read_text(encoding="utf-8", errors="replace"))
-    return "\n".join(text.splitlines()[-lines:])

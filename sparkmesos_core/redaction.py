@@ -7,41 +7,59 @@ from collections.abc import Iterable
 
 REDACTED = "***"
 
-# The names that Spark hides (default of `spark.redaction.regex`), and a few more.
-_SECRET_NAME = re.compile(r"(?i)secret|password|passwd|token|credential|access[._-]?key|api[._-]?key")
-_USER_INFO = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@\s:,]*):(?P<rest>[^\s/]*)@", re.IGNORECASE
+# The names that Spark hides (default of `spark.redaction.regex`), and more that are in use.
+_NAME = (
+    r"secret|password|passwd|passphrase|pwd|token|credential|access[._-]?key|api[._-]?key|account[._-]?key"
 )
+_SECRET_NAME = re.compile(f"(?i){_NAME}")
+# A password may hold anything, slashes too: it ends at the last @ before a blank or a comma.
+_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@\s:,]*):(?!//)[^\s,]*@", re.IGNORECASE)
+_PARAMETER = re.compile(rf"(?i)(?P<name>[?&;][\w.-]*(?:{_NAME})[\w.-]*)=[^&;\s]*")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
-_DEFINITION = re.compile(r"-D(?P<name>[\w.-]+)=(?:\"[^\"]*\"|'[^']*'|\S*)")
+_DEFINITION = re.compile(r"-D(?P<name>[\w.-]+)=(?P<value>\S*)")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a property or variable of this name holds a secret."""
+    """Whether a property, variable or option of this name holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def redact_text(text: str) -> str:
-    """The text with passwords in URLs and in `-Dname=value` definitions replaced by `***`."""
+    """The text with passwords in URLs and their parameters, and in `-Dname=value`, replaced by `***`.
+
+    A text that quotes within such definitions is replaced from the first secret one on, since where its value
+    ends is for the program that reads it to say.
+    """
     text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{REDACTED}@", text)
+    text = _PARAMETER.sub(rf"\g<name>={REDACTED}", text)
+    for match in _DEFINITION.finditer(text):
+        if is_secret_name(match["name"]) and re.search(r"[\"'\\]", text):
+            return f"{text[: match.start('value')]}{REDACTED}"
     return _DEFINITION.sub(
         lambda match: f"-D{match['name']}={REDACTED}" if is_secret_name(match["name"]) else match[0], text
     )
 
 
 def redact_arguments(arguments: Iterable[str]) -> list[str]:
-    """A command line with the values of secret `name=value` arguments, and passwords in URLs, replaced.
+    """A command line with its secrets replaced.
 
-    Covers `--conf name=value` in both spellings and plain `NAME=value` assignments; other arguments only
-    lose passwords in URLs.
+    These are the values of `name=value` arguments, alone or in `--conf`, and of `--name=value` and
+    `--name value` options, where the name is a secret's; and what `redact_text` finds in the others.
     """
-    return [_redact_argument(argument) for argument in arguments]
+    redacted: list[str] = []
+    is_value = False
+    for argument in arguments:
+        redacted.append(REDACTED if is_value else _redact_argument(argument))
+        is_value = argument.startswith("--") and "=" not in argument and is_secret_name(argument)
+    return redacted
 
 
 def _redact_argument(argument: str) -> str:
     prefix, _, rest = argument.partition("=")
     if prefix in ("--conf", "-c") and rest:
         return f"{prefix}={_redact_argument(rest)}"
+    if prefix.startswith("--") and is_secret_name(prefix) and rest:
+        return f"{prefix}={REDACTED}"
     match = _ASSIGNMENT.fullmatch(argument)
     if match and is_secret_name(match["name"]):
         return f"{match['name']}={REDACTED}"

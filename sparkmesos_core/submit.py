@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import logging
 import os
 import sys
 import sysconfig
@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from .bridge.compile import ensure_bridge
-from .conf.properties import read_properties
-from .directories import cache_directory
-from .errors import SparkNotFoundError, UsageError
-from .master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
-from .mesos.leader import resolve_leader
-from .redaction import REDACTED, redact_arguments
-from .spark import native_library
-from .spark.arguments import SparkSubmitArguments
-from .spark.home import SparkHome, find_spark, require_mesos
-from .spark.java import Java, find_java
+from sparkmesos_core.bridge.compile import ensure_bridge
+from sparkmesos_core.conf.properties import read_properties
+from sparkmesos_core.directories import cache_directory
+from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
+from sparkmesos_core.mesos.http import check_ca_file, is_loopback
+from sparkmesos_core.mesos.leader import resolve_leader
+from sparkmesos_core.redaction import REDACTED, redact_arguments
+from sparkmesos_core.spark import native_library
+from sparkmesos_core.spark.arguments import SparkSubmitArguments
+from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
+from sparkmesos_core.spark.java import Java, find_java
+
+logger = logging.getLogger(__name__)
 
 Master = MesosMaster | ZooKeeperMaster | EmbeddedMaster
 
@@ -44,6 +47,8 @@ class SubmitRequest:
     arguments: tuple[str, ...]
     """Everything that is for spark-submit, verbatim."""
     master: str | None = None
+    default_master: str | None = None
+    """The master if the arguments name none; wins over the properties file."""
     spark_home: Path | None = None
     mesos_driver: MesosDriver = MesosDriver.AUTO
     ca_file: Path | None = None
@@ -99,13 +104,29 @@ def plan_submission(request: SubmitRequest, environment: Mapping[str, str]) -> S
     spark = find_spark(request.spark_home, environment)
     require_mesos(spark)
     properties = _properties(arguments, spark, environment)
-    deploy_mode = arguments.property("spark.submit.deployMode") or properties.get("spark.submit.deployMode")
+    deploy_mode = (
+        arguments.property("spark.submit.deployMode")
+        or properties.get("spark.submit.deployMode")
+        or environment.get("DEPLOY_MODE")
+    )
     if (deploy_mode or "client") != "client":
         raise UsageError(
             f"Deploy mode {deploy_mode} is not supported by this version of sparkmesos, only client mode is",
             hint="Leave out --deploy-mode, or submit to your dispatcher with Spark's own spark-submit.",
         )
-    master_text = request.master or arguments.property("spark.master") or properties.get("spark.master")
+    for option in ("--status", "--kill"):
+        if arguments.option(option) is not None:
+            raise UsageError(
+                f"{option} is for cluster mode, which this version of sparkmesos does not support",
+                hint="Use Spark's own spark-submit for it.",
+            )
+    master_text = (
+        request.master
+        or arguments.property("spark.master")
+        or request.default_master
+        or properties.get("spark.master")
+        or environment.get("MASTER")
+    )
     if not master_text:
         raise UsageError(
             "No Mesos master given",
@@ -117,27 +138,47 @@ def plan_submission(request: SubmitRequest, environment: Mapping[str, str]) -> S
         raise UsageError(
             "No application given", hint="Name a JAR, a Python file or an R file behind the options."
         )
-    return Submission(
-        request=request,
-        arguments=arguments,
-        master=master,
-        spark=spark,
-        java=find_java(spark, environment),
-        libmesos=_libmesos(request, master, environment),
-        properties=properties,
-    )
+    if request.ca_file is not None:
+        check_ca_file(str(request.ca_file))
+    java = find_java(spark, environment)
+    libmesos = _libmesos(request, master, environment)
+    logger.info("Spark %s in %s (%s)", spark.version, spark.path, spark.origin)
+    logger.info("Java %s in %s (%s)", java.major, java.home, java.origin)
+    logger.info("Mesos through %s", f"libmesos ({libmesos})" if libmesos else "the HTTP bridge")
+    return Submission(request, arguments, master, spark, java, libmesos, properties)
+
+
+def check_application(submission: Submission) -> None:
+    """Raises UsageError if the application is a file of this machine that does not exist.
+
+    spark-submit would find out only after it has started a JVM.
+    """
+    resource = submission.arguments.application[0]
+    is_path = ":" not in resource and Path(resource).suffix in (".py", ".R", ".r", ".jar")
+    if is_path and not Path(resource).is_file():
+        raise UsageError(
+            f"The application {resource} does not exist",
+            hint="Correct its path, which is taken from the current folder; or give its URL.",
+        )
+
+
+def bridge_for(
+    submission: Submission, environment: Mapping[str, str], announce: Callable[[str], None]
+) -> Path | None:
+    """The bridge that the submission needs, None if it uses libmesos.
+
+    Compiles it if it is not cached yet, telling so through `announce`. Raises BridgeError.
+    """
+    if submission.libmesos is not None:
+        return None
+    cache = cache_directory(environment) / "bridge"
+    return ensure_bridge(submission.spark.jars, submission.java.executable, cache, announce)
 
 
 def launch(
-    submission: Submission,
-    master_url: str,
-    environment: Mapping[str, str],
-    announce: Callable[[str], None],
+    submission: Submission, master_url: str, bridge: Path | None, environment: Mapping[str, str]
 ) -> Launch:
-    """The command that runs the submission's driver against the master at `master_url` (`mesos://HOST:PORT`).
-
-    Compiles the bridge if it is needed and not cached yet, telling so through `announce`. Raises BridgeError.
-    """
+    """The command that runs the submission's driver against the master at `master_url` (`mesos://HOST:PORT`)."""
     variables = {
         "SPARK_HOME": str(submission.spark.path),
         "JAVA_HOME": str(submission.java.home),
@@ -145,15 +186,11 @@ def launch(
     options = ["--master", master_url]
     if submission.libmesos is not None:
         variables[native_library.VARIABLE] = str(submission.libmesos)
-    else:
-        bridge = ensure_bridge(
-            submission.spark.jars,
-            submission.java.executable,
-            cache_directory(environment) / "bridge",
-            announce,
-        )
+    if bridge is not None:
         # The bridge's classes must come before those of the same names in Spark's Mesos jar.
-        theirs = submission.property("spark.driver.extraClassPath")
+        theirs = submission.arguments.driver_class_path() or submission.properties.get(
+            "spark.driver.extraClassPath"
+        )
         options += ["--driver-class-path", os.pathsep.join(filter(None, (str(bridge), theirs)))]
         if submission.request.ca_file is not None:
             variables["SPARKMESOS_CA_FILE"] = str(submission.request.ca_file.absolute())
@@ -182,6 +219,7 @@ def leader_url(submission: Submission) -> str:
         raise TypeError("an embedded master has no URL before it runs")
     ca_file = submission.request.ca_file
     leader = resolve_leader(master, ca_file=str(ca_file) if ca_file is not None else None)
+    logger.info("The leading master is %s, Mesos %s", leader.http_url, leader.version or "of unknown version")
     if submission.libmesos is not None and isinstance(master, ZooKeeperMaster):
         return master.spark_url
     return leader.spark_url
@@ -199,13 +237,14 @@ def _properties(
 
 
 def _libmesos(request: SubmitRequest, master: Master, environment: Mapping[str, str]) -> Path | None:
-    if request.mesos_driver is MesosDriver.HTTP or isinstance(master, EmbeddedMaster):
-        if request.mesos_driver is MesosDriver.NATIVE:
-            raise UsageError(
-                "The embedded cluster speaks only HTTP, not libmesos' protocol",
-                hint="Leave out --mesos-driver native.",
-            )
+    """The libmesos to use, None for the bridge."""
+    reason = _needs_bridge(request, master)
+    if request.mesos_driver is MesosDriver.HTTP or (request.mesos_driver is MesosDriver.AUTO and reason):
         return None
+    if reason:
+        raise UsageError(
+            f"--mesos-driver native was asked for, but {reason}", hint="Leave out --mesos-driver native."
+        )
     found = native_library.find_libmesos(environment)
     if found is None and request.mesos_driver is MesosDriver.NATIVE:
         raise SparkNotFoundError(
@@ -213,6 +252,17 @@ def _libmesos(request: SubmitRequest, master: Master, environment: Mapping[str, 
             hint=f"Set {native_library.VARIABLE} to its path, or use --mesos-driver http, which needs none.",
         )
     return found
+
+
+def _needs_bridge(request: SubmitRequest, master: Master) -> str:
+    """Why libmesos cannot do what is asked for; empty if it can."""
+    if isinstance(master, EmbeddedMaster):
+        return "the embedded cluster speaks only HTTP, not libmesos' protocol"
+    if request.ca_file is not None or (isinstance(master, MesosMaster) and master.scheme == "https"):
+        return "libmesos does not speak https"
+    if request.start_timeout is not None:
+        return "only the bridge watches the start of executors (--start-timeout)"
+    return ""
 
 
 def _defaults(submission: Submission, master_url: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -223,7 +273,8 @@ def _defaults(submission: Submission, master_url: str, environment: Mapping[str,
     decided = "SPARK_LOCAL_IP" in environment or any(
         submission.property(name) for name in ("spark.driver.host", "spark.driver.bindAddress")
     )
-    if not decided and _is_loopback(master_url):
+    embedded = isinstance(submission.master, EmbeddedMaster)
+    if not decided and (embedded or _is_local(parse_master(master_url))):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"
     # A pip-installed Spark belongs to the interpreter that runs us, which need not be python3 on the PATH.
     # Only the driver's: which Python the agents have is not ours to say.
@@ -233,12 +284,6 @@ def _defaults(submission: Submission, master_url: str, environment: Mapping[str,
     return variables
 
 
-def _is_loopback(master_url: str) -> bool:
-    master = parse_master(master_url)
-    if not isinstance(master, MesosMaster):
-        return False
-    host = master.hosts[0].host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _is_local(master: Master) -> bool:
+    """Whether the master is on this machine's loopback."""
+    return isinstance(master, MesosMaster) and all(is_loopback(address.host) for address in master.hosts)

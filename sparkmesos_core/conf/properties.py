@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import UsageError
+from sparkmesos_core.errors import UsageError
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _BLANKS = " \t\f"
@@ -33,7 +33,10 @@ def read_properties(path: Path) -> dict[str, str]:
     try:
         return parse_properties(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"The properties file {path} cannot be read: {error.strerror}") from error
+        raise UsageError(
+            f"The properties file {path} cannot be read: {error.strerror}",
+            hint="Correct its path or its permissions.",
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(
             f"The properties file {path} is not UTF-8 (byte {error.start})", hint="Spark reads it as UTF-8."

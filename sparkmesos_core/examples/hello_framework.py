@@ -11,6 +11,7 @@ from typing import Any
 from sparkmesos_core.errors import SparkMesosError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, parse_master
 from sparkmesos_core.mesos.framework import Framework
+from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
 
 ENDED = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ERROR"}
@@ -21,7 +22,7 @@ class Hello:
 
     def __init__(self, leader: Leader) -> None:
         self.agents: dict[str, str] = {}
-        self.waiting: set[str] = set()
+        self.left = len(MesosHttp(leader.http_url).get_json("/slaves")["slaves"])
         self.framework = Framework({"user": "", "name": "Hello"}, leader, self.on_event)
 
     def on_event(self, event: dict[str, Any]) -> None:
@@ -39,7 +40,6 @@ class Hello:
             self.framework.decline([offer["id"]], {"refuse_seconds": 600})
             return
         self.agents[agent] = f"{offer['hostname']}:{offer['url']['address']['port']}"
-        self.waiting.add(f"hello-{agent}")
         task = {
             "name": "hello",
             "task_id": {"value": f"hello-{agent}"},
@@ -54,12 +54,12 @@ class Hello:
         self.framework.accept([offer["id"]], [launch], {"refuse_seconds": 600})
 
     def on_update(self, status: dict[str, Any]) -> None:
-        """Ends the framework when all tasks have ended."""
+        """Ends the framework when the tasks of all agents have ended."""
         if status["state"] not in ENDED:
             return
-        self.waiting.discard(status["task_id"]["value"])
+        self.left -= 1
         print(f"{self.agents[status['agent_id']['value']]}\t{status['state']}")
-        if not self.waiting:
+        if self.left == 0:
             self.framework.stop(teardown=True)
 
 

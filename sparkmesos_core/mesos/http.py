@@ -57,7 +57,7 @@ class MesosHttp:
         self._session.headers["Accept"] = "application/json"
         if principal is not None and secret is not None:
             self._session.auth = HTTPBasicAuth(principal.encode(), secret.encode())
-        if not _is_loopback(self._host):
+        if not is_loopback(self._host):
             self._session.proxies.update(requests.utils.get_environ_proxies(self.base_url))
         if ca_file is not None:
             check_ca_file(ca_file)
@@ -202,7 +202,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's loopback by its text alone; nothing is looked up."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kazoo.client import KazooClient
 
 logger = logging.getLogger(__name__)
+_silent = logging.getLogger(f"{__name__}.zookeeper")
 
 SESSION_TIMEOUT = 10.0
 """Seconds; libmesos asks ZooKeeper for the same."""
@@ -286,20 +287,23 @@ def _resolve_through_zookeeper(master: ZooKeeperMaster, scheme: Scheme, timeout:
 
 
 def _client(master: ZooKeeperMaster) -> KazooClient:
-    """A client that has not been started. What it logs goes to this module's logger, not to the terminal."""
+    """A client that has not been started, and that logs nowhere.
+
+    It would log the password (in the requests that it sends, at level DEBUG) and each try to connect; what
+    is worth telling of those is in our own errors.
+    """
     from kazoo.client import KazooClient
 
-    for name in ("kazoo", __name__):
-        library = logging.getLogger(name)
+    for library in (logging.getLogger("kazoo"), _silent):
+        library.propagate = False
         if not library.handlers:
-            # Without any handler Python would write its warnings to standard error.
             library.addHandler(logging.NullHandler())
     credential = master.credential
     return KazooClient(
         hosts=",".join(map(str, master.servers)),
         timeout=SESSION_TIMEOUT,
         auth_data=[("digest", credential.digest)] if credential else None,
-        logger=logger,
+        logger=_silent,
     )
 
 

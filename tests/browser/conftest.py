@@ -12,9 +12,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without it the tests are skipped, in CI they fail."""
+    """Debian's Chromium; without it the tests are skipped, in CI they fail.
+
+    Not for the whole session: while Playwright is open its event loop runs in this thread, and tests of ours start
+    loops of their own.
+    """
     if not CHROMIUM.exists():
         reason = f"no browser at {CHROMIUM}; on Debian: apt-get install chromium"
         if os.environ.get("CI"):

@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
@@ -36,7 +38,7 @@ class Commands:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sparkmesos_cli", *arguments],
+            [str(Path(sys.executable).parent / "sparkmesos"), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,13 +69,15 @@ class Commands:
         return found
 
     def wait_for_no_process(self, timeout: float = 20) -> list[str]:
-        """Waits for all of them to end; returns the command lines of those that did not."""
-        _, alive = psutil.wait_procs(self.processes(), timeout=timeout)
-        left = []
-        for process in alive:
+        """Waits until there are none, those forked meanwhile included; returns the command lines of those left."""
+        deadline = time.monotonic() + timeout
+        while (found := self.processes()) and (left := deadline - time.monotonic()) > 0:
+            psutil.wait_procs(found, timeout=left)
+        lines = []
+        for process in found:
             with contextlib.suppress(psutil.Error):
-                left.append(" ".join(process.cmdline()))
-        return left
+                lines.append(" ".join(process.cmdline()))
+        return lines
 
     def clean_up(self) -> None:
         for process in self.processes():
@@ -102,9 +106,18 @@ def commands(tmp_path: Path, cache_dir: Path) -> Iterator[Commands]:
         SPARKMESOS_STATE_DIR=str(tmp_path / "state"),
         SPARKMESOS_CACHE_DIR=str(cache_dir),
     )
+    (tmp_path / "app.py").touch()  # for tests in which it never comes to running it
     made = Commands(tmp_path, environment)
     yield made
     made.clean_up()
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port that is taken and not listened on: nobody else gets it, and it refuses every connection."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @pytest.fixture

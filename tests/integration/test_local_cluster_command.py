@@ -101,11 +101,69 @@ def test_a_busy_port(commands) -> None:
     assert commands.run("start-local-cluster", "--port", str(port)).returncode == 0
 
 
+def test_modules_in_the_current_folder_are_not_ours(commands) -> None:
+    for name in ("uuid.py", "queue.py", "requests.py"):
+        (commands.folder / name).write_text("raise SystemExit('somebody else's module')\n")
+    started = commands.run("start-local-cluster", "--port", "0")
+    assert started.returncode == 0, started.stderr
+
+
+def test_a_work_dir_that_cannot_be_searched(commands) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may search every folder")
+    (commands.folder / "closed").mkdir(mode=0)
+    for command in (["start-local-cluster", "--port", "0"], ["stop-local-cluster"]):
+        run = commands.run(*command, "--work-dir", "closed/x")
+        assert run.returncode == 1
+        assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("cpus", ["nan", "inf", "0", "many"])
+def test_a_wrong_number_of_cpus(commands, cpus: str) -> None:
+    run = commands.run("start-local-cluster", "--port", "0", "--cpus", cpus)
+    assert run.returncode == 2
+    assert "--cpus" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_interrupted_while_it_starts(commands) -> None:
+    process = commands.start("start-local-cluster", "--port", "0")
+    while not (commands.folder / "state" / "local-cluster" / "lock").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    if process.returncode == 0:  # it was faster
+        assert commands.run("stop-local-cluster").returncode == 0
+    else:
+        assert process.returncode == 130
+    assert commands.wait_for_no_process() == []
+    assert commands.run("start-local-cluster", "--port", "0").returncode == 0
+
+
 def test_an_unusable_work_dir(commands) -> None:
     (commands.folder / "file").touch()
     started = commands.run("start-local-cluster", "--port", "0", "--work-dir", "file/x")
     assert started.returncode == 1
     assert "cannot be used" in started.stderr
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "closed"])
+def test_a_cluster_whose_url_nobody_gets_is_stopped(commands, target: str) -> None:
+    close = ">&-" if target == "closed" else f">{target}"
+    script = f'"$0" start-local-cluster --port 0 {close}'
+    command = ["bash", "-c", script, str(Path(sys.executable).parent / "sparkmesos")]
+    run = subprocess.run(
+        command,
+        env=commands.environment,
+        cwd=commands.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: The result cannot be written to stdout")
+    assert "No local cluster runs" in commands.run("stop-local-cluster").stderr
 
 
 def test_nothing_to_stop(commands) -> None:
@@ -119,7 +177,7 @@ def test_a_foreign_state_file_is_left_alone(commands) -> None:
     (commands.folder / "mine" / "cluster.json").write_text('{"precious": true}')
     started = commands.run("start-local-cluster", "--port", "0", "--work-dir", "mine")
     assert started.returncode == 1
-    assert "has a cluster.json that is not a local cluster's" in started.stderr
+    assert "holds 'cluster.json', which is not a local cluster's" in started.stderr
     stopped = commands.run("stop-local-cluster", "--work-dir", "mine")
     assert stopped.returncode == 1
     assert "is not the state file of a local cluster" in stopped.stderr
@@ -146,6 +204,9 @@ def test_a_killed_cluster_is_cleared_up(commands, url: str) -> None:
 def test_a_pid_that_is_now_somebody_elses_is_not_killed(commands, url: str) -> None:
     file = commands.folder / "state" / "local-cluster" / "cluster.json"
     state = json.loads(file.read_text())
+    cluster = psutil.Process(state["pid"])
+    cluster.kill()
+    cluster.wait(10)
     bystander = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     try:
         file.write_text(json.dumps({**state, "pid": bystander.pid}))

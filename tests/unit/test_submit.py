@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from sparkmesos_core import submit
 from sparkmesos_core.errors import JavaNotFoundError, MasterUrlError, SparkNotFoundError, UsageError
 from sparkmesos_core.master import EmbeddedMaster
-from sparkmesos_core.submit import Launch, MesosDriver, SubmitRequest, launch, plan_submission
+from sparkmesos_core.submit import (
+    Launch,
+    MesosDriver,
+    SubmitRequest,
+    bridge_for,
+    check_application,
+    launch,
+    plan_submission,
+)
 
 MASTER = "mesos://10.0.0.1:5050"
 
@@ -43,7 +52,8 @@ def request(*arguments: str, master: str | None = MASTER, **fields: Any) -> Subm
 
 
 def launched(environment: dict[str, str], *arguments: str, url: str = MASTER, **fields: Any) -> Launch:
-    return launch(plan_submission(request(*arguments, **fields), environment), url, environment, print)
+    submission = plan_submission(request(*arguments, **fields), environment)
+    return launch(submission, url, bridge_for(submission, environment, print), environment)
 
 
 @pytest.mark.usefixtures("bridges")
@@ -100,11 +110,11 @@ class TestCommand:
 
     def test_a_driver_of_a_master_on_loopback_binds_there(self, environment) -> None:
         url = "mesos://127.0.0.1:5050"
-        assert launched(environment, "app.py", url=url).environment["SPARK_LOCAL_IP"] == "127.0.0.1"
-        assert (
-            launched(environment, "app.py", url="mesos://[::1]:1").environment["SPARK_LOCAL_IP"]
-            == "127.0.0.1"
-        )
+        for local in (url, "mesos://[::1]", "mesos://localhost", "embedded"):
+            made = launched(
+                environment, "app.py", master=local, url="mesos://H" if local == "embedded" else local
+            )
+            assert made.environment["SPARK_LOCAL_IP"] == "127.0.0.1"
         assert "SPARK_LOCAL_IP" not in launched(environment, "app.py").environment
         decided = launched(environment, "--conf", "spark.driver.host=h", "app.py", url=url)
         assert "SPARK_LOCAL_IP" not in decided.environment
@@ -112,6 +122,7 @@ class TestCommand:
         assert launched(environment, "app.py", url=url).environment["SPARK_LOCAL_IP"] == "10.0.0.7"
 
     def test_the_timeout_and_the_ca_file_reach_the_bridge(self, environment, tmp_path: Path) -> None:
+        (tmp_path / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
         found = launched(environment, "app.py", start_timeout=90.0, ca_file=tmp_path / "ca.pem").environment
         assert found["SPARKMESOS_START_TIMEOUT"] == "90"
         assert found["SPARKMESOS_CA_FILE"] == str(tmp_path / "ca.pem")
@@ -135,6 +146,22 @@ class TestMesosDriver:
         assert made.environment["MESOS_NATIVE_JAVA_LIBRARY"] == str(tmp_path / "libmesos.so")
         assert bridges == []
 
+    @pytest.mark.parametrize(
+        "fields", [{"start_timeout": 9.0}, {"master": "mesos://https://h"}, {"master": "embedded"}]
+    )
+    def test_the_bridge_is_used_for_what_libmesos_cannot_do(
+        self, environment, bridges, tmp_path: Path, fields: dict[str, Any]
+    ) -> None:
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
+        (tmp_path / "libmesos.so").touch()
+        launched(environment, "app.py", **fields)
+        assert len(bridges) == 1
+        with pytest.raises(UsageError, match="--mesos-driver native was asked for, but"):
+            plan_submission(
+                request("app.py", mesos_driver=MesosDriver.NATIVE, **{"master": MASTER, **fields}),
+                environment,
+            )
+
     def test_http_is_used_when_asked_for(self, environment, bridges, tmp_path: Path) -> None:
         environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
         (tmp_path / "libmesos.so").touch()
@@ -145,13 +172,6 @@ class TestMesosDriver:
     def test_native_without_libmesos(self, environment) -> None:
         with pytest.raises(SparkNotFoundError, match="no libmesos"):
             plan_submission(request("app.py", mesos_driver=MesosDriver.NATIVE), environment)
-
-    @pytest.mark.usefixtures("bridges")
-    def test_native_on_the_embedded_cluster(self, environment) -> None:
-        with pytest.raises(UsageError, match="speaks only HTTP"):
-            plan_submission(
-                request("app.py", master="embedded", mesos_driver=MesosDriver.NATIVE), environment
-            )
 
 
 @pytest.mark.usefixtures("bridges")
@@ -166,6 +186,52 @@ class TestRefusals:
             request("--class", "X", "--master", "embedded[3]", "a.jar", master=None), environment
         )
         assert planned.master == EmbeddedMaster(3)
+
+    def test_which_master_wins(self, environment, spark_home: Path) -> None:
+        (spark_home / "conf").mkdir()
+        (spark_home / "conf" / "spark-defaults.conf").write_text("spark.master mesos://properties\n")
+        environment["MASTER"] = "mesos://spark-variable"
+
+        def master(*arguments: str, **fields: Any) -> str:
+            return plan_submission(request(*arguments, "app.py", **fields), environment).master.spark_url
+
+        default = "mesos://variable"
+        typed = ["--conf", "spark.master=mesos://property", "--master", "mesos://option"]
+        assert master(*typed, default_master=default) == f"{MASTER}"
+        assert master(*typed, master=None, default_master=default) == "mesos://option:5050"
+        assert master(*typed[:2], master=None, default_master=default) == "mesos://property:5050"
+        assert master(master=None, default_master=default) == "mesos://variable:5050"
+        assert master(master=None) == "mesos://properties:5050"
+        (spark_home / "conf" / "spark-defaults.conf").unlink()
+        assert master(master=None) == "mesos://spark-variable:5050"
+
+    @pytest.mark.parametrize(
+        ("application", "there"),
+        [
+            ("nope.py", False),
+            ("/nowhere/app.jar", False),
+            ("here.py", True),
+            ("hdfs://h/app.jar", True),
+            ("local:/app.jar", True),
+            ("spark-internal", True),
+        ],
+    )
+    def test_an_application_that_does_not_exist(
+        self, environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: str, there: bool
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "here.py").touch()
+        submission = plan_submission(request(application), environment)
+        if there:
+            check_application(submission)
+        else:
+            with pytest.raises(UsageError, match=f"{application} does not exist"):
+                check_application(submission)
+
+    @pytest.mark.parametrize("option", ["--status", "--kill"])
+    def test_what_is_for_cluster_mode(self, environment, option: str) -> None:
+        with pytest.raises(UsageError, match=f"{option} is for cluster mode"):
+            plan_submission(request(option, "driver-1"), environment)
 
     def test_a_wrong_master(self, environment) -> None:
         with pytest.raises(MasterUrlError):

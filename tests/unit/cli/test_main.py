@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -193,6 +194,18 @@ class TestTerminal:
         assert "[red]x" in lines[1]
 
 
+def test_completion_of_an_application_is_left_to_the_shell() -> None:
+    from click.shell_completion import BashComplete
+
+    completion = BashComplete(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE")
+    for typed in (
+        ["submit", "--master", "embedded"],
+        ["submit", "--properties-file"],
+        ["submit", "--name", "x"],
+    ):
+        assert [item.type for item in completion.get_completions(typed, "sq")] == ["file"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
@@ -210,14 +223,37 @@ def test_completion_completes_commands_and_options() -> None:
     assert "--mesos-driver" in [item.value for item in completion.get_completions(["submit"], "--m")]
 
 
-def test_every_option_can_be_a_variable() -> None:
-    for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
+# What one call writes is named in that call; how much to say is said in front of the command.
+NOT_VARIABLES = {"submit --work-dir", "build --output"}
+
+
+def commands_below(group: click.Group) -> Iterator[click.Command]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
         assert command is not None
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands_below(command)
+
+
+def test_options_can_be_variables() -> None:
+    for command in commands_below(cli):
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 longest = max(parameter.opts, key=len)
-                assert parameter.envvar == "SPARKMESOS_" + longest[2:].upper().replace("-", "_")
+                expected = "SPARKMESOS_" + longest[2:].upper().replace("-", "_")
+                assert parameter.envvar == (
+                    None if f"{command.name} {longest}" in NOT_VARIABLES else expected
+                )
+
+
+def test_completion_of_a_mistyped_command_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    from click.shell_completion import BashComplete
+
+    assert (
+        BashComplete(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE").get_completions(["sumbit"], "--m") == []
+    )
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_console_script_exits_with_the_code_of_the_command() -> None:

@@ -34,11 +34,30 @@ def test_more_options_go_behind_the_users_own() -> None:
     ]  # fmt: skip
 
 
-def test_the_last_setting_of_a_property_wins_whatever_its_spelling() -> None:
-    arguments = ("--conf", "spark.master=a", "--master", "b", "--conf=spark.master=c=d", "app.py")
-    assert parse(*arguments).property("spark.master") == "c=d"
-    assert parse(*arguments[:4], "app.py").property("spark.master") == "b"
+def test_an_option_wins_over_the_property_as_in_spark() -> None:
+    arguments = (
+        "--conf",
+        "spark.master=a",
+        "--master",
+        "x",
+        "--master",
+        "b",
+        "--conf=spark.master=c=d",
+        "app.py",
+    )
+    assert parse(*arguments).property("spark.master") == "b"
+    assert (
+        parse("--conf", "spark.master=a", "-c", "spark.master=c=d", "app.py").property("spark.master")
+        == "c=d"
+    )
     assert parse("app.py", "--master", "b").property("spark.master") is None
+
+
+def test_the_last_class_path_wins_whatever_its_spelling_as_in_sparks_launcher() -> None:
+    arguments = ("--driver-class-path", "a", "--conf", "spark.driver.extraClassPath=b", "app.py")
+    assert parse(*arguments).driver_class_path() == "b"
+    assert parse(*arguments[2:4], *arguments[:2], "app.py").driver_class_path() == "a"
+    assert parse("app.py").driver_class_path() is None
 
 
 def test_options() -> None:

