@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,8 @@ def command(
     if foreground:
         from sparkmesos_core.localcluster.foreground import serve
 
+        if terminal.verbosity == 0:  # in the foreground the log is what there is to see
+            logging.getLogger("sparkmesos_core.localcluster").setLevel(logging.INFO)
         with daemon.owned(folder):
             serve(settings, report)
     else:

@@ -10,9 +10,9 @@ import logging
 import os
 import sys
 
-from ..errors import SparkMesosError
-from .daemon import ClusterState, DaemonSettings
-from .foreground import serve
+from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.localcluster.daemon import ClusterState, DaemonSettings
+from sparkmesos_core.localcluster.foreground import serve
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
 
     def tell_ready(state: ClusterState) -> None:
         with ready:
-            json.dump({"url": state.url}, ready)
+            json.dump({"state": state.to_json()}, ready)
 
     try:
         serve(settings, tell_ready)

@@ -6,18 +6,20 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import logging
 import os
 import pwd
 import signal
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sparkmesos_core.localcluster import fetcher, task_process
+from sparkmesos_core.localcluster.executor_environment import SYSTEM_PATH
 from sparkmesos_core.localcluster.launch_validation import capabilities
 from sparkmesos_core.localcluster.master_state import TERMINAL_STATES
 from sparkmesos_core.localcluster.messages import (
@@ -27,7 +29,10 @@ from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
     StatusUpdate,
     ToAgent,
+    UpdateFramework,
 )
+from sparkmesos_core.localcluster.orphans import end_orphans
+from sparkmesos_core.localcluster.process_table import ProcessTable
 from sparkmesos_core.localcluster.scheduler_call import grace_seconds
 from sparkmesos_core.localcluster.status_updates import FIRST_RETRY_SECONDS, UpdateQueue
 
@@ -37,7 +42,8 @@ MAX_COMPLETED_RUNS = 150
 MAX_COMPLETED_FRAMEWORKS = 50
 DEFAULT_GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL when no kill policy says otherwise, as in Mesos' command executor."""
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+logger = logging.getLogger(__name__)
 
 
 class LaunchFailed(Exception):
@@ -77,7 +83,7 @@ class Run:
     state: str = "TASK_STAGING"
     statuses: list[JsonObject] = field(default_factory=list)
     pid: int | None = None
-    process: asyncio.subprocess.Process | None = None
+    process: task_process.TaskProcess | None = None
     kill_wanted: bool = False
     exited: bool = False
     fetching: asyncio.Future[None] | None = None
@@ -112,16 +118,24 @@ class FrameworkOnAgent:
 
 
 class Agent:
-    """Obeys the master's messages and answers with status updates; lives on one event loop."""
+    """Obeys the master's messages and answers with status updates; lives on one event loop.
+
+    `processes` may serve several agents; who made it closes it after them.
+    """
 
     def __init__(
-        self, options: AgentOptions, send: Callable[[StatusUpdate], None], clock: Callable[[], float]
+        self,
+        options: AgentOptions,
+        send: Callable[[StatusUpdate], None],
+        clock: Callable[[], float],
+        processes: ProcessTable,
     ) -> None:
         self.options = options
         self.start_time = clock()
         self.frameworks: dict[str, FrameworkOnAgent] = {}
         self._send = send
         self._clock = clock
+        self._processes = processes
         self._workers: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -141,17 +155,17 @@ class Agent:
                     self._kill(run, message.grace_seconds)
             case AcknowledgeUpdate():
                 self._acknowledged(message)
+            case UpdateFramework():
+                self._update_framework(message.framework)
             case ShutdownFramework():
-                framework = self.frameworks.get(message.framework_id)
-                for run in list(framework.runs.values()) if framework is not None else []:
-                    run.updates.close()
-                    if run.ended:
-                        self._complete(run)
-                    else:
-                        self._kill(run, None)
+                if (framework := self.frameworks.get(message.framework_id)) is not None:
+                    self._shut_down(framework)
 
     async def stop(self) -> None:
-        """End all tasks (SIGTERM, their grace period, SIGKILL) and return when nothing of them is left."""
+        """End all tasks (SIGTERM, their grace period, SIGKILL) and return when nothing of them is left.
+
+        Not even what a task has detached from itself is.
+        """
         self._stopping = True
         for framework in self.frameworks.values():
             for run in list(framework.runs.values()):
@@ -160,6 +174,41 @@ class Agent:
                     self._kill(run, None)
         while self._workers:
             await asyncio.wait(self._workers)
+        if self.frameworks:
+            await asyncio.to_thread(end_orphans, self.root)
+
+    # --- frameworks
+
+    def _update_framework(self, info: JsonObject) -> None:
+        framework = self.frameworks.get(info["id"]["value"])
+        if framework is None:
+            return
+        framework.info = info
+        for run in framework.runs.values():
+            self._forward(run, run.updates.again(self._clock()))
+
+    def _shut_down(self, framework: FrameworkOnAgent) -> None:
+        for run in list(framework.runs.values()):
+            run.updates.close()
+            if run.ended:
+                self._complete(run)
+            else:
+                self._kill(run, None)
+        self._work(self._sweep(framework))
+
+    async def _sweep(self, framework: FrameworkOnAgent) -> None:
+        """End what the framework's tasks have detached from themselves, when they have all ended."""
+        workers = [run.worker for run in framework.runs.values() if run.worker is not None]
+        if workers:
+            await asyncio.wait(workers)
+        await asyncio.to_thread(end_orphans, self.root / "frameworks" / framework.framework_id)
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something beside everything else; the agent does not stop before it is done."""
+        worker = asyncio.create_task(work)
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+        return worker
 
     # --- launching
 
@@ -182,9 +231,7 @@ class Agent:
             updates=UpdateQueue(self.options.update_retry),
         )
         framework.runs[task_id] = run
-        run.worker = asyncio.create_task(self._run(run, framework.info))
-        self._workers.add(run.worker)
-        run.worker.add_done_callback(self._workers.discard)
+        run.worker = self._work(self._run(run, framework.info))
 
     def _forget_old_frameworks(self) -> None:
         idle = [framework_id for framework_id, f in self.frameworks.items() if not f.runs and f.completed]
@@ -192,7 +239,23 @@ class Agent:
             del self.frameworks[framework_id]
 
     async def _run(self, run: Run, framework: JsonObject) -> None:
-        """A task's whole life."""
+        """A task's whole life, which ends with a terminal state whatever happens."""
+        try:
+            await self._live(run, framework)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the framework has to hear of the end
+            logger.exception("Task %s of framework %s has failed", run.task_id, run.framework_id)
+            if run.pid is not None:
+                await task_process.kill(run.pid, self._processes)
+            if not run.ended:
+                self._report(
+                    run,
+                    "TASK_FAILED",
+                    f"Failed to launch container: {error}",
+                    source="SOURCE_AGENT",
+                    reason="REASON_CONTAINER_LAUNCH_FAILED",
+                )
+
+    async def _live(self, run: Run, framework: JsonObject) -> None:
         environment = await self._prepare(run, framework)
         if environment is None:
             return
@@ -278,7 +341,8 @@ class Agent:
         """Run the command to its end; its exit status, negative for a signal."""
         argv, executable = command_line(run.task["command"])
         try:
-            process = await task_process.start(
+            # Nothing is awaited meanwhile, so that a kill finds either no process at all or this one.
+            process = task_process.start(
                 argv, executable=executable, environment=environment, sandbox=run.sandbox
             )
         except (OSError, ValueError) as error:
@@ -290,12 +354,10 @@ class Agent:
         run.process, run.pid = process, process.pid
         self._report(run, "TASK_STARTING", None)
         self._report(run, "TASK_RUNNING", None)
-        if run.kill_wanted:  # it came while the program was being started
-            run.ending = asyncio.create_task(task_process.end(process, self._grace(run, None)))
         status = await process.wait()
         run.exited = True
         if run.ending is None:
-            await task_process.kill(process.pid)
+            await task_process.kill(process.pid, self._processes)
         return status
 
     def _environment(self, run: Run, framework: JsonObject) -> dict[str, str]:
@@ -319,7 +381,7 @@ class Agent:
             "MESOS_SANDBOX": str(run.sandbox),
             "MESOS_SLAVE_ID": self.options.agent_id,
             "MESOS_SLAVE_PID": f"slave(1)@{where}",
-            "PATH": DEFAULT_PATH,
+            "PATH": SYSTEM_PATH,
         }
         if checkpoint:
             environment["MESOS_RECOVERY_TIMEOUT"] = "15mins"
@@ -349,15 +411,14 @@ class Agent:
             self._report(run, "TASK_KILLING", None)
         if run.ending is not None:
             run.ending.cancel()  # a later kill may change the grace period
-        run.ending = asyncio.create_task(task_process.end(run.process, self._grace(run, grace)))
+        run.ending = asyncio.create_task(
+            task_process.end(run.process, self._grace(run, grace), self._processes)
+        )
 
     def _grace(self, run: Run, grace: float | None) -> float:
         if grace is not None:
             return grace
-        try:
-            policy = grace_seconds(run.task.get("kill_policy"))
-        except (KeyError, TypeError, ValueError):
-            policy = None
+        policy = grace_seconds(run.task.get("kill_policy"))  # the master has validated it
         return DEFAULT_GRACE_SECONDS if policy is None else policy
 
     # --- reporting
@@ -391,7 +452,10 @@ class Agent:
             }
         run.state = state
         run.statuses.append(status)
-        self._forward(run, run.updates.add(status, now))
+        following = run.updates.add(status, now)
+        self._forward(run, following)
+        if following is None and not run.updates.settled:
+            self._tell(run, status, waiting=True)
         if run.ended and run.updates.settled:
             self._complete(run)  # the framework is gone, so nobody will acknowledge it
 
@@ -402,8 +466,15 @@ class Agent:
         if run.updates.deadline is not None:
             delay = max(0.0, run.updates.deadline - self._clock())
             run.timer = asyncio.get_running_loop().call_later(delay, self._repeat, run)
-        if status is not None and not self._stopping:
-            self._send(StatusUpdate(self.options.agent_id, run.framework_id, status))
+        if status is not None:
+            self._tell(run, status)
+
+    def _tell(self, run: Run, status: JsonObject, *, waiting: bool = False) -> None:
+        if self._stopping:
+            return
+        update = StatusUpdate(self.options.agent_id, run.framework_id, status, run.state, waiting)
+        # Not called from here: what the master does must not come before what is left.
+        asyncio.get_running_loop().call_soon(self._send, update)
 
     def _repeat(self, run: Run) -> None:
         self._forward(run, run.updates.due(self._clock()))

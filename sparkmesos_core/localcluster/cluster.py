@@ -23,11 +23,13 @@ from sparkmesos_core.localcluster.master import Master, SteadyClock
 from sparkmesos_core.localcluster.master_http import master_app
 from sparkmesos_core.localcluster.master_state import MasterOptions
 from sparkmesos_core.localcluster.messages import AgentRegistration
+from sparkmesos_core.localcluster.process_table import ProcessTable
 from sparkmesos_core.localcluster.status_updates import FIRST_RETRY_SECONDS
 from sparkmesos_core.mesos.resources import scalar_text
 
 _FIRST_TASK_PORT = 31000
-_TASK_PORTS = 1000
+_TASK_PORTS = 30000
+_MOST_TASK_PORTS_PER_AGENT = 1000
 _KEEP_ALIVE_SECONDS = 300
 
 
@@ -35,7 +37,8 @@ _KEEP_ALIVE_SECONDS = 300
 class AgentSpec:
     """One agent: cores, MB of memory and disk, GPUs; `ports` and `attributes` as in Mesos' flags.
 
-    Without `ports` each agent of a cluster gets a range of its own, since all are on one machine.
+    Without `ports` each agent of a cluster gets a range of its own between 31000 and 61000, since all are on
+    one machine.
     `resources`, in the text form of Mesos' flag, replaces all of these.
     """
 
@@ -95,9 +98,11 @@ async def running_cluster(spec: ClusterSpec) -> AsyncIterator[RunningCluster]:
             ),
             clock,
         )
+        processes = ProcessTable()
+        stack.callback(processes.close)
         agents: list[tuple[Agent, socket.socket]] = []
         for number, agent_spec in enumerate(spec.agents):
-            agents.append(_agent(spec, number, agent_spec, master, clock, stack))
+            agents.append(_agent(spec, number, agent_spec, master, clock, processes, stack))
         applications = [(master_app(master), listener), *((agent_app(a), own) for a, own in agents)]
         await stack.enter_async_context(_served(applications, spec.host))
         # Pushed last, so done first: subscriptions must end for their connections to close.
@@ -137,8 +142,8 @@ def cluster_in_thread(spec: ClusterSpec) -> Iterator[RunningCluster]:
 
     thread = threading.Thread(target=main, name="embedded-mesos", daemon=True)
     thread.start()
-    started.wait()
     try:
+        started.wait()
         if result:
             yield result[0]
     finally:
@@ -156,11 +161,12 @@ def _agent(
     agent_spec: AgentSpec,
     master: Master,
     clock: SteadyClock,
+    processes: ProcessTable,
     stack: contextlib.AsyncExitStack,
 ) -> tuple[Agent, socket.socket]:
     listener = stack.enter_context(_listen(spec.host, 0))
     port: int = listener.getsockname()[1]
-    resources = _resources_text(agent_spec, number)
+    resources = resources_text(agent_spec, number, len(spec.agents))
     work_dir = spec.work_dir.absolute() / f"agent{number + 1}"
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
@@ -183,16 +189,18 @@ def _agent(
         executor_environment=spec.executor_environment,
         update_retry=spec.update_retry,
     )
-    agent = Agent(options, master.status_update, clock)
+    agent = Agent(options, master.status_update, clock, processes)
     master.connect(agent_id, agent.receive)
     return agent, listener
 
 
-def _resources_text(spec: AgentSpec, number: int) -> str:
+def resources_text(spec: AgentSpec, number: int, agents: int) -> str:
+    """The resources of the agent with this number, from 0, of so many in a cluster, as in Mesos' flag."""
     if spec.resources:
         return spec.resources
-    first = _FIRST_TASK_PORT + number * _TASK_PORTS
-    ports = spec.ports or f"[{first}-{first + _TASK_PORTS - 1}]"
+    share = min(_MOST_TASK_PORTS_PER_AGENT, _TASK_PORTS // agents)
+    first = _FIRST_TASK_PORT + number * share
+    ports = spec.ports or f"[{first}-{first + share - 1}]"
     gpus = f";gpus:{spec.gpus}" if spec.gpus else ""
     cpus = scalar_text(round(spec.cpus * 1000))
     return f"cpus:{cpus};mem:{spec.mem};disk:{spec.disk}{gpus};ports:{ports}"
@@ -222,11 +230,11 @@ def _listen(host: str, port: int) -> socket.socket:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise LocalClusterError(
                 f"Port {port} of {host} is in use",
-                hint="Choose another one with --port, or leave it out to get any free port.",
+                hint="Choose another one with --port; --port 0 takes a free one.",
             ) from error
         raise LocalClusterError(
             f"Cannot listen on port {port} of {host}: {getattr(error, 'strerror', None) or error}",
-            hint="Choose another one with --port, or leave it out to get any free port.",
+            hint="Choose another one with --port; --port 0 takes a free one.",
         ) from error
     return listener
 

@@ -10,18 +10,20 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from ..errors import LocalClusterError
-from .process_end import has_ended, wait_for_end
+from sparkmesos_core.errors import LocalClusterError
+from sparkmesos_core.localcluster.orphans import end_orphans
+from sparkmesos_core.localcluster.process_end import has_ended, wait_for_end
 
 STATE_FILE = "cluster.json"
 LOG_FILE = "cluster.log"
@@ -29,6 +31,7 @@ AGENTS_FOLDER = "agents"
 _OURS = (STATE_FILE, LOG_FILE, AGENTS_FOLDER)
 _LOCK_FILE = "lock"
 _STOP_TIMEOUT = 20.0
+_POLL_SECONDS = 0.05
 _STATE_VERSION = 1
 
 
@@ -63,47 +66,57 @@ class ClusterState:
 
     work_dir: Path
     pid: int
-    process_started: float
-    """When the process started, in seconds since the epoch: tells it from a later one with the same pid."""
     url: str
     """The master's URL for Spark: `mesos://127.0.0.1:5050`."""
     http_url: str
     agents: tuple[str, ...]
     """The agents' HTTP URLs."""
+    watched_pid: int | None = None
+    """The process that the cluster ends with, None if it runs until it is stopped."""
 
-    def process(self) -> psutil.Process | None:
-        """The cluster's process, None if it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.process_started) < 0.01
-            return process if same and not has_ended(self.pid) else None
-        except psutil.NoSuchProcess:
-            return None
+    def is_ending(self) -> bool:
+        """Whether the process that the cluster is for has ended, so that it will be gone in a moment."""
+        return self.watched_pid is not None and has_ended(self.watched_pid)
+
+    def to_json(self) -> dict[str, Any]:
+        """The state as the state file and `--output json` have it."""
+        return {**asdict(self), "work_dir": str(self.work_dir)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> ClusterState:
+        """The state from what `to_json` made."""
+        return cls(**{**fields, "work_dir": Path(fields["work_dir"]), "agents": tuple(fields["agents"])})
 
     def write(self) -> None:
         """Writes the state file, whole or not at all."""
-        fields = {"version": _STATE_VERSION, **asdict(self), "work_dir": str(self.work_dir)}
         temporary = self.work_dir / f"{STATE_FILE}.new"
-        temporary.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps({"version": _STATE_VERSION, **self.to_json()}, indent=2) + "\n", encoding="utf-8"
+        )
         temporary.replace(self.work_dir / STATE_FILE)
 
     @classmethod
     def read(cls, work_dir: Path) -> ClusterState | None:
         """The state that a cluster left in this folder, None if there is none.
 
-        Raises LocalClusterError if the file is there but is not one of ours.
+        Raises LocalClusterError if the file is there but cannot be read or is not one of ours.
         """
         path = work_dir / STATE_FILE
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             if fields.pop("version") != _STATE_VERSION:
                 raise ValueError("unknown version")
-            return cls(**{**fields, "work_dir": work_dir, "agents": tuple(fields["agents"])})
-        except FileNotFoundError:
+            return cls.from_json(fields)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
             raise LocalClusterError(
-                f"{path} is not the state file of a local cluster: {error}", hint="Name another --work-dir."
+                f"{path} cannot be read: {error.strerror}", hint="Name another --work-dir."
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LocalClusterError(
+                f"{path} is not the state file of a local cluster: {error}",
+                hint="Name another --work-dir; or delete the file if a cluster did run there.",
             ) from error
 
 
@@ -120,6 +133,8 @@ def start(settings: DaemonSettings) -> ClusterState:
             try:
                 process = subprocess.Popen(
                     [sys.executable, "-m", __package__, str(ready_write)],
+                    # Python looks for modules in the current folder first, and the caller's may hold any.
+                    cwd=work_dir,
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -144,21 +159,19 @@ def start(settings: DaemonSettings) -> ClusterState:
 
 def _started(answer: bytes, process: subprocess.Popen[bytes], work_dir: Path) -> ClusterState:
     """The state of the cluster that has just said `answer` on its ready pipe."""
-    if answer:
-        error = json.loads(answer).get("error")
-        if error is None:
-            state = ClusterState.read(work_dir)
-            assert state is not None
-            # Popen would complain about a child that nobody waits for: this one is meant to outlive us.
-            process.returncode = 0
-            return state
+    if not answer:
+        status = process.wait()
+        raise LocalClusterError(
+            f"The local cluster ended while it started (exit status {status})",
+            hint=f"Its log is {work_dir / LOG_FILE}. It ends with:\n{tail(work_dir / LOG_FILE, 10)}",
+        )
+    content = json.loads(answer)
+    if "error" in content:
         process.wait()
-        raise LocalClusterError(error["message"], hint=error["hint"])
-    status = process.wait()
-    raise LocalClusterError(
-        f"The local cluster ended while it started (exit status {status})",
-        hint=f"Its log is {work_dir / LOG_FILE}. It ends with:\n{_tail(work_dir / LOG_FILE)}",
-    )
+        raise LocalClusterError(content["error"]["message"], hint=content["error"]["hint"])
+    # Popen would complain about a child that nobody waits for: this one is meant to outlive us.
+    process.returncode = 0
+    return ClusterState.from_json(content["state"])
 
 
 def stop(work_dir: Path) -> ClusterState | None:
@@ -167,27 +180,40 @@ def stop(work_dir: Path) -> ClusterState | None:
     Returns its state, or None if it had ended by itself (then tasks that it left behind are ended). Raises
     LocalClusterError if no cluster was ever started there or it cannot be stopped.
     """
-    state = ClusterState.read(work_dir)
-    if state is None:
+    if ClusterState.read(work_dir) is None:
         raise LocalClusterError(
             f"No local cluster runs in {work_dir}",
             hint="Start one (`sparkmesos start-local-cluster`), or name the --work-dir it was started with.",
         )
-    process = state.process()
-    if process is not None:
-        try:
-            process.terminate()
-            if not wait_for_end(process.pid, _STOP_TIMEOUT):
-                process.kill()
-                wait_for_end(process.pid, _STOP_TIMEOUT)
-        except psutil.AccessDenied as error:
-            raise LocalClusterError(
-                f"The local cluster in {work_dir} (process {state.pid}) belongs to another user",
-                hint="Stop it as that user.",
-            ) from error
-    end_orphans(work_dir)
-    (work_dir / STATE_FILE).unlink(missing_ok=True)
-    return None if process is None else state
+    with _open_lock(work_dir) as lock:
+        ended = None
+        if not _try_lock(lock, work_dir):
+            # Only while the lock is held is the process in the file the one that it says.
+            ended = ClusterState.read(work_dir)
+            if ended is None:
+                raise LocalClusterError(
+                    f"The local cluster in {work_dir} is just starting or stopping", hint="Try again."
+                )
+            _end(ended)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        end_orphans(work_dir)
+        (work_dir / STATE_FILE).unlink(missing_ok=True)
+    return ended
+
+
+def _end(state: ClusterState) -> None:
+    try:
+        os.kill(state.pid, signal.SIGTERM)
+        if not wait_for_end(state.pid, _STOP_TIMEOUT):
+            os.kill(state.pid, signal.SIGKILL)
+            wait_for_end(state.pid, _STOP_TIMEOUT)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise LocalClusterError(
+            f"The local cluster in {state.work_dir} (process {state.pid}) belongs to another user",
+            hint="Stop it as that user.",
+        ) from error
 
 
 @contextlib.contextmanager
@@ -197,14 +223,41 @@ def owned(work_dir: Path) -> Iterator[int]:
     What an earlier cluster left in it (tasks of a cluster that was killed, its sandboxes) is cleared first.
     Raises LocalClusterError if a cluster runs there, or the folder cannot be used.
     """
-    used_before = (work_dir / _LOCK_FILE).exists()
-    foreign = [] if used_before else [name for name in _OURS if (work_dir / name).exists()]
+    try:
+        used_before = (work_dir / _LOCK_FILE).exists()
+        foreign = [] if used_before else [name for name in _OURS if (work_dir / name).exists()]
+        work_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalClusterError(
+            f"The work dir {work_dir} cannot be used: {error.strerror}",
+            hint="Name another one with --work-dir.",
+        ) from error
     if foreign:
         raise LocalClusterError(
-            f"{work_dir} has a {foreign[0]} that is not a local cluster's", hint="Name another --work-dir."
+            f"{work_dir} holds '{foreign[0]}', which is not a local cluster's",
+            hint="Name another --work-dir.",
         )
+    with _open_lock(work_dir) as lock:
+        deadline = time.monotonic() + _STOP_TIMEOUT
+        while not _try_lock(lock, work_dir):
+            state = ClusterState.read(work_dir)
+            going = state is None or state.is_ending()
+            if not going or time.monotonic() > deadline:
+                running = f": {state.url} (process {state.pid})" if state else ""
+                raise LocalClusterError(
+                    f"A local cluster runs already in {work_dir}{running}",
+                    hint=f"Use that one, or another --work-dir, or stop it: "
+                    f"sparkmesos stop-local-cluster --work-dir {shlex.quote(str(work_dir))}",
+                )
+            time.sleep(_POLL_SECONDS)  # one that is just ending has its file no more, but the lock still
+        if used_before:
+            _clear(work_dir)
+        yield lock
+
+
+@contextlib.contextmanager
+def _open_lock(work_dir: Path) -> Iterator[int]:
     try:
-        work_dir.mkdir(parents=True, exist_ok=True)
         lock = os.open(work_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise LocalClusterError(
@@ -212,20 +265,22 @@ def owned(work_dir: Path) -> Iterator[int]:
             hint="Name another one with --work-dir.",
         ) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            state = ClusterState.read(work_dir)
-            running = f": {state.url} (process {state.pid})" if state else ""
-            raise LocalClusterError(
-                f"A local cluster runs already in {work_dir}{running}",
-                hint="Use that one, stop it (`sparkmesos stop-local-cluster`), or name another --work-dir.",
-            ) from error
-        if used_before:
-            _clear(work_dir)
         yield lock
     finally:
         os.close(lock)
+
+
+def _try_lock(lock: int, work_dir: Path) -> bool:
+    """Whether the lock is ours now; if not, a cluster runs in this folder."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # file systems of the network may have no locks
+        raise LocalClusterError(
+            f"{work_dir} cannot be locked: {error.strerror}", hint="Name a --work-dir on a local disk."
+        ) from error
+    return True
 
 
 def _clear(work_dir: Path) -> None:
@@ -236,22 +291,15 @@ def _clear(work_dir: Path) -> None:
     shutil.rmtree(work_dir / AGENTS_FOLDER, ignore_errors=True)
 
 
-def end_orphans(work_dir: Path) -> int:
-    """Kills tasks that a killed cluster left, known by the sandbox in their environment; returns how many."""
-    below = str(work_dir) + os.sep
-    orphans = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("MESOS_SANDBOX", "").startswith(below):
-                process.kill()
-                orphans.append(process)
-    for orphan in orphans:
-        wait_for_end(orphan.pid, _STOP_TIMEOUT)
-    return len(orphans)
+def is_running(work_dir: Path) -> bool:
+    """Whether a cluster runs in this folder. Raises LocalClusterError if that cannot be told."""
+    with _open_lock(work_dir) as lock:
+        return not _try_lock(lock, work_dir)
 
 
-def _tail(path: Path, lines: int = 10) -> str:
+def tail(log: Path, lines: int) -> str:
+    """The last lines of a log, for a message."""
     try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     except OSError:
         return "(no log)"

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..directories import state_directory
-from ..errors import LocalClusterError, UsageError
-from ..mesos.attributes import parse_attributes
-from ..spark.java import Java
-from . import daemon
-from .executor_environment import default_executor_environment
+from sparkmesos_core.directories import state_directory
+from sparkmesos_core.errors import LocalClusterError, UsageError
+from sparkmesos_core.localcluster import daemon
+from sparkmesos_core.localcluster.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.orphans import end_orphans
+from sparkmesos_core.mesos.attributes import parse_attributes
+from sparkmesos_core.spark.java import Java
 
 PLACEHOLDER_URL = "mesos://EMBEDDED"
 """Stands for the URL of an embedded master that is not started."""
 
+_PREFIX = "cluster-"
+_KEPT_SECONDS = 3600.0
 _CPUS = 2.0
 _MEM = 4096
 
@@ -53,14 +59,15 @@ def start(
 ) -> daemon.ClusterState:
     """Starts a cluster of that many agents that ends when the process `watched_pid` does, however that ends.
 
-    Without a `work_dir` it has a temporary one, which goes with it. Raises LocalClusterError.
+    Without a `work_dir` it has a temporary one, which goes with it unless it fails. Raises LocalClusterError.
     """
     temporary = work_dir is None
     if work_dir is None:
         parent = state_directory(environment) / "embedded"
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            work_dir = Path(tempfile.mkdtemp(dir=parent))
+            _sweep(parent)
+            work_dir = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         except OSError as error:
             raise LocalClusterError(
                 f"{parent} cannot be used: {error.strerror}",
@@ -75,3 +82,12 @@ def start(
             remove_work_dir=temporary,
         )
     )
+
+
+def _sweep(parent: Path) -> None:
+    """Removes the temporary work dirs of clusters that failed or were killed, after an hour."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, LocalClusterError):
+            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS and not daemon.is_running(folder):
+                end_orphans(folder)
+                shutil.rmtree(folder)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import UsageError
-from ..spark.java import Java
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.spark.java import Java
 
 # What a Mesos agent gives its tasks when it is told nothing else.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

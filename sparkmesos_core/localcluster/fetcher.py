@@ -53,7 +53,10 @@ def fetch_all(uris: Sequence[JsonObject], sandbox: Path, cancelled: threading.Ev
         for uri in uris:
             try:
                 _fetch(uri, sandbox, cancelled, log)
-            except (FetchError, OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
+            except FetchCancelled:
+                raise
+            except Exception as error:
+                # Decompressors and HTTP libraries have many errors of their own, none of which may be lost.
                 text = f"Failed to fetch '{uri.get('value')}': {error}"
                 _log(log, "E", f"EXIT with status 1: {text}")
                 raise FetchError(text) from error
@@ -176,6 +179,9 @@ def _unpack(archive: Path, folder: Path) -> None:
             raise FetchError("this Python cannot unpack tar archives safely: use 3.10.12, 3.11.4 or newer")
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
+            # Checksums are at the end of what is compressed, behind the last thing that was unpacked.
+            while tar.fileobj is not None and tar.fileobj.read(_PIECE):
+                pass
     elif archive.name.endswith(".zip"):
         _unzip(archive, folder)
     else:

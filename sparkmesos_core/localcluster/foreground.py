@@ -10,11 +10,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
-from .cluster import AgentSpec, ClusterSpec, running_cluster
-from .daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
-from .process_end import call_at_end
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
+from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
+from sparkmesos_core.localcluster.process_end import call_at_end
 
 
 def serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], None]) -> None:
@@ -46,15 +44,15 @@ async def _serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], No
             state = ClusterState(
                 work_dir=work_dir,
                 pid=os.getpid(),
-                process_started=psutil.Process().create_time(),
                 url=cluster.url,
                 http_url=cluster.http_url,
                 agents=cluster.agent_urls,
+                watched_pid=settings.watched_pid,
             )
             state.write()
             on_ready(state)
             await stopped.wait()
+        if settings.remove_work_dir:  # not after a failure: the log is in there
+            shutil.rmtree(work_dir, ignore_errors=True)
     finally:
         (work_dir / STATE_FILE).unlink(missing_ok=True)
-        if settings.remove_work_dir:
-            shutil.rmtree(work_dir, ignore_errors=True)

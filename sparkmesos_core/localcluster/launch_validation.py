@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sparkmesos_core.localcluster.scheduler_call import grace_seconds
 from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
 
 JsonObject = dict[str, Any]
 
 MAX_ID_LENGTH = 255
-_BAD_IN_ID = re.compile(r"[/\x00-\x1f\x7f]")
+_BAD_IN_ID = re.compile(r"[/\x00-\x1f\x7f\ud800-\udfff]")
 _BAD_IN_ROLE = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -18,7 +19,7 @@ def id_problem(value: str) -> str | None:
     """Why this cannot be the id of a task or a framework (ids become names of folders), None if it can."""
     if not value:
         return "ID must not be empty"
-    if len(value.encode()) > MAX_ID_LENGTH:
+    if len(value.encode("utf-8", errors="surrogatepass")) > MAX_ID_LENGTH:
         return f"ID must not be greater than {MAX_ID_LENGTH} characters"
     if value in (".", ".."):
         return f"'{value}' is disallowed"
@@ -101,6 +102,14 @@ def task_problem(task: JsonObject, agent_id: str, active_task_ids: set[str]) -> 
         return "Task's CommandInfo is not an object"
     if command.get("shell", True) and not isinstance(command.get("value"), str):
         return "Task's CommandInfo has no 'value' although it asks for a shell"
+    if not isinstance(command.get("arguments") or [], list):
+        return "Task's CommandInfo has 'arguments' that are not an array"
+    try:
+        grace = grace_seconds(task.get("kill_policy"))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        return f"Task's 'kill_policy' is malformed: {error}"
+    if grace is not None and grace < 0:
+        return "Task's 'kill_policy.grace_period' must be non-negative"
     return None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from sparkmesos_core.localcluster import scheduler_call as calls
+from sparkmesos_core.localcluster.action_log import log_line
 from sparkmesos_core.localcluster.master_state import (
     Action,
     CloseStream,
@@ -20,6 +22,9 @@ from sparkmesos_core.localcluster.master_state import (
 from sparkmesos_core.localcluster.messages import AgentRegistration, StatusUpdate, ToAgent
 
 JsonObject = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+_PAUSE_AFTER_FAILURE = 1.0
 
 
 class SteadyClock:
@@ -68,6 +73,8 @@ class Master:
         It gets messages only after `connect`. Raises UsageError for bad resource texts.
         """
         agent_id, actions = self.state.register_agent(registration, self.clock())
+        where = f"{registration.hostname}:{registration.port}"
+        logger.info("Agent %s at %s has registered with %s", agent_id, where, registration.resources)
         self._perform(actions)
         return agent_id
 
@@ -84,8 +91,9 @@ class Master:
     def subscribe(self, call: calls.Subscribe) -> EventStream:
         """A new subscription, whose first events are already in it."""
         stream = EventStream()
+        actions = self.state.subscribe(call, stream.stream_id, self.clock())
         self._streams[stream.stream_id] = stream
-        self._perform(self.state.subscribe(call, stream.stream_id, self.clock()))
+        self._perform(actions)
         return stream
 
     def disconnected(self, stream: EventStream) -> None:
@@ -115,28 +123,38 @@ class Master:
     # --- the clockwork
 
     def _perform(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case SendEvent():
-                    if (stream := self._streams.get(action.stream_id)) is not None:
-                        stream.put(action.event)
-                case CloseStream():
-                    if (stream := self._streams.get(action.stream_id)) is not None:
-                        stream.put(None)
-                case TellAgent():
-                    if (receive := self._agents.get(action.agent_id)) is not None:
-                        receive(action.message)
-        self._wind()
+        loop = asyncio.get_running_loop()
+        try:
+            for action in actions:
+                if (line := log_line(action)) is not None:
+                    logger.info(line)
+                match action:
+                    case SendEvent():
+                        if (stream := self._streams.get(action.stream_id)) is not None:
+                            stream.put(action.event)
+                    case CloseStream():
+                        if (stream := self._streams.get(action.stream_id)) is not None:
+                            stream.put(None)
+                    case TellAgent():
+                        if (receive := self._agents.get(action.agent_id)) is not None:
+                            # Not called from here: what an agent does must not come before what is left.
+                            loop.call_soon(receive, action.message)
+        finally:
+            self._wind()
 
-    def _wind(self) -> None:
+    def _wind(self, at_least: float = 0.0) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         deadline = self.state.next_deadline()
         if deadline is not None and not self._closed:
-            delay = max(0.0, deadline - self.clock())
+            delay = max(at_least, deadline - self.clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._perform(self.state.tick(self.clock()))
+        try:
+            self._perform(self.state.tick(self.clock()))
+        except Exception:  # noqa: BLE001 - everybody waits for the clockwork
+            logger.exception("The embedded master's clockwork has failed; it goes on")
+            self._wind(at_least=_PAUSE_AFTER_FAILURE)  # what failed may still be due

@@ -28,6 +28,7 @@ from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
     StatusUpdate,
     ToAgent,
+    UpdateFramework,
 )
 from sparkmesos_core.mesos.attributes import Attribute, attributes_json, parse_attributes
 from sparkmesos_core.mesos.resources import Resources
@@ -140,6 +141,7 @@ class Framework:
     suppressed: set[str] = field(default_factory=set)
     filters: dict[tuple[str, str], list[Filter]] = field(default_factory=dict)
     allocated: dict[str, Resources] = field(default_factory=dict)
+    """What is offered and used, by role, over all agents: scalars only, which is all that shares need."""
     tasks: dict[str, Task] = field(default_factory=dict)
     completed_tasks: deque[Task] = field(default_factory=lambda: deque(maxlen=MAX_COMPLETED_TASKS))
 
@@ -223,8 +225,8 @@ class MasterState:
             elif framework.next_heartbeat is not None and framework.next_heartbeat <= now:
                 actions += self._heartbeat(framework, now)
         if self._next_allocation <= now:
-            actions += self._allocate(now)
             self._next_allocation = now + self.options.allocation_interval
+            actions += self._allocate(now)
         return actions
 
     # --- agents
@@ -239,13 +241,13 @@ class MasterState:
         agent_id = f"{self.master_id}-S{self._next_agent}"
         self._next_agent += 1
         self.agents[agent_id] = Agent(agent_id, registration, now, attributes, total, total)
-        self._total = self._total + total
+        self._total = self._total + total.scalars()
         return agent_id, self._allocate(now)
 
     def status_update(self, update: StatusUpdate, now: float) -> list[Action]:
         """An agent reports a task's state, perhaps again.
 
-        It is passed on to the framework if that is connected.
+        It is passed on to the framework if that is connected and the update's turn has come.
         """
         del now
         status = update.status
@@ -256,12 +258,14 @@ class MasterState:
             # Nobody will ever acknowledge it, so the agent would repeat it for ever.
             acknowledgement = AcknowledgeUpdate(update.framework_id, task_id, status["uuid"])
             return [TellAgent(update.agent_id, acknowledgement)]
-        if all(known.get("uuid") != status["uuid"] for known in task.statuses):
-            ended_before = task.ended
-            task.statuses.append(status)
-            task.state = status["state"]
-            if task.ended and not ended_before:
+        if not task.ended:
+            task.state = update.latest_state
+            if update.latest_state in TERMINAL_STATES:
                 self._release(framework, task.agent_id, task.role, task.resources)
+        if update.waiting:
+            return []
+        if all(known.get("uuid") != status["uuid"] for known in task.statuses):
+            task.statuses.append(status)
         if framework.stream_id is None:
             return []
         return [SendEvent(framework.stream_id, {"type": "UPDATE", "update": {"status": status}})]
@@ -289,6 +293,8 @@ class MasterState:
             self._recover_offers(framework)
             framework.info = {**call.info, "id": {"value": framework.framework_id}}
             framework.reregistered_time = now
+            message = UpdateFramework(framework.info)
+            actions += [TellAgent(agent_id, message) for agent_id in self.agents]
         framework.stream_id = stream_id
         framework.failover_deadline = None
         framework.suppressed = set(call.suppressed_roles)
@@ -449,7 +455,7 @@ class MasterState:
                 offer = Offer(offer_id, framework.framework_id, agent.agent_id, role, resources)
                 self.offers[offer_id] = offer
                 agent.free = agent.free - resources
-                framework.allocated[role] = framework.allocated.get(role, Resources()) + resources
+                framework.allocated[role] = framework.allocated.get(role, Resources()) + resources.scalars()
                 made.setdefault(framework.framework_id, []).append(offer)
         actions: list[Action] = []
         for framework_id, offers in made.items():
@@ -545,7 +551,7 @@ class MasterState:
     def _release(self, framework: Framework, agent_id: str, role: str, resources: Resources) -> None:
         agent = self.agents[agent_id]
         agent.free = agent.free + resources
-        framework.allocated[role] = framework.allocated[role] - resources
+        framework.allocated[role] = framework.allocated[role] - resources.scalars()
 
     def _recover_offers(self, framework: Framework) -> None:
         for offer in [o for o in self.offers.values() if o.framework_id == framework.framework_id]:
@@ -577,19 +583,26 @@ class MasterState:
                 for tasks in launches
                 for task in tasks
             ]
-        offers = [self.offers.pop(offer_id) for offer_id in call.offer_ids]
+        offers = [self.offers[offer_id] for offer_id in call.offer_ids]
         if not offers:
             return []
         first = offers[0]
         available = Resources()
         for offer in offers:
             available = available + offer.resources
-        actions: list[Action] = []
+        active = set(framework.tasks)
+        judged: list[tuple[JsonObject, Resources | str]] = []
         for operation, tasks in zip(call.operations, launches, strict=True):
             for task in tasks:
-                action, used = self._launch(framework, first, operation["type"], task, available, now)
-                actions.append(action)
-                available = available - used
+                verdict = _verdict(operation["type"], task, first, available, active)
+                judged.append((task, verdict))
+                if isinstance(verdict, Resources):
+                    active.add(task["task_id"]["value"])
+                    available = available - verdict
+        # Nothing has been changed so far: whatever goes wrong above, the offers are still there.
+        for offer in offers:
+            del self.offers[offer.offer_id]
+        actions = [self._launch(framework, first, task, verdict, now) for task, verdict in judged]
         self._refuse(framework, first, available, call.refuse_seconds, now)
         return actions
 
@@ -607,32 +620,22 @@ class MasterState:
         return None
 
     def _launch(
-        self,
-        framework: Framework,
-        offer: Offer,
-        kind: str,
-        task: JsonObject,
-        available: Resources,
-        now: float,
-    ) -> tuple[Action, Resources]:
-        problem = None
-        if kind == "LAUNCH_GROUP":
-            problem = "The embedded cluster does not launch task groups"
-        problem = problem or task_problem(task, offer.agent_id, set(framework.tasks))
-        resources = problem or task_resources(task, available, offer.role)
-        if isinstance(resources, str):
+        self, framework: Framework, offer: Offer, task: JsonObject, verdict: Resources | str, now: float
+    ) -> Action:
+        """Start a task with these resources, or say why not."""
+        if isinstance(verdict, str):
             status = _status(
                 task["task_id"]["value"],
                 "TASK_ERROR",
                 now,
-                message=resources,
+                message=verdict,
                 reason="REASON_TASK_INVALID",
                 agent_id=(task.get("agent_id") or {}).get("value"),
             )
-            return self._send_status(framework, status), Resources()
-        launched = Task(task, framework.framework_id, offer.agent_id, offer.role, resources)
+            return self._send_status(framework, status)
+        launched = Task(task, framework.framework_id, offer.agent_id, offer.role, verdict)
         framework.tasks[launched.task_id] = launched
-        return TellAgent(offer.agent_id, RunTask(framework.info, task, offer.role)), resources
+        return TellAgent(offer.agent_id, RunTask(framework.info, task, offer.role))
 
     # --- tasks
 
@@ -648,7 +651,8 @@ class MasterState:
         task = framework.tasks.get(call.task_id)
         if task is None or task.agent_id != call.agent_id:
             return []
-        if task.ended and task.statuses[-1].get("uuid") == call.uuid:
+        acknowledged = next((s for s in task.statuses if s.get("uuid") == call.uuid), None)
+        if acknowledged is not None and acknowledged["state"] in TERMINAL_STATES:
             del framework.tasks[call.task_id]
             framework.completed_tasks.append(task)
         return [TellAgent(call.agent_id, AcknowledgeUpdate(framework.framework_id, call.task_id, call.uuid))]
@@ -710,6 +714,16 @@ def _launched(operation: JsonObject) -> list[JsonObject]:
             400, f"Failed to convert JSON into Call protobuf: Missing required fields: task_infos ({error})"
         ) from None
     return list(tasks)
+
+
+def _verdict(
+    kind: str, task: JsonObject, offer: Offer, available: Resources, active: set[str]
+) -> Resources | str:
+    """What a task takes of the resources that are available, or why it cannot be launched."""
+    if kind == "LAUNCH_GROUP":
+        return "The embedded cluster does not launch task groups"
+    problem = task_problem(task, offer.agent_id, active)
+    return problem if problem is not None else task_resources(task, available, offer.role)
 
 
 def _error_event(stream_id: str, message: str) -> SendEvent:

@@ -54,19 +54,36 @@ class AcknowledgeUpdate:
 
 
 @dataclass(frozen=True)
+class UpdateFramework:
+    """Master to agent: the framework's scheduler has come back, perhaps as another one.
+
+    It may have missed what it has not acknowledged, so that is to be repeated at once.
+    """
+
+    framework: JsonObject
+
+
+@dataclass(frozen=True)
 class ShutdownFramework:
     """Master to agent: the framework is gone, end everything that runs for it."""
 
     framework_id: str
 
 
-ToAgent = RunTask | KillTask | AcknowledgeUpdate | ShutdownFramework
+ToAgent = RunTask | KillTask | AcknowledgeUpdate | UpdateFramework | ShutdownFramework
 
 
 @dataclass(frozen=True)
 class StatusUpdate:
-    """Agent to master: a task's new v1 TaskStatus, repeated until it is acknowledged."""
+    """Agent to master: a v1 TaskStatus, repeated until it is acknowledged, and the task's state by now.
+
+    The two differ while earlier updates are not acknowledged: the framework hears of every state in turn, but
+    the master needs to know at once when a task has ended. If `waiting`, the status is not for the framework
+    yet: it is sent again when its turn has come.
+    """
 
     agent_id: str
     framework_id: str
     status: JsonObject
+    latest_state: str
+    waiting: bool = False

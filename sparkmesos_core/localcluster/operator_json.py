@@ -159,20 +159,13 @@ def state_summary(state: MasterState) -> JsonObject:
 
 def roles(state: MasterState) -> JsonObject:
     """`/roles`: those with frameworks or reservations."""
-    total = Resources()
-    for agent in state.agents.values():
-        total = total + agent.total
+    total = sum_of(agent.total for agent in state.agents.values())
     names = {role for framework in state.frameworks.values() for role in framework.roles}
     names |= set(total.reserved())
     result = []
     for name in sorted(names):
-        offered, used = Resources(), Resources()
-        for offer in state.offers.values():
-            if offer.role == name:
-                offered = offered + offer.resources
-        for task in state.all_tasks():
-            if task.role == name and not task.ended:
-                used = used + task.resources
+        offered = sum_of(offer.resources for offer in state.offers.values() if offer.role == name)
+        used = sum_of(task.resources for task in state.all_tasks() if task.role == name and not task.ended)
         reserved = total.of_role(name) if name != ANY_ROLE else Resources()
         result.append(
             {
@@ -196,14 +189,9 @@ def roles(state: MasterState) -> JsonObject:
 
 def master_metrics(state: MasterState, now: float) -> JsonObject:
     """`/metrics/snapshot`: the gauges of a real master which mean something here."""
-    total = Resources()
-    for agent in state.agents.values():
-        total = total + agent.total
-    used = Resources()
+    total = sum_of(agent.total for agent in state.agents.values())
     everything = list(state.all_tasks())
-    for task in everything:
-        if not task.ended:
-            used = used + task.resources
+    used = sum_of(task.resources for task in everything if not task.ended)
     connected = sum(framework.connected for framework in state.frameworks.values())
     metrics: dict[str, float] = {
         "master/elected": 1.0,
@@ -234,10 +222,9 @@ def agent_state(agent: Agent) -> JsonObject:
     """`/state` of an agent."""
     o = agent.options
     total = Resources.parse(o.resources)
-    allocated = Resources()
-    for framework in agent.frameworks.values():
-        for run in framework.runs.values():
-            allocated = allocated + _executor_resources(run)
+    allocated = sum_of(
+        _executor_resources(run) for framework in agent.frameworks.values() for run in framework.runs.values()
+    )
     return {
         **version(),
         "start_time": agent.start_time,
@@ -326,8 +313,8 @@ def _slave(state: MasterState, agent: RegisteredAgent) -> JsonObject:
         "pid": f"slave(1)@{where.ip}:{where.port}",
         "registered_time": agent.registered_time,
         "resources": agent.total.summary(),
-        "used_resources": _sum(t.resources for t in _running(state, agent)).summary(),
-        "offered_resources": _sum(o.resources for o in _offered(state, agent)).summary(),
+        "used_resources": sum_of(t.resources for t in running_on(state, agent)).summary(),
+        "offered_resources": sum_of(o.resources for o in offered_of(state, agent)).summary(),
         **_reservations(agent.total),
         "active": True,
         "deactivated": False,
@@ -338,10 +325,10 @@ def _slave(state: MasterState, agent: RegisteredAgent) -> JsonObject:
 
 def _slave_in_full(state: MasterState, agent: RegisteredAgent) -> JsonObject:
     used: list[JsonObject] = []
-    for role in dict.fromkeys(task.role for task in _running(state, agent)):
-        total = _sum(task.resources for task in _running(state, agent) if task.role == role)
+    for role in dict.fromkeys(task.role for task in running_on(state, agent)):
+        total = sum_of(task.resources for task in running_on(state, agent) if task.role == role)
         used += _in_full(total, role)
-    offered = [r for o in _offered(state, agent) for r in _in_full(o.resources, o.role)]
+    offered = [r for o in offered_of(state, agent) for r in _in_full(o.resources, o.role)]
     return {
         **_slave(state, agent),
         **_reservations_in_full(agent.total),
@@ -380,7 +367,7 @@ def _framework_head(state: MasterState, framework: Framework) -> JsonObject:
         "id": framework.framework_id,
         "name": framework.info["name"],
         "used_resources": _used(framework).summary(),
-        "offered_resources": _sum(o.resources for o in offered).summary(),
+        "offered_resources": sum_of(o.resources for o in offered).summary(),
         "capabilities": sorted(capabilities(framework.info)),
         "hostname": framework.info.get("hostname", ""),
         "webui_url": framework.info.get("webui_url", ""),
@@ -400,7 +387,7 @@ def _framework(state: MasterState, framework: Framework) -> JsonObject:
         "checkpoint": bool(info.get("checkpoint", False)),
         "registered_time": framework.registered_time,
         "unregistered_time": framework.unregistered_time,
-        "resources": (_used(framework) + _sum(o.resources for o in offers)).summary(),
+        "resources": (_used(framework) + sum_of(o.resources for o in offers)).summary(),
         **_role_or_roles(info),
         "tasks": [_task(task) for task in framework.tasks.values()],
         "unreachable_tasks": [],
@@ -524,7 +511,8 @@ def _executor_resources(run: Run) -> Resources:
     return Resources.from_json(run.task.get("resources") or []) + _EXECUTOR_OVERHEAD
 
 
-def _running(state: MasterState, agent: RegisteredAgent) -> list[Task]:
+def running_on(state: MasterState, agent: RegisteredAgent) -> list[Task]:
+    """The tasks that use an agent's resources."""
     return [
         task
         for framework in state.frameworks.values()
@@ -533,15 +521,17 @@ def _running(state: MasterState, agent: RegisteredAgent) -> list[Task]:
     ]
 
 
-def _offered(state: MasterState, agent: RegisteredAgent) -> list[Offer]:
+def offered_of(state: MasterState, agent: RegisteredAgent) -> list[Offer]:
+    """The offers of an agent's resources that have no answer yet."""
     return [offer for offer in state.offers.values() if offer.agent_id == agent.agent_id]
 
 
 def _used(framework: Framework) -> Resources:
-    return _sum(task.resources for task in framework.tasks.values() if not task.ended)
+    return sum_of(task.resources for task in framework.tasks.values() if not task.ended)
 
 
-def _sum(several: Iterable[Resources]) -> Resources:
+def sum_of(several: Iterable[Resources]) -> Resources:
+    """All of these together."""
     total = Resources()
     for resources in several:
         total = total + resources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,7 +14,10 @@ from starlette.responses import HTMLResponse, Response
 from sparkmesos_core.localcluster.http_answers import authority
 from sparkmesos_core.localcluster.master import Master
 from sparkmesos_core.localcluster.master_state import Framework, MasterState, Task
-from sparkmesos_core.mesos.resources import Resources
+from sparkmesos_core.localcluster.operator_json import offered_of, running_on, sum_of
+
+SHOWN_ENDED_TASKS = 100
+SHOWN_FRAMEWORKS = 50
 
 # No scripts at all, styles only of our own, and nobody may put the page into a frame.
 _POLICY = (
@@ -42,33 +46,37 @@ def render_page(master: Master) -> Response:
 
 
 def page_content(state: MasterState) -> dict[str, Any]:
-    """What the template shows."""
+    """What the template shows: of what grows without end only the latest, and how much more there is."""
     options = state.options
+    ended = [task for task in state.all_tasks() if task.ended]
+    latest = heapq.nlargest(SHOWN_ENDED_TASKS, ended, key=_changed)
+    frameworks = sorted(state.frameworks.values(), key=lambda f: f.registered_time, reverse=True)
+    gone = list(reversed(state.completed_frameworks))
     return {
         "master_url": f"mesos://{authority(options.hostname, options.port)}",
         "master_id": state.master_id,
         "start_time": state.start_time,
         "agents": [_agent_row(state, agent_id) for agent_id in state.agents],
-        "frameworks": [_framework_row(framework) for framework in state.frameworks.values()],
-        "completed_frameworks": [_framework_row(f) for f in reversed(state.completed_frameworks)],
+        "frameworks": [_framework_row(framework) for framework in frameworks[:SHOWN_FRAMEWORKS]],
+        "frameworks_count": len(frameworks),
+        "completed_frameworks": [_framework_row(framework) for framework in gone[:SHOWN_FRAMEWORKS]],
+        "completed_frameworks_count": len(gone),
         "active_tasks": [_task_row(state, t) for t in state.all_tasks() if not t.ended],
-        "completed_tasks": sorted(
-            (_task_row(state, t) for t in state.all_tasks() if t.ended), key=lambda row: -row["changed"]
-        ),
+        "completed_tasks": [_task_row(state, task) for task in latest],
+        "completed_tasks_count": len(ended),
     }
+
+
+def _changed(task: Task) -> float:
+    """When it last changed, in seconds since the epoch; 0 if nothing was ever reported of it."""
+    return float(task.statuses[-1].get("timestamp", 0.0)) if task.statuses else 0.0
 
 
 def _agent_row(state: MasterState, agent_id: str) -> dict[str, Any]:
     agent = state.agents[agent_id]
     where = authority(agent.registration.hostname, agent.registration.port)
-    offered = Resources()
-    for offer in state.offers.values():
-        if offer.agent_id == agent_id:
-            offered = offered + offer.resources
-    used = Resources()
-    for task in state.all_tasks():
-        if task.agent_id == agent_id and not task.ended:
-            used = used + task.resources
+    offered = sum_of(offer.resources for offer in offered_of(state, agent))
+    used = sum_of(task.resources for task in running_on(state, agent))
     return {
         "id": agent_id,
         "url": f"http://{where}/state",
@@ -126,7 +134,7 @@ def _task_row(state: MasterState, task: Task) -> dict[str, Any]:
         "framework": task.framework_id,
         "state": task.state.removeprefix("TASK_"),
         "message": last.get("message", ""),
-        "changed": last.get("timestamp", 0.0),
+        "changed": _changed(task),
         "agent": task.agent_id,
         "cpus": task.resources.scalar("cpus"),
         "mem": task.resources.scalar("mem"),

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 
 import psutil
 
-# Only where the kernel has no event for it, that is elsewhere than on Linux.
+# Only where the kernel has no event for it.
 _POLL_SECONDS = 0.05
 
 
@@ -28,13 +28,12 @@ def has_ended(pid: int) -> bool:
 
 def wait_for_end(pid: int, timeout: float) -> bool:
     """Waits for the process to end, `timeout` seconds at most; returns whether it has."""
-    if hasattr(os, "pidfd_open"):
+    descriptor = _pidfd(pid)
+    if descriptor is not None:
         try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return True
-        try:
-            return bool(select.select([descriptor], [], [], timeout)[0])
+            events = select.poll()
+            events.register(descriptor, select.POLLIN)
+            return bool(events.poll(timeout * 1000))
         finally:
             os.close(descriptor)
     deadline = time.monotonic() + timeout
@@ -45,16 +44,20 @@ def wait_for_end(pid: int, timeout: float) -> bool:
     return True
 
 
+def _pidfd(pid: int) -> int | None:
+    """A descriptor that can be read when the process has ended; None where there is no such thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        # Not Linux, or one before 5.3, or it is forbidden; or ended already, which polling finds at once.
+        return None
+
+
 @contextlib.asynccontextmanager
 async def call_at_end(pid: int, callback: Callable[[], None]) -> AsyncIterator[None]:
     """Calls `callback` in the event loop if the process ends within the context, or has ended already."""
-    if hasattr(os, "pidfd_open"):
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            callback()
-            yield
-            return
+    descriptor = _pidfd(pid)
+    if descriptor is not None:
         loop = asyncio.get_running_loop()
 
         def ended() -> None:

@@ -9,7 +9,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 JsonObject = dict[str, Any]
 
@@ -85,7 +85,7 @@ def read(root: Path, path: str | None, offset: str | None, length: str | None) -
     if start == -1:
         return _piece(b"", file.stat().st_size)
     most = LONGEST_PIECE if most < 0 else min(most, LONGEST_PIECE)
-    with file.open("rb") as reader:
+    with _opened(file) as reader:
         reader.seek(start)
         return _piece(reader.read(most), start)
 
@@ -98,12 +98,24 @@ def download(root: Path, path: str | None) -> tuple[str, int, Iterator[bytes]]:
         raise FilesRefused(refused.status, refused.text or "404 Not Found.") from None
     if file.is_dir():
         raise FilesRefused(400, "Cannot download a directory.\n")
-    size = file.stat().st_size
+    with _opened(file):
+        size = file.stat().st_size
     return file.name, size, _pieces(file, size)
 
 
+def _opened(file: Path) -> BinaryIO:
+    """The file, open; FilesRefused for FIFOs, devices and the like, which can keep a reader waiting."""
+    if file.is_file():  # asked before it is opened, since that alone can have an effect on a device
+        # It may have been replaced since: opened like this, a FIFO does not wait for its writer.
+        reader = os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        if stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
+            return reader
+        reader.close()
+    raise FilesRefused(400, "Cannot read what is not a regular file.\n")
+
+
 def _pieces(file: Path, size: int) -> Iterator[bytes]:
-    with file.open("rb") as reader:
+    with _opened(file) as reader:
         while size > 0 and (piece := reader.read(min(size, LONGEST_PIECE))):
             size -= len(piece)
             yield piece

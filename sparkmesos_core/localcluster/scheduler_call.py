@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,6 +139,7 @@ _UNSUPPORTED = {
     "UPDATE_FRAMEWORK",
     "SHUTDOWN",
 }
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SUPPORTED = {"SUBSCRIBE", "ACCEPT", "DECLINE", "KILL", "ACKNOWLEDGE", "RECONCILE"} | _WITHOUT_BODY
 
 
@@ -145,7 +147,7 @@ def parse_body(body: bytes) -> JsonObject:
     """The JSON object in a call's body; CallRefused with Mesos' wording if there is none."""
     text = body.decode("utf-8", errors="replace")
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         line = text.count("\n", 0, error.pos) + 1
         near = text[error.pos + _literal_prefix(text[error.pos :]) :]
@@ -154,9 +156,22 @@ def parse_body(body: bytes) -> JsonObject:
         ) from None
     except RecursionError:
         raise CallRefused(400, "Failed to parse body into JSON: too deeply nested") from None
+    except ValueError as error:
+        raise CallRefused(400, f"Failed to parse body into JSON: {error}") from None
     if not isinstance(value, dict):
         raise CallRefused(400, "Failed to parse body into JSON: JSON::Object expected")
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise CallRefused(
+                400, "Failed to parse body into JSON: half of a surrogate pair is no character"
+            ) from None
     return value
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number in JSON")
 
 
 def _literal_prefix(text: str) -> int:
@@ -210,7 +225,7 @@ def _typed_call(kind: str, message: JsonObject, body: JsonObject) -> Call:
             framework_id,
             _required_id(body, "task_id"),
             _id(body.get("agent_id"), "kill.agent_id"),
-            grace_seconds(body.get("kill_policy")),
+            _not_negative(grace_seconds(body.get("kill_policy"))),
         )
     if kind == "ACKNOWLEDGE":
         uuid = body["uuid"]
@@ -231,7 +246,8 @@ def _subscribe(framework_id: str | None, body: JsonObject) -> Subscribe:
     for name in ("user", "name", "role", "principal", "webui_url", "hostname"):
         if not isinstance(info.get(name, ""), str):
             raise TypeError(f"subscribe.framework_info.{name} is not a string")
-    float(info.get("failover_timeout", 0))
+    if not math.isfinite(float(info.get("failover_timeout", 0))):
+        raise ValueError("subscribe.framework_info.failover_timeout is not finite")
     _strings(info, "roles")
     for capability in _list(info, "capabilities"):
         _object(capability, "capabilities")
@@ -243,15 +259,18 @@ def _subscribe(framework_id: str | None, body: JsonObject) -> Subscribe:
 def grace_seconds(kill_policy: Any) -> float | None:
     """The grace period of a v1 KillPolicy in seconds, None if it names none.
 
-    TypeError or ValueError if malformed.
+    KeyError, TypeError, ValueError or OverflowError if malformed.
     """
     if kill_policy is None:
         return None
     period = _object(kill_policy, "kill_policy").get("grace_period")
     if period is None:
         return None
-    seconds = int(_object(period, "grace_period")["nanoseconds"]) / 1e9
-    return max(0.0, seconds)
+    return int(_object(period, "grace_period")["nanoseconds"]) / 1e9
+
+
+def _not_negative(seconds: float | None) -> float | None:
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _refuse_seconds(body: JsonObject) -> float:

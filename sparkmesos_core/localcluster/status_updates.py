@@ -64,6 +64,11 @@ class UpdateQueue:
         self._retry = min(self._retry * 2, LONGEST_RETRY_SECONDS)
         return self._send(now)
 
+    def again(self, now: float) -> JsonObject | None:
+        """The update to repeat because its receiver is a new one, if any; patience begins anew with it."""
+        self._retry = self._first_retry
+        return self._send(now) if self._waiting else None
+
     def close(self) -> None:
         """The framework is gone: forget everything, and take no more."""
         self._closed = True

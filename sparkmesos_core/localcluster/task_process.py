@@ -7,71 +7,63 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
+from sparkmesos_core.localcluster.process_end import call_at_end
+from sparkmesos_core.localcluster.process_table import ProcessTable
+
 _LONGEST_POLL_SECONDS = 0.25
 _KILL_PATIENCE_SECONDS = 10.0
 
 
-async def start(
+class TaskProcess:
+    """The first process of a task.
+
+    asyncio's own subprocesses would cost a thread each before Python 3.12.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._waiting = asyncio.create_task(self._wait())
+
+    async def wait(self) -> int:
+        """Its exit status, when it has ended; negative for a signal."""
+        return await asyncio.shield(self._waiting)
+
+    async def _wait(self) -> int:
+        ended = asyncio.Event()
+        async with call_at_end(self.pid, ended.set):
+            await ended.wait()
+        return self._process.wait()  # at once, since it is a zombie by now
+
+
+def start(
     argv: Sequence[str], *, executable: str | None, environment: Mapping[str, str], sandbox: Path
-) -> asyncio.subprocess.Process:
+) -> TaskProcess:
     """Start a program in the sandbox, without input, its output appended to the files `stdout` and `stderr`.
 
-    Raises OSError (or ValueError for text that no program can be given) if it cannot be started.
+    Needs a running event loop. Raises OSError (or ValueError for text that no program can be given) if it
+    cannot be started.
     """
     with (sandbox / "stdout").open("ab") as stdout, (sandbox / "stderr").open("ab") as stderr:
-        return await asyncio.create_subprocess_exec(
-            *argv,
-            executable=executable,
-            env=dict(environment),
-            cwd=sandbox,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
+        return TaskProcess(
+            subprocess.Popen(
+                argv,
+                executable=executable,
+                env=dict(environment),
+                cwd=sandbox,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
         )
-
-
-def members(leader: int) -> list[psutil.Process]:
-    """The living processes of the task whose first process is `leader`: its session and their descendants.
-
-    The session also finds what was orphaned or left the process group (pyspark's daemon does); descendants
-    also find what began a session of its own. Zombies do not count: nothing of them is left to end.
-    """
-    session = set()
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError):
-            if os.getsid(pid) == leader:
-                session.add(pid)
-    if not session:
-        return []
-    children: dict[int, list[psutil.Process]] = {}
-    found: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            children.setdefault(process.ppid(), []).append(process)
-            if process.pid in session:
-                found[process.pid] = process
-    waiting = list(found)
-    while waiting:
-        for child in children.get(waiting.pop(), []):
-            if child.pid not in found:
-                found[child.pid] = child
-                waiting.append(child.pid)
-    return [process for process in found.values() if _lives(process)]
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
 
 
 def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
@@ -81,13 +73,13 @@ def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None
             process.send_signal(number)
 
 
-async def end(process: asyncio.subprocess.Process, grace_seconds: float) -> None:
+async def end(process: TaskProcess, grace_seconds: float, table: ProcessTable) -> None:
     """End a task: SIGTERM to all its processes, SIGKILL to what is left after the grace period.
 
     Returns when nothing is left. What began a session of its own after its parent had gone is not found, as
-    on an agent with Mesos' posix launcher.
+    on an agent with Mesos' posix launcher; it is ended with the framework or the agent.
     """
-    known = await asyncio.to_thread(members, process.pid)
+    known = (await table.look()).members(process.pid)
     _signal(known, signal.SIGTERM)
     signalled = {member.pid for member in known}
     loop = asyncio.get_running_loop()
@@ -96,26 +88,26 @@ async def end(process: asyncio.subprocess.Process, grace_seconds: float) -> None
         if not known or loop.time() >= deadline:
             break
         await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
-        known = await asyncio.to_thread(_still, known, process.pid)
+        known = (await table.look()).still(known, process.pid)
         # A shell may have started its command just before the signal came: that one has not heard of it.
         late = [member for member in known if member.pid not in signalled]
         _signal(late, signal.SIGTERM)
         signalled.update(member.pid for member in late)
-    await kill(process.pid, known)
+    await kill(process.pid, table, known)
     await process.wait()
 
 
-async def kill(leader: int, known: Sequence[psutil.Process] = ()) -> None:
+async def kill(leader: int, table: ProcessTable, known: Sequence[psutil.Process] = ()) -> None:
     """SIGKILL everything that belongs to a task, and wait until it is gone."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _KILL_PATIENCE_SECONDS
-    left = await asyncio.to_thread(_still, known, leader)
+    left = (await table.look()).still(known, leader)
     for pause in _pauses():
         if not left or loop.time() >= deadline:
             break
         _signal(left, signal.SIGKILL)
         await asyncio.sleep(pause)
-        left = await asyncio.to_thread(_still, left, leader)
+        left = (await table.look()).still(left, leader)
 
 
 def _pauses() -> Iterator[float]:
@@ -124,14 +116,3 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
-
-
-def _still(known: Sequence[psutil.Process], leader: int) -> list[psutil.Process]:
-    """What lives of the processes known before, and what joined them.
-
-    The former may have lost their parents.
-    """
-    alive = {process.pid: process for process in known if process.is_running() and _lives(process)}
-    for process in members(leader):
-        alive.setdefault(process.pid, process)
-    return list(alive.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from sparkmesos_core.errors import UsageError
 
 ANY_ROLE = "*"
 """The role of resources that are reserved for nobody."""
+
+LAST_PORT = 65535
 
 _SCALAR_UNIT = 1000
 _ITEM = re.compile(
@@ -182,6 +184,8 @@ class Resources:
                     raise ValueError(f"'{value}' is neither a number nor ranges nor a set")
                 if isinstance(value, int) and value < 0:
                     raise ValueError("a quantity cannot be negative")
+                if key.name == "ports" and isinstance(value, Ranges) and value.pairs[-1][1] > LAST_PORT:
+                    raise ValueError(f"{LAST_PORT} is the last port")
                 values[key] = _added(values[key], value) if key in values else value
             except ValueError as error:
                 raise UsageError(
@@ -191,12 +195,14 @@ class Resources:
         return cls(values)
 
     @classmethod
-    def from_json(cls, resources: Sequence[Mapping[str, Any]]) -> Resources:
+    def from_json(cls, resources: Any) -> Resources:
         """Read v1 `Resource` objects of an offer or a task; allocation info is not kept.
 
         Raises ValueError for what is not a resource (wrong type, no name, negative).
         """
         values: dict[ResourceKey, Value] = {}
+        if not isinstance(resources, list):
+            raise ValueError("they are no array")
         for resource in resources:
             if not isinstance(resource, Mapping):
                 raise ValueError("a resource is not an object")
@@ -252,6 +258,10 @@ class Resources:
         """The amount of a scalar over all roles (cores, MB); 0.0 if there is none or it is no scalar."""
         total = self.total(name)
         return total / _SCALAR_UNIT if isinstance(total, int) else 0.0
+
+    def scalars(self) -> Resources:
+        """Only the scalars: those of several agents add up and come apart, which ranges and sets do not."""
+        return Resources({key: value for key, value in self._values.items() if isinstance(value, int)})
 
     def available_to(self, role: str) -> Resources:
         """What a framework may use in a role: unreserved resources and those reserved for it."""

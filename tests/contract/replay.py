@@ -15,7 +15,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from sparkmesos_core.localcluster.cluster import AgentSpec
 from tests.contract.scheduler_client import PATIENCE, Json, Subscription, request
+
+# The agents of the recorded cluster.
+AGENTS = (
+    AgentSpec(
+        resources="cpus:4;mem:4096;disk:10000;ports:[31000-32000]",
+        attributes="os:centos7;zone:us-east-1a;rackid:3;port_range:[7000-8000]",
+    ),
+    AgentSpec(
+        resources="cpus:2;mem:2048;disk:5000;ports:[32001-33000];cpus(spark):1;mem(spark):512;"
+        "ports(spark):[33001-33010]",
+        attributes="os:debian12;zone:us-east-1b",
+    ),
+)
 
 RECORDINGS = Path(__file__).parent / "recordings" / "mesos-1.12.0"
 
@@ -46,6 +60,7 @@ class Bindings:
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.live: dict[str, str] = dict(known)
+        self.numbers: dict[tuple[str, int], int] = {}
 
     def translate(self, value: Any) -> Any:
         """A recorded value with everything bound replaced, longest first."""
@@ -101,8 +116,9 @@ class Bindings:
             return [d for i, (r, v) in enumerate(pairs) for d in self.differences(r, v, f"{where}[{i}]")]
         if name in _MEASURED and _is_number(recorded) and _is_number(live):
             return [] if bool(recorded) == bool(live) else [f"{where}: is {live}"]
-        if name in _BOUND_FIELDS and not isinstance(recorded, str) and type(recorded) is type(live):
-            return []
+        if name in _BOUND_FIELDS and isinstance(recorded, int) and type(recorded) is type(live):
+            bound = self.numbers.setdefault((name, recorded), live)
+            return [] if live == bound else [f"{where}: is {live!r} instead of {bound!r}"]
         if isinstance(recorded, str) and isinstance(live, str):
             if name in _BOUND_FIELDS:
                 self.live.setdefault(recorded, live)

@@ -9,21 +9,10 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from tests.contract.replay import Bindings, load
+from sparkmesos_core.localcluster.cluster import ClusterSpec, RunningCluster, cluster_in_thread
+from tests.contract.replay import AGENTS, Bindings, load
 from tests.contract.scheduler_client import Json, Subscription, request, subscribe
 
-AGENTS = (
-    AgentSpec(
-        resources="cpus:4;mem:4096;disk:10000;ports:[31000-32000]",
-        attributes="os:centos7;zone:us-east-1a;rackid:3;port_range:[7000-8000]",
-    ),
-    AgentSpec(
-        resources="cpus:2;mem:2048;disk:5000;ports:[32001-33000];cpus(spark):1;mem(spark):512;"
-        "ports(spark):[33001-33010]",
-        attributes="os:debian12;zone:us-east-1b",
-    ),
-)
 # What a real Mesos says of itself and the embedded one cannot: how it was built, where its log is, its registry.
 LEFT_OUT = {"git_sha", "build_date", "build_time", "build_user", "log_dir", "master_hostname"}
 # Of these only what is true here: flags, capabilities; an agent of the recorded master had come back once.

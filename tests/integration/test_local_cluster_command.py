@@ -223,6 +223,8 @@ def test_foreground(commands, number: signal.Signals) -> None:
     assert process.stdout is not None
     url = process.stdout.readline().strip()
     assert get(http(url) + "/version")["version"]
+    assert process.stderr is not None
+    assert "has registered" in process.stderr.readline()
     second = commands.run("start-local-cluster", "--port", "0")
     assert "runs already in" in second.stderr
     process.send_signal(number)
@@ -240,6 +242,9 @@ def test_stop_ends_a_cluster_in_the_foreground(commands) -> None:
 
 def test_sandboxes_stay_until_the_next_start(commands, url: str, run_task) -> None:
     sandbox = run_task(http(url), "echo kept")
+    log = (commands.folder / "state" / "local-cluster" / "cluster.log").read_text()
+    assert "has subscribed" in log
+    assert "is TASK_FINISHED (Command exited with status 0)" in log
     assert (sandbox / "stdout").read_text() == "kept\n"
     commands.run("stop-local-cluster")
     assert (sandbox / "stdout").read_text() == "kept\n"

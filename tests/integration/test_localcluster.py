@@ -156,3 +156,86 @@ def test_ctrl_c_of_an_embedder_does_not_reach_tasks(tmp_path: Path) -> None:
         pid = scheduler.await_state("TASK_RUNNING")["container_status"]["executor_pid"]
         assert os.getsid(pid) == pid != os.getsid(0)
         scheduler.close()
+
+
+def test_a_fifo_in_a_sandbox_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as cluster:
+        scheduler = subscribe(cluster.http_url)
+        offer = scheduler.await_type("OFFERS")["offers"]["offers"][0]
+        scheduler.launch(
+            offer, {"task_id": {"value": "t"}, "command": {"value": "mkfifo pipe; echo made; sleep 100"}}
+        )
+        scheduler.await_state("TASK_RUNNING")
+        sandbox = f"/frameworks/{scheduler.framework_id}/executors/t/runs/latest"
+        while (
+            "made"
+            not in request(cluster.agent_urls[0], "GET", f"/files/read?path={sandbox}/stdout&offset=0")[2]
+        ):
+            time.sleep(0.01)
+        for path in (f"/files/read?path={sandbox}/pipe&offset=0", f"/files/download?path={sandbox}/pipe"):
+            assert request(cluster.agent_urls[0], "GET", path)[0] == 400
+        assert scheduler.call("KILL", kill={"task_id": {"value": "t"}})[0] == 202
+        scheduler.await_state("TASK_KILLED")
+        scheduler.close()
+
+
+def test_a_malformed_task_costs_nobody_the_agent(tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path, allocation_interval=0.05)) as cluster:
+        scheduler = subscribe(cluster.http_url)
+        for resources in (5, {"name": "cpus"}, [5]):
+            offer = scheduler.await_type("OFFERS")["offers"]["offers"][0]
+            scheduler.launch(
+                offer, {"task_id": {"value": "t"}, "command": {"value": "true"}, "resources": resources}
+            )
+            status = scheduler.await_type("UPDATE")["update"]["status"]
+            assert (status["state"], status["reason"]) == ("TASK_ERROR", "REASON_TASK_INVALID")
+        scheduler.await_type("OFFERS")
+        assert scheduler.call("KILL", kill={"task_id": {"value": "\ud800"}})[0] == 400
+        scheduler.close()
+
+
+def test_a_scheduler_that_comes_back_hears_at_once_what_it_has_missed(tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path, update_retry=600)) as cluster:
+        scheduler = subscribe(cluster.http_url, failover_timeout=60)
+        offer = scheduler.await_type("OFFERS")["offers"]["offers"][0]
+        scheduler.launch(offer, {"task_id": {"value": "t"}, "command": {"value": "exit 3"}})
+        starting = scheduler.await_type("UPDATE")["update"]["status"]
+        assert starting["state"] == "TASK_STARTING"
+        deadline = time.monotonic() + 10
+        while get(cluster, "/tasks")["tasks"][0]["state"] != "TASK_FAILED":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert get(cluster, "/slaves")["slaves"][0]["used_resources"]["cpus"] == 0.0
+        framework_id = scheduler.framework_id
+        scheduler.close()
+        back = subscribe(cluster.http_url, failover_timeout=60, id={"value": framework_id})
+        assert back.await_type("UPDATE")["update"]["status"] == starting
+        back.acknowledge(starting)
+        back.await_state("TASK_RUNNING")
+        back.await_state("TASK_FAILED")
+        back.close()
+
+
+def test_what_a_task_has_detached_does_not_outlive_the_cluster(tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as cluster:
+        scheduler = subscribe(cluster.http_url, failover_timeout=60)
+        offer = scheduler.await_type("OFFERS")["offers"]["offers"][0]
+        command = {"value": "(setsid sleep 100 &); sleep 100"}
+        scheduler.launch(offer, {"task_id": {"value": "t"}, "command": command})
+        scheduler.await_state("TASK_RUNNING")
+        while len([line for line in running_below(tmp_path) if line == "sleep 100"]) < 2:
+            time.sleep(0.01)
+        scheduler.close()
+    assert running_below(tmp_path) == []
+
+
+def test_agents_with_the_same_ports(tmp_path: Path) -> None:
+    agents = (AgentSpec(ports="[31000-32000]"),) * 2
+    with cluster_in_thread(
+        ClusterSpec(work_dir=tmp_path, agents=agents, allocation_interval=0.05)
+    ) as cluster:
+        scheduler = subscribe(cluster.http_url)
+        for offer in scheduler.await_type("OFFERS")["offers"]["offers"]:
+            assert scheduler.call("DECLINE", decline={"offer_ids": [offer["id"]]})[0] == 202
+        assert scheduler.call("TEARDOWN")[0] == 202
+        scheduler.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from sparkmesos_core.localcluster import process_table, task_process
 from sparkmesos_core.localcluster.agent import Agent, AgentOptions
 from sparkmesos_core.localcluster.messages import (
     AcknowledgeUpdate,
@@ -20,7 +23,9 @@ from sparkmesos_core.localcluster.messages import (
     RunTask,
     ShutdownFramework,
     StatusUpdate,
+    UpdateFramework,
 )
+from sparkmesos_core.localcluster.process_table import ProcessTable
 
 Json = dict[str, Any]
 PATIENCE = 15.0
@@ -36,11 +41,12 @@ class Play:
         settings = AgentOptions(
             agent_id="S0", hostname="127.0.0.1", ip="127.0.0.1", port=1, work_dir=work_dir, **given
         )
-        self.agent = Agent(settings, self._take, time.time)
+        self.processes = ProcessTable()
+        self.agent = Agent(settings, self._take, time.time, self.processes)
 
     def _take(self, update: StatusUpdate) -> None:
         self.updates.put_nowait(update)
-        if self.acknowledging:
+        if self.acknowledging and not update.waiting:
             self.acknowledge(update.status)
 
     def acknowledge(self, status: Json) -> None:
@@ -67,8 +73,14 @@ class Play:
     def kill(self, grace: float | None = None) -> None:
         self.agent.receive(KillTask("F", "t1", grace))
 
+    async def update(self) -> StatusUpdate:
+        return await asyncio.wait_for(self.updates.get(), PATIENCE)
+
     async def next(self) -> Json:
-        return (await asyncio.wait_for(self.updates.get(), PATIENCE)).status
+        """The next status that is for the framework."""
+        while (update := await self.update()).waiting:
+            pass
+        return update.status
 
     async def until(self, state: str) -> Json:
         while (status := await self.next())["state"] != state:
@@ -94,6 +106,7 @@ def play(tmp_path: Path, scene: Callable[[Play], Awaitable[None]], **options: An
             await scene(stage)
         finally:
             await stage.agent.stop()
+            stage.processes.close()
 
     asyncio.run(run())
     left = [p for p in psutil.process_iter() if _in(p, tmp_path)]
@@ -320,3 +333,147 @@ def test_a_container_of_type_mesos_and_empty_labels_are_as_spark_sends_them(tmp_
         await stage.until("TASK_FINISHED")
 
     play(tmp_path, scene)
+
+
+def test_the_master_is_told_of_every_state_at_once(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.acknowledging = False
+        stage.run("exit 3")
+        first = await stage.update()
+        assert (first.status["state"], first.waiting) == ("TASK_STARTING", False)
+        seen = {first.latest_state}
+        while (update := await stage.update()).latest_state != "TASK_FAILED" or not update.waiting:
+            seen.add(update.latest_state)
+        assert update.status["state"] == "TASK_FAILED"
+        assert "TASK_RUNNING" in seen
+        stage.acknowledge(first.status)
+        while (update := await stage.update()).status["state"] != "TASK_RUNNING":
+            pass
+        assert (update.latest_state, update.waiting) == ("TASK_FAILED", False)
+
+    play(tmp_path, scene)
+
+
+def test_a_scheduler_that_comes_back_is_told_at_once_what_it_has_not_acknowledged(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.acknowledging = False
+        stage.run("exit 3")
+        first = await stage.next()
+        info = {**stage.agent.frameworks["F"].info, "name": "again"}
+        stage.agent.receive(UpdateFramework(info))
+        assert await stage.next() == first
+        assert stage.agent.frameworks["F"].info["name"] == "again"
+        stage.agent.receive(UpdateFramework({**info, "id": {"value": "unknown"}}))
+
+    play(tmp_path, scene, update_retry=600.0)
+
+
+@pytest.mark.parametrize("variables", [[{"name": 5, "value": "x"}], [{"name": ["x"], "value": "x"}]])
+def test_a_task_that_fails_in_no_foreseen_way_still_ends(variables: list[Json], tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run({"value": "true", "environment": {"variables": variables}})
+        status = await stage.next()
+        assert (status["state"], status["reason"]) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
+
+    play(tmp_path, scene)
+
+
+def test_a_process_whose_supervision_fails_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: task_process.TaskProcess) -> int:
+        raise RuntimeError("unforeseen")
+
+    async def scene(stage: Play) -> None:
+        monkeypatch.setattr(task_process.TaskProcess, "wait", fail)
+        stage.run("sleep 100")
+        status = await stage.until("TASK_FAILED")
+        assert "unforeseen" in status["message"]
+        assert family(stage) == []
+
+    play(tmp_path, scene)
+
+
+def test_a_damaged_file_fails_the_task(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        content = gzip.compress(b" ".join(str(i * 7919 % 10007).encode() for i in range(9000)))
+        middle = len(content) // 2
+        (tmp_path / "x.gz").write_bytes(content[:middle] + b"\xff" * 100 + content[middle + 100 :])
+        stage.run({"value": "true", "uris": [{"value": str(tmp_path / "x.gz")}]})
+        status = await stage.next()
+        assert status["state"] == "TASK_FAILED"
+        assert "Failed to fetch all URIs" in status["message"]
+
+    play(tmp_path, scene)
+
+
+def test_there_is_no_moment_at_which_a_kill_would_miss_a_process_that_just_started(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        run = stage.agent.frameworks["F"].runs["t1"]
+        while not psutil.Process().children():
+            await asyncio.sleep(0)
+        assert run.process is not None
+        assert run.pid in [child.pid for child in psutil.Process().children()]
+
+    play(tmp_path, scene)
+
+
+def test_nothing_detaches_itself_from_the_agent(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("(setsid sleep 100 &); echo detached; sleep 100")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        while len(family(stage)) < 3:  # the shell and two sleeps
+            await asyncio.sleep(0.01)
+
+    play(tmp_path, scene)
+
+
+def test_nothing_detaches_itself_from_its_framework(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("(setsid sleep 100 &); echo detached; sleep 100")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        while len(family(stage)) < 3:
+            await asyncio.sleep(0.01)
+        stage.agent.receive(ShutdownFramework("F"))
+        deadline = time.monotonic() + PATIENCE
+        while family(stage):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    play(tmp_path, scene)
+
+
+def test_many_tasks_need_no_threads_and_end_together(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        threads = threading.active_count()
+        for number in range(40):
+            stage.run("exec sleep 100", task_id={"value": f"t{number}"})
+        for _ in range(40):
+            await stage.until("TASK_RUNNING")
+        assert threading.active_count() <= threads + 1, "one looks at processes"
+        stage.agent.receive(ShutdownFramework("F"))
+        while stage.agent.frameworks["F"].runs:
+            await asyncio.sleep(0.01)
+        assert not psutil.Process().children()
+
+    play(tmp_path, scene)
+
+
+def test_those_who_look_at_processes_at_the_same_time_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def counted() -> process_table.Snapshot:
+        looks.append(time.monotonic())
+        return process_table.Snapshot()
+
+    async def scene() -> None:
+        table = ProcessTable()
+        await asyncio.gather(*(table.look() for _ in range(50)))
+        assert len(looks) == 1
+        await table.look()
+        assert len(looks) == 2, "what has begun before the question is no answer"
+        table.close()
+
+    monkeypatch.setattr(process_table, "take_snapshot", counted)
+    asyncio.run(scene())

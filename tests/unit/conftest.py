@@ -19,7 +19,7 @@ def make_spark(tmp_path: Path) -> SparkMaker:
         home = tmp_path / name
         (home / "jars").mkdir(parents=True)
         (home / "bin").mkdir()
-        (home / "bin" / "spark-submit").touch()
+        (home / "bin" / "spark-submit").touch(mode=0o755)
         (home / "jars" / f"spark-core_{scala}-{version}.jar").touch()
         if mesos:
             (home / "jars" / f"spark-mesos_{scala}-{version}.jar").touch()

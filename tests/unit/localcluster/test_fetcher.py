@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
+import socket
 import stat
 import tarfile
 import threading
@@ -194,3 +196,60 @@ def test_a_fetch_can_be_given_up(source: Path, sandbox: Path) -> None:
 def test_names_in_the_sandbox() -> None:
     assert file_name("http://host/dir/app.py?sig=1&x=2") == "app.py?sig=1&x=2"
     assert file_name("/a/b.jar") == "b.jar"
+
+
+def damaged(content: bytes) -> bytes:
+    """The same with some bytes in its middle flipped."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(b ^ 0xFF for b in content[middle : middle + 8]) + content[middle + 8 :]
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.tgz", "w:gz"), ("a.tar.bz2", "w:bz2"), ("a.tar.xz", "w:xz")])
+def test_a_damaged_archive_is_not_taken_for_whole(name: str, mode: str, source: Path, sandbox: Path) -> None:
+    # What cannot be compressed is stored as it is: only the checksum at the end tells.
+    archive = make_tar(source / name, mode, os.urandom(200_000))
+    archive.write_bytes(damaged(archive.read_bytes()))
+    with pytest.raises(FetchError):
+        fetch(sandbox, archive)
+    assert "EXIT with status 1" in (sandbox / "stderr").read_text()
+
+
+def test_every_decompressors_errors_are_failures(source: Path, sandbox: Path) -> None:
+    text = b" ".join(str(i * 7919 % 10007).encode() for i in range(60_000))
+    tar = make_tar(source / "whole.tar", "w", text).read_bytes()
+    (source / "a.gz").write_bytes(damaged(gzip.compress(text)))  # zlib.error
+    (source / "a.tar.xz").write_bytes(damaged(lzma.compress(tar)))  # lzma.LZMAError
+    with zipfile.ZipFile(source / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", text)
+    unknown = bytearray((source / "a.zip").read_bytes())
+    unknown[8:10] = b"\x63\x00"
+    entry = unknown.index(b"PK\x01\x02")
+    unknown[entry + 10 : entry + 12] = b"\x63\x00"
+    (source / "method.zip").write_bytes(unknown)  # NotImplementedError
+    for name in ("a.gz", "a.tar.xz", "method.zip"):
+        with pytest.raises(FetchError):
+            fetch(sandbox, source / name)
+
+
+@pytest.mark.parametrize("how", ["chunked", "length"])
+def test_a_download_that_is_cut_short_fails(how: str, sandbox: Path) -> None:
+    heads = {
+        "chunked": b"Transfer-Encoding: chunked\r\n\r\n100\r\nshort",
+        "length": b"Content-Length: 9\r\n\r\nx",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection = server.accept()[0]
+            with connection:
+                while b"\r\n\r\n" not in connection.recv(65536):
+                    pass
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + heads[how])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(FetchError):
+                fetch(sandbox, f"http://127.0.0.1:{server.getsockname()[1]}/x.bin")
+        finally:
+            thread.join()

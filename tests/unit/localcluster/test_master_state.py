@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.localcluster import master_state
 from sparkmesos_core.localcluster import scheduler_call as calls
 from sparkmesos_core.localcluster.master_state import (
     Action,
@@ -23,6 +24,7 @@ from sparkmesos_core.localcluster.messages import (
     RunTask,
     ShutdownFramework,
     StatusUpdate,
+    UpdateFramework,
 )
 
 Json = dict[str, Any]
@@ -93,10 +95,19 @@ class Play:
         operation = {"type": "LAUNCH", "launch": {"task_infos": infos}}
         self.call(calls.Accept(framework_id, (offer["id"]["value"],), (operation,), refuse), stream)
 
-    def report(self, framework_id: str, task_id: str, state: str, agent: str = "M-S0") -> str:
+    def report(
+        self,
+        framework_id: str,
+        task_id: str,
+        state: str,
+        agent: str = "M-S0",
+        latest: str | None = None,
+        waiting: bool = False,
+    ) -> str:
         uuid = f"uuid-{next(self._uuids)}"
         status = {"task_id": {"value": task_id}, "state": state, "uuid": uuid, "timestamp": self.now}
-        self.actions = self.state.status_update(StatusUpdate(agent, framework_id, status), self.now)
+        update = StatusUpdate(agent, framework_id, status, latest or state, waiting)
+        self.actions = self.state.status_update(update, self.now)
         return uuid
 
 
@@ -114,7 +125,7 @@ def test_a_new_framework_is_offered_everything_at_once() -> None:
     play.subscribe()
     assert [event["type"] for event in play.events()] == ["SUBSCRIBED", "HEARTBEAT", "OFFERS"]
     assert [amount(offer, "cpus") for offer in play.offers()] == [4, 2]
-    assert play.later(10) == [] or not play.offers()
+    assert play.later(10) == [], "nothing is left to be offered"
 
 
 def test_a_new_agent_is_offered_at_once() -> None:
@@ -273,6 +284,17 @@ def test_two_tasks_of_one_launch_share_the_offer() -> None:
         ({"task_id": {"value": ".."}}, "disallowed"),
         ({"task_id": {"value": ""}}, "empty"),
         ({"command": {}}, "no 'value'"),
+        ({"command": {"shell": False, "value": "x", "arguments": 5}}, "not an array"),
+        ({"resources": 5}, "no array"),
+        ({"resources": "cpus"}, "no array"),
+        ({"resources": {"name": "cpus"}}, "no array"),
+        ({"task_id": {"value": "\ud800"}}, "invalid characters"),
+        ({"kill_policy": 5}, "'kill_policy' is malformed"),
+        ({"kill_policy": {"grace_period": {}}}, "'kill_policy' is malformed"),
+        ({"kill_policy": {"grace_period": {"nanoseconds": "soon"}}}, "'kill_policy' is malformed"),
+        ({"kill_policy": {"grace_period": {"nanoseconds": float("inf")}}}, "'kill_policy' is malformed"),
+        ({"kill_policy": {"grace_period": {"nanoseconds": 10**400}}}, "'kill_policy' is malformed"),
+        ({"kill_policy": {"grace_period": {"nanoseconds": -1}}}, "must be non-negative"),
     ],
 )
 def test_invalid_tasks_are_answered_with_an_error(changes: Json, message: str) -> None:
@@ -332,7 +354,8 @@ def test_a_repeated_update_is_passed_on_but_counts_once() -> None:
     play.launch(framework, play.offers()[0], task(cpus=1))
     status = {"task_id": {"value": "t1"}, "state": "TASK_FINISHED", "uuid": "u", "timestamp": 1.0}
     for _ in range(2):
-        play.actions = play.state.status_update(StatusUpdate("M-S0", framework, status), play.now)
+        update = StatusUpdate("M-S0", framework, status, "TASK_FINISHED")
+        play.actions = play.state.status_update(update, play.now)
         assert play.statuses() == [status]
     assert play.state.agents["M-S0"].free.scalar("cpus") == 4
     assert len(play.state.frameworks[framework].tasks["t1"].statuses) == 1
@@ -381,6 +404,8 @@ def test_a_scheduler_that_comes_back_in_time_keeps_its_tasks() -> None:
     play.actions = play.state.stream_closed("s", play.now)
     play.later(9)
     assert play.subscribe("new", framework, id={"value": framework}, failover_timeout=10) == framework
+    info = {"user": "root", "name": "test", "failover_timeout": 10, "id": {"value": framework}}
+    assert play.told() == [UpdateFramework(info)]
     play.later(60)
     assert not play.told()
     assert "t1" in play.state.frameworks[framework].tasks
@@ -452,3 +477,80 @@ def test_a_thousand_tasks_leave_the_books_balanced() -> None:
         play.report(framework, f"t{i}", "TASK_FINISHED")
     assert play.state.agents["M-S0"].free == play.state.agents["M-S0"].total
     assert not any(play.state.frameworks[framework].allocated.values())
+
+
+def test_agents_may_have_the_same_ports() -> None:
+    resources = "cpus:2;mem:100;ports:[31000-32000];disks:{a}"
+    play = Play(resources, resources)
+    framework = play.subscribe(failover_timeout=0)
+    for offer in play.offers():
+        play.call(calls.Decline(framework, (offer["id"]["value"],), 0))
+    for agent in play.state.agents.values():
+        assert agent.free == agent.total
+    play.later(1)
+    first, second = play.offers()
+    ports = {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 31004}]}}
+    for offer, name in ((first, "t1"), (second, "t2")):
+        one = task(name)
+        play.launch(framework, offer, {**one, "resources": [*one["resources"], ports]})
+        assert [type(message) for message in play.told()] == [RunTask]
+    play.report(framework, "t1", "TASK_FINISHED", first["agent_id"]["value"])
+    play.later(1)
+    assert play.offers(), "what is left of both and what has ended"
+    play.actions = play.state.stream_closed("s", play.now)
+    for agent in play.state.agents.values():
+        assert agent.free == agent.total
+    assert not any(play.state.completed_frameworks[0].allocated.values())
+
+
+def test_the_end_of_a_task_counts_before_its_turn_to_be_told_has_come() -> None:
+    play = Play()
+    framework = play.subscribe()
+    play.launch(framework, play.offers()[0], task(cpus=1))
+    starting = play.report(framework, "t1", "TASK_STARTING")
+    play.report(framework, "t1", "TASK_FINISHED", waiting=True)
+    assert play.actions == [], "the framework hears of it in its turn"
+    assert play.state.agents["M-S0"].free.scalar("cpus") == 4
+    play.call(calls.Reconcile(framework, (("t1", None),)))
+    assert [status["state"] for status in play.statuses()] == ["TASK_FINISHED"]
+    play.call(calls.Acknowledge(framework, "M-S0", "t1", starting))
+    assert "t1" in play.state.frameworks[framework].tasks, "its end is not acknowledged yet"
+    running = play.report(framework, "t1", "TASK_RUNNING", latest="TASK_FINISHED")
+    assert play.state.frameworks[framework].tasks["t1"].ended
+    play.call(calls.Acknowledge(framework, "M-S0", "t1", running))
+    assert "t1" in play.state.frameworks[framework].tasks
+    finished = play.report(framework, "t1", "TASK_FINISHED")
+    play.call(calls.Acknowledge(framework, "M-S0", "t1", finished))
+    assert "t1" not in play.state.frameworks[framework].tasks
+    assert play.state.agents["M-S0"].free.scalar("cpus") == 4
+
+
+def test_offers_survive_whatever_goes_wrong_with_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    play = Play()
+    framework = play.subscribe()
+    offer = play.offers()[0]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(master_state, "task_problem", fail)
+    with pytest.raises(RuntimeError):
+        play.launch(framework, offer, task("t1"), task("t2"))
+    assert not play.state.frameworks[framework].tasks
+    monkeypatch.undo()
+    play.launch(framework, offer, task("t1"))
+    assert [type(message) for message in play.told()] == [RunTask]
+
+
+def test_an_id_occurs_once_in_a_launch() -> None:
+    play = Play()
+    framework = play.subscribe()
+    play.launch(framework, play.offers()[0], task("t1"), task("t1"))
+    assert len(play.told()) == 1
+    assert "duplicate ID" in play.statuses()[0]["message"]
+
+
+def test_an_id_that_is_no_text_is_refused() -> None:
+    play = Play()
+    assert play.subscribe("s", "\ud800", id={"value": "\ud800"}) == ""
+    assert "invalid" in play.events()[0]["error"]["message"]

@@ -34,12 +34,26 @@ def test_grace_period_in_seconds() -> None:
     assert call == calls.Kill("f", "t", None, 1.5)
 
 
+ODD_NANOSECONDS: tuple[Any, ...] = (float("inf"), float("nan"), 10**400, "soon", [], None)
+
+
+def kill_within(nanoseconds: Any) -> dict[str, Any]:
+    policy = {"grace_period": {"nanoseconds": nanoseconds}}
+    return {"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": policy}}
+
+
 @pytest.mark.parametrize(
     "message",
     [
         {"type": "KILL", **F, "kill": {}},
         {"type": "KILL", **F, "kill": {"task_id": "t"}},
         {"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": {"grace_period": {}}}},
+        *(kill_within(odd) for odd in ODD_NANOSECONDS),
+        {"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": "soon"}},
+        {
+            "type": "SUBSCRIBE",
+            "subscribe": {"framework_info": {"user": "u", "name": "n", "failover_timeout": float("inf")}},
+        },
         {"type": "ACKNOWLEDGE", **F, "acknowledge": {"task_id": {"value": "t"}}},
         {"type": "DECLINE", **F, "decline": {"offer_ids": "o"}},
         {"type": "ACCEPT", **F, "accept": {"operations": ["x"]}},
@@ -83,6 +97,27 @@ def test_where_json_is_broken(body: bytes, near: str) -> None:
     with pytest.raises(calls.CallRefused) as refused:
         calls.parse_body(body)
     assert refused.value.text.endswith(f"near: {near}")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"id": "\\ud800"}', "surrogate"),
+        (b'{"\\uDFFF": 1}', "surrogate"),
+        (b'{"id": NaN}', "NaN is no number"),
+        (b"[-Infinity]", "-Infinity is no number"),
+        (b"[" * 100_000, "too deeply nested"),
+        (b"[]", "JSON::Object expected"),
+    ],
+)
+def test_json_that_is_none_to_mesos(body: bytes, why: str) -> None:
+    with pytest.raises(calls.CallRefused, match=why) as refused:
+        calls.parse_body(body)
+    assert refused.value.status == 400
+
+
+def test_characters_beyond_the_basic_plane_are_text() -> None:
+    assert calls.parse_body(b'{"name": "\\ud83d\\ude00"}') == {"name": "\U0001f600"}
 
 
 JSON = st.recursive(

@@ -57,3 +57,15 @@ def test_when_the_framework_is_gone_nothing_is_kept() -> None:
     assert updates.deadline is None
     assert updates.add(status("b"), 1) is None
     assert updates.settled
+
+
+def test_a_new_receiver_is_told_at_once_what_waits_and_patience_begins_anew() -> None:
+    updates = UpdateQueue(retry=1)
+    assert updates.again(0) is None
+    updates.add(status("a"), 0)
+    for _ in range(5):
+        updates.due(updates.deadline or 0.0)
+    assert updates.again(40) == status("a")
+    assert updates.deadline == 41
+    assert updates.due(41) == status("a")
+    assert updates.deadline == 43

@@ -56,6 +56,8 @@ def test_text_of_the_flag_becomes_json_of_an_offer() -> None:
         (":4", ":4"),
         ("cpus:1_0", "1_0"),
         ("cpus:inf", "inf"),
+        ("ports:[66000-66999]", "65535"),
+        ("ports(spark):[31000-65536]", "65535"),
     ],
 )
 def test_errors_name_the_offending_part(text: str, named: str) -> None:
@@ -79,7 +81,7 @@ def test_errors_name_the_offending_part(text: str, named: str) -> None:
 )
 def test_malformed_json(resource: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the messages are our own
-        Resources.from_json([resource])  # type: ignore[list-item]
+        Resources.from_json([resource])
 
 
 def test_three_decimals_are_exact() -> None:
@@ -155,3 +157,18 @@ def test_what_is_added_can_be_subtracted(one: int, other: int) -> None:
     first, second = (Resources.parse(f"cpus:{scalar_text(n)}") for n in (one, other))
     assert (first + second) - second == first
     assert (first + second).contains(first)
+
+
+def test_ports_end_at_the_last_one_but_other_ranges_need_not() -> None:
+    assert Resources.parse("ports:[1-65535];ids:[1-100000]")
+
+
+def test_only_scalars() -> None:
+    resources = Resources.parse("cpus:4;ports:[1-2];cpus(spark):1;disks:{a}")
+    assert resources.scalars() == Resources.parse("cpus:4;cpus(spark):1")
+
+
+@pytest.mark.parametrize("value", [5, "cpus", {"name": "cpus"}, None])
+def test_what_is_no_array_is_no_resources(value: object) -> None:
+    with pytest.raises(ValueError, match="no array"):
+        Resources.from_json(value)
