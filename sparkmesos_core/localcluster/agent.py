@@ -242,7 +242,7 @@ class Agent:
         """A task's whole life, which ends with a terminal state whatever happens."""
         try:
             await self._live(run, framework)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the framework has to hear of the end
+        except Exception as error:  # whatever it was, the framework has to hear of the end
             logger.exception("Task %s of framework %s has failed", run.task_id, run.framework_id)
             if run.pid is not None:
                 await task_process.kill(run.pid, self._processes)
@@ -328,7 +328,7 @@ class Agent:
             error: BaseException | None = None
             try:
                 fetcher.fetch_all(uris, run.sandbox, run.cancelled)
-            except BaseException as raised:  # noqa: BLE001 - it is raised again where it is waited for
+            except BaseException as raised:  # it is raised again where it is waited for
                 error = raised
             with contextlib.suppress(RuntimeError):  # the loop has ended with the cluster
                 loop.call_soon_threadsafe(settle, error)

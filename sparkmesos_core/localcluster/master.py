@@ -155,6 +155,6 @@ class Master:
         self._timer = None
         try:
             self._perform(self.state.tick(self.clock()))
-        except Exception:  # noqa: BLE001 - everybody waits for the clockwork
+        except Exception:  # everybody waits for the clockwork
             logger.exception("The embedded master's clockwork has failed; it goes on")
             self._wind(at_least=_PAUSE_AFTER_FAILURE)  # what failed may still be due
