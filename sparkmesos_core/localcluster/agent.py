@@ -328,7 +328,7 @@ class Agent:
             error: BaseException | None = None
             try:
                 fetcher.fetch_all(uris, run.sandbox, run.cancelled)
-            except BaseException as raised:  # it is raised again where it is waited for
+            except BaseException as raised:  # noqa: BLE001 - it is raised again where it is waited for
                 error = raised
             with contextlib.suppress(RuntimeError):  # the loop has ended with the cluster
                 loop.call_soon_threadsafe(settle, error)
