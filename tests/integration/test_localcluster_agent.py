@@ -405,14 +405,19 @@ def test_a_damaged_file_fails_the_task(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
+
+
 def test_there_is_no_moment_at_which_a_kill_would_miss_a_process_that_just_started(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
+        others = children()  # other tests may have left servers running for the whole session
         stage.run("sleep 100")
         run = stage.agent.frameworks["F"].runs["t1"]
-        while not psutil.Process().children():
+        while not children() - others:
             await asyncio.sleep(0)
         assert run.process is not None
-        assert run.pid in [child.pid for child in psutil.Process().children()]
+        assert children() - others == {run.pid}
 
     play(tmp_path, scene)
 
@@ -446,7 +451,7 @@ def test_nothing_detaches_itself_from_its_framework(tmp_path: Path) -> None:
 
 def test_many_tasks_need_no_threads_and_end_together(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
-        threads = threading.active_count()
+        threads, others = threading.active_count(), children()
         for number in range(40):
             stage.run("exec sleep 100", task_id={"value": f"t{number}"})
         for _ in range(40):
@@ -455,7 +460,7 @@ def test_many_tasks_need_no_threads_and_end_together(tmp_path: Path) -> None:
         stage.agent.receive(ShutdownFramework("F"))
         while stage.agent.frameworks["F"].runs:
             await asyncio.sleep(0.01)
-        assert not psutil.Process().children()
+        assert not children() - others
 
     play(tmp_path, scene)
 
