@@ -147,7 +147,7 @@ def command(
     )
     if not dry_run:
         submit.check_application(submission)
-    bridge = submit.bridge_for(submission, environment, terminal.say)
+    url = embedded.PLACEHOLDER_URL
     if not isinstance(submission.master, EmbeddedMaster):
         if work_dir is not None:
             raise UsageError(
@@ -155,9 +155,9 @@ def command(
                 hint=f"Leave it out: the sandboxes of {submission.master} are on its agents.",
             )
         url = submit.leader_url(submission)
-    elif dry_run:
-        url = embedded.PLACEHOLDER_URL
-    else:
+    # Compiled, if need be, when the master is known to answer and before a cluster is started for it.
+    bridge = submit.bridge_for(submission, environment, terminal.say)
+    if isinstance(submission.master, EmbeddedMaster) and not dry_run:
         # exec keeps the pid, so the cluster watches the driver that this process becomes.
         cluster = embedded.start(
             submission.master.agents, submission.java, os.getpid(), work_dir, environment
@@ -170,8 +170,7 @@ def command(
         if launch.hides_secrets():
             terminal.warn("secret values are shown as ***: the command does not run as it stands")
         return int(ExitCode.OK)
-    terminal.stdout.flush()
-    terminal.stderr.flush()
+    terminal.flush()
     # Python ignores these two, and a program that is exec'ed would inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -47,6 +47,12 @@ class Terminal:
                 hint="Direct stdout to where it can be written.",
             ) from error
 
+    def flush(self) -> None:
+        """Writes out what is still held back, before another program takes over the streams."""
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as Python has it where the shell closed one
+                stream.flush()
+
     def say(self, text: str) -> None:
         """A line for the person who waits; left out when quiet."""
         if self.verbosity >= 0:
