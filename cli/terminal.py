@@ -41,6 +41,11 @@ class Terminal:
             click.echo(text, file=self.stdout)
             self.stdout.flush()
         except (OSError, AttributeError) as error:  # Python has no stdout where the shell closed it
+            if sys.stdout is not None:
+                # Python would try again at its end, and spoil the exit code.
+                devnull = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(devnull, sys.stdout.fileno())
+                os.close(devnull)
             reason = getattr(error, "strerror", None) or "it is closed"
             raise SparkMesosError(
                 f"The result cannot be written to stdout: {reason}",
