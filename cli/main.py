@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -113,8 +114,21 @@ def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
 
 def main() -> NoReturn:
     """The console script."""
+    _occupy_standard_descriptors()
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Opens those of 0, 1 and 2 that the shell closed, so that nothing else gets one of these numbers.
+
+    A lock or pipe of that number would be lost to a program started by us, which puts its streams there.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -144,7 +144,7 @@ def test_a_cluster_whose_url_nobody_gets_is_stopped(commands, target: str) -> No
     command = ["bash", "-c", script, str(Path(sys.executable).parent / "sparkmesos")]
     run = subprocess.run(
         command,
-        env=commands.environment,
+        env={**commands.environment, "SPARKMESOS_TEST_MARK": commands.mark},
         cwd=commands.folder,
         capture_output=True,
         text=True,
@@ -153,6 +153,7 @@ def test_a_cluster_whose_url_nobody_gets_is_stopped(commands, target: str) -> No
     )
     assert run.returncode == 1
     assert run.stderr.startswith("error: The result cannot be written to stdout")
+    assert commands.wait_for_no_process() == []
     assert "No local cluster runs" in commands.run("stop-local-cluster").stderr
 
 
