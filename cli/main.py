@@ -23,7 +23,7 @@ COMMANDS = {
     "quickstart": ("quickstart", "Run real Spark applications on an embedded Mesos and show what happens."),
     "start-local-cluster": (
         "start_local_cluster",
-        "Start an embedded Mesos on this machine: one master and its agents, on loopback.",
+        "Start an embedded Mesos on this machine: a master and its agents, on loopback.",
     ),
     "stop-local-cluster": (
         "stop_local_cluster",

@@ -48,7 +48,36 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=5050,
     show_default=True,
-    help="The master's port on 127.0.0.1; 0 takes a free one.",
+    help="The first master's port on 127.0.0.1; 0 takes a free one.",
+)
+@options.option(
+    "--masters",
+    type=click.IntRange(1, 9),
+    default=1,
+    show_default=True,
+    help="How many masters. More than one elect their leader through --zk.",
+)
+@options.option(
+    "--zk",
+    metavar="URL",
+    help="A running ZooKeeper: zk://HOST:2181/PATH, or file://FILE with a file that holds such a URL.",
+)
+@options.option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Want one of these credentials of everybody. JSON as for Mesos, or lines `PRINCIPAL SECRET`.",
+)
+@options.option(
+    "--agent-ping-timeout",
+    metavar="TIME",
+    help="How long the master waits for an agent's answer, as in `15secs`.  [default: 15secs]",
+)
+@options.option(
+    "--max-agent-ping-timeouts",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many answers an agent may miss before it is unreachable.  [default: 5]",
 )
 @options.work_dir
 @options.option(
@@ -68,15 +97,20 @@ def command(
     mem: int,
     attributes: tuple[str, ...],
     port: int,
+    masters: int,
+    zk: str | None,
+    credentials: Path | None,
+    agent_ping_timeout: str | None,
+    max_agent_ping_timeouts: int | None,
     work_dir: Path | None,
     executor_environment_variables: str | None,
     spark_home: Path | None,
     foreground: bool,
     output: str,
 ) -> None:
-    """Start an embedded Mesos on this machine: one master and its agents, on loopback.
+    """Start an embedded Mesos on this machine: a master and its agents, on loopback.
 
-    Prints the master's URL, and nothing else, on stdout:
+    Prints the URL for --master, and nothing else, on stdout:
 
     \b
       url=$(sparkmesos start-local-cluster)
@@ -84,7 +118,8 @@ def command(
       sparkmesos stop-local-cluster
     """
     from sparkmesos_core.localcluster import daemon, embedded
-    from sparkmesos_core.localcluster import executor_environment as environments
+    from sparkmesos_core.localcluster.agent import executor_environment as environments
+    from sparkmesos_core.localcluster.flags import read_duration, read_zookeeper
 
     environment = dict(terminal.environment)
     if not math.isfinite(cpus):
@@ -99,6 +134,11 @@ def command(
         agents=embedded.agent_settings(agents, cpus=cpus, mem=mem, attributes=attributes),
         executor_environment=tasks_environment,
         port=port,
+        masters=masters,
+        zookeeper=read_zookeeper(zk, masters),
+        credentials=_read_credentials(terminal, credentials),
+        agent_ping_timeout=read_duration("--agent-ping-timeout", agent_ping_timeout),
+        max_agent_ping_timeouts=max_agent_ping_timeouts,
     )
 
     def report(state: daemon.ClusterState) -> None:
@@ -107,7 +147,9 @@ def command(
         else:
             terminal.data(state.url)
         kept = "sandboxes" if foreground else "log and sandboxes"
-        terminal.say(f"{agents} agent{'s' * (agents > 1)}, page {state.http_url}, {kept} in {folder}")
+        several = f"{masters} masters ({', '.join(state.masters)}), " if masters > 1 else ""
+        counted = f"{several}{agents} agent{'s' * (agents > 1)}"
+        terminal.say(f"{counted}, page {state.http_url}, {kept} in {folder}")
 
     if foreground:
         from sparkmesos_core.localcluster.foreground import serve
@@ -123,6 +165,17 @@ def command(
         except BaseException:
             daemon.stop(folder)  # nobody got to know where it runs
             raise
+
+
+def _read_credentials(terminal: Terminal, file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    from sparkmesos_core.localcluster.credentials import is_open_to_others, read_credentials
+
+    credentials = read_credentials(file)
+    if is_open_to_others(file):
+        terminal.warn(f"everybody on this machine may read {file}; it should be yours alone (chmod 600)")
+    return credentials
 
 
 def _java(terminal: Terminal, spark_home: Path | None) -> Java | None:

@@ -14,7 +14,8 @@ _NAME = (
 _SECRET_NAME = re.compile(f"(?i){_NAME}")
 # A password may hold anything, slashes too: it ends at the last @ before a blank or a comma.
 _USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@\s:,]*):(?!//)[^\s,]*@", re.IGNORECASE)
-_PARAMETER = re.compile(rf"(?i)(?P<name>[?&;][\w.-]*(?:{_NAME})[\w.-]*)=[^&;\s]*")
+# A signature in a URL is all that is needed to use it (presigned URLs of S3, GCS, CloudFront and Azure).
+_PARAMETER = re.compile(rf"(?i)(?P<name>[?&;](?:[\w.-]*(?:{_NAME}|signature)[\w.-]*|sig))=[^&;\s]*")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 _DEFINITION = re.compile(r"-D(?P<name>[\w.-]+)=(?P<value>\S*)")
 

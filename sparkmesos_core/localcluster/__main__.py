@@ -9,9 +9,10 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 
 from sparkmesos_core.errors import SparkMesosError
-from sparkmesos_core.localcluster.daemon import ClusterState, DaemonSettings
+from sparkmesos_core.localcluster.daemon import LOG_FILE, ClusterState, DaemonSettings
 from sparkmesos_core.localcluster.foreground import serve
 
 
@@ -31,12 +32,13 @@ def main() -> int:
             json.dump({"state": state.to_json()}, ready)
 
     try:
-        serve(settings, tell_ready)
+        serve(settings, tell_ready, Path(settings.work_dir) / LOG_FILE)
     except SparkMesosError as error:
         if ready.closed:
             raise
         with ready:
-            json.dump({"error": {"message": error.message, "hint": error.hint}}, ready)
+            content = {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
+            json.dump({"error": content}, ready)
         return int(error.exit_code)
     return 0
 

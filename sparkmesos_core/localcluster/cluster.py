@@ -1,118 +1,124 @@
-"""The embedded cluster as a whole: one master and its agents on one event loop, each with an HTTP server."""
+"""The embedded cluster as a whole: masters and agents on one event loop, each with an HTTP server."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
-import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import uvicorn
-from starlette.types import ASGIApp
+from sparkmesos_core.localcluster.cluster_nodes import ClusterNodes
+from sparkmesos_core.localcluster.cluster_spec import AgentSpec, ClusterSpec
 
-from sparkmesos_core.errors import LocalClusterError
-from sparkmesos_core.localcluster.agent import Agent, AgentOptions
-from sparkmesos_core.localcluster.agent_http import agent_app
-from sparkmesos_core.localcluster.http_answers import OnlyForLoopbackNames, authority
-from sparkmesos_core.localcluster.master import Master, SteadyClock
-from sparkmesos_core.localcluster.master_http import master_app
-from sparkmesos_core.localcluster.master_state import MasterOptions
-from sparkmesos_core.localcluster.messages import AgentRegistration
-from sparkmesos_core.localcluster.process_table import ProcessTable
-from sparkmesos_core.localcluster.status_updates import FIRST_RETRY_SECONDS
-from sparkmesos_core.mesos.resources import scalar_text
+__all__ = ["AgentSpec", "ClusterSpec", "RunningCluster", "cluster_in_thread", "running_cluster"]
 
-_FIRST_TASK_PORT = 31000
-_TASK_PORTS = 30000
-_MOST_TASK_PORTS_PER_AGENT = 1000
-_KEEP_ALIVE_SECONDS = 300
+T = TypeVar("T")
+
+_PATIENCE_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class AgentSpec:
-    """One agent: cores, MB of memory and disk, GPUs; `ports` and `attributes` as in Mesos' flags.
+class ClusterControl:
+    """Lets masters and agents of a running cluster die and come back, from other threads than its own.
 
-    Without `ports` each agent of a cluster gets a range of its own between 31000 and 61000, since all are on
-    one machine.
-    `resources`, in the text form of Mesos' flag, replaces all of these.
+    Masters and agents are counted from 0. Each method returns when it has happened, not when others have
+    noticed. All raise LocalClusterError if what is to end does not run, or what is to start does.
     """
 
-    cpus: float = 2
-    mem: int = 2048
-    disk: int = 10240
-    gpus: int = 0
-    ports: str = ""
-    attributes: str = ""
-    resources: str = ""
+    def __init__(self, nodes: ClusterNodes, loop: asyncio.AbstractEventLoop) -> None:
+        self._nodes = nodes
+        self._loop = loop
 
+    def kill_master(self, master: int) -> None:
+        """As by SIGKILL: its connections are cut, its state is forgotten, its port refuses."""
+        self._wait(self._nodes.kill_master(master))
 
-@dataclass(frozen=True)
-class ClusterSpec:
-    """A cluster to start.
+    def start_master(self, master: int) -> None:
+        """A new master at the same address, which knows the registry only."""
+        self._wait(self._nodes.start_master(master))
 
-    Agents' sandboxes are below `work_dir`; port 0 means any free one; intervals in seconds.
-    """
+    def cut_connections(self, master: int) -> int:
+        """Cut the TCP connections that schedulers are subscribed over; how many there were."""
+        return self._wait(self._nodes.cut_connections(master))
 
-    work_dir: Path
-    agents: tuple[AgentSpec, ...] = (AgentSpec(),)
-    host: str = "127.0.0.1"
-    port: int = 0
-    executor_environment: Mapping[str, str] = field(default_factory=dict)
-    allocation_interval: float = 1.0
-    heartbeat_interval: float = 15.0
-    update_retry: float = FIRST_RETRY_SECONDS
+    def kill_agent(self, agent: int) -> None:
+        """As by SIGKILL; executors of checkpointing frameworks live on and wait for it to come back."""
+        self._wait(self._nodes.kill_agent(agent))
+
+    def terminate_agent(self, agent: int) -> None:
+        """As by SIGTERM: it ends itself and can come back."""
+        self._wait(self._nodes.terminate_agent(agent))
+
+    def shut_down_agent(self, agent: int) -> None:
+        """As by SIGUSR1: it unregisters and ends with all that it runs."""
+        self._wait(self._nodes.shut_down_agent(agent))
+
+    def start_agent(self, agent: int) -> None:
+        """An agent at the same address and with the same work dir."""
+        self._wait(self._nodes.start_agent(agent))
+
+    def pause_agent(self, agent: int) -> None:
+        """As by SIGSTOP or a network that is cut: connections stay, but nothing gets through."""
+        self._wait(self._nodes.pause_agent(agent))
+
+    def resume_agent(self, agent: int) -> None:
+        """As by SIGCONT, or when the network is back."""
+        self._wait(self._nodes.resume_agent(agent))
+
+    def leading_master(self) -> int | None:
+        """Which master leads."""
+        return self._wait(self._nodes.leading_master())
+
+    def await_leading_master(self) -> int:
+        """The same, after waiting for one. Raises TimedOutError."""
+        return self._wait(self._nodes.await_leading_master())
+
+    def await_registered(self) -> None:
+        """Wait until all agents that live are registered with the leading master. Raises TimedOutError."""
+        self._wait(self._nodes.await_registered())
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)
 class RunningCluster:
-    """Where a started cluster is: `url` is what `--master` takes, the others are for HTTP."""
+    """Where a started cluster is: `url` is what `--master` takes, the others are for HTTP.
+
+    `http_url` is the first master's, which leads at first. `nodes` are for its own event loop, `control` is
+    for other threads.
+    """
 
     url: str
     http_url: str
+    master_urls: tuple[str, ...]
     agent_urls: tuple[str, ...]
+    nodes: ClusterNodes
+    control: ClusterControl
 
 
 @contextlib.asynccontextmanager
 async def running_cluster(spec: ClusterSpec) -> AsyncIterator[RunningCluster]:
-    """A cluster for the length of the block: on entry the master answers and all agents are registered.
+    """A cluster for the length of the block: on entry a master leads and all agents are registered.
 
-    On exit every task has ended and every connection is closed. Raises LocalClusterError if a port is busy
-    or the work dir cannot be used, UsageError for ports or attributes that cannot be understood.
+    On exit every task has ended and every connection is closed. Raises LocalClusterError if a port is busy or
+    the work dir cannot be used, UnreachableError if ZooKeeper does not answer, UsageError for what cannot be
+    understood.
     """
-    clock = SteadyClock()
-    async with contextlib.AsyncExitStack() as stack:
-        listener = stack.enter_context(_listen(spec.host, spec.port))
-        port: int = listener.getsockname()[1]
-        master = Master(
-            MasterOptions(
-                hostname=spec.host,
-                ip=_ip(spec.host),
-                port=port,
-                allocation_interval=spec.allocation_interval,
-                heartbeat_interval=spec.heartbeat_interval,
-            ),
-            clock,
-        )
-        processes = ProcessTable()
-        stack.callback(processes.close)
-        agents: list[tuple[Agent, socket.socket]] = []
-        for number, agent_spec in enumerate(spec.agents):
-            agents.append(_agent(spec, number, agent_spec, master, clock, processes, stack))
-        applications = [(master_app(master), listener), *((agent_app(a), own) for a, own in agents)]
-        await stack.enter_async_context(_served(applications, spec.host))
-        # Pushed last, so done first: subscriptions must end for their connections to close.
-        stack.push_async_callback(_stop_agents, [agent for agent, _ in agents])
-        stack.callback(master.close)
+    nodes = ClusterNodes(spec)
+    try:
+        await nodes.start()
         yield RunningCluster(
-            url=f"mesos://{authority(spec.host, port)}",
-            http_url=f"http://{authority(spec.host, port)}",
-            agent_urls=tuple(f"http://{authority(spec.host, a.options.port)}" for a, _ in agents),
+            url=nodes.url,
+            http_url=nodes.masters[0].url,
+            master_urls=tuple(master.url for master in nodes.masters),
+            agent_urls=tuple(agent.url for agent in nodes.agents),
+            nodes=nodes,
+            control=ClusterControl(nodes, asyncio.get_running_loop()),
         )
+    finally:
+        await nodes.stop()
 
 
 @contextlib.contextmanager
@@ -153,134 +159,3 @@ def cluster_in_thread(spec: ClusterSpec) -> Iterator[RunningCluster]:
         thread.join()
     if failure:
         raise failure[0]
-
-
-def _agent(
-    spec: ClusterSpec,
-    number: int,
-    agent_spec: AgentSpec,
-    master: Master,
-    clock: SteadyClock,
-    processes: ProcessTable,
-    stack: contextlib.AsyncExitStack,
-) -> tuple[Agent, socket.socket]:
-    listener = stack.enter_context(_listen(spec.host, 0))
-    port: int = listener.getsockname()[1]
-    resources = resources_text(agent_spec, number, len(spec.agents))
-    work_dir = spec.work_dir.absolute() / f"agent{number + 1}"
-    try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LocalClusterError(
-            f"Cannot create the agent's work dir {work_dir}: {error.strerror}",
-            hint="Name a folder that can be written with --work-dir.",
-        ) from error
-    agent_id = master.register(
-        AgentRegistration(spec.host, _ip(spec.host), port, resources, agent_spec.attributes)
-    )
-    options = AgentOptions(
-        agent_id=agent_id,
-        hostname=spec.host,
-        ip=_ip(spec.host),
-        port=port,
-        work_dir=work_dir,
-        resources=resources,
-        attributes=agent_spec.attributes,
-        executor_environment=spec.executor_environment,
-        update_retry=spec.update_retry,
-    )
-    agent = Agent(options, master.status_update, clock, processes)
-    master.connect(agent_id, agent.receive)
-    return agent, listener
-
-
-def resources_text(spec: AgentSpec, number: int, agents: int) -> str:
-    """The resources of the agent with this number, from 0, of so many in a cluster, as in Mesos' flag."""
-    if spec.resources:
-        return spec.resources
-    share = min(_MOST_TASK_PORTS_PER_AGENT, _TASK_PORTS // agents)
-    first = _FIRST_TASK_PORT + number * share
-    ports = spec.ports or f"[{first}-{first + share - 1}]"
-    gpus = f";gpus:{spec.gpus}" if spec.gpus else ""
-    cpus = scalar_text(round(spec.cpus * 1000))
-    return f"cpus:{cpus};mem:{spec.mem};disk:{spec.disk}{gpus};ports:{ports}"
-
-
-async def _stop_agents(agents: list[Agent]) -> None:
-    await asyncio.gather(*(agent.stop() for agent in agents))
-
-
-def _ip(host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return socket.gethostbyname(host)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-        listener.setblocking(False)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise LocalClusterError(
-                f"Port {port} of {host} is in use",
-                hint="Choose another one with --port; --port 0 takes a free one.",
-            ) from error
-        raise LocalClusterError(
-            f"Cannot listen on port {port} of {host}: {getattr(error, 'strerror', None) or error}",
-            hint="Choose another one with --port; --port 0 takes a free one.",
-        ) from error
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: signals are the business of whoever starts the cluster."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _served(applications: list[tuple[ASGIApp, socket.socket]], host: str) -> AsyncIterator[None]:
-    """Serve applications, each on its listening socket, for the length of the block."""
-    servers = [_Server(_config(app, host)) for app, _ in applications]
-    serving = [
-        asyncio.create_task(server.serve(sockets=[listener]))
-        for server, (_, listener) in zip(servers, applications, strict=True)
-    ]
-    try:
-        while not all(server.started for server in servers):
-            if any(task.done() for task in serving):
-                raise LocalClusterError("An HTTP server of the embedded cluster ended while it was starting")
-            await asyncio.sleep(0.001)
-        yield
-    finally:
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*serving)
-
-
-def _config(app: ASGIApp, host: str) -> uvicorn.Config:
-    if ipaddress.ip_address(_ip(host)).is_loopback:
-        app = OnlyForLoopbackNames(app, [host])
-    return uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        loop="none",
-        log_config=None,
-        access_log=False,
-        log_level="critical",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-    )

@@ -17,13 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparkmesos_core.errors import LocalClusterError
-from sparkmesos_core.localcluster.orphans import end_orphans
-from sparkmesos_core.localcluster.process_end import has_ended, wait_for_end
+from sparkmesos_core.errors import ExitCode, LocalClusterError, UnreachableError
+from sparkmesos_core.localcluster.agent.orphans import end_orphans
+from sparkmesos_core.localcluster.agent.process_end import has_ended, wait_for_end
 
 STATE_FILE = "cluster.json"
 LOG_FILE = "cluster.log"
@@ -48,9 +48,17 @@ class DaemonSettings:
     """The cluster ends when this process does."""
     remove_work_dir: bool = False
     """Whether the work dir goes when the cluster does."""
+    masters: int = 1
+    zookeeper: str | None = field(default=None, repr=False)
+    """As in Mesos' `--zk`; it may hold a password."""
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Secrets by principal; if there are any, everybody has to say who they are."""
+    agent_ping_timeout: float | None = None
+    max_agent_ping_timeouts: int | None = None
+    """Both as in Mesos' flags, None for Mesos' defaults."""
 
     def to_json(self) -> str:
-        """The settings as text for the cluster's process."""
+        """The settings as text for the cluster's process. It holds secrets: pass it through a pipe."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -73,6 +81,8 @@ class ClusterState:
     """The agents' HTTP URLs."""
     watched_pid: int | None = None
     """The process that the cluster ends with, None if it runs until it is stopped."""
+    masters: tuple[str, ...] = ()
+    """The masters' HTTP URLs."""
 
     def is_ending(self) -> bool:
         """Whether the process that the cluster is for has ended, so that it will be gone in a moment."""
@@ -85,7 +95,8 @@ class ClusterState:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ClusterState:
         """The state from what `to_json` made."""
-        return cls(**{**fields, "work_dir": Path(fields["work_dir"]), "agents": tuple(fields["agents"])})
+        lists = {name: tuple(fields.get(name, ())) for name in ("agents", "masters")}
+        return cls(**{**fields, "work_dir": Path(fields["work_dir"]), **lists})
 
     def write(self) -> None:
         """Writes the state file, whole or not at all."""
@@ -124,7 +135,8 @@ def start(settings: DaemonSettings) -> ClusterState:
     """Starts a cluster in the background and returns when the master answers and all agents are registered.
 
     The new process has a session of its own and keeps none of the caller's streams open. Raises
-    LocalClusterError if the work dir or the port is in use or cannot be used; nothing is left running then.
+    LocalClusterError if the work dir or the port is in use or cannot be used, UnreachableError if ZooKeeper
+    does not answer; nothing is left running then.
     """
     work_dir = Path(settings.work_dir)
     with owned(work_dir) as lock:
@@ -168,7 +180,9 @@ def _started(answer: bytes, process: subprocess.Popen[bytes], work_dir: Path) ->
     content = json.loads(answer)
     if "error" in content:
         process.wait()
-        raise LocalClusterError(content["error"]["message"], hint=content["error"]["hint"])
+        error = content["error"]
+        unreachable = error["exit_code"] == ExitCode.UNREACHABLE
+        raise (UnreachableError if unreachable else LocalClusterError)(error["message"], hint=error["hint"])
     # Popen would complain about a child that nobody waits for: this one is meant to outlive us.
     process.returncode = 0
     return ClusterState.from_json(content["state"])

@@ -13,8 +13,8 @@ from typing import Any
 from sparkmesos_core.directories import state_directory
 from sparkmesos_core.errors import LocalClusterError, UsageError
 from sparkmesos_core.localcluster import daemon
-from sparkmesos_core.localcluster.executor_environment import default_executor_environment
-from sparkmesos_core.localcluster.orphans import end_orphans
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.agent.orphans import end_orphans
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.spark.java import Java
 

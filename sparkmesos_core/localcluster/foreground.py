@@ -5,37 +5,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from sparkmesos_core.localcluster.agent.process_end import call_at_end
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
+from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
-from sparkmesos_core.localcluster.process_end import call_at_end
+
+_MANY_FILES = 65536
 
 
-def serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], None]) -> None:
+def serve(
+    settings: DaemonSettings, on_ready: Callable[[ClusterState], None], log: Path | None = None
+) -> None:
     """Runs a cluster until SIGINT, SIGTERM or the end of the watched process; the caller owns the work dir.
 
-    Calls `on_ready` when the master answers and all agents are registered. Raises LocalClusterError if that
-    fails.
+    Calls `on_ready` when a master leads and all agents are registered. `log` is the file that the log
+    goes to, if it does. Raises LocalClusterError or UnreachableError if the start fails.
     """
-    asyncio.run(_serve(settings, on_ready))
+    _allow_many_files()
+    asyncio.run(_serve(settings, on_ready, log))
 
 
-async def _serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], None]) -> None:
+def _allow_many_files() -> None:
+    """Raise the number of files that this process may have open: every task and connection takes one.
+
+    1024 is a common limit, beyond which tasks would fail to start. They inherit the higher one, as from a real
+    agent, whose service is given it, too.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def _serve(
+    settings: DaemonSettings, on_ready: Callable[[ClusterState], None], log: Path | None
+) -> None:
     work_dir = Path(settings.work_dir)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    spec = ClusterSpec(
-        work_dir=work_dir / AGENTS_FOLDER,
-        agents=tuple(AgentSpec(**agent) for agent in settings.agents),
-        port=settings.port,
-        executor_environment=settings.executor_environment,
-    )
+    spec = _spec(settings, work_dir, log)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if settings.watched_pid is not None:
@@ -48,6 +65,7 @@ async def _serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], No
                 http_url=cluster.http_url,
                 agents=cluster.agent_urls,
                 watched_pid=settings.watched_pid,
+                masters=cluster.master_urls,
             )
             state.write()
             on_ready(state)
@@ -56,3 +74,23 @@ async def _serve(settings: DaemonSettings, on_ready: Callable[[ClusterState], No
             shutil.rmtree(work_dir, ignore_errors=True)
     finally:
         (work_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> ClusterSpec:
+    wanted = bool(settings.credentials)
+    spec = ClusterSpec(
+        work_dir=work_dir / AGENTS_FOLDER,
+        agents=tuple(AgentSpec(**agent) for agent in settings.agents),
+        port=settings.port,
+        masters=settings.masters,
+        zookeeper=settings.zookeeper,
+        authentication=Authentication(settings.credentials, wanted, wanted, wanted),
+        executor_environment=settings.executor_environment,
+        docker=shutil.which("docker"),
+        log=log,
+    )
+    if settings.agent_ping_timeout is not None:
+        spec = replace(spec, agent_ping_timeout=settings.agent_ping_timeout)
+    if settings.max_agent_ping_timeouts is not None:
+        spec = replace(spec, max_agent_ping_timeouts=settings.max_agent_ping_timeouts)
+    return spec

@@ -46,6 +46,26 @@ def wrong_method(allowed: str, method: str) -> Response:
     return PlainTextResponse(text, status_code=405, headers={"Allow": allowed})
 
 
+def content_problem(request: Request) -> Response | None:
+    """Mesos' refusal of a POST whose body is not declared as exactly what it reads; None if it is."""
+    match request.headers.get("content-type"):
+        case None:
+            return text_answer(400, "Expecting 'Content-Type' to be present")
+        case "application/json":
+            return None
+        case "application/x-protobuf":
+            return text_answer(415, "The embedded cluster understands application/json only, not protobuf")
+        case _:
+            return text_answer(415, "Expecting 'Content-Type' of application/json or application/x-protobuf")
+
+
+def accepts_json(request: Request) -> bool:
+    """Whether a client takes JSON as an answer."""
+    accept = request.headers.get("accept", "*/*")
+    kinds = {kind.partition(";")[0].strip().lower() for kind in accept.split(",")}
+    return bool(kinds & {"application/json", "application/*", "*/*"})
+
+
 def authority(host: str, port: int) -> str:
     """The host and port of a URL, with brackets around IPv6 addresses."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 
-PATIENCE = 5.0
+PATIENCE = 15.0
 """Seconds after which an awaited event counts as missing."""
 
 
@@ -44,12 +44,15 @@ def request(
 class Subscription:
     """One SUBSCRIBE and the events that follow it."""
 
-    def __init__(self, url: str, call: Json, path: str = "/api/v1/scheduler") -> None:
+    def __init__(
+        self, url: str, call: Json, path: str = "/api/v1/scheduler", headers: Mapping[str, str] | None = None
+    ) -> None:
         self.url = url
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        self._connection.request("POST", path, json.dumps(call), headers)
+        self._credentials = dict(headers or {})
+        common = {"Content-Type": "application/json", "Accept": "application/json"}
+        self._connection.request("POST", path, json.dumps(call), {**common, **self._credentials})
         assert self._connection.sock is not None
         self._socket: socket.socket = self._connection.sock
         self._answer = self._connection.getresponse()
@@ -111,7 +114,7 @@ class Subscription:
     def call(self, kind: str, **fields: Any) -> tuple[int, dict[str, str], str]:
         """Make a call on this subscription."""
         call = {"type": kind, "framework_id": {"value": self.framework_id}, **fields}
-        return post(self.url, call, {"Mesos-Stream-Id": self.stream_id})
+        return post(self.url, call, {"Mesos-Stream-Id": self.stream_id, **self._credentials})
 
     def acknowledge(self, status: Json) -> None:
         """Acknowledge a status that asks for it."""

@@ -6,12 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import requests
+
+from tests.integration.zookeeper import ZooKeeperServer
 
 
 def get(url: str) -> Any:
@@ -64,6 +67,88 @@ def test_attributes(commands) -> None:
         {"os": "centos7", "rackid": 3.0},
         {"os": "debian12"},
     ]
+
+
+def test_several_masters_that_want_credentials(commands, zookeeper: ZooKeeperServer) -> None:
+    (commands.folder / "known").write_text("spark hush1\n")
+    (commands.folder / "known").chmod(0o600)
+    (commands.folder / "zk").write_text(f"zk://mesos:hush2@{zookeeper.hosts}/mesos")
+    arguments = ["--port", "0", "--masters", "2", "--zk", f"file://{commands.folder}/zk", "--output", "json"]
+    started = commands.run("start-local-cluster", *arguments, "--credentials", "known")
+    assert started.returncode == 0, started.stderr
+    cluster = json.loads(started.stdout)["cluster"]
+    assert cluster["url"] == f"mesos://zk://{zookeeper.hosts}/mesos"
+    assert len(cluster["masters"]) == 2
+    assert "2 masters" in started.stderr
+    for url in (*cluster["masters"], *cluster["agents"]):
+        assert requests.get(f"{url}/flags", timeout=10).status_code == 401
+        flags = requests.get(f"{url}/flags", auth=("spark", "hush1"), timeout=10).json()["flags"]
+        assert flags["authenticate_http_readonly"] == "true"
+    page = requests.get(cluster["http_url"], timeout=10).text
+    assert "wants credentials" in page
+    assert requests.get(f"{cluster['http_url']}/?sign-in", timeout=10).status_code == 401
+    assert "Agents" in requests.get(cluster["http_url"], auth=("spark", "hush1"), timeout=10).text
+    # Secrets are nowhere to be seen.
+    state = Path(cluster["work_dir"], "cluster.json").read_text()
+    log = Path(cluster["work_dir"], "cluster.log").read_text()
+    seen = " ".join(psutil.Process(cluster["pid"]).cmdline()) + state + log + started.stdout + started.stderr
+    assert "hush" not in seen
+    assert "hush" not in str(psutil.Process(cluster["pid"]).environ())
+    assert commands.run("stop-local-cluster").returncode == 0
+    assert commands.wait_for_no_process() == []
+
+
+@pytest.fixture(scope="module")
+def zookeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
+    with ZooKeeperServer(tmp_path_factory.mktemp("zookeeper")) as running:
+        yield running
+
+
+def test_credentials_that_others_may_read(commands) -> None:
+    (commands.folder / "known").write_text("spark hush\n")
+    (commands.folder / "known").chmod(0o644)
+    started = commands.run("start-local-cluster", "--port", "0", "--credentials", "known")
+    assert started.returncode == 0
+    assert "everybody on this machine may read known" in started.stderr
+
+
+def test_timeouts_of_mesos(commands) -> None:
+    arguments = ["--agent-ping-timeout", "1500ms", "--max-agent-ping-timeouts", "3"]
+    started = commands.run("start-local-cluster", "--port", "0", *arguments)
+    flags = get(http(started.stdout.strip()) + "/flags")["flags"]
+    assert (flags["agent_ping_timeout"], flags["max_agent_ping_timeouts"]) == ("1500ms", "3")
+
+
+def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
+    answer = requests.get(f"{http(url)}/files/read?path=/master/log&offset=0", timeout=10).json()
+    assert "has registered" in answer["data"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--masters", "2"], "2 masters need a ZooKeeper"),
+        (["--masters", "0"], "--masters"),
+        (["--zk", "localhost:2181/mesos"], "does not begin with zk://"),
+        (["--zk", "zk://me:hush@localhost:2181"], "has no path"),
+        (["--credentials", "nope"], "cannot be read"),
+        (["--agent-ping-timeout", "15"], "is no time"),
+        (["--max-agent-ping-timeouts", "0"], "--max-agent-ping-timeouts"),
+    ],
+)
+def test_options_that_are_no_good(commands, arguments: list[str], problem: str) -> None:
+    started = commands.run("start-local-cluster", "--port", "0", *arguments)
+    assert started.returncode == 2
+    assert problem in started.stderr
+    assert "hush" not in started.stderr
+    assert commands.wait_for_no_process() == []
+
+
+def test_a_zookeeper_that_does_not_answer(commands) -> None:
+    started = commands.run("start-local-cluster", "--port", "0", "--zk", "zk://127.0.0.1:1/mesos")
+    assert started.returncode == 5
+    assert "ZooKeeper (127.0.0.1:1) does not answer" in started.stderr
+    assert commands.wait_for_no_process() == []
 
 
 def test_bad_attributes(commands) -> None:
@@ -215,7 +300,7 @@ def test_foreground(commands, number: signal.Signals) -> None:
     url = process.stdout.readline().strip()
     assert get(http(url) + "/version")["version"]
     assert process.stderr is not None
-    assert "has registered" in process.stderr.readline()
+    assert " leads; " in process.stderr.readline()
     second = commands.run("start-local-cluster", "--port", "0")
     assert "runs already in" in second.stderr
     process.send_signal(number)

@@ -8,119 +8,22 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from sparkmesos_core.localcluster import process_table, task_process
-from sparkmesos_core.localcluster.agent import Agent, AgentOptions
+from sparkmesos_core.localcluster.agent import process_table, task_process
+from sparkmesos_core.localcluster.agent.container import LIVING
+from sparkmesos_core.localcluster.agent.process_table import ProcessTable
 from sparkmesos_core.localcluster.messages import (
-    AcknowledgeUpdate,
-    KillTask,
-    RunTask,
     ShutdownFramework,
-    StatusUpdate,
     UpdateFramework,
 )
-from sparkmesos_core.localcluster.process_table import ProcessTable
+from tests.integration.agent_stage import PATIENCE, Play, play
 
 Json = dict[str, Any]
-PATIENCE = 15.0
-
-
-class Play:
-    """An agent and its master, which acknowledges everything at once unless told not to."""
-
-    def __init__(self, work_dir: Path, **options: Any) -> None:
-        self.updates: asyncio.Queue[StatusUpdate] = asyncio.Queue()
-        self.acknowledging = True
-        given = {"resources": "cpus:4;mem:4096", "update_retry": 0.1, **options}
-        settings = AgentOptions(
-            agent_id="S0", hostname="127.0.0.1", ip="127.0.0.1", port=1, work_dir=work_dir, **given
-        )
-        self.processes = ProcessTable()
-        self.agent = Agent(settings, self._take, time.time, self.processes)
-
-    def _take(self, update: StatusUpdate) -> None:
-        self.updates.put_nowait(update)
-        if self.acknowledging and not update.waiting:
-            self.acknowledge(update.status)
-
-    def acknowledge(self, status: Json) -> None:
-        message = AcknowledgeUpdate("F", status["task_id"]["value"], status["uuid"])
-        asyncio.get_running_loop().call_soon(self.agent.receive, message)
-
-    def run(self, command: str | Json, capabilities: tuple[str, ...] = (), **fields: Any) -> None:
-        framework = {
-            "id": {"value": "F"},
-            "name": "f",
-            "user": "root",
-            "capabilities": [{"type": name} for name in capabilities],
-        }
-        task = {
-            "name": "t",
-            "task_id": {"value": "t1"},
-            "agent_id": {"value": "S0"},
-            "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}}],
-            "command": command if isinstance(command, dict) else {"value": command},
-            **fields,
-        }
-        self.agent.receive(RunTask(framework, task, "*"))
-
-    def kill(self, grace: float | None = None) -> None:
-        self.agent.receive(KillTask("F", "t1", grace))
-
-    async def update(self) -> StatusUpdate:
-        return await asyncio.wait_for(self.updates.get(), PATIENCE)
-
-    async def next(self) -> Json:
-        """The next status that is for the framework."""
-        while (update := await self.update()).waiting:
-            pass
-        return update.status
-
-    async def until(self, state: str) -> Json:
-        while (status := await self.next())["state"] != state:
-            pass
-        return status
-
-    def sandbox(self) -> Path:
-        return next(self.agent.root.glob("frameworks/F/executors/t1/runs/*-*"))
-
-    async def line(self, name: str = "stdout") -> str:
-        """The log's text as soon as it has a whole line."""
-        deadline = time.monotonic() + PATIENCE
-        while not (text := (self.sandbox() / name).read_text()).endswith("\n"):
-            assert time.monotonic() < deadline, (self.sandbox() / "stderr").read_text()
-            await asyncio.sleep(0.01)
-        return text
-
-
-def play(tmp_path: Path, scene: Callable[[Play], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        stage = Play(tmp_path, **options)
-        try:
-            await scene(stage)
-        finally:
-            await stage.agent.stop()
-            stage.processes.close()
-
-    asyncio.run(run())
-    left = [p for p in psutil.process_iter() if _in(p, tmp_path)]
-    assert left == []
-
-
-def _in(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return (
-            process.environ().get("MESOS_SANDBOX", "").startswith(str(folder))
-            and process.status() != "zombie"
-        )
-    except (psutil.Error, OSError):
-        return False
 
 
 def test_the_environment_is_mesos_and_the_clusters_and_the_commands(
@@ -163,17 +66,17 @@ def test_without_a_shell_arguments_stay_what_they_are(tmp_path: Path) -> None:
 
 def test_updates_wait_for_acknowledgement_and_are_repeated(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
-        stage.acknowledging = False
+        stage.master.acknowledging = False
         stage.run("exit 3")
         first = await stage.next()
         assert first["state"] == "TASK_STARTING"
         assert await stage.next() == first
-        stage.acknowledge(first)
+        stage.master.acknowledge(first)
         second = await stage.until("TASK_RUNNING")
-        stage.acknowledge(second)
+        stage.master.acknowledge(second)
         third = await stage.until("TASK_FAILED")
         assert third["message"] == "Command exited with status 3"
-        stage.acknowledge(third)
+        stage.master.acknowledge(third)
 
     play(tmp_path, scene)
 
@@ -192,20 +95,16 @@ time.sleep(100)
 """
 
 
-def family(stage: Play) -> list[psutil.Process]:
-    return [p for p in psutil.process_iter() if _in(p, stage.sandbox())]
-
-
 def test_a_kill_ends_the_whole_family(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run({"shell": False, "value": sys.executable, "arguments": [sys.executable, "-c", FAMILY]})
         await stage.until("TASK_RUNNING")
         await stage.line()
-        assert len(family(stage)) >= 5
+        assert len(stage.family()) >= 5
         stage.kill()
         status = await stage.until("TASK_KILLED")
         assert status["message"] == "Command terminated with signal Terminated"
-        assert family(stage) == []
+        assert stage.family() == []
 
     play(tmp_path, scene)
 
@@ -214,7 +113,7 @@ def test_what_a_finished_task_leaves_behind_is_ended(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run("sleep 100 & echo started")
         await stage.until("TASK_FINISHED")
-        assert family(stage) == []
+        assert stage.family() == []
 
     play(tmp_path, scene)
 
@@ -266,8 +165,7 @@ def test_a_task_can_be_killed_while_its_files_are_fetched(tmp_path: Path) -> Non
         while not list(stage.agent.root.glob("**/stderr")):
             await asyncio.sleep(0.01)
         stage.kill()
-        status = await stage.next()  # although the fetcher still waits for the first byte
-        await asyncio.to_thread(fifo.write_bytes, b"at last")
+        status = await stage.next()  # although the first byte never comes
         assert status["state"] == "TASK_KILLED"
         assert status["reason"] == "REASON_TASK_KILLED_DURING_LAUNCH"
 
@@ -278,12 +176,12 @@ def test_when_its_framework_is_gone_everything_of_it_ends_silently(tmp_path: Pat
     async def scene(stage: Play) -> None:
         stage.run("sleep 100")
         await stage.until("TASK_RUNNING")
-        stage.agent.receive(ShutdownFramework("F"))
-        while stage.agent.frameworks["F"].runs:
+        stage.master.tell(ShutdownFramework("F"))
+        while stage.agent.frameworks["F"].executors:
             await asyncio.sleep(0.01)
-        assert stage.updates.empty()
-        assert family(stage) == []
-        assert stage.agent.frameworks["F"].completed[0].state == "TASK_KILLED"
+        assert stage.master.updates.empty()
+        assert stage.family() == []
+        assert stage.agent.frameworks["F"].completed[0].completed[0].state == "TASK_KILLED"
 
     play(tmp_path, scene)
 
@@ -300,7 +198,10 @@ def test_when_the_agent_stops_so_does_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"container": {"type": "DOCKER", "docker": {"image": "x"}}}, "runs no Docker containers"),
+        (
+            {"container": {"type": "DOCKER", "docker": {"image": "x"}}},
+            "Abnormal executor termination: unknown container (no docker",
+        ),
         (
             {"container": {"type": "MESOS", "mesos": {"image": {"type": "DOCKER"}}}},
             "Unsupported container image",
@@ -337,7 +238,7 @@ def test_a_container_of_type_mesos_and_empty_labels_are_as_spark_sends_them(tmp_
 
 def test_the_master_is_told_of_every_state_at_once(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
-        stage.acknowledging = False
+        stage.master.acknowledging = False
         stage.run("exit 3")
         first = await stage.update()
         assert (first.status["state"], first.waiting) == ("TASK_STARTING", False)
@@ -346,7 +247,7 @@ def test_the_master_is_told_of_every_state_at_once(tmp_path: Path) -> None:
             seen.add(update.latest_state)
         assert update.status["state"] == "TASK_FAILED"
         assert "TASK_RUNNING" in seen
-        stage.acknowledge(first.status)
+        stage.master.acknowledge(first.status)
         while (update := await stage.update()).status["state"] != "TASK_RUNNING":
             pass
         assert (update.latest_state, update.waiting) == ("TASK_FAILED", False)
@@ -356,14 +257,14 @@ def test_the_master_is_told_of_every_state_at_once(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_comes_back_is_told_at_once_what_it_has_not_acknowledged(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
-        stage.acknowledging = False
+        stage.master.acknowledging = False
         stage.run("exit 3")
         first = await stage.next()
         info = {**stage.agent.frameworks["F"].info, "name": "again"}
-        stage.agent.receive(UpdateFramework(info))
+        stage.master.tell(UpdateFramework(info))
         assert await stage.next() == first
         assert stage.agent.frameworks["F"].info["name"] == "again"
-        stage.agent.receive(UpdateFramework({**info, "id": {"value": "unknown"}}))
+        stage.master.tell(UpdateFramework({**info, "id": {"value": "unknown"}}))
 
     play(tmp_path, scene, update_retry=600.0)
 
@@ -387,7 +288,7 @@ def test_a_process_whose_supervision_fails_is_killed(tmp_path: Path, monkeypatch
         stage.run("sleep 100")
         status = await stage.until("TASK_FAILED")
         assert "unforeseen" in status["message"]
-        assert family(stage) == []
+        assert stage.family() == []
 
     play(tmp_path, scene)
 
@@ -413,11 +314,10 @@ def test_there_is_no_moment_at_which_a_kill_would_miss_a_process_that_just_start
     async def scene(stage: Play) -> None:
         others = children()  # other tests may have left servers running for the whole session
         stage.run("sleep 100")
-        run = stage.agent.frameworks["F"].runs["t1"]
         while not children() - others:
             await asyncio.sleep(0)
-        assert run.process is not None
-        assert children() - others == {run.pid}
+        [container] = [c for c in LIVING.values() if c.sandbox == stage.sandbox()]
+        assert children() - others == {container.pid}
 
     play(tmp_path, scene)
 
@@ -427,7 +327,7 @@ def test_nothing_detaches_itself_from_the_agent(tmp_path: Path) -> None:
         stage.run("(setsid sleep 100 &); echo detached; sleep 100")
         await stage.until("TASK_RUNNING")
         await stage.line()
-        while len(family(stage)) < 3:  # the shell and two sleeps
+        while len(stage.family()) < 3:  # the shell and two sleeps
             await asyncio.sleep(0.01)
 
     play(tmp_path, scene)
@@ -438,11 +338,11 @@ def test_nothing_detaches_itself_from_its_framework(tmp_path: Path) -> None:
         stage.run("(setsid sleep 100 &); echo detached; sleep 100")
         await stage.until("TASK_RUNNING")
         await stage.line()
-        while len(family(stage)) < 3:
+        while len(stage.family()) < 3:
             await asyncio.sleep(0.01)
-        stage.agent.receive(ShutdownFramework("F"))
+        stage.master.tell(ShutdownFramework("F"))
         deadline = time.monotonic() + PATIENCE
-        while family(stage):
+        while stage.family():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
 
@@ -457,8 +357,8 @@ def test_many_tasks_need_no_threads_and_end_together(tmp_path: Path) -> None:
         for _ in range(40):
             await stage.until("TASK_RUNNING")
         assert threading.active_count() <= threads + 1, "one looks at processes"
-        stage.agent.receive(ShutdownFramework("F"))
-        while stage.agent.frameworks["F"].runs:
+        stage.master.tell(ShutdownFramework("F"))
+        while stage.agent.frameworks["F"].executors:
             await asyncio.sleep(0.01)
         assert not children() - others
 

@@ -19,6 +19,9 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
         ("mesos://zk://user:pass@h:2181/mesos", "mesos://zk://user:***@h:2181/mesos"),
         ("mesos://zk://user:p@ss@h:2181/mesos", "mesos://zk://user:***@h:2181/mesos"),
         ("https://u:p@repo/app.jar?x=1", "https://u:***@repo/app.jar?x=1"),
+        ("https://h/a.tgz?X-Amz-Signature=0a1b&x=1", "https://h/a.tgz?X-Amz-Signature=***&x=1"),
+        ("https://h/a.tgz?se=2030&sig=a%2Bb", "https://h/a.tgz?se=2030&sig=***"),
+        ("https://h/a.tgz?design=1&sigma=2", "https://h/a.tgz?design=1&sigma=2"),
         ("https://u:p/w@h/x.jar,https://h/y.jar", "https://u:***@h/x.jar,https://h/y.jar"),
         (
             "spark.x.url=jdbc:pg://h/d?user=u&password=hunter2&x=1",

@@ -17,13 +17,26 @@ def refuse(*_: object, **__: object) -> NoReturn:
 
 def test_settings_survive_the_way_to_the_process() -> None:
     settings = DaemonSettings(
-        "/w", ({"cpus": 1.0, "mem": 32, "attributes": "a:b"},), {"PATH": "/x"}, 5050, 7, True
+        "/w",
+        ({"cpus": 1.0, "mem": 32, "attributes": "a:b"},),
+        {"PATH": "/x"},
+        5050,
+        7,
+        True,
+        masters=2,
+        zookeeper="zk://me:hush@h/p",
+        credentials={"spark": "hush"},
+        agent_ping_timeout=1.5,
+        max_agent_ping_timeouts=2,
     )
     assert DaemonSettings.from_json(settings.to_json()) == settings
+    assert "hush" not in repr(settings)
 
 
 def test_a_state_survives_the_file(tmp_path: Path) -> None:
-    state = ClusterState(tmp_path, 7, "mesos://h:1", "http://h:1", ("http://h:2",), watched_pid=8)
+    state = ClusterState(
+        tmp_path, 7, "mesos://h:1", "http://h:1", ("http://h:2",), watched_pid=8, masters=("http://h:1",)
+    )
     state.write()
     assert ClusterState.read(tmp_path) == state
     assert [path.name for path in tmp_path.iterdir()] == ["cluster.json"]

@@ -1,0 +1,95 @@
+"""What an agent reports of its tasks: status updates, noted, written down and told until acknowledged."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
+from sparkmesos_core.localcluster.agent.executor import Executor, FrameworkOnAgent, Task
+from sparkmesos_core.localcluster.agent.status_updates import UpdateStreams
+from sparkmesos_core.localcluster.messages import StatusUpdate, ToMaster
+
+JsonObject = dict[str, Any]
+
+
+class TaskReports:
+    """Takes the statuses of an agent's tasks, and sees to it that their frameworks hear of them."""
+
+    def __init__(
+        self,
+        frameworks: Mapping[str, FrameworkOnAgent],
+        counts: Counter[str],
+        retry: float,
+        clock: Callable[[], float],
+        checkpoint: Checkpoint,
+        tell: Callable[[ToMaster], None],
+    ) -> None:
+        """`retry` in seconds; `frameworks` are those of the agent, whose `counts` are kept up to date."""
+        self.agent_id = ""
+        self.updates = UpdateStreams(retry, clock, self._tell_status)
+        self._frameworks = frameworks
+        self._counts = counts
+        self._clock = clock
+        self._checkpoint = checkpoint
+        self._tell = tell
+
+    def drop(self, framework: FrameworkOnAgent, task: Task, text: str) -> None:
+        """Say that a task could not be given to its executor."""
+        state = framework.lost_state("TASK_DROPPED")
+        self.report(framework, None, task, state, text, "REASON_EXECUTOR_TERMINATED")
+
+    def report(
+        self,
+        framework: FrameworkOnAgent | None,
+        executor: Executor | None,
+        task: Task,
+        state: str,
+        message: str,
+        reason: str,
+    ) -> None:
+        """An update of the agent's own; `executor` is None if it knows nothing of the task."""
+        status: JsonObject = {
+            "task_id": {"value": task.task_id},
+            "state": state,
+            "message": message,
+            "source": "SOURCE_AGENT",
+            "reason": reason,
+            "agent_id": {"value": self.agent_id},
+        }
+        if task.executor_id:
+            status["executor_id"] = {"value": task.executor_id}
+        status["timestamp"] = self._clock()
+        status["uuid"] = base64.b64encode(uuid.uuid4().bytes).decode()
+        self.take(framework, executor, task, status)
+
+    def take(
+        self, framework: FrameworkOnAgent | None, executor: Executor | None, task: Task, status: JsonObject
+    ) -> None:
+        """Note a task's new status, and see to it that the framework hears of it."""
+        self._counts["valid_status_updates"] += 1
+        if executor is not None and executor.checkpoint:
+            self._checkpoint.update(self.agent_id, executor, task.task_id, status)
+        task.state = status["state"]
+        task.statuses.append(status)
+        if task.ended:
+            self._counts[str(status["state"]).lower().replace("task_", "tasks_")] += 1
+            if executor is not None:
+                executor.settle(task)
+        if framework is None or not framework.terminating:  # else nobody would acknowledge it
+            self.updates.add(task.framework_id, status)
+
+    def _tell_status(
+        self, framework_id: str, status: JsonObject, latest_state: str, *, waiting: bool
+    ) -> None:
+        if not waiting:
+            task_id = str(status["task_id"]["value"])
+            framework = self._frameworks.get(framework_id)
+            executor = framework.executor_of(task_id) if framework is not None else None
+            task = executor.task(task_id) if executor is not None else None
+            if task is not None:
+                task.sent = max(task.sent, 1 + task.statuses.index(status))
+        self._tell(StatusUpdate(self.agent_id, framework_id, status, latest_state, waiting))

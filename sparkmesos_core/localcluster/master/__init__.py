@@ -1,0 +1,1 @@
+"""The embedded master: a state machine, its HTTP servers and its page."""

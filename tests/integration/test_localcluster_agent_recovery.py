@@ -1,0 +1,294 @@
+"""An embedded agent and its masters: registration, pings, crashes of either, and what survives them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sparkmesos_core.errors import LocalClusterError
+from sparkmesos_core.localcluster.agent.container import LIVING
+from sparkmesos_core.localcluster.messages import (
+    Ping,
+    Pong,
+    RegisterAgent,
+    ReregisterAgent,
+    ShutdownAgent,
+    ShutdownFramework,
+    UnregisterAgent,
+)
+from tests.integration.agent_stage import PATIENCE, Play, StandInMaster, eventually, is_in, play
+
+
+def test_an_agent_offers_itself_until_it_is_answered(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        silent = StandInMaster()
+        silent.answering = False
+        agent = stage.new_agent(work_dir=tmp_path / "other")
+        agent.master_detected(silent.connect)
+        await agent.start()
+        await silent.until_heard(RegisterAgent, 3)
+        assert not agent.is_registered
+        silent.answering = True
+        await asyncio.wait_for(agent.registered(), PATIENCE)
+        assert agent.agent_id == "M-S0"
+        await agent.shut_down()
+
+    play(tmp_path, scene, registration_backoff=0.01)
+
+
+def test_it_waits_for_a_master_to_lead(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        agent = stage.new_agent(work_dir=tmp_path / "other")
+        await agent.start()
+        agent.master_detected(None)
+        agent.master_detected(stage.master.connect)
+        await asyncio.wait_for(agent.registered(), PATIENCE)
+        await agent.shut_down()
+
+    play(tmp_path, scene)
+
+
+def test_pings_are_answered_and_missed(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        strict = StandInMaster(total_ping_timeout=0.2)
+        stage.agent.master_detected(strict.connect)
+        await asyncio.wait_for(stage.agent.registered(), PATIENCE)
+        strict.tell(Ping(connected=True))
+        assert (await strict.until_heard(Pong)).agent_id == "M-S0"
+        await strict.until_heard(ReregisterAgent, 2)  # no further ping has come
+        before = len(strict.all(ReregisterAgent))
+        await asyncio.wait_for(stage.agent.registered(), PATIENCE)
+        strict.tell(Ping(connected=False))
+        await strict.until_heard(ReregisterAgent, before + 1)
+
+    play(tmp_path, scene)
+
+
+def test_tasks_survive_the_master_and_unacknowledged_updates_are_told_to_the_next(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.master.acknowledging = False
+        stage.run("sleep 100")
+        starting = await stage.next()
+        old = stage.master
+        old.links[-1].close_by_master()
+        await eventually(lambda: not stage.agent.is_registered)
+        stage.master = StandInMaster("N")
+        stage.agent.master_detected(stage.master.connect)
+        offer: ReregisterAgent = await stage.master.until_heard(ReregisterAgent)
+        assert offer.agent_id == "M-S0"
+        assert [f["id"]["value"] for f in offer.frameworks] == ["F"]
+        [task] = offer.tasks
+        assert (task.state, task.sent_state, task.statuses) == ("TASK_RUNNING", "TASK_STARTING", (starting,))
+        assert offer.executors == ()
+        assert await stage.next() == starting
+        assert (await stage.next())["state"] == "TASK_RUNNING"
+        stage.kill()
+        await stage.until("TASK_KILLED")
+
+    play(tmp_path, scene, update_retry=600.0)
+
+
+def test_what_the_master_believes_to_be_there_but_is_not(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.master = StandInMaster()
+        stage.master.reconciliations = (("F", "t1"), ("F", "gone"), ("G", "gone"))
+        stage.agent.master_detected(stage.master.connect)
+        updates = [await stage.update(), await stage.update()]
+        assert [(u.framework_id, u.status["state"]) for u in updates] == [
+            ("F", "TASK_LOST"),
+            ("G", "TASK_LOST"),
+        ]
+        assert {u.status["reason"] for u in updates} == {"REASON_RECONCILIATION"}
+        assert {u.status["message"] for u in updates} == {"Reconciliation: task unknown to the agent"}
+
+    play(tmp_path, scene)
+
+
+def test_a_crash_of_the_agent_leaves_tasks_of_checkpointing_frameworks_alone(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.master.acknowledging = False
+        stage.run("echo begun; sleep 0.2; while [ ! -e go ]; do sleep 0.02; done; exit 3")
+        starting = await stage.next()
+        await stage.line()
+        stage.agent.crash()
+        await stage.master.until(lambda: stage.master.ended == 1)
+        (stage.sandbox() / "go").touch()  # it ends while there is no agent
+        while stage.family():
+            await asyncio.sleep(0.01)
+        stage.master.acknowledging = True
+        stage.agent = stage.new_agent()
+        await stage.start()
+        offer: ReregisterAgent = await stage.master.until_heard(ReregisterAgent)
+        [task] = offer.tasks
+        assert (task.task["task_id"]["value"], task.role) == ("t1", "*")
+        assert await stage.next() == starting
+        assert (await stage.next())["state"] == "TASK_RUNNING"
+        failed = await stage.next()
+        assert (failed["state"], failed["message"]) == ("TASK_FAILED", "Command exited with status 3")
+        assert failed["executor_id"] == {"value": "t1"}
+        assert failed["container_status"]["container_id"]["value"] == stage.sandbox().name
+        await eventually(lambda: not stage.agent.frameworks["F"].executors)
+
+    play(tmp_path, scene, update_retry=600.0)
+
+
+def test_a_recovered_task_can_be_killed(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("exec sleep 100")
+        await stage.until("TASK_RUNNING")
+        await eventually(lambda: len(stage.family()) == 1)
+        [process] = stage.family()
+        await stage.restart()
+        offer: ReregisterAgent = await stage.master.until_heard(ReregisterAgent)
+        assert [(t.state, t.sent_state) for t in offer.tasks] == [("TASK_RUNNING", "TASK_RUNNING")]
+        assert stage.family() == [process]
+        stage.kill()
+        await stage.until("TASK_KILLED")
+        assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_a_crash_of_the_agent_ends_tasks_of_other_frameworks(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        await eventually(lambda: bool(stage.family()))
+        stage.agent.crash()
+        await eventually(lambda: not stage.family())
+        stage.agent = stage.new_agent()
+        await stage.start()
+        offer: ReregisterAgent = await stage.master.until_heard(ReregisterAgent)
+        assert (offer.agent_id, offer.tasks, offer.frameworks) == ("M-S0", (), ())
+
+    play(tmp_path, scene)
+
+
+def test_an_executor_waits_for_its_agent_but_not_for_ever(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.agent.crash()
+        await eventually(lambda: not stage.family())
+
+    play(tmp_path, scene, recovery_timeout=0.1)
+
+
+def test_an_agent_that_crashes_while_it_fetches_leaves_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        fifo = tmp_path / "never.bin"
+        os.mkfifo(fifo)
+        writer = os.open(fifo, os.O_RDWR)  # who opens it so waits for no reader
+        stage.run({"value": "sleep 100", "uris": [{"value": str(fifo)}]})
+        await eventually(lambda: bool(list(stage.agent.root.glob("**/stderr"))))
+        stage.agent.crash()
+        os.close(writer)
+        stage.agent = stage.new_agent()
+        await stage.start()
+        assert (await stage.master.until_heard(ReregisterAgent)).tasks == ()
+        assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_other_resources_are_refused(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.agent.crash()
+        for changed in ({"resources": "cpus:8;mem:4096"}, {"attributes": "os:x"}):
+            with pytest.raises(LocalClusterError, match="Incompatible agent info detected"):
+                await stage.new_agent(**changed).start()
+        stage.agent = stage.new_agent(resources="mem:4096;cpus:4")  # the same, said otherwise
+        await stage.start()
+
+    play(tmp_path, scene)
+
+
+def test_a_shut_down_agent_unregisters_and_its_successor_is_another_one(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("trap 'echo bye; exit' TERM; echo hi; while :; do sleep 0.05; done")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        sandbox = stage.sandbox()
+        await stage.agent.shut_down()
+        assert stage.master.all(UnregisterAgent) == [UnregisterAgent("M-S0")]
+        assert (sandbox / "stdout").read_text() == "hi\nbye\n"
+        assert not [p for p in psutil.process_iter() if is_in(p, sandbox)]
+        assert not [c for c in LIVING.values() if tmp_path in c.sandbox.parents]
+        stage.agent = stage.new_agent()
+        await stage.start()
+        assert len(stage.master.all(RegisterAgent)) == 2
+
+    play(tmp_path, scene)
+
+
+def test_the_master_can_order_an_agent_to_end(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.master.tell(ShutdownAgent("gone"))
+        await asyncio.wait_for(stage.agent.ended.wait(), PATIENCE)
+        assert stage.agent.is_down
+        assert stage.master.all(UnregisterAgent) == []
+        assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_a_terminated_agent_says_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        await stage.agent.terminate()
+        await stage.master.until(lambda: stage.master.ended == 1)
+        assert stage.master.all(UnregisterAgent) == []
+        await eventually(lambda: bool(stage.family()))
+
+    play(tmp_path, scene)
+
+
+def test_an_agent_that_is_told_to_clean_up_takes_nothing_over(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        await stage.restart(recover="cleanup")
+        assert (await stage.master.until_heard(ReregisterAgent)).tasks == ()
+        assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_a_crashed_agent_can_still_be_cleaned_up_after(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.agent.crash()
+        await eventually(lambda: bool(stage.family()))
+
+    play(tmp_path, scene)  # ends with shut_down, and looks for what is left
+
+
+def test_a_framework_can_come_back_after_it_was_shut_down(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100")
+        await stage.until("TASK_RUNNING")
+        stage.master.tell(ShutdownFramework("F"))
+        await eventually(lambda: not stage.agent.frameworks["F"].executors)
+        await eventually(lambda: not stage.agent.frameworks["F"].terminating)
+        stage.run("true")
+        await stage.until("TASK_FINISHED")
+
+    play(tmp_path, scene)

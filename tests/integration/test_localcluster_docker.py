@@ -1,0 +1,183 @@
+"""Docker containers of an embedded agent, with a stand-in for the docker CLI: there is no engine in the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkmesos_core.localcluster.agent import agent_json
+from sparkmesos_core.localcluster.agent.orphans import end_orphans
+from tests.integration import stand_in_docker
+from tests.integration.agent_stage import Play, eventually, play
+
+Json = dict[str, Any]
+CONTAINER = {"type": "DOCKER", "docker": {"image": "spark:3.5"}}
+
+
+class Docker:
+    """The stand-in, and what it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.path = folder / "docker"
+        source = Path(stand_in_docker.__file__ or "").read_text()
+        self.path.write_text(f"#!{sys.executable}\n{source}")
+        self.path.chmod(0o755)
+
+    def calls(self, kind: str) -> list[Json]:
+        log = self.folder / "calls.jsonl"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [call for call in map(json.loads, lines) if call["arguments"][0] == kind]
+
+    def running(self) -> list[Path]:
+        return list(self.folder.glob("*.pid"))
+
+
+def with_docker(tmp_path: Path, scene: Callable[[Play, Docker], Awaitable[None]]) -> Docker:
+    docker = Docker(tmp_path / "bin")
+
+    async def both(stage: Play) -> None:
+        await scene(stage, docker)
+
+    play(tmp_path, both, docker=str(docker.path))
+    assert docker.running() == []
+    return docker
+
+
+def test_a_task_in_a_container(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        variables = [
+            {"name": "TOKEN", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "eHl6"}}},
+            {"name": "LINES", "value": "a\nb"},
+        ]
+        stage.run(
+            {
+                "value": 'echo "$TOKEN $LINES $MESOS_SANDBOX $JAVA_HOME"; exit 3',
+                "environment": {"variables": variables},
+            },
+            container=CONTAINER,
+        )
+        failed = await stage.until("TASK_FAILED")
+        assert failed["message"] == "Container exited with status 3"
+        assert (stage.sandbox() / "stdout").read_text() == "xyz a\nb /mnt/mesos/sandbox \n"
+        [run] = docker.calls("run")
+        assert run["arguments"][-3:] == [
+            "spark:3.5",
+            "-c",
+            'echo "$TOKEN $LINES $MESOS_SANDBOX $JAVA_HOME"; exit 3',
+        ]
+        assert "xyz" not in json.dumps(run["arguments"]), "everybody can see a command line"
+        assert "TOKEN=xyz\n" in run["environment"]
+        assert run["mode"] == "0o600"
+        file = Path(run["arguments"][run["arguments"].index("--env-file") + 1])
+        assert not file.exists(), "it is gone with the container"
+        assert stage.agent.root not in file.parents, "sandboxes can be read over HTTP"
+        assert [call["arguments"] for call in docker.calls("pull")] == [["pull", "spark:3.5"]]
+        stage.run("true", container=CONTAINER, task_id={"value": "t2"})
+        await stage.until("TASK_FINISHED")
+        assert len(docker.calls("pull")) == 1, "the image is there"
+        pulled = {"type": "DOCKER", "docker": {"image": "spark:3.5", "force_pull_image": True}}
+        stage.run("true", container=pulled, task_id={"value": "t3"})
+        await stage.until("TASK_FINISHED")
+        assert len(docker.calls("pull")) == 2
+
+    with_docker(tmp_path, scene)
+
+
+def test_a_container_is_stopped_with_its_grace_period(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        stage.run("trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.05; done", container=CONTAINER)
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        stage.kill(7.0)
+        killed = await stage.until("TASK_KILLED")
+        assert killed["message"] == "Container exited with status 0"
+        assert (stage.sandbox() / "stdout").read_text() == "hi\nbye\n"
+        [stop] = docker.calls("stop")
+        name = f"mesos-{stage.sandbox().name}"
+        assert stop["arguments"] == ["stop", "-t", "7", name]
+        assert docker.calls("rm")[0]["arguments"] == ["rm", "--force", name]
+
+    with_docker(tmp_path, scene)
+
+
+def test_a_container_ends_with_its_framework(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        stage.run("sleep 100", container=CONTAINER)
+        await stage.until("TASK_RUNNING")
+        await eventually(lambda: bool(docker.running()))
+        [shown] = await agent_json.containers(stage.agent)
+        assert "statistics" not in shown, "the agent's processes are not the container's"
+
+    with_docker(tmp_path, scene)
+
+
+def test_a_container_does_not_outlive_the_cluster(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        stage.run("sleep 100", container=CONTAINER)
+        await stage.until("TASK_RUNNING")
+        await eventually(lambda: bool(docker.running()))
+        await asyncio.to_thread(
+            end_orphans, tmp_path
+        )  # as the next cluster does, if this one has been killed
+        assert docker.running() == []
+        name = f"mesos-{stage.sandbox().name}"
+        assert docker.calls("rm")[0]["arguments"] == ["rm", "--force", name]
+        await stage.until("TASK_FAILED")
+
+    with_docker(tmp_path, scene)
+
+
+def test_a_custom_executor_in_a_container(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        command = {"value": "echo $MESOS_EXECUTOR_ID in $MESOS_CONTAINER_NAME; exit 2"}
+        executor = {"executor_id": {"value": "e"}, "command": command, "container": CONTAINER}
+        stage.run(None, executor=executor)
+        failed = await stage.until("TASK_FAILED")
+        assert failed["reason"] == "REASON_EXECUTOR_TERMINATED"
+        sandbox = stage.sandbox("e")
+        assert (sandbox / "stdout").read_text() == f"e in mesos-{sandbox.name}\n"
+
+    with_docker(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("image", "engine", "reason", "text"),
+    [
+        (
+            "spark:3.5",
+            False,
+            "REASON_EXECUTOR_TERMINATED",
+            "Abnormal executor termination: unknown container (",
+        ),
+        (
+            "missing:1",
+            True,
+            "REASON_CONTAINER_LAUNCH_FAILED",
+            "Failed to launch container: Failed to run 'docker pull missing:1': manifest unknown",
+        ),
+    ],
+)
+def test_what_cannot_be_had(image: str, engine: bool, reason: str, text: str, tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        if not engine:
+            (docker.folder / "no-engine").touch()
+        stage.run("true", container={"type": "DOCKER", "docker": {"image": image}})
+        failed = await stage.next()
+        assert (failed["state"], failed["reason"], failed["source"]) == (
+            "TASK_FAILED",
+            reason,
+            "SOURCE_AGENT",
+        )
+        assert failed["message"].startswith(text)
+        if not engine:
+            assert "Cannot connect to the Docker daemon" in failed["message"]
+
+    with_docker(tmp_path, scene)
