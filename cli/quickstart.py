@@ -32,7 +32,7 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
     Mesos tasks on both agents, and cleans up.
     """
     from sparkmesos_core import quickstart
-    from sparkmesos_core.mesos.framework import load_pymesos
+    from sparkmesos_core.mesos.pymesos_import import load_pymesos
 
     environment = dict(terminal.environment)
     began = time.monotonic()
@@ -88,7 +88,7 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
 def _start(plan: Submission, keep: bool, environment: Mapping[str, str]) -> ClusterState:
     """The cluster of the tour: one that is meant to stay is where stop-local-cluster looks for it."""
     from sparkmesos_core.localcluster import daemon, embedded
-    from sparkmesos_core.localcluster.executor_environment import default_executor_environment
+    from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
     from sparkmesos_core.quickstart import AGENTS
 
     if not keep:

@@ -22,6 +22,7 @@ class Hello:
 
     def __init__(self, leader: Leader) -> None:
         self.agents: dict[str, str] = {}
+        self.ended: set[str] = set()
         self.left = len(MesosHttp(leader.http_url).get_json("/slaves")["slaves"])
         self.framework = Framework({"user": "", "name": "Hello"}, leader, self.on_event)
 
@@ -55,10 +56,12 @@ class Hello:
 
     def on_update(self, status: dict[str, Any]) -> None:
         """Ends the framework when the tasks of all agents have ended."""
-        if status["state"] not in ENDED:
-            return
+        agent = status["agent_id"]["value"]
+        if status["state"] not in ENDED or agent in self.ended:
+            return  # a task that was lost with its agent may come back with it, and end once more
+        self.ended.add(agent)
         self.left -= 1
-        print(f"{self.agents[status['agent_id']['value']]}\t{status['state']}")
+        print(f"{self.agents[agent]}\t{status['state']}")
         if self.left == 0:
             self.framework.stop(teardown=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import socket
 import ssl
@@ -99,7 +100,10 @@ class MesosHttp:
             raise UnreachableError(f"{self.base_url} {reason}", hint=hint) from error
 
     def decode(self, response: requests.Response) -> Any:
-        """The JSON in an answer; MesosError, with Mesos' own words, if it is a refusal or something else."""
+        """The JSON in an answer; MesosError, with Mesos' own words, if it is a refusal or something else.
+
+        What is not UTF-8 in it becomes U+FFFD.
+        """
         where = f"{response.request.method} {response.url}"
         if response.status_code in (301, 302, 307, 308):
             raise MesosError(
@@ -110,7 +114,8 @@ class MesosHttp:
             hint = _CREDENTIALS_HINT if response.status_code in (401, 403) else ""
             raise MesosError(f"{where} answered {describe_answer(response)}", hint=hint)
         try:
-            return response.json()
+            # Mesos puts bytes of log files that are not UTF-8 into its JSON as they are.
+            return json.loads(response.content.decode("utf-8", "replace"))
         except ValueError:
             raise MesosError(
                 f"{where} answered something else than JSON: {describe_answer(response)}",

@@ -185,9 +185,12 @@ def _follow(scheme: Scheme, host: HostPort, ca_file: str | None, patience: float
                 answer = judge(client.get("/roles"), scheme)
                 if isinstance(answer, Leads):
                     version = _ask_version(client)
-                    if answer.sure or version is not None:
+                    if not answer.sure and version is None:
+                        return Refusal(behind + "wants credentials, but is no Mesos master", passing=False)
+                    elsewhere = None if answer.sure else _ask_redirect(client, scheme, host)
+                    if elsewhere is None:
                         return Leader(host, scheme, host.host, version)
-                    answer = Refusal("wants credentials, but is no Mesos master", passing=False)
+                    answer = elsewhere
             except UnreachableError as error:
                 # Whom a master points at may have died a moment ago; what the user wrote is simply not there.
                 reason = error.message.removeprefix(f"{url} ")
@@ -195,6 +198,23 @@ def _follow(scheme: Scheme, host: HostPort, ca_file: str | None, patience: float
         if isinstance(answer, Refusal):
             return Refusal(behind + answer.reason, answer.passing, answer.hint)
         scheme, host = answer.scheme, answer.address
+
+
+def _ask_redirect(client: MesosHttp, scheme: Scheme, host: HostPort) -> PointsTo | None:
+    """Where a master that wants credentials for `/roles` sends us; None if it is itself the leader.
+
+    Mesos looks at credentials before it redirects, so a master which does not lead answers 401 as well. Only
+    `/redirect` stays open. The leader may call itself by a name that only its own network knows.
+    """
+    response = client.get("/redirect")
+    answer = judge(response, scheme) if response.status_code == 307 else None
+    if not isinstance(answer, PointsTo) or (answer.scheme, answer.address) == (scheme, host):
+        return None
+    try:
+        socket.getaddrinfo(answer.address.host, answer.address.port)
+    except OSError:
+        return None
+    return answer
 
 
 def _ask_version(client: MesosHttp) -> str | None:

@@ -216,13 +216,21 @@ class Resources:
             values[key] = _added(values[key], value) if key in values else value
         return cls(values)
 
-    def to_json(self, *, allocation_role: str | None = None) -> list[JsonObject]:
-        """v1 `Resource` objects as frameworks get them, with `allocation_info` if a role is given."""
+    def to_json(self, *, allocation_role: str | None = None, refined: bool = False) -> list[JsonObject]:
+        """v1 `Resource` objects as frameworks get them, with `allocation_info` if a role is given.
+
+        `refined` is the format of frameworks with the capability RESERVATION_REFINEMENT: a list of
+        `reservations` instead of a `role`.
+        """
         result = []
         for key, value in self._values.items():
-            resource: JsonObject = {"name": key.name, **value_json(value), "role": key.role}
+            resource: JsonObject = {"name": key.name, **value_json(value)}
+            if not refined:
+                resource["role"] = key.role
             if allocation_role is not None:
                 resource["allocation_info"] = {"role": allocation_role}
+            if refined and key.role != ANY_ROLE:
+                resource["reservations"] = [{"type": "STATIC", "role": key.role}]
             result.append(resource)
         return result
 
@@ -264,8 +272,17 @@ class Resources:
         return Resources({key: value for key, value in self._values.items() if isinstance(value, int)})
 
     def available_to(self, role: str) -> Resources:
-        """What a framework may use in a role: unreserved resources and those reserved for it."""
-        return Resources({key: value for key, value in self._values.items() if key.role in (ANY_ROLE, role)})
+        """What a framework may use in a role: unreserved resources and those reserved for it or an ancestor.
+
+        Those of `team` are also for `team/jobs`, but not the other way round.
+        """
+        return Resources(
+            {
+                key: value
+                for key, value in self._values.items()
+                if key.role in (ANY_ROLE, role) or role.startswith(f"{key.role}/")
+            }
+        )
 
     def reserved(self) -> dict[str, Resources]:
         """The reserved resources, by role."""
@@ -276,10 +293,21 @@ class Resources:
         """Only the resources reserved for exactly this role (`*`: the unreserved ones)."""
         return Resources({key: value for key, value in self._values.items() if key.role == role})
 
-    def ranges_first(self) -> Resources:
-        """The same resources in the order of Mesos' offers: ranges and sets before scalars."""
-        items = sorted(self._values.items(), key=lambda item: isinstance(item[1], int))
+    def offer_order(self) -> Resources:
+        """The same resources in the order of Mesos' offers: unreserved scalars come last."""
+        items = sorted(
+            self._values.items(), key=lambda item: isinstance(item[1], int) and item[0].role == ANY_ROLE
+        )
         return Resources(dict(items))
+
+    def overlaps(self, other: Resources) -> bool:
+        """Whether both have the same numbers of a range, or items of a set, which cannot be added up."""
+        return any(
+            not isinstance(value, int)
+            and not isinstance(mine := self._values.get(key, 0), int)
+            and _subtracted(mine, value) != mine
+            for key, value in other._values.items()
+        )
 
     def contains(self, other: Resources) -> bool:
         """Whether all of `other` can be taken from these, role by role."""

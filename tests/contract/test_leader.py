@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,28 @@ def test_a_failover_is_waited_for() -> None:
     assert isinstance(recovering, Refusal)
     assert recovering.passing
     assert "Master has not finished recovery" in recovering.reason
+
+
+def test_the_master_that_leads_after_a_failover_is_found_through_the_other_one() -> None:
+    """One request after the other: to the dead one, not recovered, itself."""
+    polling = next(
+        event["_polling"]
+        for event in recording("mesos-1.12.0/scheduler-master-failover-before")["events"]
+        if "_polling" in event
+    )
+    roles = exchange("mesos-1.12.0/master-GET_roles", "/roles")
+    version = exchange("mesos-1.12.0/master-GET_version", "/version")
+    with socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))  # and does not listen
+        address = HostPort("127.0.0.1", dead.getsockname()[1])
+        answers = [
+            *(as_answer(each, address) for each in (polling[0], polling[0], polling[1])),
+            as_answer(roles),
+        ]
+        with http_stub(lambda path: as_answer(version) if path == "/version" else answers.pop(0)) as stub:
+            found = resolve_leader(MesosMaster((stub.address,)))
+    assert found == Leader(stub.address, "http", "127.0.0.1", "1.12.0")
+    assert not answers
 
 
 def test_from_a_non_leading_master_to_the_leader() -> None:

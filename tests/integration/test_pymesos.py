@@ -27,8 +27,9 @@ from sparkmesos_core.errors import (
 )
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from sparkmesos_core.master import HostPort, MesosMaster, parse_master
-from sparkmesos_core.mesos.framework import Framework, load_pymesos
+from sparkmesos_core.mesos.framework import Framework
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
+from sparkmesos_core.mesos.pymesos_import import load_pymesos
 
 EVENT_TIMEOUT = 30
 INFO = {"user": "root", "name": "test", "failover_timeout": 600}
@@ -352,6 +353,54 @@ def test_a_refused_subscription_is_raised_with_mesos_words(leader: Leader) -> No
         framework.join(EVENT_TIMEOUT)
 
 
+# What happens to Mesos meanwhile
+
+
+def test_the_master_is_restarted_and_tasks_go_on(tmp_path: Path) -> None:
+    spec = ClusterSpec(work_dir=tmp_path, allocation_interval=0.1)
+    with cluster_in_thread(spec) as cluster:
+        master = parse_master(cluster.url)
+        assert isinstance(master, MesosMaster)
+        recorder = Recorder()
+        with Framework(
+            INFO, resolve_leader(master), recorder, on_disconnected=recorder.disconnected
+        ) as framework:
+            first = recorder.next("SUBSCRIBED")["subscribed"]["framework_id"]
+            agent_id = launch(framework, recorder, "survivor", "exec sleep 600")
+            assert [recorder.status()["state"] for _ in range(2)] == ["TASK_STARTING", "TASK_RUNNING"]
+            cluster.control.kill_master(0)
+            recorder.next("(disconnected)")
+            with pytest.raises(UnreachableError):
+                framework.revive()
+            cluster.control.start_master(0)
+            assert recorder.next("SUBSCRIBED")["subscribed"]["framework_id"] == first
+            framework.reconcile({"survivor": agent_id})
+            while "uuid" in (status := recorder.status()):
+                pass  # what was not acknowledged before comes again
+            assert (status["state"], status["reason"]) == ("TASK_RUNNING", "REASON_RECONCILIATION")
+            framework.kill("survivor", agent_id, grace=1)
+            while (status := recorder.status())["state"] != "TASK_KILLED":
+                assert status["state"] in ("TASK_KILLING", "TASK_RUNNING")
+            framework.stop(teardown=True)
+            assert framework.join(EVENT_TIMEOUT)
+
+
+def test_a_cut_connection_is_made_anew(tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path, allocation_interval=0.1)) as cluster:
+        master = parse_master(cluster.url)
+        assert isinstance(master, MesosMaster)
+        recorder = Recorder()
+        with Framework(
+            INFO, resolve_leader(master), recorder, on_disconnected=recorder.disconnected
+        ) as framework:
+            first = recorder.next("SUBSCRIBED")["subscribed"]["framework_id"]
+            assert cluster.control.cut_connections(0) == 1
+            recorder.next("(disconnected)")
+            assert recorder.next("SUBSCRIBED")["subscribed"]["framework_id"] == first
+            framework.stop(teardown=True)
+            assert framework.join(EVENT_TIMEOUT)
+
+
 # What only a master that misbehaves can show
 
 
@@ -508,7 +557,7 @@ def test_loading_leaves_signals_and_logs_alone() -> None:
         script = (
             "import logging, signal\n"
             f"own = lambda *_: None\nsignal.signal(signal.SIGINT, own)\n{before}"
-            "from sparkmesos_core.mesos.framework import load_pymesos\n"
+            "from sparkmesos_core.mesos.pymesos_import import load_pymesos\n"
             "assert load_pymesos() is load_pymesos()\n"
             "assert signal.getsignal(signal.SIGINT) is own\n"
             "logging.getLogger('pymesos').error('not on the terminal')\n"
@@ -523,7 +572,7 @@ def test_loading_outside_the_main_thread_is_a_clear_error() -> None:
     script = (
         "import threading\n"
         "from sparkmesos_core.errors import SparkMesosError\n"
-        "from sparkmesos_core.mesos.framework import load_pymesos\n"
+        "from sparkmesos_core.mesos.pymesos_import import load_pymesos\n"
         "def load():\n"
         "    try:\n        load_pymesos()\n"
         "    except SparkMesosError as error:\n        print(error.message)\n"

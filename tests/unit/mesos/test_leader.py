@@ -191,6 +191,26 @@ def test_a_leader_that_wants_credentials() -> None:
         assert resolve_leader(MesosMaster((stub.address,))).version == "1.12.0"
 
 
+def test_a_standby_that_wants_credentials_before_it_says_who_leads() -> None:
+    """Only `/redirect` says it then; the leader points to itself."""
+    closed = {"/roles": Answer(401, b"401 Unauthorized."), "/version": VERSION}
+    leading = {**closed}
+    with http_stub(leading) as leader:
+        redirect = Answer(307, b"", {"Location": f"//{leader.address}"})
+        leading["/redirect"] = redirect
+        with http_stub({**closed, "/redirect": redirect}) as standby:
+            found = resolve_leader(MesosMaster((standby.address, leader.address)))
+            assert found.address == leader.address
+            assert "/redirect" in [path for _, path, _ in leader.requests]
+
+
+def test_a_leader_whose_own_name_is_unknown_here() -> None:
+    closed = {"/roles": Answer(401), "/version": VERSION}
+    redirect = Answer(307, b"", {"Location": "//master.mesos.invalid:5050"})
+    with http_stub({**closed, "/redirect": redirect}) as stub:
+        assert resolve_leader(MesosMaster((stub.address,))).address == stub.address
+
+
 def test_something_else_that_wants_credentials() -> None:
     with http_stub(lambda path: Answer(401)) as stub, pytest.raises(UnreachableError) as caught:
         resolve_leader(MesosMaster((stub.address,)))

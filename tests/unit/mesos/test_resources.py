@@ -108,6 +108,9 @@ def test_reservations_are_kept_apart() -> None:
         "spark": Resources.parse("cpus(spark):1"),
         "other": Resources.parse("mem(other):512"),
     }
+    assert resources.available_to("spark/jobs") == resources.available_to("spark"), "ancestors give"
+    assert resources.available_to("sparkling") == Resources.parse("cpus:2")
+    assert Resources.parse("cpus(spark/jobs):1").available_to("spark") == Resources(), "but do not take"
     refined = {
         "name": "cpus",
         "type": "SCALAR",
@@ -118,7 +121,7 @@ def test_reservations_are_kept_apart() -> None:
 
 
 def test_texts_as_mesos_prints_them() -> None:
-    resources = Resources.parse("cpus:4;mem:4096;disk:10000;ports:[31000-32000]").ranges_first()
+    resources = Resources.parse("cpus:4;mem:4096;disk:10000;ports:[31000-32000]").offer_order()
     assert resources.text(allocation_role="*") == (
         "ports(allocated: *):[31000-32000]; cpus(allocated: *):4; mem(allocated: *):4096;"
         " disk(allocated: *):10000"
@@ -172,3 +175,40 @@ def test_only_scalars() -> None:
 def test_what_is_no_array_is_no_resources(value: object) -> None:
     with pytest.raises(ValueError, match="no array"):
         Resources.from_json(value)
+
+
+def test_the_format_of_refined_reservations() -> None:
+    resources = Resources.parse("cpus:2;cpus(spark):1")
+    scalar = {"name": "cpus", "type": "SCALAR", "allocation_info": {"role": "spark"}}
+    listed = resources.to_json(allocation_role="spark", refined=True)
+    assert listed == [
+        {**scalar, "scalar": {"value": 2.0}},
+        {**scalar, "scalar": {"value": 1.0}, "reservations": [{"type": "STATIC", "role": "spark"}]},
+    ]
+    assert Resources.from_json(listed) == resources
+
+
+def test_offers_name_unreserved_scalars_last() -> None:
+    resources = Resources.parse("cpus:2;mem:64;ports:[1-2];cpus(spark):1;ports(spark):[3-4]")
+    assert [(key.name, key.role) for key, _ in resources.offer_order()] == [
+        ("ports", "*"),
+        ("cpus", "spark"),
+        ("ports", "spark"),
+        ("cpus", "*"),
+        ("mem", "*"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("ports:[1-5]", "ports:[5-9]", True),
+        ("ports:[1-5]", "ports:[6-9]", False),
+        ("ports:[1-5]", "ports(spark):[5-9]", False),
+        ("disks:{a,b}", "disks:{b}", True),
+        ("cpus:1", "cpus:1", False),
+        ("cpus:1", "ports:[1-2]", False),
+    ],
+)
+def test_what_cannot_be_added_up(one: str, other: str, overlap: bool) -> None:
+    assert Resources.parse(one).overlaps(Resources.parse(other)) is overlap
