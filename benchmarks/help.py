@@ -1,6 +1,6 @@
 """How long `sparkmesos --help` takes, beside `python -c 'import click'` in the same run.
 
-Usage: python benchmarks/help.py [RUNS]
+Usage: python -m benchmarks.help [RUNS]
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Both run the same application with the same Spark, sizes and machine, in turn. Usage:
 
-    python benchmarks/startup.py [RUNS]
+    python -m benchmarks.startup [RUNS]
 
 The phases of one run, from the moment the command is started:
 
@@ -25,15 +25,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import requests
 
+from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.examples import FOLDER as EXAMPLES
 from sparkmesos_core.localcluster import daemon, embedded
-from sparkmesos_core.localcluster.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
 
@@ -59,20 +59,36 @@ ENVIRONMENT = {
 }
 
 
-def run(command: list[str], master: str, registered: Any) -> dict[str, float]:
-    """Runs the application once; `registered` tells when, since the epoch, the master got to know it."""
+def run(
+    command: Sequence[str],
+    master: str,
+    registered: Callable[[], float],
+    conf: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> dict[str, float]:
+    """Runs the application once; the seconds of each phase.
+
+    `registered` tells when, since the epoch, the master got to know it; `conf` are more Spark properties.
+    Raises SparkMesosError if it fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         log = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": Path(folder).as_uri()}
-        options = [part for item in {**SIZES, **log}.items() for part in ("--conf", "=".join(item))]
+        properties = {**SIZES, **(conf or {}), **log}
+        options = [part for item in properties.items() for part in ("--conf", "=".join(item))]
         began = time.time()
-        subprocess.run(
+        done = subprocess.run(
             [*command, "--master", master, *options, *APPLICATION],
-            env=ENVIRONMENT,
-            check=True,
+            env=environment,
+            check=False,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
         )
         ended = time.time()
+        if done.returncode != 0:
+            last = "\n".join(done.stderr.splitlines()[-20:])
+            raise SparkMesosError(f"The application on {master} has failed ({done.returncode})", hint=last)
         (file,) = Path(folder).iterdir()
         events = [json.loads(line) for line in file.read_text().splitlines()]
 
