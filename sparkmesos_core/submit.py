@@ -14,10 +14,10 @@ from pathlib import Path
 from sparkmesos_core.bridge.compile import ensure_bridge
 from sparkmesos_core.conf.properties import read_properties
 from sparkmesos_core.directories import cache_directory
-from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.errors import MesosError, SparkNotFoundError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.http import check_ca_file, is_loopback
-from sparkmesos_core.mesos.leader import resolve_leader
+from sparkmesos_core.mesos.leader import Leader, resolve_leader
 from sparkmesos_core.redaction import REDACTED, redact_arguments
 from sparkmesos_core.spark import native_library
 from sparkmesos_core.spark.arguments import SparkSubmitArguments
@@ -178,7 +178,7 @@ def bridge_for(
 def launch(
     submission: Submission, master_url: str, bridge: Path | None, environment: Mapping[str, str]
 ) -> Launch:
-    """The command that runs the submission's driver against the master at `master_url` (`mesos://HOST:PORT`)."""
+    """The command that runs the submission's driver against the masters that `leader_url` names."""
     variables = {
         "SPARK_HOME": str(submission.spark.path),
         "JAVA_HOME": str(submission.java.home),
@@ -192,6 +192,12 @@ def launch(
             "spark.driver.extraClassPath"
         )
         options += ["--driver-class-path", os.pathsep.join(filter(None, (str(bridge), theirs)))]
+        if _is_fine_grained(submission):
+            # Its executors speak to their agents through Mesos' Java API, too. Where there is no file of this
+            # path the JVM passes over it, and one of the user's own entries may be a bridge.
+            executors = submission.property("spark.executor.extraClassPath")
+            path = os.pathsep.join(filter(None, (str(bridge), executors)))
+            options += ["--conf", f"spark.executor.extraClassPath={path}"]
         if submission.request.ca_file is not None:
             variables["SPARKMESOS_CA_FILE"] = str(submission.request.ca_file.absolute())
     if submission.request.start_timeout is not None:
@@ -209,10 +215,13 @@ def launch(
 
 
 def leader_url(submission: Submission) -> str:
-    """The URL of the leading master, for Spark's --master; an embedded master has none before it runs.
+    """What Spark gets as --master; an embedded master has no URL before it runs.
 
-    libmesos detects the leader itself, so it is handed the URL of a ZooKeeper ensemble as it is.
-    Raises UnreachableError.
+    There has to be a leader now: what is wrong is better said before a JVM starts. But masters hand over
+    while an application runs, so it is told where to look for the next: libmesos and the bridge both watch
+    ZooKeeper, and the bridge asks all masters of a list, the present leader first.
+
+    Raises UnreachableError, and MesosError if the leader is too old for the bridge.
     """
     master = submission.master
     if isinstance(master, EmbeddedMaster):
@@ -220,9 +229,14 @@ def leader_url(submission: Submission) -> str:
     ca_file = submission.request.ca_file
     leader = resolve_leader(master, ca_file=str(ca_file) if ca_file is not None else None)
     logger.info("The leading master is %s, Mesos %s", leader.http_url, leader.version or "of unknown version")
-    if submission.libmesos is not None and isinstance(master, ZooKeeperMaster):
+    if submission.libmesos is None:
+        _check_version(leader)
+    if isinstance(master, ZooKeeperMaster):
         return master.spark_url
-    return leader.spark_url
+    if submission.libmesos is not None or leader.scheme != master.scheme:
+        return leader.spark_url
+    others = [host for host in master.hosts if host != leader.address]
+    return MesosMaster((leader.address, *others), leader.scheme).spark_url
 
 
 def _properties(
@@ -234,6 +248,22 @@ def _properties(
     configured = environment.get("SPARK_CONF_DIR")
     defaults = (Path(configured) if configured else spark.path / "conf") / "spark-defaults.conf"
     return read_properties(defaults) if defaults.is_file() else {}
+
+
+def _check_version(leader: Leader) -> None:
+    """The scheduler HTTP API, which the bridge speaks, is stable since Mesos 1.0."""
+    major = (leader.version or "").partition(".")[0]
+    if major.isdigit() and int(major) < 1:
+        raise MesosError(
+            "mesos:// over HTTP needs Mesos 1.0 or newer;"
+            f" the master at {leader.http_url} is {leader.version}",
+            hint="Upgrade Mesos, or use the libmesos of this cluster's version (--mesos-driver native).",
+        )
+
+
+def _is_fine_grained(submission: Submission) -> bool:
+    """Whether each Spark task is to be a Mesos task, as far as is known before the application runs."""
+    return (submission.property("spark.mesos.coarse") or "true").strip().lower() == "false"
 
 
 def _libmesos(request: SubmitRequest, master: Master, environment: Mapping[str, str]) -> Path | None:
@@ -285,5 +315,8 @@ def _defaults(submission: Submission, master_url: str, environment: Mapping[str,
 
 
 def _is_local(master: Master) -> bool:
-    """Whether the master is on this machine's loopback."""
-    return isinstance(master, MesosMaster) and all(is_loopback(address.host) for address in master.hosts)
+    """Whether the master is on this machine's loopback, to judge by where it is looked for."""
+    if isinstance(master, EmbeddedMaster):
+        return False  # a URL never names one
+    hosts = master.servers if isinstance(master, ZooKeeperMaster) else master.hosts
+    return all(is_loopback(address.host) for address in hosts)

@@ -32,6 +32,8 @@ _LIBRARY_JARS = (
     "slf4j-api",
     "spark-core_*",
     "spark-common-utils_*",
+    "zookeeper",
+    "zookeeper-jute",
 )
 # The program runs for seconds: the quick compiler of the JVM and the simplest collector halve its time.
 _JAVA_OPTIONS = (
@@ -119,7 +121,7 @@ def _check_spark(jars_dir: Path) -> None:
     if not _jars(jars_dir, ("mesos",)):
         raise BridgeError(
             f"The Spark of {jars_dir} has no Mesos support: there is no mesos-*.jar",
-            hint="Use Spark 3.3, 3.4 or 3.5; Spark 4 has dropped Mesos.",
+            hint="Use one of Spark 2.4 to 3.5; Spark 4 has dropped Mesos.",
         )
     if not _jars(jars_dir, ("scala-compiler",)):
         raise BridgeError(
@@ -168,9 +170,21 @@ def _compile(classes: Path, jars_dir: Path, java: Path) -> None:
         raise BridgeError(
             f"The Mesos bridge does not compile with the Spark of {jars_dir} "
             f"(exit code {done.returncode}):\n{last}",
-            hint=f"It is made for Spark 3.3 to 3.5 on Java 8, 11 or 17; {java} was used. "
-            "Use such a Spark and Java, or libmesos (--mesos-driver native).",
+            hint=_compiler_advice(jars_dir, java),
         )
+
+
+def _compiler_advice(jars_dir: Path, java: Path) -> str:
+    if any(jar.name.startswith("scala-compiler-2.11.") for jar in _jars(jars_dir, ("scala-compiler",))):
+        # It finds the classes of Java 9 and newer only through Java's own compiler, which a runtime lacks.
+        return (
+            "The Scala compiler of Spark 2.4 needs Java 8, or the JDK (not only the runtime) of a newer one. "
+            f"{java} was used. Set JAVA_HOME to a Java 8, which Spark 2.4 itself needs, too."
+        )
+    return (
+        f"It is made for Spark 2.4 to 3.5 on Java 8, 11 or 17; {java} was used. "
+        "Use such a Spark and Java, or libmesos (--mesos-driver native)."
+    )
 
 
 def _pack(classes: Path, jar: Path) -> None:

@@ -15,7 +15,7 @@ import urllib.request
 import uuid
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +320,7 @@ def test_a_signal_leaves_nothing_behind(number: signal.Signals, spark: Spark, tm
 def test_no_master_to_register_with(spark: Spark, tmp_path: Path) -> None:
     application = tmp_path / "sleeper.py"
     application.write_text(PYTHON_APPLICATION)
-    nobody = RunningCluster(url="mesos://127.0.0.1:1", http_url="", agent_urls=())
+    nobody = replace(spark.cluster, url="mesos://127.0.0.1:1")
     begun = time.monotonic()
     process = Spark(nobody, spark.bridge, spark.mark, spark.started).submit(
         str(application), SPARKMESOS_START_TIMEOUT="3"

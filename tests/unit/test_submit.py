@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,16 @@ import pytest
 import trustme
 
 from sparkmesos_core import submit
-from sparkmesos_core.errors import JavaNotFoundError, MasterUrlError, SparkNotFoundError, UsageError
-from sparkmesos_core.master import EmbeddedMaster
+from sparkmesos_core.errors import (
+    JavaNotFoundError,
+    MasterUrlError,
+    MesosError,
+    SparkNotFoundError,
+    UnreachableError,
+    UsageError,
+)
+from sparkmesos_core.master import EmbeddedMaster, HostPort
+from sparkmesos_core.mesos.leader import Leader
 from sparkmesos_core.submit import (
     Launch,
     MesosDriver,
@@ -57,6 +66,72 @@ def launched(environment: dict[str, str], *arguments: str, url: str = MASTER, **
 
 
 @pytest.mark.usefixtures("bridges")
+class TestWhereSparkLooksForTheLeader:
+    """There must be a leader when the application starts; later it may be another."""
+
+    @pytest.fixture
+    def leader(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Leader], None]:
+        def leads(leader: Leader) -> None:
+            monkeypatch.setattr(submit, "resolve_leader", lambda master, ca_file: leader)
+
+        return leads
+
+    @pytest.mark.parametrize(
+        ("master", "leading", "url"),
+        [
+            ("mesos://h1", Leader(HostPort("h1", 5050)), "mesos://h1:5050"),
+            ("mesos://h1,h2,h3", Leader(HostPort("h2", 5050)), "mesos://h2:5050,h1:5050,h3:5050"),
+            ("mesos://h1", Leader(HostPort("10.0.0.9", 5050)), "mesos://10.0.0.9:5050,h1:5050"),
+            ("https://h1,h2", Leader(HostPort("h2", 5050), "https"), "mesos://https://h2:5050,h1:5050"),
+            ("http://h1", Leader(HostPort("h2", 5050), "https"), "mesos://https://h2:5050"),
+            (
+                "zk://u:p@z1,z2/mesos",
+                Leader(HostPort("10.0.0.9", 5050)),
+                "mesos://zk://u:p@z1:2181,z2:2181/mesos",
+            ),
+        ],
+    )
+    def test_the_bridge_finds_the_next_one(
+        self, environment, leader, master: str, leading: Leader, url: str
+    ) -> None:
+        leader(leading)
+        assert submit.leader_url(plan_submission(request("app.py", master=master), environment)) == url
+
+    @pytest.mark.parametrize(
+        ("master", "url"),
+        [("mesos://h1,h2", "mesos://h2:5050"), ("zk://z1/mesos", "mesos://zk://z1:2181/mesos")],
+    )
+    def test_libmesos_watches_zookeeper_only(
+        self, environment, leader, tmp_path: Path, master: str, url: str
+    ) -> None:
+        leader(Leader(HostPort("h2", 5050)))
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
+        (tmp_path / "libmesos.so").touch()
+        assert submit.leader_url(plan_submission(request("app.py", master=master), environment)) == url
+
+    @pytest.mark.parametrize("master", ["mesos://h1", "zk://z1/mesos"])
+    def test_a_master_too_old_for_the_bridge(self, environment, leader, master: str) -> None:
+        leader(Leader(HostPort("h1", 5050), version="0.28.3"))
+        with pytest.raises(
+            MesosError, match=r"needs Mesos 1\.0 or newer; the master at http://h1:5050 is 0\.28\.3"
+        ):
+            submit.leader_url(plan_submission(request("app.py", master=master), environment))
+
+    @pytest.mark.parametrize("version", [None, "", "1.0.0", "1.12.0-dev", "odd"])
+    def test_versions_that_are_new_enough_or_unknown(self, environment, leader, version: str | None) -> None:
+        leader(Leader(HostPort("h1", 5050), version=version))
+        assert submit.leader_url(plan_submission(request("app.py", master="mesos://h1"), environment))
+
+    def test_no_leader_is_an_error_before_anything_starts(self, environment, monkeypatch) -> None:
+        def nobody(master: object, ca_file: str | None) -> Leader:
+            raise UnreachableError("no Mesos master is elected")
+
+        monkeypatch.setattr(submit, "resolve_leader", nobody)
+        with pytest.raises(UnreachableError, match="no Mesos master is elected"):
+            submit.leader_url(plan_submission(request("app.py", master="zk://z1/mesos"), environment))
+
+
+@pytest.mark.usefixtures("bridges")
 class TestCommand:
     def test_the_users_arguments_stay_as_they_are_and_ours_win(self, environment, spark_home) -> None:
         arguments = launched(
@@ -86,6 +161,18 @@ class TestCommand:
         (spark_home / "conf" / "spark-defaults.conf").write_text("spark.driver.extraClassPath a.jar:b.jar\n")
         assert launched(environment, "app.py").arguments[-2] == "/cache/bridge.jar:a.jar:b.jar"
 
+    def test_executors_of_fine_grained_mode_get_the_bridge_too(self, environment, spark_home: Path) -> None:
+        fine = ("--conf", "spark.mesos.coarse= FALSE")
+        conf = "spark.executor.extraClassPath=/cache/bridge.jar"
+        assert launched(environment, *fine, "app.py").arguments[-3:-1] == ("--conf", conf)
+        theirs = ("--conf", "spark.executor.extraClassPath=mine.jar")
+        assert launched(environment, *fine, *theirs, "app.py").arguments[-2] == f"{conf}:mine.jar"
+        (spark_home / "conf").mkdir()
+        (spark_home / "conf" / "spark-defaults.conf").write_text("spark.executor.extraClassPath a.jar\n")
+        assert launched(environment, *fine, "app.py").arguments[-2] == f"{conf}:a.jar"
+        coarse = launched(environment, "--conf", "spark.mesos.coarse=true", "app.py").arguments
+        assert not any("spark.executor" in argument for argument in coarse)
+
     def test_a_properties_file_replaces_the_defaults(
         self, environment, spark_home: Path, tmp_path: Path
     ) -> None:
@@ -110,7 +197,7 @@ class TestCommand:
 
     def test_a_driver_of_a_master_on_loopback_binds_there(self, environment) -> None:
         url = "mesos://127.0.0.1:5050"
-        for local in (url, "mesos://[::1]", "mesos://localhost", "embedded"):
+        for local in (url, "mesos://[::1]", "mesos://localhost", "embedded", "mesos://zk://localhost/mesos"):
             made = launched(
                 environment, "app.py", master=local, url="mesos://H" if local == "embedded" else local
             )

@@ -1,13 +1,9 @@
 package org.sparkmesos.bridge
 
-import java.io.{EOFException, IOException, InputStream}
-import java.net.{SocketTimeoutException, UnknownHostException}
-import java.nio.charset.StandardCharsets.UTF_8
-import java.util.{Base64, LinkedHashMap}
-import java.util.concurrent.{LinkedBlockingDeque, LinkedBlockingQueue}
-import java.util.concurrent.ThreadLocalRandom
+import java.io.IOException
+import java.net.SocketTimeoutException
+import java.util.concurrent.{CountDownLatch, LinkedBlockingDeque, LinkedBlockingQueue, ThreadLocalRandom, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
-import javax.net.ssl.SSLException
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import com.fasterxml.jackson.databind.node.ObjectNode
@@ -33,37 +29,42 @@ trait ConversationListener {
   * Rules come from Mesos' scheduler-http-api document and from recordings of Mesos 1.12: RecordIO framing, one stream id per
   * subscription, calls on other connections, 307 from masters that do not lead, 503 from one that is not ready yet.
   *
-  * @param masters where masters may be found; whichever leads is found through redirects
+  * @param masters where masters may be found; whichever leads is found through redirects. It is started and closed here
   * @param framework FrameworkInfo in v1 JSON; with an `id` the framework of that id is taken over
   * @param credential principal and secret for basic authentication
   * @param suppressedRoles roles that want no offers at first
   */
 final class Conversation(
-    masters: Seq[Endpoint],
+    masters: Masters,
     framework: ObjectNode,
     credential: Option[(String, String)],
     suppressedRoles: Seq[String],
     listener: ConversationListener) {
   import Conversation._
 
-  private final class Call(val kind: String, val body: ObjectNode, val lost: (String, Boolean) => Unit)
-
+  private val requests = new MasterRequests(credential)
   private val number = counter.incrementAndGet()
   private val calls = new LinkedBlockingDeque[Call]()
   private val noMore = new Call("", null, ignore) // in the queue it ends the thread
   private val renewed = new Call("", null, ignore) // in the queue it stands for a new subscription
   private val callbacks = new LinkedBlockingQueue[Option[() => Unit]]()
   // Calls to make after the next subscription, each only once; used by the thread that makes calls only.
-  private val kept = new LinkedHashMap[String, Call]()
+  private val kept = new KeptCalls
   private val lock = new Object
   // Guarded by lock:
   private var id = Option(framework.path("id").path("value").asText(null)).filter(_.nonEmpty)
   private var leader: Option[Endpoint] = None
   private var streamId: Option[String] = None
   private var connected = false
+  private var stopping = false // nobody hears anything any more; what is still done is for the end of the framework
   private var ended = false
   private var stream: Exchange = _
+  private var target: Option[Endpoint] = None // where `stream` leads
+  private var term = 0L // the one of `masters` in which `stream` was sought
+  private var superseded = false // another leader was announced since
+  private var announcements = 0
   private var calling: Exchange = _
+  private val torn = new CountDownLatch(1) // until the framework has been torn down, or cannot be
 
   /** Why there is no subscription at the moment; empty when there is one. */
   @volatile var problem = ""
@@ -74,10 +75,15 @@ final class Conversation(
 
   def frameworkId: Option[String] = lock.synchronized(id)
   def isConnected: Boolean = lock.synchronized(connected)
-  /** The master subscribed to, else the first one that was named. */
-  def master: Endpoint = lock.synchronized(leader).getOrElse(masters.head)
+  /** The master subscribed to. */
+  def master: Option[Endpoint] = lock.synchronized(leader)
+  /** The master subscribed to, else where masters are sought; for messages. */
+  def where: String = master.map(_.toString).getOrElse(masters.toString)
 
-  def start(): Unit = Seq(reader, caller, notifier).foreach(_.start())
+  def start(): Unit = {
+    masters.start(() => announced())
+    Seq(reader, caller, notifier).foreach(_.start())
+  }
 
   /** Queues a call. `body` is the part named for the kind, null when there is none.
     *
@@ -89,33 +95,42 @@ final class Conversation(
     calls.put(new Call(kind, body, lost))
 
   /** Runs something on the listener's thread, behind the events received so far. */
-  def deliver(callback: () => Unit): Unit = callbacks.put(Some(callback))
+  def deliver(callback: () => Unit): Unit = if (!lock.synchronized(stopping)) callbacks.put(Some(callback))
 
   /** Reads an operator endpoint of the leading master: status and text. */
-  def get(path: String): (Int, String) = {
-    val exchange = new Exchange(master, ConnectMillis)
-    try {
-      exchange.send("GET", path, Seq("Accept" -> "application/json", "Connection" -> "close") ++ authorization,
-        Array.empty, AnswerMillis)
-      (exchange.status, exchange.text(64 << 20))
-    } finally exchange.close()
-  }
+  def get(path: String): (Int, String) =
+    requests.get(master.getOrElse(throw new IOException("not subscribed to a Mesos master")), path)
 
-  /** Ends the conversation; with `teardown` Mesos removes the framework and kills its tasks. Returns when the last call
-    * has been made, or after some seconds if the master does not answer. The listener hears nothing any more.
+  /** Ends the conversation; with `teardown` Mesos removes the framework and kills its tasks. While there is no subscription
+    * one is sought for that, but only for some seconds. Returns when the last call has been made and all threads have
+    * ended, or after some seconds if the master does not answer. The listener hears nothing any more.
     */
   def stop(teardown: Boolean): Unit = {
-    val tearing = lock.synchronized(connected && !ended) && teardown
+    // Without an id there is nothing to tear down, unless Mesos is just about to give one.
+    val tearing = lock.synchronized {
+      stopping = true
+      lock.notifyAll()
+      teardown && !ended && (id.isDefined || (stream != null && stream.sent))
+    }
     if (tearing) {
       calls.clear()
-      calls.put(new Call("TEARDOWN", null, ignore))
+      calls.put(new Call(Call.Teardown, null, ignore))
+      if (!torn.await(StopMillis, TimeUnit.MILLISECONDS))
+        frameworkId.foreach { value =>
+          log.warn(s"Mesos could not be told that framework $value has ended ($problem). " +
+            "It will remove the framework when its failover timeout is over")
+        }
     }
     calls.put(noMore)
-    if (caller.isAlive && (Thread.currentThread ne caller)) caller.join(StopMillis)
-    lock.synchronized(Option(calling)).foreach(_.close())
     callbacks.clear()
+    join(caller, if (tearing) EndMillis else StopMillis) // what was asked for before, like SUPPRESS
+    lock.synchronized(Option(calling)).foreach(_.close())
     end()
+    Seq(caller, reader, notifier).foreach(join(_, EndMillis))
+    masters.join(EndMillis)
   }
+
+  private def join(one: Thread, millis: Long): Unit = if (Thread.currentThread ne one) one.join(millis)
 
   private def end(): Unit = {
     lock.synchronized {
@@ -124,25 +139,19 @@ final class Conversation(
       if (stream != null) stream.close()
       lock.notifyAll()
     }
+    masters.close()
+    torn.countDown()
     calls.put(noMore)
     callbacks.put(None)
   }
 
   private def fail(message: String): Unit = {
+    problem = message
     deliver(() => listener.failed(message))
     end()
   }
 
   private def hasEnded = lock.synchronized(ended)
-
-  private def authorization: Seq[(String, String)] = credential.toSeq.map { case (principal, secret) =>
-    "Authorization" -> ("Basic " + Base64.getEncoder.encodeToString(s"$principal:$secret".getBytes(UTF_8)))
-  }
-
-  private def post(exchange: Exchange, body: ObjectNode, extra: Seq[(String, String)], millis: Int): Exchange =
-    exchange.send("POST", Path,
-      Seq("Content-Type" -> "application/json", "Accept" -> "application/json") ++ authorization ++ extra,
-      mapper.writeValueAsBytes(body), millis)
 
   // ---- the subscription --------------------------------------------------------------------------------------------
 
@@ -151,87 +160,123 @@ final class Conversation(
     catch {
       case e: Throwable => // an Error: trying again would not help, and without this thread nobody would hear of it
         log.error("The conversation with Mesos broke down", e)
-        fail(s"The conversation with Mesos at ${masters.mkString(",")} broke down: $e")
+        fail(s"The conversation with Mesos at $where broke down: $e")
     }
 
   private def keepSubscribed(): Unit = {
     var attempt = 0
     while (!hasEnded) {
+      val seen = lock.synchronized { superseded = false; announcements }
+      var lost = Option.empty[Endpoint]
       try {
-        subscribe(masters(attempt % masters.size))
-        problem = "the master closed the stream"
+        subscribe(attempt)
+        problem = s"$where: the connection was closed"
       } catch {
-        case e: SocketTimeoutException if isConnected => problem = "the master went silent: heartbeats were missed"
-        case e: Exception => problem = Option(e.getMessage).getOrElse(e.toString)
+        case e: Hopeless if !subscribedBefore => fail(e.getMessage)
+        case _: IOException if lock.synchronized(superseded) => problem = "ZooKeeper names another leading master"
+        case _: SocketTimeoutException if isConnected => problem = s"$where went silent: heartbeats were missed"
+        case e: Exception => problem = (if (isConnected) s"$where: " else "") + Refusals.reason(e)
       }
-      val was = lock.synchronized {
-        val was = connected
+      lock.synchronized {
+        if (connected) lost = leader
         connected = false
         leader = None // the next master to ask may know better
         streamId = None
         if (stream != null) stream.close()
         stream = null
-        was
+        target = None
       }
-      if (was) {
+      if (lost.isDefined) {
         attempt = 0
-        if (!hasEnded) deliver(() => listener.disconnected())
+        deliver(() => listener.disconnected())
       }
+      if (lock.synchronized(stopping && id.isEmpty)) end() // there is nothing to tear down
       if (!hasEnded) {
-        val millis = backoff(attempt)
-        log.info(s"No subscription to Mesos at ${masters.mkString(",")}: $problem; trying again in $millis ms")
-        pause(millis)
+        val millis = if (lock.synchronized(stopping)) math.min(backoff(0), StopPauseMillis) else backoff(attempt)
+        tellOfAbsence(lost)
+        pause(millis, seen)
         attempt += 1
       }
     }
   }
 
+  private def tellOfAbsence(lost: Option[Endpoint]): Unit =
+    absence.away(System.nanoTime() / 1000000) match {
+      case _ if lock.synchronized(stopping) =>
+      case Some(_) if lost.isDefined =>
+        log.warn(s"The connection to the Mesos master is lost: $problem. Seeking a master at $masters")
+      case Some(0) => log.warn(s"No Mesos master answers yet: $problem. Trying again until one does")
+      case Some(millis) => log.warn(s"There has been no Mesos master for ${millis / 1000} s: $problem. Still trying")
+      case None => log.info(s"No subscription to Mesos at $masters: $problem; trying again")
+    }
+
+  /** `masters` has news: wakes who waits for a leader, and leaves a master that leads no longer. */
+  private def announced(): Unit = lock.synchronized {
+    announcements += 1
+    leaveIfSuperseded()
+    lock.notifyAll()
+  }
+
+  private def leaveIfSuperseded(): Unit = {
+    val leaders = masters.announced
+    if (stream != null && masters.term != term && leaders.nonEmpty && !leaders.exists(target.contains)) {
+      superseded = true
+      stream.close()
+    }
+  }
+
   /** Subscribes, and stays until the stream ends. */
-  private def subscribe(first: Endpoint): Unit = {
-    var target = first
+  private def subscribe(attempt: Int): Unit = {
+    val begun = masters.term
+    var endpoint = masters.next(attempt)
     var hops = 0
     var exchange: Exchange = null
     do {
-      exchange = new Exchange(target, ConnectMillis)
+      exchange = requests.exchange(endpoint)
       lock.synchronized {
         if (ended) return
         if (stream != null) stream.close()
         stream = exchange
+        target = Some(endpoint)
+        term = begun
+        leaveIfSuperseded()
       }
-      try post(exchange, subscription(), Nil, AnswerMillis)
-      catch { case e: IOException => throw new IOException(s"$target: ${reason(e)}", e) }
+      try requests.post(exchange, subscription(), Nil)
+      catch {
+        case e: Hopeless => throw e
+        case e: IOException if Refusals.isUntrusted(e) => throw new Hopeless(s"$endpoint: ${Refusals.reason(e)}", e)
+        case e: IOException => throw new IOException(s"$endpoint: ${Refusals.reason(e)}", e)
+      }
       if (isRedirect(exchange)) {
         hops += 1
-        if (hops > MaxHops) throw new IOException(s"$target: the masters send us round in circles; no leader may be elected")
-        target = exchange.header("Location").map(Endpoint.parse(_, target.https)).getOrElse(
-          throw new IOException(s"$target: it does not lead and does not say who does"))
+        if (hops > MaxHops) throw new IOException(s"$endpoint: the masters send us round in circles; no leader may be elected")
+        endpoint = redirection(exchange, endpoint)
       }
     } while (isRedirect(exchange))
     val status = exchange.status
     if (status != 200) {
       val text = exchange.text(MaxText).trim
-      status match {
-        case 401 => fail(refusedCredentials(target))
-        case 404 | 405 | 501 =>
-          fail(s"$target answers $status on $Path: it is no Mesos master, or one older than Mesos 1.0")
-        case n if n >= 500 || n == 408 || n == 429 => throw new IOException(s"$target: $n $text")
-        case n => fail(s"Mesos master $target refuses the subscription: $text ($n)")
-      }
+      if (Refusals.isPassing(status)) throw new IOException(s"$endpoint: $status $text")
+      val version = if (Refusals.isUnknownPath(status)) requests.version(endpoint) else None
+      fail(Refusals.explain(endpoint, status, text, requests.principal, version))
     } else {
+      val kind = exchange.header("Content-Type").getOrElse("application/json")
+      if (!kind.startsWith("application/")) throw new Hopeless(s"$endpoint is no Mesos master: it answers $Path with $kind")
       lock.synchronized {
-        leader = Some(target)
+        leader = Some(endpoint)
         streamId = exchange.header("Mesos-Stream-Id")
       }
-      readEvents(exchange)
+      readEvents(exchange, endpoint)
     }
   }
 
-  private def refusedCredentials(target: Endpoint): String = credential match {
-    case Some((principal, _)) =>
-      s"Mesos master $target refuses the credentials of principal '$principal' (401): " +
-        "check spark.mesos.principal and spark.mesos.secret"
-    case None =>
-      s"Mesos master $target demands authentication (401): set spark.mesos.principal and spark.mesos.secret"
+  private def redirection(exchange: Exchange, from: Endpoint): Endpoint = {
+    val location = exchange.header("Location").getOrElse(
+      throw new IOException(s"$from: it does not lead and does not say who does"))
+    val to = Endpoint.parse(location, from.https)
+    if (from.https && !to.https) throw new Hopeless(s"$from redirects from https to $location, where anybody could listen: " +
+      "let all masters speak https, or name them without it")
+    to
   }
 
   private def subscription(): ObjectNode = {
@@ -250,13 +295,14 @@ final class Conversation(
     call
   }
 
-  private def readEvents(exchange: Exchange): Unit = {
-    var record = readRecord(exchange.body)
+  private def readEvents(exchange: Exchange, endpoint: Endpoint): Unit = {
+    var record = RecordIO.read(exchange.body)
     while (record != null && !hasEnded) {
       val event = mapper.readTree(record)
       val kind = event.path("type").asText("")
       val body = event.path(kind.toLowerCase(java.util.Locale.ROOT))
       kind match {
+        case "SUBSCRIBED" if tooOld(body, endpoint).isDefined => fail(s"$endpoint: ${tooOld(body, endpoint).get}")
         case "SUBSCRIBED" =>
           val interval = body.path("heartbeat_interval_seconds").asDouble(15.0)
           exchange.readMillis(math.max(1, math.min(interval * MissedHeartbeats * 1000, Int.MaxValue)).toInt)
@@ -269,25 +315,36 @@ final class Conversation(
             again
           }
           problem = ""
+          absence.back(System.nanoTime() / 1000000).foreach { millis =>
+            val again = frameworkId.map(value => s" as framework $value").getOrElse("")
+            log.warn(s"Subscribed to Mesos at $endpoint$again after ${millis / 1000} s without a master")
+          }
           deliver(() => listener.subscribed(body, again))
         case "HEARTBEAT" => // its arrival is all it says
         case "ERROR" => fail(body.path("message").asText("Mesos ended the subscription without saying why"))
         case _ => deliver(() => listener.event(kind, body))
       }
-      record = if (hasEnded) null else readRecord(exchange.body)
+      record = if (hasEnded) null else RecordIO.read(exchange.body)
     }
   }
+  // Used by the thread of the subscription only:
   private var subscribedBefore = false
+  private val absence = new Absence
+
+  /** What is to be said if the master is older than Mesos 1.0, of which the late ones take subscriptions, too. */
+  private def tooOld(subscribed: JsonNode, endpoint: Endpoint): Option[String] = {
+    val info = subscribed.path("master_info")
+    val version = if (info.isObject) Option(info.path("version").asText("")).filter(_.nonEmpty) else requests.version(endpoint)
+    version.flatMap(OldMesos.complaint)
+  }
 
   // ---- calls -------------------------------------------------------------------------------------------------------
 
   private def makeCalls(): Unit = {
     var next = calls.take()
     while (next ne noMore) {
-      if (next eq renewed) {
-        kept.values.toArray(Array.empty[Call]).reverse.foreach(call => calls.putFirst(call))
-        kept.clear()
-      } else
+      if (next eq renewed) kept.drain().reverse.foreach(call => calls.putFirst(call))
+      else
         try make(next)
         catch {
           case e: Throwable =>
@@ -306,16 +363,17 @@ final class Conversation(
       val (target, stream, framework) = lock.synchronized((if (connected) leader else None, streamId, id))
       if (target.isEmpty) undelivered(call, "not subscribed to a Mesos master")
       else {
-        val exchange = new Exchange(target.get, ConnectMillis)
+        val exchange = requests.exchange(target.get)
         lock.synchronized { calling = exchange }
         try {
           val json = mapper.createObjectNode().put("type", call.kind)
           framework.foreach(value => json.putObject("framework_id").put("value", value))
           if (call.body != null) json.replace(call.kind.toLowerCase(java.util.Locale.ROOT), call.body)
           val extra = stream.toSeq.map("Mesos-Stream-Id" -> _) :+ ("Connection" -> "close")
-          post(exchange, json, extra, AnswerMillis)
+          requests.post(exchange, json, extra)
           val status = exchange.status
-          if (status / 100 != 2) {
+          if (status / 100 == 2) made(call)
+          else {
             val text = s"${exchange.text(MaxText).trim} ($status)"
             if (lock.synchronized(streamId != stream)) undelivered(call, text)
             else if (status == 503 && attempt < MaxRetries) again = true
@@ -329,16 +387,16 @@ final class Conversation(
             }
           }
         } catch {
-          case e: IOException if !exchange.sent && attempt < MaxRetries => again = true
+          case e: IOException if !exchange.sent && attempt < MaxRetries && !lock.synchronized(stopping) => again = true
           case e: IOException if !exchange.sent =>
             giveUp(stream)
-            undelivered(call, reason(e))
+            undelivered(call, Refusals.reason(e))
           case e: IOException =>
-            log.warn(s"No answer from Mesos to ${call.kind}: ${reason(e)}")
-            if (Repeatable(call.kind)) {
+            log.warn(s"No answer from Mesos to ${call.kind}: ${Refusals.reason(e)}")
+            if (call.isRepeatable) {
               giveUp(stream)
-              undelivered(call, reason(e))
-            } else lost(call, reason(e), certain = false)
+              undelivered(call, Refusals.reason(e))
+            } else lost(call, Refusals.reason(e), certain = false)
         } finally {
           exchange.close()
           lock.synchronized { calling = null }
@@ -352,22 +410,20 @@ final class Conversation(
     }
   }
 
+  private def made(call: Call): Unit = if (call.isTeardown) torn.countDown()
+
   /** Mesos did not get the call. If there is a newer subscription already, `renewed` waits in the queue. */
   private def undelivered(call: Call, why: String): Unit =
-    if (Passing(call.kind)) lost(call, why, certain = true)
-    else {
-      // REVIVE and SUPPRESS of all roles undo each other. What is asked for again moves to the end.
-      if (call.body == null) kept.values.removeIf((other: Call) => Opposite.get(call.kind).contains(other.kind))
-      val key = call.kind + call.body
-      kept.remove(key)
-      kept.put(key, call)
-    }
+    if (call.isPassing) lost(call, why, certain = true) else kept.add(call)
 
   /** Ends the subscription `stream` if it is still the present one, so that a new one is sought. */
   private def giveUp(stream: Option[String]): Unit =
     lock.synchronized { if (this.stream != null && streamId == stream) this.stream.close() }
 
-  private def lost(call: Call, why: String, certain: Boolean): Unit = deliver(() => call.lost(why, certain))
+  private def lost(call: Call, why: String, certain: Boolean): Unit = {
+    if (call.isTeardown) torn.countDown() // Mesos knows no such framework
+    deliver(() => call.lost(why, certain))
+  }
 
   private def notifyListener(): Unit = {
     var next = callbacks.take()
@@ -378,10 +434,12 @@ final class Conversation(
     }
   }
 
-  private def pause(millis: Long): Unit = lock.synchronized {
+  /** Waits; shorter if `masters` has news since its announcement number `seen`, or if stop() has been called. */
+  private def pause(millis: Long, seen: Int = -1): Unit = lock.synchronized {
     val until = System.nanoTime() + millis * 1000000
+    val stoppingAlready = stopping
     var left = millis
-    while (!ended && left > 0) {
+    while (!ended && left > 0 && stopping == stoppingAlready && (seen < 0 || announcements == seen)) {
       lock.wait(left)
       left = (until - System.nanoTime()) / 1000000
     }
@@ -396,45 +454,20 @@ final class Conversation(
 
 object Conversation {
   val Path = "/api/v1/scheduler"
-  private val ConnectMillis = 5000
-  private val AnswerMillis = 30000
-  private val StopMillis = 5000
+  private val StopMillis = 5000L
+  private val StopPauseMillis = 250L
+  private val EndMillis = 1000L
   private val MissedHeartbeats = 5
   private val MaxHops = 5
   private val MaxRetries = 5
   private val MaxText = 65536
-  private val MaxRecord = 64 << 20
-  /** Calls about offers and updates of one subscription, which mean nothing to the next. */
-  private val Passing = Set("ACCEPT", "DECLINE", "ACKNOWLEDGE", "TEARDOWN")
-  /** Calls that do no harm when Mesos gets them twice. */
-  private val Repeatable = Set("KILL", "REVIVE", "SUPPRESS", "RECONCILE")
-  private val Opposite = Map("REVIVE" -> "SUPPRESS", "SUPPRESS" -> "REVIVE")
 
   private val counter = new AtomicInteger
   private val log = LoggerFactory.getLogger("org.sparkmesos.bridge.Conversation")
   val mapper = new ObjectMapper()
   private val ignore: (String, Boolean) => Unit = (_, _) => ()
 
-  /** Reads host:port or several of them separated by commas, each with or without http:// or https://. */
-  def masters(text: String): Seq[Endpoint] = {
-    val plain = text.trim.stripPrefix("mesos://")
-    if (plain.startsWith("zk://"))
-      throw new IllegalArgumentException(
-        "The bridge to Mesos is given the leading master as host:port, not ZooKeeper's address (zk://): " +
-          "start the application with `sparkmesos submit`, which asks ZooKeeper who leads")
-    plain.split(",").toSeq.map(one => Endpoint.parse(one.trim, https = false))
-  }
-
   private def isRedirect(exchange: Exchange) = Set(301, 302, 307, 308)(exchange.status)
-
-  private def reason(e: IOException): String = {
-    val text = Option(e.getMessage).getOrElse(e.getClass.getSimpleName)
-    e match {
-      case _: UnknownHostException => s"the host $text is unknown"
-      case _: SSLException => s"$text (${Exchange.CaFileVariable} may name a file of the CA certificates to trust)"
-      case _ => text
-    }
-  }
 
   /** Milliseconds to wait: doubling up to 15 s, of which a random half is taken away, so that the frameworks of a cluster do
     * not come all at once after their master comes back.
@@ -442,30 +475,5 @@ object Conversation {
   private def backoff(attempt: Int): Long = {
     val longest = math.min(15000L, java.lang.Long.getLong("sparkmesos.bridge.backoffMillis", 500L) << math.min(attempt, 10))
     math.max(1L, longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2 + 1))
-  }
-
-  /** The next record of RecordIO: its length in decimal digits, a line feed, that many bytes. Null at the end. */
-  private[bridge] def readRecord(in: InputStream): Array[Byte] = {
-    var length = -1L
-    var c = in.read()
-    while (c >= 0 && !(c == '\n' && length >= 0)) {
-      if (c >= '0' && c <= '9') length = math.max(length, 0) * 10 + (c - '0')
-      else if (c != '\n' && c != '\r' && c != ' ') throw new IOException("the stream is no RecordIO: a length was expected")
-      if (length > MaxRecord) throw new IOException("a record of more than 64 MiB")
-      c = in.read()
-    }
-    if (c < 0) {
-      if (length >= 0) throw new EOFException("the stream ended within a record")
-      null
-    } else {
-      val record = new Array[Byte](length.toInt)
-      var n = 0
-      while (n < record.length) {
-        val more = in.read(record, n, record.length - n)
-        if (more < 0) throw new EOFException("the stream ended within a record")
-        n += more
-      }
-      record
-    }
   }
 }

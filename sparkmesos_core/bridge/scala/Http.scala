@@ -4,7 +4,7 @@ import java.io.{BufferedInputStream, ByteArrayOutputStream, EOFException, FileIn
 import java.net.{InetSocketAddress, Socket}
 import java.nio.charset.StandardCharsets.{ISO_8859_1, UTF_8}
 import java.security.KeyStore
-import java.security.cert.CertificateFactory
+import java.security.cert.{CertificateException, CertificateFactory}
 import java.util.Locale
 import javax.net.ssl.{SSLContext, SSLSocket, SSLSocketFactory, TrustManagerFactory}
 
@@ -86,6 +86,9 @@ final class Exchange(endpoint: Endpoint, connectMillis: Int) {
     out.write(message.toByteArray)
     out.flush()
     input = new BufferedInputStream(socket.getInputStream, 65536)
+    input.mark(1)
+    if (input.read() == Exchange.TlsAlert) throw new Hopeless(s"$endpoint speaks TLS: write https:// before its name")
+    input.reset()
     readHead()
     this
   }
@@ -127,6 +130,7 @@ object Exchange {
   val CaFileVariable = "SPARKMESOS_CA_FILE"
 
   private val MaxLine = 65536
+  private val TlsAlert = 21 // the first byte with which a TLS server complains of plain HTTP
 
   def line(in: InputStream): String = {
     val out = new ByteArrayOutputStream(80)
@@ -158,18 +162,27 @@ object Exchange {
     socket
   }
 
-  private lazy val factory: SSLSocketFactory = Option(System.getenv(CaFileVariable)).filter(_.nonEmpty) match {
+  /** Whether masters are taken to speak TLS where nothing says so: who names a CA file wants that. */
+  def expectsTls: Boolean = caFile.isDefined
+
+  private def caFile = Option(System.getenv(CaFileVariable)).filter(_.nonEmpty)
+
+  private lazy val factory: SSLSocketFactory = caFile match {
     case None => SSLSocketFactory.getDefault.asInstanceOf[SSLSocketFactory]
     case Some(file) =>
+      def unusable(why: String) = throw new Hopeless(s"$CaFileVariable=$file is of no use: $why")
       val store = KeyStore.getInstance(KeyStore.getDefaultType)
       store.load(null, null)
-      val in = new FileInputStream(file)
+      val in =
+        try new FileInputStream(file)
+        catch { case e: IOException => unusable(e.getMessage) }
       try {
         val all = CertificateFactory.getInstance("X.509").generateCertificates(in).iterator()
         var n = 0
         while (all.hasNext) { store.setCertificateEntry("ca" + n, all.next()); n += 1 }
-        if (n == 0) throw new IOException(s"$CaFileVariable=$file holds no certificate")
-      } finally in.close()
+        if (n == 0) unusable("it holds no certificate")
+      } catch { case e: CertificateException => unusable(e.getMessage) }
+      finally in.close()
       val trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm)
       trust.init(store)
       val context = SSLContext.getInstance("TLS")

@@ -2,7 +2,7 @@ package org.apache.mesos
 
 import java.net.InetAddress
 import java.util.{Base64, Collection, Collections}
-import java.util.concurrent.CountDownLatch
+import java.util.concurrent.{CountDownLatch, TimeUnit}
 
 import scala.collection.mutable
 
@@ -11,7 +11,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.mesos.Protos._
 import org.apache.mesos.v1.{Protos => V1}
 import org.slf4j.LoggerFactory
-import org.sparkmesos.bridge.{Conversation, ConversationListener, Endpoint, ProtobufJson, PythonDriver, StartWatch}
+import org.sparkmesos.bridge.{Conversation, ConversationListener, Masters, ProtobufJson, PythonDriver, Reconciliation, Refusals,
+  StartWatch}
 
 /** Loads nothing: this driver needs no libmesos. Whoever asks for the native library gets it over HTTP instead. */
 class MesosNativeLibrary
@@ -26,7 +27,8 @@ object MesosNativeLibrary {
   * Constructors, methods, returned states and the order of callbacks are those of Mesos' class of this name (API of Mesos 1.4
   * and newer; behaviour as in Mesos' sched.cpp). It differs where that helps: a call made while Mesos is away is made later
   * if it still makes sense then, tasks are reconciled after each new subscription, an exception in a callback is also
-  * reported to the scheduler as an error, and run() throws what the scheduler's error() threw before the registration.
+  * reported to the scheduler as an error, and run() throws if there was an error before the registration: what the scheduler's
+  * error() threw, or the error itself if error() does not come to an end.
   */
 class MesosSchedulerDriver(
     scheduler: Scheduler,
@@ -64,13 +66,15 @@ class MesosSchedulerDriver(
   private val ended = new java.util.LinkedHashMap[String, SlaveID]() { // the same of tasks that ended, the latest ones
     override def removeEldestEntry(eldest: java.util.Map.Entry[String, SlaveID]): Boolean = size > 10000
   }
-  private var unconfirmed = Set.empty[String] // tasks of which Mesos has said nothing since the last subscription
-  private var subscriptions = 0
   private var suppressed = false
+  private val reconciliation = new Reconciliation(reconcile)
   // Set by start(), used by every thread, emptied if it fails:
   @volatile private var watch: Option[StartWatch] = None
   @volatile private var registered = false
+  // An error before the registration, and what the scheduler's error() made of it:
+  @volatile private var fatal: Option[String] = None
   @volatile private var thrown: Throwable = _
+  private val errorTold = new CountDownLatch(1)
 
   // ---- life --------------------------------------------------------------------------------------------------------
 
@@ -79,7 +83,7 @@ class MesosSchedulerDriver(
       if (status != Status.DRIVER_NOT_STARTED) return status
       try {
         val roles = if (suppressedRoles == null) Nil else strings(suppressedRoles)
-        conversation = new Conversation(Conversation.masters(master), v1Framework(), basic, roles, listener)
+        conversation = new Conversation(Masters.of(master), v1Framework(), basic, roles, listener)
         watch = StartWatch.forSpark(conversation)
         status = Status.DRIVER_RUNNING
         conversation.start()
@@ -89,11 +93,16 @@ class MesosSchedulerDriver(
       } catch {
         case e: IllegalArgumentException =>
           status = Status.DRIVER_ABORTED
+          fatal = Some(e.getMessage)
           over.countDown()
-          Some(e.getMessage)
+          fatal
       }
     }
-    refused.foreach(scheduler.error(this, _))
+    refused.foreach { message => // not from here: see run()
+      val thread = new Thread("mesos-error") { override def run(): Unit = reportError(message) }
+      thread.setDaemon(true)
+      thread.start()
+    }
     state
   }
 
@@ -105,8 +114,8 @@ class MesosSchedulerDriver(
     }
     if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) {
       advise(_.stop())
+      reconciliation.stop()
       if (conversation != null) conversation.stop(teardown = !failover)
-      lock.synchronized(lock.notifyAll())
       over.countDown()
       if (before == Status.DRIVER_ABORTED) before else Status.DRIVER_STOPPED
     } else before
@@ -127,17 +136,21 @@ class MesosSchedulerDriver(
   }
 
   def join(): Status = {
-    if (lock.synchronized(conversation) != null) over.await()
+    if (lock.synchronized(status != Status.DRIVER_NOT_STARTED)) over.await()
     state
   }
 
   def run(): Status =
-    if (start() != Status.DRIVER_RUNNING) state
-    else {
+    if (start() != Status.DRIVER_NOT_STARTED) {
       val ended = join()
-      if (thrown != null && !registered) throw thrown
+      fatal.foreach { message =>
+        // Spark's backend may be waiting in error() for a lock that only the end of run() sets free.
+        val told = errorTold.await(MesosSchedulerDriver.ErrorMillis, TimeUnit.MILLISECONDS)
+        if (thrown != null) throw thrown
+        if (!told) throw new IllegalStateException(message)
+      }
       ended
-    }
+    } else state
 
   private def state: Status = lock.synchronized(status)
   private def isRunning: Boolean = state == Status.DRIVER_RUNNING
@@ -146,7 +159,7 @@ class MesosSchedulerDriver(
     if (before == Status.DRIVER_RUNNING) {
       status = Status.DRIVER_ABORTED
       suppressed = true // after the next subscription too
-      lock.notifyAll()
+      reconciliation.stop()
     }
     before
   }
@@ -303,13 +316,13 @@ class MesosSchedulerDriver(
     def subscribed(body: JsonNode, again: Boolean): Unit = {
       val id = FrameworkID.newBuilder().setValue(body.path("framework_id").path("value").asText).build()
       val info = masterInfo(body.path("master_info"))
-      log.info(s"${if (again) "Subscribed again" else "Subscribed"} to Mesos at ${conversation.master} as ${id.getValue}")
+      log.info(s"${if (again) "Subscribed again" else "Subscribed"} to Mesos at ${conversation.where} as ${id.getValue}")
       registered = true
       advise(_.registered())
       if (again) {
         tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
         lock.synchronized { if (suppressed) conversation.call("SUPPRESS", null) }
-        reconcileAll()
+        if (isRunning) reconciliation.begin(lock.synchronized(agentOf.keySet.toSet))
       } else tell("registered")(scheduler.registered(MesosSchedulerDriver.this, id, info))
     }
 
@@ -353,11 +366,13 @@ class MesosSchedulerDriver(
 
     def failed(message: String): Unit =
       if (setAborted() == Status.DRIVER_RUNNING) {
-        advise(_.failed(
+        val advice = Refusals.advice(message)
+        advise(_.failed(Seq(
           if (registered) s"Mesos ended the registration of this application, no executor can start any more: $message"
-          else message))
+          else message) ++ (if (advice.isEmpty) Nil else Seq(advice))))
+        if (!registered) fatal = Some(message)
+        over.countDown() // as with libmesos the driver has ended when its error is told
         reportError(message)
-        over.countDown()
       }
   }
 
@@ -366,9 +381,8 @@ class MesosSchedulerDriver(
 
   private def update(told: TaskStatus): Unit = {
     val id = told.getTaskId.getValue
+    reconciliation.told(id)
     val status = lock.synchronized {
-      unconfirmed -= id
-      if (unconfirmed.isEmpty) lock.notifyAll()
       // The master may not know of which agent it speaks; Spark fails if nobody says.
       val agent = if (told.hasSlaveId) Some(told.getSlaveId) else agentOf.get(id).orElse(Option(ended.get(id)))
       if (MesosSchedulerDriver.isFinal(told.getState)) {
@@ -394,15 +408,16 @@ class MesosSchedulerDriver(
           if (setAborted() == Status.DRIVER_RUNNING) {
             conversation.call("SUPPRESS", null)
             val message = s"The scheduler failed in $what and gets no more offers: $e"
-            advise(_.failed(message))
-            reportError(message)
+            advise(_.failed(Seq(message)))
             over.countDown()
+            reportError(message)
           }
       }
 
   private def reportError(message: String): Unit =
     try scheduler.error(this, message)
     catch { case e: Throwable => thrown = e; log.error(s"The scheduler failed in error($message)", e) }
+    finally errorTold.countDown()
 
   /** What the scheduler is told of a task that never reached Mesos. */
   private def lost(task: TaskInfo, why: String): TaskStatus = {
@@ -422,37 +437,6 @@ class MesosSchedulerDriver(
       statuses.add(TaskStatus.newBuilder().setTaskId(TaskID.newBuilder().setValue(id)).setState(TaskState.TASK_STAGING).build())
     }
     reconcileTasks(statuses)
-  }
-
-  /** Asks about every live task until Mesos has answered: a master that was just elected says nothing about tasks of agents
-    * which have not come back to it yet.
-    */
-  private def reconcileAll(): Unit = {
-    val subscription = lock.synchronized {
-      unconfirmed = agentOf.keySet.toSet
-      subscriptions += 1
-      lock.notifyAll() // the thread of the last subscription has nothing to do any more
-      subscriptions
-    }
-    reconcile(lock.synchronized(unconfirmed))
-    val repeat = new Thread(s"mesos-reconciliation-$subscription") {
-      override def run(): Unit = {
-        var wait = 15000L
-        while (remaining(wait).nonEmpty) {
-          reconcile(lock.synchronized(unconfirmed))
-          wait = math.min(wait * 2, 300000L)
-        }
-      }
-      private def remaining(millis: Long): Set[String] = lock.synchronized {
-        val until = System.nanoTime() + millis * 1000000
-        def left = (until - System.nanoTime()) / 1000000
-        def needed = status == Status.DRIVER_RUNNING && subscriptions == subscription && unconfirmed.nonEmpty
-        while (needed && left > 0) lock.wait(math.max(1L, left))
-        if (needed) unconfirmed else Set.empty
-      }
-    }
-    repeat.setDaemon(true)
-    if (lock.synchronized(unconfirmed.nonEmpty)) repeat.start()
   }
 
   // ---- odds and ends -----------------------------------------------------------------------------------------------
@@ -481,18 +465,27 @@ class MesosSchedulerDriver(
       try builder.setHostname(InetAddress.getLocalHost.getHostName)
       catch { case _: java.net.UnknownHostException => }
     if (builder.hasPrincipal) builder.setPrincipal(builder.getPrincipal.trim)
+    // Mesos removes a framework without one as soon as its connection is cut; nobody could ever come back.
+    if (builder.getFailoverTimeout <= 0) builder.setFailoverTimeout(MesosSchedulerDriver.ReconnectSeconds)
     ProtobufJson.write(builder.build(), V1.FrameworkInfo.parser())
   }
 
   private def masterInfo(json: JsonNode): MasterInfo =
     if (json.has("id")) ProtobufJson.read(json, V1.MasterInfo.newBuilder(), MasterInfo.parser())
     else { // Mesos 1.0 does not say
-      val master: Endpoint = conversation.master
-      MasterInfo.newBuilder().setId("").setIp(0).setPort(master.port).setHostname(master.host).build()
+      val builder = MasterInfo.newBuilder().setId("").setIp(0).setPort(0)
+      conversation.master.foreach(master => builder.setPort(master.port).setHostname(master.host))
+      builder.build()
     }
 }
 
 object MesosSchedulerDriver {
+  /** For how long Mesos keeps a framework that is away if the framework does not say: longer than it takes to notice a silent
+    * master (5 heartbeats of 15 s) and to come back to it (15 s at most between two tries, 5 s to connect).
+    */
+  private val ReconnectSeconds = 120.0
+  private val ErrorMillis = 3000L
+
   private val finals = Set("FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "DROPPED", "GONE", "GONE_BY_OPERATOR", "UNKNOWN")
 
   /** States behind which no other follows; TASK_LOST is counted as one since Spark gives the task up then. */

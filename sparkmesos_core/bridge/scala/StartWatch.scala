@@ -37,9 +37,9 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   def launched(tasks: Set[String]): Unit = lock.synchronized { preparing ++= tasks }
 
   /** Mesos has ended the conversation. */
-  def failed(message: String): Unit = {
+  def failed(lines: Seq[String]): Unit = {
     stop()
-    say(Seq(message))
+    say(lines)
   }
 
   /** An event of Mesos in v1 JSON. */
@@ -116,7 +116,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
     val why =
       try {
         val (rooms, offersOnly) = if (lock.synchronized(known)) look() else (None, false)
-        StartAdvice.explain(lock.synchronized(Situation(needs, conversation.master.toString, conversation.problem match {
+        StartAdvice.explain(lock.synchronized(Situation(needs, conversation.where, conversation.problem match {
           case "" if !known => "it does not answer"
           case other => other
         }, rooms, offersOnly, preparing.size, endings, lastEnd)))

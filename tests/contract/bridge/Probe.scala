@@ -21,10 +21,11 @@ import org.apache.spark.{SparkConf, SparkEnv}
 object Probe {
   private val json = Conversation.mapper
   private val drivers = new ConcurrentHashMap[String, MesosSchedulerDriver]()
+  private val schedulers = new ConcurrentHashMap[String, Printing]()
 
   private[bridge] def print(text: JsonNode): Unit = System.out.synchronized { System.out.println(text); System.out.flush() }
 
-  private class Printing(name: String, throwIn: String) extends Scheduler {
+  private class Printing(name: String, throwIn: String, blockInError: Boolean) extends Scheduler {
     private def tell(callback: String, messages: (String, Any)*): Unit = {
       val line = json.createObjectNode().put("name", name).put("callback", callback).put("thread", Thread.currentThread.getName)
       messages.foreach {
@@ -49,7 +50,14 @@ object Probe {
     def slaveLost(d: SchedulerDriver, s: SlaveID): Unit = tell("slaveLost", "slave" -> s)
     def executorLost(d: SchedulerDriver, e: ExecutorID, s: SlaveID, status: Int): Unit =
       tell("executorLost", "executor" -> e, "slave" -> s, "status" -> status)
-    def error(d: SchedulerDriver, message: String): Unit = tell("error", "message" -> message)
+    def error(d: SchedulerDriver, message: String): Unit = {
+      tell("error", "message" -> message)
+      if (blockInError) {
+        tell("joined", "status" -> d.join())
+        runEnded.await()
+      }
+    }
+    val runEnded = new java.util.concurrent.CountDownLatch(1)
   }
 
   private def v0[T <: Message](node: JsonNode, v1: Message.Builder, parser: org.apache.mesos.protobuf.Parser[T]): T =
@@ -65,10 +73,14 @@ object Probe {
       case "new" =>
         MesosNativeLibrary.load()
         val info = v0(command.path("framework"), V1.FrameworkInfo.newBuilder(), FrameworkInfo.parser())
-        val scheduler = new Printing(name, command.path("throwIn").asText)
+        val scheduler = new Printing(name, command.path("throwIn").asText, command.path("blockInError").asBoolean)
+        schedulers.put(name, scheduler)
         val master = command.path("master").asText
         val implicitly = command.path("implicit").asBoolean(true)
-        drivers.put(name, if (command.has("secret")) {
+        drivers.put(name, if (command.has("suppressed"))
+          new MesosSchedulerDriver(scheduler, info, list(command.path("suppressed")).map(_.asText).asJavaCollection, master,
+            implicitly)
+        else if (command.has("secret")) {
           val credential = Credential.newBuilder().setPrincipal(command.path("principal").asText)
             .setSecret(command.path("secret").asText).build()
           new MesosSchedulerDriver(scheduler, info, master, implicitly, credential)
@@ -76,11 +88,27 @@ object Probe {
         else new MesosSchedulerDriver(scheduler, info, master, false))
         "made"
       case "start" => driver.start()
+      case "run" => driver.run()
+      case "advice" => Refusals.advice(command.path("text").asText)
+      case "missing" => missing().mkString("; ")
+      case "master url" => Masters.of(command.path("text").asText).toString
+      case "node" => // the leader's, and where it can be reached
+        val children = list(command.path("children")).map(_.path("name").asText)
+        val node = ZooKeeperMasters.choose(children)
+        val data = list(command.path("children")).filter(child => node.contains(child.path("name").asText))
+          .map(_.path("data").asText.getBytes("UTF-8"))
+        node.map(name => (name +: ZooKeeperMasters.addresses(name, data.head, command.path("https").asBoolean)).mkString(" "))
+          .getOrElse("none")
+      case "absence" => // a negative time: the master is back then
+        val absence = new Absence
+        list(command.path("times")).map(_.asLong)
+          .map(time => if (time < 0) absence.back(-time) else absence.away(time)).map(_.getOrElse("-")).mkString(" ")
       case "join" => driver.join()
       case "runs" => // run() in a thread of its own, as Spark does it; its outcome is printed when it ends
         new Thread("runner-" + name) {
           override def run(): Unit = {
             val outcome = try driver.run().toString catch { case e: Exception => e.toString }
+            schedulers.get(name).runEnded.countDown()
             Probe.print(json.createObjectNode().put("name", name).put("callback", "run() ended").put("outcome", outcome))
           }
         }.start()
@@ -93,11 +121,16 @@ object Probe {
       case "launch" =>
         val tasks = list(command.path("tasks")).map(v0(_, V1.TaskInfo.newBuilder(), TaskInfo.parser())).asJavaCollection
         val offers = list(command.path("offers")).map(offer).asJavaCollection
-        if (command.has("filters")) driver.launchTasks(offers, tasks, filters(command.path("filters")))
+        if (command.has("single") && command.has("filters"))
+          driver.launchTasks(offers.iterator.next(), tasks, filters(command.path("filters")))
+        else if (command.has("single")) driver.launchTasks(offers.iterator.next(), tasks)
+        else if (command.has("filters")) driver.launchTasks(offers, tasks, filters(command.path("filters")))
         else driver.launchTasks(offers, tasks)
       case "accept" => driver.acceptOffers(list(command.path("offers")).map(offer).asJavaCollection, Collections.emptyList(),
         filters(command.path("filters")))
       case "kill" => driver.killTask(TaskID.newBuilder().setValue(command.path("task").asText).build())
+      case "revive" if command.has("roles") => driver.reviveOffers(list(command.path("roles")).map(_.asText).asJavaCollection)
+      case "suppress" if command.has("roles") => driver.suppressOffers(list(command.path("roles")).map(_.asText).asJavaCollection)
       case "revive" => driver.reviveOffers()
       case "suppress" => driver.suppressOffers()
       case "reconcile" =>
@@ -142,11 +175,22 @@ object Probe {
           def failed(message: String): Unit =
             Probe.print(json.createObjectNode().put("name", name).put("callback", "failed").put("message", message))
         }
-        new Conversation(Conversation.masters(command.path("master").asText), framework, None, Nil, listener).start()
+        new Conversation(Masters.of(command.path("master").asText), framework, None, Nil, listener).start()
         "started"
       case "endpoint" => Endpoint.parse(command.path("text").asText, https = false).toString
       case other => throw new IllegalArgumentException(other)
     }
+  }
+
+  /** Constructors and methods of Mesos' own driver, from its jar alone, that the bridge's class does not have. */
+  private def missing(): Seq[String] = {
+    val name = classOf[MesosSchedulerDriver].getName
+    val jar = classOf[Scheduler].getProtectionDomain.getCodeSource.getLocation
+    val theirs = Class.forName(name, false, new java.net.URLClassLoader(Array(jar), ClassLoader.getSystemClassLoader.getParent))
+    def members(one: Class[_]) =
+      (one.getConstructors.toSeq.map(_.toString) ++ one.getMethods.map(method =>
+        s"${method.getReturnType.getName} ${method.getName}(${method.getParameterTypes.map(_.getName).mkString(",")})")).toSet
+    (members(theirs) -- members(classOf[MesosSchedulerDriver])).toSeq.sorted
   }
 
   private def sparkConf(node: JsonNode): SparkConf = {

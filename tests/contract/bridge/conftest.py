@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,18 @@ class ScriptedMaster:
             lambda call, headers: None
         )
         self.on_call: Callable[[Json], tuple[int, dict[str, str], str] | None] = lambda call: None
+        self.on_get: Callable[[str], tuple[int, dict[str, str], str]] = lambda path: (404, {}, "")
+        self.on_stream: Callable[[Stream], None] = lambda stream: None
+        self.content_type = "application/json"
         self.stream_id = "stream-1"
         self._all: list[Stream] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._send(*outer.on_get(self.path))
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -100,15 +107,18 @@ class ScriptedMaster:
                 status, more, text = answer or (202, {}, "")
                 if not subscribing:
                     outer.calls.put((body, headers))
+                self._send(status, more, text)
+
+            def _send(self, status: int, headers: dict[str, str], text: str) -> None:
                 self.send_response(status)
-                for name, value in {"Content-Length": str(len(text.encode())), **more}.items():
+                for name, value in {"Content-Length": str(len(text.encode())), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
             def _stream(self, body: Json, headers: dict[str, str]) -> None:
                 self.send_response(200)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", outer.content_type)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.send_header("Mesos-Stream-Id", outer.stream_id)
                 self.end_headers()
@@ -120,6 +130,7 @@ class ScriptedMaster:
                 stream = Stream(body, headers, write)
                 outer._all.append(stream)
                 outer.streams.put(stream)
+                outer.on_stream(stream)
                 stream.ended.wait()
                 self.close_connection = True
 
@@ -167,11 +178,19 @@ class ScriptedMaster:
         self._server.server_close()
 
 
+def serve_tls(authority: trustme.CA, host: str) -> ScriptedMaster:
+    """A master with a certificate for `host`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return ScriptedMaster(context)
+
+
 class Probe:
     """The JVM: `do` performs a command and returns its answer, `callback` awaits the next callback of a driver."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path | None = None) -> None:
         self.process = process
+        self.log = log  # what the bridge logs from WARN on
         self._answers: queue.Queue[Json] = queue.Queue()
         self._callbacks: dict[str, queue.Queue[Json]] = {}
         self._lock = threading.Lock()
@@ -203,6 +222,11 @@ class Probe:
     def has_callback(self, name: str) -> bool:
         return not self._queue(name).empty()
 
+    def warnings(self) -> list[str]:
+        """What was logged up to now from WARN on: level, message."""
+        assert self.log is not None
+        return self.log.read_text(encoding="utf-8").splitlines()
+
 
 @pytest.fixture(scope="session")
 def bridge_jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -217,10 +241,8 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def probe(
-    bridge_jar: Path, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Probe]:
-    """One JVM for all tests; each uses drivers of its own."""
+def probe_classes(bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Probe.scala, compiled."""
     classes = tmp_path_factory.mktemp("probe")
     scala = os.pathsep.join(map(str, JARS.glob("scala-[clr]*")))
     compiler = [str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", scala, "scala.tools.nsc.Main", "-nowarn"]
@@ -228,7 +250,7 @@ def probe(
         str(bridge_jar),
         *(
             str(jar)
-            for name in ("mesos-*", "jackson-*", "scala-library*", "spark-co*")
+            for name in ("mesos-*", "jackson-*", "scala-library*", "spark-co*", "zookeeper-*")
             for jar in JARS.glob(name)
         ),
     ]
@@ -236,14 +258,20 @@ def probe(
         [*compiler, "-classpath", os.pathsep.join(libraries), "-d", str(classes), str(HERE / "Probe.scala")],
         check=True,
     )
-    ca_file = classes / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
+    return classes
+
+
+@contextmanager
+def running_probe(classes: Path, bridge_jar: Path, log: Path, **environment: str) -> Iterator[Probe]:
     process = subprocess.Popen(
         [
             str(JAVA),
             "-XX:TieredStopAtLevel=1",
             "-Dsparkmesos.bridge.backoffMillis=20",
-            "-Dlog4j2.level=OFF",  # without a configuration it writes to stdout, between our lines
+            "-Dsparkmesos.bridge.reconcileMillis=200",
+            "-Dsparkmesos.bridge.sessionMillis=2000",
+            f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",  # else it writes between our lines
+            f"-Dprobe.log={log}",
             "-cp",
             f"{classes}:{bridge_jar}:{JARS}/*",
             "org.sparkmesos.bridge.Probe",
@@ -252,9 +280,9 @@ def probe(
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "SPARKMESOS_CA_FILE": str(ca_file)},
+        env={**os.environ, **environment},
     )
-    running = Probe(process)
+    running = Probe(process, log)
     yield running
     assert process.stdin is not None
     assert process.stdout is not None
@@ -264,6 +292,27 @@ def probe(
     finally:
         process.kill()
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def probe(probe_classes: Path, bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """One JVM for all tests; each uses drivers of its own."""
+    with running_probe(probe_classes, bridge_jar, tmp_path_factory.mktemp("log") / "warnings") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tls_probe(
+    probe_classes: Path, bridge_jar: Path, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Probe]:
+    """A JVM that trusts `authority` and nobody else."""
+    folder = tmp_path_factory.mktemp("tls")
+    ca_file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with running_probe(
+        probe_classes, bridge_jar, folder / "warnings", SPARKMESOS_CA_FILE=str(ca_file)
+    ) as running:
+        yield running
 
 
 @pytest.fixture
@@ -289,3 +338,9 @@ def recording() -> Callable[[str], Json]:
         return content
 
     return read
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A driver's name; every test has its own."""
+    return str(request.node.name)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contract.bridge.conftest import HERE, RECORDINGS
+
 if TYPE_CHECKING:
     from tests.contract.bridge.conftest import Probe, ScriptedMaster
 
@@ -17,24 +19,70 @@ Json = dict[str, Any]
 # Values of enums that came after Mesos 1.4, whose messages Spark has.
 NEWER_VALUES: list[Any] = ["REASON_SLAVE_REMOVED_BY_OPERATOR", "REASON_SLAVE_REREGISTERED"]
 REPLAYED = [
+    "executor-http-agent-restart-scheduler-side",
     "executor-http-scheduler-side",
     "scheduler-agent-gone",
     "scheduler-agent-killed",
+    "scheduler-agent-killed-partition-aware",
+    "scheduler-agent-lost-checkpoint",
+    "scheduler-agent-lost-partition-aware",
     "scheduler-agent-partitioned",
+    "scheduler-agent-partitioned-partition-aware",
+    "scheduler-agent-shutdown",
     "scheduler-authenticated",
+    "scheduler-authenticated-no-principal",
+    "scheduler-containers",
     "scheduler-decline-revive",
     "scheduler-failover-new",
     "scheduler-failover-old",
+    "scheduler-failover-timeout",
+    "scheduler-fetcher",
+    "scheduler-heartbeat",
     "scheduler-invalid-launch",
     "scheduler-kill",
+    "scheduler-kill-partition-aware",
+    "scheduler-master-failover-after",
+    "scheduler-master-failover-before",
+    "scheduler-not-subscribed",
     "scheduler-reconcile",
+    "scheduler-reconcile-partition-aware",
     "scheduler-removed-framework",
     "scheduler-rescind",
     "scheduler-resubscribed",
+    "scheduler-role-both",
+    "scheduler-role-invalid",
     "scheduler-role-legacy",
+    "scheduler-role-multi",
+    "scheduler-role-refined",
+    "scheduler-role-two",
     "scheduler-task-failed",
     "scheduler-task-finished",
+    "scheduler-torn-down-by-operator",
+    "scheduler-unknown-framework-id",
 ]
+# Recordings that are held against the bridge in tests of their own: a subscription that is refused, and what happens around
+# one. Some of those above are replayed there once more, with the failure that they are about.
+ELSEWHERE = {
+    "authentication": "test_refusals.py::test_authentication",
+    "non-leading-master": "test_conversation.py::test_the_recorded_redirect",
+    "scheduler-authenticated-no-principal": "test_refusals.py::test_no_principal_with_right_credentials_is_fine",
+    "scheduler-authenticated-other-principal": "test_refusals.py::test_credentials_of_another_principal",
+    "scheduler-bad-requests": "test_refusals.py::test_recorded_refusals",
+    "scheduler-master-failover-after": "test_away.py::test_the_successor_of_a_killed_leader",
+    "scheduler-master-failover-before": "test_away.py::test_the_successor_of_a_killed_leader",
+    "scheduler-removed-framework": "test_refusals.py::test_an_error_instead_of_a_subscription",
+    "scheduler-role-invalid": "test_refusals.py::test_an_error_instead_of_a_subscription",
+    "scheduler-torn-down-by-operator": "test_away.py::test_a_framework_torn_down_by_the_operator",
+    "zookeeper-mesos": "test_zookeeper.py::test_recorded_nodes",
+}
+# What the other recordings are of, and who looks at them.
+OF_OTHERS = {
+    "agent": "operator endpoints of agents, which the bridge does not read",
+    "agent2": "operator endpoints of agents, which the bridge does not read",
+    "executor": "the executors' side of a conversation: see test_executor_driver.py",
+    "leading": "what the leader answers to /redirect, which the bridge does not ask for",
+    "master": "operator endpoints, of which the bridge reads /version (test_refusals.py) and /slaves (test_start_advice.py)",
+}
 
 
 def command_for(call: Json) -> Json | None:
@@ -67,7 +115,7 @@ def command_for(call: Json) -> Json | None:
                 "text": text,
             }
         case "REVIVE" | "SUPPRESS":
-            return {"do": call["type"].lower()}
+            return {"do": call["type"].lower(), **({"roles": body["roles"]} if "roles" in body else {})}
         case _:
             return None
 
@@ -155,6 +203,17 @@ def check_callback(callback: Json, event: Json) -> None:
             assert callback["message"] == body["message"]
         case other:
             pytest.fail(f"an event {other}")
+
+
+def test_every_recording_has_its_place() -> None:
+    """All are replayed here, or by a test that exists, or belong to somebody else."""
+    recorded = {path.stem for path in RECORDINGS.glob("*.json")}
+    placed = {*REPLAYED, *ELSEWHERE}
+    assert placed <= recorded
+    assert {name.partition("-")[0] for name in recorded - placed} == set(OF_OTHERS)
+    for test in ELSEWHERE.values():
+        file, _, function = test.partition("::")
+        assert f"\ndef {function}(" in (HERE / file).read_text(), test
 
 
 @pytest.mark.parametrize("name", REPLAYED)

@@ -27,6 +27,7 @@ JARS = [
     "scala-reflect-2.12.18.jar",
     "spark-core_2.12-3.5.9.jar",
     "zookeeper-3.6.3.jar",
+    "hadoop-client-api-3.3.4.jar",
 ]
 
 
@@ -96,7 +97,8 @@ def test_the_compiler_is_sparks_own(jars: Path, java: FakeJava, tmp_path: Path) 
     assert {Path(jar).name for jar in compiler} == {name for name in JARS if name.startswith("scala-")}
     assert str(jars / "mesos-1.4.3-shaded-protobuf.jar") in libraries
     assert str(jars / "spark-core_2.12-3.5.9.jar") in libraries
-    assert str(jars / "zookeeper-3.6.3.jar") not in libraries
+    assert str(jars / "zookeeper-3.6.3.jar") in libraries
+    assert str(jars / "hadoop-client-api-3.3.4.jar") not in libraries
     sources = [Path(name) for name in arguments[program:] if name.endswith(".scala")]
     assert "MesosSchedulerDriver.scala" in {source.name for source in sources}
     assert all(source.is_file() for source in sources)
@@ -161,9 +163,18 @@ def test_a_failing_compiler(jars: Path, tmp_path: Path) -> None:
         ensure_bridge(jars, java.path, tmp_path / "cache", silent)
     assert failure.value.message.endswith("error 38\nerror 39")
     assert "error 24" not in failure.value.message
-    assert "Spark 3.3 to 3.5" in failure.value.hint
+    assert "Spark 2.4 to 3.5" in failure.value.hint
     assert failure.value.exit_code == ExitCode.FAILED
     assert left_over(tmp_path / "cache") == []
+
+
+def test_the_compiler_of_spark_2_on_a_java_that_it_cannot_read(jars: Path, tmp_path: Path) -> None:
+    (jars / "scala-compiler-2.12.18.jar").rename(jars / "scala-compiler-2.11.12.jar")
+    java = FakeJava(tmp_path, "sys.exit(1)")
+    with pytest.raises(BridgeError) as failure:
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
+    assert "Spark 2.4 needs Java 8" in failure.value.hint
+    assert str(java.path) in failure.value.hint
 
 
 def test_a_compiler_that_writes_nothing(jars: Path, tmp_path: Path) -> None:

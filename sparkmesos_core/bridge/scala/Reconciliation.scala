@@ -1,0 +1,60 @@
+package org.sparkmesos.bridge
+
+/** Asks about tasks again and again until Mesos has said something of each: a master that was just elected says nothing about
+  * tasks of agents which have not come back to it yet (recorded from Mesos 1.12).
+  *
+  * @param ask makes the call, for tasks by their ids
+  */
+final class Reconciliation(ask: Set[String] => Unit) {
+  private val lock = new Object
+  // Guarded by lock:
+  private var silent = Set.empty[String] // tasks of which Mesos has said nothing yet
+  private var round = 0
+
+  /** Asks about these tasks, and forgets what was asked about before. */
+  def begin(tasks: Set[String]): Unit = {
+    val mine = lock.synchronized {
+      silent = tasks
+      round += 1
+      lock.notifyAll() // the thread of the last round has nothing to do any more
+      round
+    }
+    if (tasks.nonEmpty) {
+      ask(tasks)
+      val thread = new Thread(s"mesos-reconciliation-$mine") { override def run(): Unit = repeat(mine) }
+      thread.setDaemon(true)
+      thread.start()
+    }
+  }
+
+  /** Mesos has said something of a task. */
+  def told(task: String): Unit = lock.synchronized {
+    silent -= task
+    if (silent.isEmpty) lock.notifyAll()
+  }
+
+  def stop(): Unit = begin(Set.empty)
+
+  private def repeat(mine: Int): Unit = {
+    var millis = Reconciliation.firstMillis
+    var left = remaining(mine, millis)
+    while (left.nonEmpty) {
+      ask(left)
+      millis = math.min(millis * 2, Reconciliation.LongestMillis)
+      left = remaining(mine, millis)
+    }
+  }
+
+  /** The tasks to ask about once more after so many milliseconds. */
+  private def remaining(mine: Int, millis: Long): Set[String] = lock.synchronized {
+    val until = System.nanoTime() + millis * 1000000
+    def left = (until - System.nanoTime()) / 1000000
+    while (round == mine && silent.nonEmpty && left > 0) lock.wait(math.max(1L, left))
+    if (round == mine) silent else Set.empty
+  }
+}
+
+object Reconciliation {
+  private def firstMillis: Long = java.lang.Long.getLong("sparkmesos.bridge.reconcileMillis", 15000L)
+  private val LongestMillis = 300000L
+}

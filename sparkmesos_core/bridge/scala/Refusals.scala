@@ -1,0 +1,72 @@
+package org.sparkmesos.bridge
+
+import java.net.{SocketTimeoutException, UnknownHostException}
+import java.security.cert.CertificateException
+import javax.net.ssl.SSLException
+
+/** What it means that a master was not reached, or refused a subscription: decided from values alone. Codes and texts are
+  * those recorded from Mesos 1.12.
+  */
+object Refusals {
+  /** Answers that change by themselves: a master that recovers after its election (503), or is overloaded. */
+  def isPassing(status: Int): Boolean = (status >= 500 && status != 501) || status == 408 || status == 429
+
+  /** Answers of a master that does not know the scheduler API at all, or of another server. */
+  def isUnknownPath(status: Int): Boolean = status == 404 || status == 405 || status == 501
+
+  /** What to tell of a refusal that trying again would not change.
+    *
+    * @param principal of the credentials that were sent, if any were
+    * @param version of the master, if the path was unknown and it told
+    */
+  def explain(master: Endpoint, status: Int, text: String, principal: Option[String], version: Option[String]): String =
+    status match {
+      case 401 =>
+        principal match {
+          case Some(name) =>
+            s"Mesos master $master refuses the credentials of principal '$name' (401): " +
+              "check spark.mesos.principal and spark.mesos.secret"
+          case None =>
+            s"Mesos master $master demands authentication (401): set spark.mesos.principal and spark.mesos.secret"
+        }
+      case _ if isUnknownPath(status) =>
+        version match {
+          case None => s"$master is no Mesos master: it answers $status on ${Conversation.Path}. ${OldMesos.Needed}"
+          case Some(one) => OldMesos.complaint(one).map(why => s"$master: $why").getOrElse(
+            s"Mesos master $master (version $one) answers $status on ${Conversation.Path}: its scheduler API is switched off or hidden")
+        }
+      case _ =>
+        val advice =
+          if (text.contains("does not match principal"))
+            ": spark.mesos.principal must be the principal whose spark.mesos.secret is given"
+          else if (status == 403) ": an operator has to allow it, see the master's --acls"
+          else ""
+        s"Mesos master $master refuses the subscription: ${if (text.isEmpty) "no reason given" else text} ($status)$advice"
+    }
+
+  /** What may help with an error of Mesos about this framework; empty if nothing is known. */
+  def advice(message: String): String =
+    if (message.contains("Framework has been removed"))
+      "An operator has torn the framework down, or Mesos has not heard of it for longer than its failover timeout " +
+        "(spark.mesos.driver.failoverTimeout); a new application gets a new framework id."
+    else if (message.contains("Framework failed over"))
+      "Another scheduler has registered with the framework id of this one."
+    else if (message.contains("role")) "Check spark.mesos.role."
+    else ""
+
+  /** Why something could not be read or written. */
+  def reason(e: Exception): String = {
+    val text = Option(e.getMessage).getOrElse(e.getClass.getSimpleName)
+    e match {
+      case _: Hopeless => text
+      case _: UnknownHostException => s"the host $text is unknown"
+      case _: SSLException => s"$text (${Exchange.CaFileVariable} may name a file of the CA certificates to trust)"
+      case _: SocketTimeoutException => "no answer in time"
+      case _ => text
+    }
+  }
+
+  /** Whether a certificate was not trusted, or is for another host. */
+  def isUntrusted(e: Throwable): Boolean =
+    e != null && (e.isInstanceOf[CertificateException] || isUntrusted(e.getCause))
+}

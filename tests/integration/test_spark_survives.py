@@ -1,0 +1,262 @@
+"""A running Spark application outlives the masters, agents and connections that it runs on."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
+from tests.integration.zookeeper import zookeeper_server
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Commands
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 120.0
+SMALL = {
+    "spark.cores.max": "2",
+    "spark.executor.cores": "1",
+    "spark.executor.memory": "512m",
+    "spark.driver.memory": "512m",
+    "spark.ui.enabled": "false",
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+}
+# Job after job until it is told to stop; each line says which round it is and where its tasks ran.
+ROUNDS = """
+import os, time
+number = 0
+while not os.path.exists({stop!r}):
+    def where(_):
+        time.sleep(0.05)
+        return os.environ["MESOS_SLAVE_ID"], os.environ["MESOS_SANDBOX"]
+    seen = sc.parallelize(range(4), 4).map(where).collect()
+    assert len(seen) == 4
+    number += 1
+    print("round", number, *sorted({{sandbox.rpartition("/")[2] for _, sandbox in seen}}), flush=True)
+print("the end", flush=True)
+"""
+
+
+@dataclass
+class Application:
+    """A running application, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    stop_file: Path
+    errors: list[str] = field(default_factory=list)
+    lines: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
+
+    def __post_init__(self) -> None:
+        self._threads = [
+            threading.Thread(target=self._read, args=(self.process.stdout, self.lines.put), daemon=True),
+            threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @staticmethod
+    def _read(stream: Any, take: Callable[[str], None]) -> None:
+        for line in stream:
+            take(line)
+
+    def next_round(self) -> set[str]:
+        """The containers that the tasks of the next round ran in."""
+        try:
+            line = self.lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise AssertionError("no round has ended:\n" + "".join(self.errors[-60:])) from None
+        assert line.startswith("round "), line
+        return set(line.split()[2:])
+
+    def rounds_until(self, holds: Callable[[], bool]) -> None:
+        """Goes on, round by round, until a condition holds."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < deadline, "".join(self.errors[-60:])
+            self.next_round()
+
+    def fresh_rounds(self) -> None:
+        """A job that began after this call has ended."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.lines.get_nowait()
+        self.next_round()
+        self.next_round()
+
+    def finish(self) -> None:
+        """Lets the application end by itself, which has to be with success."""
+        self.stop_file.touch()
+        code = self.process.wait(timeout=PATIENCE)
+        for thread in self._threads:
+            thread.join()
+        assert code == 0, "".join(self.errors[-60:])
+        last = ""
+        while not self.lines.empty():
+            last = self.lines.get()
+        assert last == "the end\n"
+
+
+@pytest.fixture
+def specification(tmp_path: Path) -> ClusterSpec:
+    java = find_java(find_spark(None, {}), {"PATH": ""})
+    return ClusterSpec(
+        work_dir=tmp_path / "cluster",
+        agents=(AgentSpec(cpus=1, mem=2048), AgentSpec(cpus=1, mem=2048)),
+        executor_environment=default_executor_environment(java),
+        allocation_interval=0.2,
+        registration_backoff=0.2,
+        agent_ping_timeout=1.0,
+        max_agent_ping_timeouts=3,
+    )
+
+
+@pytest.fixture
+def start(commands: Commands, application: Callable[..., str], tmp_path: Path) -> Callable[..., Application]:
+    """Starts the application on a cluster, with the settings given, and waits for its first round."""
+
+    def begin(cluster: RunningCluster, **conf: str) -> Application:
+        stop_file = tmp_path / "stop"
+        settings = {**SMALL, **{name.replace("_", "."): value for name, value in conf.items()}}
+        options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+        process = commands.start(
+            *("submit", "--master", cluster.url, "--mesos-driver", "http", *options),
+            application(ROUNDS.format(stop=str(stop_file))),
+        )
+        started = Application(process, stop_file)
+        started.next_round()
+        return started
+
+    return begin
+
+
+def frameworks(url: str, kind: str = "frameworks") -> list[dict[str, Any]]:
+    """What a master says of its frameworks, none if it does not answer as the leader."""
+    try:
+        answer = requests.get(f"{url}/state", timeout=10, allow_redirects=False)
+    except requests.ConnectionError:
+        return []
+    return list(answer.json()[kind]) if answer.status_code == 200 else []
+
+
+def running(url: str) -> int:
+    """How many executors of connected frameworks run, by the master's books."""
+    tasks = [task for framework in frameworks(url) if framework["connected"] for task in framework["tasks"]]
+    return sum(task["state"] == "TASK_RUNNING" for task in tasks)
+
+
+def assert_ended_well(url: str, framework_id: str, commands: Commands) -> None:
+    """The application was torn down under the id it began with, and left nothing behind."""
+    assert frameworks(url) == []
+    assert [framework["id"] for framework in frameworks(url, "completed_frameworks")] == [framework_id]
+    assert commands.wait_for_no_process() == []
+
+
+def test_a_master_that_dies_and_comes_back(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands
+) -> None:
+    """Executors and jobs go on meanwhile, and afterwards everything is as before."""
+    with cluster_in_thread(specification) as cluster:
+        app = start(cluster)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        (before,) = frameworks(cluster.http_url)
+        containers = app.next_round()
+        cluster.control.kill_master(0)
+        app.fresh_rounds()
+        cluster.control.start_master(0)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        (after,) = frameworks(cluster.http_url)
+        assert after["id"] == before["id"]
+        assert {task["id"] for task in after["tasks"]} == {task["id"] for task in before["tasks"]}
+        assert app.next_round() <= containers | app.next_round()
+        app.finish()
+        assert_ended_well(cluster.http_url, before["id"], commands)
+
+
+def test_a_master_that_hands_over_through_zookeeper(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands, tmp_path: Path
+) -> None:
+    with zookeeper_server(tmp_path / "zookeeper") as zookeeper:
+        spec = replace(
+            specification, masters=2, zookeeper=f"zk://{zookeeper.hosts}/mesos", zk_session_timeout=2.0
+        )
+        with cluster_in_thread(spec) as cluster:
+            first, second = cluster.master_urls
+            app = start(cluster)
+            app.rounds_until(lambda: running(first) == 2)
+            (before,) = frameworks(first)
+            cluster.control.kill_master(0)
+            app.rounds_until(lambda: running(second) == 2)
+            (after,) = frameworks(second)
+            assert after["id"] == before["id"]
+            assert {task["id"] for task in after["tasks"]} == {task["id"] for task in before["tasks"]}
+            app.finish()
+            assert_ended_well(second, before["id"], commands)
+
+
+def test_connections_that_are_cut(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands
+) -> None:
+    """Even with Spark's default failover timeout, which is none."""
+    with cluster_in_thread(specification) as cluster:
+        app = start(cluster)
+        (before,) = frameworks(cluster.http_url)
+        for _ in range(2):
+            assert cluster.control.cut_connections(0) == 1
+            app.rounds_until(
+                lambda: [framework["connected"] for framework in frameworks(cluster.http_url)] == [True]
+            )
+        app.fresh_rounds()
+        app.finish()
+        assert_ended_well(cluster.http_url, before["id"], commands)
+
+
+def test_an_agent_that_is_killed_and_comes_back(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands
+) -> None:
+    """Spark's frameworks do not checkpoint: the agent's executor dies with it, and another one takes its place."""
+    with cluster_in_thread(specification) as cluster:
+        app = start(cluster)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        (before,) = frameworks(cluster.http_url)
+        cluster.control.kill_agent(0)
+        app.fresh_rounds()
+        cluster.control.start_agent(0)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        (after,) = frameworks(cluster.http_url)
+        kept = {task["id"] for task in after["tasks"]} & {task["id"] for task in before["tasks"]}
+        assert len(kept) == 1
+        app.fresh_rounds()
+        app.finish()
+        assert_ended_well(cluster.http_url, before["id"], commands)
+
+
+def test_an_agent_that_is_away_for_a_while(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands
+) -> None:
+    """Its task is lost for a while, then it is not: that neither ends nor confuses the application."""
+    with cluster_in_thread(specification) as cluster:
+        app = start(cluster)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        (before,) = frameworks(cluster.http_url)
+        cluster.control.pause_agent(0)
+        app.rounds_until(lambda: running(cluster.http_url) == 1)
+        app.fresh_rounds()
+        cluster.control.resume_agent(0)
+        app.rounds_until(lambda: running(cluster.http_url) == 2)
+        app.fresh_rounds()
+        app.finish()
+        assert_ended_well(cluster.http_url, before["id"], commands)
