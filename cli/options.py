@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,8 +41,26 @@ output = option(
     show_default=True,
     help="How to report: for people, or for programs.",
 )
+
+
+class Folder(click.Path):
+    """A folder, which may have to be made yet.
+
+    Not the empty name, which would be the current folder: it is what scripts give whose variable is not set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click wants it."""
+        if not os.fspath(value):
+            self.fail("a folder has to have a name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 work_dir = option(
     "--work-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Folder(),
     help="Where the embedded cluster keeps its log and the sandboxes of its tasks.",
 )

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 )
 @options.option(
     "--cpus",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(0.1, 1_000_000),
     default=2,
     show_default=True,
     help="CPUs that each agent offers.",
 )
 @options.option(
     "--mem",
-    type=click.IntRange(min=32),
+    type=click.IntRange(32, 1_000_000_000),
     default=4096,
     show_default=True,
     metavar="MB",

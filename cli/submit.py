@@ -92,7 +92,7 @@ def refuse_misplaced(arguments: tuple[str, ...]) -> None:
 )
 @click.option(  # not as a variable: what is set for start-local-cluster is in use by a cluster that runs
     "--work-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.Folder(),
     help="Where the embedded cluster keeps its log and sandboxes; else they go with it.",
 )
 @options.option("--dry-run", is_flag=True, help="Print the command instead of running it.")

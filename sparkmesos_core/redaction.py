@@ -12,10 +12,13 @@ _NAME = (
     r"secret|password|passwd|passphrase|pwd|token|credential|access[._-]?key|api[._-]?key|account[._-]?key"
 )
 _SECRET_NAME = re.compile(f"(?i){_NAME}")
-# A password may hold anything, slashes too: it ends at the last @ before a blank or a comma.
-_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@\s:,]*):(?!//)[^\s,]*@", re.IGNORECASE)
+# A password may hold anything, slashes too: it ends at the last @ before a blank or a comma. None of these
+# patterns begins with a run of any length: on a long word it would be tried at each character of it.
+_USER_INFO = re.compile(r"://(?P<user>[^/@\s:,]*):(?!//)[^\s,]*@")
+_PARAMETER = re.compile(r"[?&;#](?P<name>[\w.-]+)=")
+_PARAMETER_END = re.compile(r"[&;\s]|$")
 # A signature in a URL is all that is needed to use it (presigned URLs of S3, GCS, CloudFront and Azure).
-_PARAMETER = re.compile(rf"(?i)(?P<name>[?&;](?:[\w.-]*(?:{_NAME}|signature)[\w.-]*|sig))=[^&;\s]*")
+_SIGNATURE = re.compile(r"(?i)signature|^sig$")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 _DEFINITION = re.compile(r"-D(?P<name>[\w.-]+)=(?P<value>\S*)")
 
@@ -31,14 +34,25 @@ def redact_text(text: str) -> str:
     A text that quotes within such definitions is replaced from the first secret one on, since where its value
     ends is for the program that reads it to say.
     """
-    text = _USER_INFO.sub(rf"\g<scheme>\g<user>:{REDACTED}@", text)
-    text = _PARAMETER.sub(rf"\g<name>={REDACTED}", text)
+    text = _redact_parameters(_USER_INFO.sub(rf"://\g<user>:{REDACTED}@", text))
     for match in _DEFINITION.finditer(text):
         if is_secret_name(match["name"]) and re.search(r"[\"'\\]", text):
             return f"{text[: match.start('value')]}{REDACTED}"
     return _DEFINITION.sub(
         lambda match: f"-D{match['name']}={REDACTED}" if is_secret_name(match["name"]) else match[0], text
     )
+
+
+def _redact_parameters(text: str) -> str:
+    shown, done = "", 0
+    for match in _PARAMETER.finditer(text):
+        name = match["name"]
+        if match.start() < done or not (is_secret_name(name) or _SIGNATURE.search(name)):
+            continue
+        shown += text[done : match.end()] + REDACTED
+        end = _PARAMETER_END.search(text, match.end())
+        done = end.start() if end is not None else len(text)
+    return shown + text[done:]
 
 
 def redact_arguments(arguments: Iterable[str]) -> list[str]:

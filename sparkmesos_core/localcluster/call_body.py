@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -24,7 +25,7 @@ def parse_body(body: bytes) -> JsonObject:
     """The JSON object in a call's body; CallRefused with Mesos' wording if there is none."""
     text = body.decode("utf-8", errors="replace")
     try:
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except json.JSONDecodeError as error:
         line = text.count("\n", 0, error.pos) + 1
         near = text[error.pos + _literal_prefix(text[error.pos :]) :]
@@ -49,6 +50,12 @@ def parse_body(body: bytes) -> JsonObject:
 
 def _no_number(constant: str) -> float:
     raise ValueError(f"{constant} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    """What is too large for a double would come out as `Infinity`, which no client can read."""
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 def _literal_prefix(text: str) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import AuthFailedError, KazooException, NoAuthError, NoNodeError
+from kazoo.exceptions import AuthFailedError, ConnectionLoss, KazooException, NoAuthError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.protocol.states import KazooState
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
@@ -171,6 +171,9 @@ class ElectionMember:
             except (KazooException, KazooTimeoutError) as error:
                 logger.info("ZooKeeper (%s): %s; trying again", self._servers, type(error).__name__)
                 wait = _RETRY_SECONDS
+            except Exception:  # without this thread nobody would ever hear of another leader
+                logger.exception("The election could not be looked at; trying again")
+                wait = _RETRY_SECONDS
             self._changed.wait(wait)
 
     def _look(self) -> float | None:
@@ -206,7 +209,9 @@ class ElectionMember:
 
     def _contend(self, info: JsonObject) -> None:
         """Make the node of this session unless it is there."""
-        session = int(self._client.client_id[0])
+        if (client_id := self._client.client_id) is None:
+            raise ConnectionLoss  # just now, and nobody has told us yet
+        session = int(client_id[0])
         if self._own_session == session:
             return
         if self._own_session is not None:

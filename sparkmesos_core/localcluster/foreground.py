@@ -35,8 +35,8 @@ def serve(
 def _allow_many_files() -> None:
     """Raise the number of files that this process may have open: every task and connection takes one.
 
-    1024 is a common limit, beyond which tasks would fail to start. They inherit the higher one, as from a real
-    agent, whose service is given it, too.
+    1024 is a common limit, beyond which tasks would fail to start. They inherit the higher one, as from a
+    real agent, whose service is given it, too.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import socket
 import time
 from email.utils import formatdate
 from typing import Any
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -27,6 +29,8 @@ SCHEDULER_PATH = "/api/v1/scheduler"
 _KEEP_ALIVE_SECONDS = 300
 _PATIENCE_SECONDS = 2.0
 _BACKLOG = 128
+logger = logging.getLogger(__name__)
+
 _PORT_HINT = "Choose another one with --port; --port 0 takes a free one."
 
 
@@ -164,7 +168,7 @@ class _Connection(H11Protocol):
 
 
 class _WhileGoingOn:
-    """ASGI middleware which adds a date, and lets nothing in or out while the server is paused."""
+    """ASGI middleware which adds a date, logs what went wrong, and lets nothing through during a pause."""
 
     def __init__(self, app: ASGIApp, going_on: asyncio.Event) -> None:
         self._app = app
@@ -179,7 +183,13 @@ class _WhileGoingOn:
             await send(message)
 
         await self._going_on.wait()
-        await self._app(scope, receive, send_later)
+        try:
+            await self._app(scope, receive, send_later)
+        except ClientDisconnect:
+            pass  # who has gone away in the middle of a request wants no answer
+        except Exception:  # the library answers 500, and says nothing: its own log is switched off
+            logger.exception("%s %s could not be answered", scope["method"], scope["path"])
+            raise
 
 
 def _date() -> bytes:

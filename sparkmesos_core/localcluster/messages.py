@@ -169,10 +169,7 @@ class AgentReregistered:
 
 @dataclass(frozen=True)
 class Ping:
-    """Are you there? `connected` is false when the master believes that the agent is not.
-
-    Then it re- registers.
-    """
+    """Are you there? `connected` is false if the master believes it is not: then the agent re-registers."""
 
     connected: bool
 

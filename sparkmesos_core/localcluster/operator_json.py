@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sparkmesos_core.localcluster.master.master_state import MESOS_VERSION
 from sparkmesos_core.localcluster.v1_info import capabilities
 from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
 
 JsonObject = dict[str, Any]
+
+MESOS_VERSION = "1.12.0"
+"""The release whose behaviour the embedded cluster follows, and the version that it reports."""
 
 
 def version() -> JsonObject:

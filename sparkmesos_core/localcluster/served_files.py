@@ -12,6 +12,8 @@ from typing import BinaryIO
 LONGEST_PIECE = 64 * 1024
 """The most bytes that one read returns, however many are asked for: 16 pages, as in Mesos."""
 
+_NUMBERS = 1 << 63  # no file has an offset beyond
+
 
 class FilesRefused(Exception):
     """A request that is answered with an HTTP error: its status code and text."""
@@ -74,6 +76,9 @@ def _number(name: str, text: str | None, default: int) -> int:
     if text is None:
         return default
     try:
-        return int(text)
+        number = int(text)
+        if -_NUMBERS <= number < _NUMBERS:
+            return number
     except ValueError:
-        raise FilesRefused(400, f"Failed to parse {name}: Failed to convert '{text}' to number.\n") from None
+        pass
+    raise FilesRefused(400, f"Failed to parse {name}: Failed to convert '{text}' to number.\n")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import URL
+from starlette.requests import Request
 
 from sparkmesos_core.localcluster.credentials import Authentication
 from tests.contract.recorded import load
@@ -60,3 +62,17 @@ def test_frameworks(name: str, stage: Stage) -> None:
 def test_the_recording_holds_what_is_wrong_too() -> None:
     statuses = {exchange["response"]["status"] for exchange in load("authentication")["exchanges"]}
     assert statuses == {200, 307, 400, 401}
+
+
+@pytest.mark.parametrize("path", ["/state%3F", "/flags%3Fx", "/metrics/snapshot%3F"])
+def test_no_way_around_it(path: str, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older Starlette takes what is quoted in a path for the beginning of a query."""
+
+    def url(asked: Request) -> URL:
+        scope = asked.scope
+        return URL(f"http://localhost{scope['path']}?{scope['query_string'].decode()}")
+
+    monkeypatch.setattr(Request, "url", property(url))
+    for base in (stage.cluster.http_url, *stage.cluster.agent_urls):
+        status, _, _ = request(base, "GET", path)
+        assert status == 404

@@ -305,6 +305,64 @@ def test_updates_are_completed_and_repetitions_only_acknowledged(tmp_path: Path)
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("task_id", ["t9", "../../../../up"])
+def test_updates_of_unknown_tasks_are_passed_on_and_not_booked(task_id: str, tmp_path: Path) -> None:
+    async def scene(stage: ExecutorPlay) -> None:
+        stage.checkpoint = True
+        stage.launch()
+        events = await subscribed(stage)
+        await events.next("LAUNCH")
+        sent = status(task_id, "TASK_FINISHED")
+        assert await stage.call("UPDATE", update={"status": sent}) == (202, "")
+        assert (await events.next("ACKNOWLEDGED"))["uuid"] == sent["uuid"]
+        passed_on = await stage.next()
+        assert (passed_on["task_id"], passed_on["executor_id"]) == ({"value": task_id}, {"value": "e"})
+        books = stage.agent.executors.find("F", "e")
+        assert books is not None
+        assert [task.task_id for task in books.tasks()] == ["t1"]
+        assert list(tmp_path.rglob("task.updates")) == []
+
+    play(tmp_path, scene)
+
+
+def test_the_id_of_an_unknown_task_can_be_used_afterwards(tmp_path: Path) -> None:
+    async def scene(stage: ExecutorPlay) -> None:
+        stage.master.acknowledging = False
+        stage.launch("t1")
+        events = await subscribed(stage)
+        await events.next("LAUNCH")
+        await stage.report("t2", "TASK_RUNNING", message="unknown")
+        unknown = await stage.next()
+        await events.next("ACKNOWLEDGED")
+        stage.launch("t2")
+        await events.next("LAUNCH")
+        stage.master.acknowledging = True
+        while (repeated := await stage.next())["message"] == unknown["message"]:
+            await stage.report("t2", "TASK_FINISHED", message="known")
+        assert repeated["message"] == "known"
+
+    play(tmp_path, scene)
+
+
+def test_an_agent_that_does_not_know_yet_what_it_has_says_so(tmp_path: Path) -> None:
+    async def scene(stage: ExecutorPlay) -> None:
+        stage.checkpoint = True
+        stage.launch()
+        events = await subscribed(stage)
+        await events.next("LAUNCH")
+        stage.server.kill()
+        stage.agent.crash()
+        stage.agent = stage.new_agent(executor_reregistration_timeout=10.0)
+        await stage.server.start(agent_app(stage.agent, Authentication()))
+        answer = await stage.call("SUBSCRIBE", subscribe={})
+        assert answer == (503, "Agent has not finished recovery")
+        stage.agent.master_detected(stage.master.connect)
+        await stage.agent.start()
+        await (await stage.subscribe()).next("SUBSCRIBED")
+
+    play(tmp_path, scene)
+
+
 def test_a_second_subscription_takes_the_place_of_the_first(tmp_path: Path) -> None:
     async def scene(stage: ExecutorPlay) -> None:
         stage.launch()

@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     call: dict[str, Any] = {"arguments": arguments}
     if "--env-file" in arguments:
         file = Path(arguments[arguments.index("--env-file") + 1])
-        call["environment"] = file.read_text()
+        call["environment"] = file.read_text(errors="surrogateescape")
         call["mode"] = oct(file.stat().st_mode & 0o777)
     with (HERE / "calls.jsonl").open("a") as log:
         log.write(json.dumps(call) + "\n")
@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> int:
             if image.startswith("missing"):
                 print("manifest unknown")
                 return 1
+            if image.startswith("slow"):
+                time.sleep(600)
             images.write_text(" ".join([*known, image]))
         case ["run", *rest]:
             return run(rest)
@@ -63,7 +65,7 @@ def run(arguments: list[str]) -> int:
             continue
         value = arguments.pop(0)
         if option == "--env-file":
-            for line in Path(value).read_text().splitlines():
+            for line in Path(value).read_text(errors="surrogateescape").splitlines():
                 key, _, text = line.partition("=")
                 environment[key] = text
         elif option == "--env":
@@ -74,7 +76,9 @@ def run(arguments: list[str]) -> int:
             entrypoint = value
         elif option == "-v" and value.endswith(":/mnt/mesos/sandbox"):
             sandbox = value.partition(":")[0]
-    command = arguments[1:]  # the image is not needed
+    if arguments[0].startswith("late"):
+        time.sleep(600)
+    command = arguments[1:]
     environment.setdefault("PATH", "/usr/bin:/bin")
     argv = [entrypoint, *command] if entrypoint else command
     process = subprocess.Popen(argv, env=environment, cwd=sandbox, start_new_session=True)

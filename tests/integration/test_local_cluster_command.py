@@ -134,6 +134,9 @@ def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
         (["--credentials", "nope"], "cannot be read"),
         (["--agent-ping-timeout", "15"], "is no time"),
         (["--max-agent-ping-timeouts", "0"], "--max-agent-ping-timeouts"),
+        (["--mem", "9" * 30], "--mem"),
+        (["--cpus", "1e308"], "--cpus"),
+        (["--work-dir", ""], "a folder has to have a name"),
     ],
 )
 def test_options_that_are_no_good(commands, arguments: list[str], problem: str) -> None:

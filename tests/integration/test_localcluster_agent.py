@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
     UpdateFramework,
 )
-from tests.integration.agent_stage import PATIENCE, Play, play
+from tests.integration.agent_stage import PATIENCE, Play, eventually, play
 
 Json = dict[str, Any]
 
@@ -168,6 +170,18 @@ def test_a_task_can_be_killed_while_its_files_are_fetched(tmp_path: Path) -> Non
         status = await stage.next()  # although the first byte never comes
         assert status["state"] == "TASK_KILLED"
         assert status["reason"] == "REASON_TASK_KILLED_DURING_LAUNCH"
+
+    play(tmp_path, scene)
+
+
+def test_a_task_can_be_killed_before_its_files_are_fetched(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            uri = {"value": f"http://127.0.0.1:{silent.getsockname()[1]}/a", "cache": True}
+            stage.run({"value": "true", "uris": [uri]})
+            stage.kill()
+            assert (await stage.next())["state"] == "TASK_KILLED"
+            await eventually(lambda: not stage.agent.frameworks["F"].executors)
 
     play(tmp_path, scene)
 
@@ -363,6 +377,41 @@ def test_many_tasks_need_no_threads_and_end_together(tmp_path: Path) -> None:
         assert not children() - others
 
     play(tmp_path, scene)
+
+
+def test_who_gets_the_pid_of_a_process_that_is_gone_is_left_alone(tmp_path: Path) -> None:
+    for name in ("stdout", "stderr"):
+        (tmp_path / name).touch()
+
+    class Reused(ProcessTable):
+        def __init__(self, gone: int, stranger: int) -> None:
+            super().__init__()
+            self.pids = (gone, stranger)
+
+        async def look(self) -> process_table.Snapshot:
+            snapshot = await super().look()
+            gone, stranger = self.pids
+            snapshot.sessions[gone] = [stranger]  # as if that had begun a session with the pid
+            return snapshot
+
+    async def scene() -> None:
+        process = task_process.start(
+            ["true"], executable=None, environment=dict(os.environ), sandbox=tmp_path
+        )
+        stranger = subprocess.Popen(["sleep", "100"], start_new_session=True)
+        tables = [ProcessTable(), Reused(process.pid, stranger.pid)]
+        try:
+            await process.wait()
+            for table in tables:
+                await task_process.PosixProgram(process, table).kill()
+            assert stranger.poll() is None
+        finally:
+            for table in tables:
+                table.close()
+            stranger.kill()
+            stranger.wait()
+
+    asyncio.run(scene())
 
 
 def test_those_who_look_at_processes_at_the_same_time_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

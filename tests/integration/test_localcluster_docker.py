@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sparkmesos_core.localcluster.agent import agent_json
@@ -144,6 +145,51 @@ def test_a_custom_executor_in_a_container(tmp_path: Path) -> None:
         assert failed["reason"] == "REASON_EXECUTOR_TERMINATED"
         sandbox = stage.sandbox("e")
         assert (sandbox / "stdout").read_text() == f"e in mesos-{sandbox.name}\n"
+
+    with_docker(tmp_path, scene)
+
+
+def test_a_container_that_is_created_after_its_kill_is_removed(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        stage.run("true", container={"type": "DOCKER", "docker": {"image": "late:1"}})
+        await eventually(lambda: bool(docker.calls("run")))
+        stage.kill(0.1)
+        await stage.until("TASK_KILLED")
+        # There was none when the first one came, and there could have been one until the client was gone.
+        assert [call["arguments"][0] for call in docker.calls("rm")] == ["rm", "rm"]
+
+    with_docker(tmp_path, scene)
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_nobody_waits_for_an_image_that_nobody_needs(crash: bool, tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        stage.run("true", container={"type": "DOCKER", "docker": {"image": "slow:1"}})
+        await eventually(lambda: bool(docker.calls("pull")))
+        if crash:
+            stage.agent.crash()
+        else:
+            stage.kill()
+            assert (await stage.next())["state"] == "TASK_KILLED"
+            await eventually(lambda: not stage.agent.frameworks["F"].executors)
+        await eventually(lambda: not pulling(docker))
+
+    with_docker(tmp_path, scene)
+
+
+def pulling(docker: Docker) -> list[psutil.Process]:
+    ours = psutil.Process().children(recursive=True)
+    return [p for p in ours if p.status() != "zombie" and str(docker.path) in p.cmdline()]
+
+
+def test_secrets_need_not_be_text(tmp_path: Path) -> None:
+    async def scene(stage: Play, docker: Docker) -> None:
+        secret = {"type": "VALUE", "value": {"data": "/4A="}}
+        variables = [{"name": "KEY", "type": "SECRET", "secret": secret}]
+        command = {"value": "printf %s $KEY | wc -c", "environment": {"variables": variables}}
+        stage.run(command, container=CONTAINER)
+        await stage.until("TASK_FINISHED")
+        assert (stage.sandbox() / "stdout").read_text().strip() == "2"
 
     with_docker(tmp_path, scene)
 

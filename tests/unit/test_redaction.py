@@ -31,6 +31,8 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
         (r"a=-Dx=y -Dmy.password=a\ b", "a=-Dx=y -Dmy.password=***"),
         ('a="-Dmy.token=hun ter6" -Dx=y', 'a="-Dmy.token=***'),
         ('a="-Dmy.name=x y"', 'a="-Dmy.name=x y"'),
+        ("https://h/#access_token=abc", "https://h/#access_token=***"),
+        ("https://h/?next=http://i/?token=abc&x=1", "https://h/?next=http://i/?token=***&x=1"),
         ("--conf", "--conf"),
         ("plain", "plain"),
     ],
@@ -42,6 +44,11 @@ def test_arguments(argument: str, expected: str) -> None:
 def test_the_value_behind_a_secret_option() -> None:
     shown = redact_arguments(["app.py", "--password", "hunter2", "--user", "u", "--token"])
     assert shown == ["app.py", "--password", "***", "--user", "u", "--token"]
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "?" + "token" * 40_000, "://a" * 50_000])
+def test_the_time_that_it_takes_grows_no_faster_than_the_text(text: str) -> None:
+    assert redact_text(text) == text  # tried at every character, this would take many minutes
 
 
 def test_text() -> None:

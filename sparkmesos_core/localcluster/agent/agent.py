@@ -73,6 +73,8 @@ class Agent:
         self.recovery_seconds = 0.0
         self.is_down = False
         """Whether it has crashed, terminated or been told to shut down."""
+        self.has_recovered = False
+        """Whether it knows what its predecessor has left, so that executors can come back."""
         self._crashed = False
         self.ended = asyncio.Event()
         """Set when it is down for good, shut down by its cluster or by the master, with all its tasks."""
@@ -133,6 +135,7 @@ class Agent:
                     framework = self.frameworks[left.executor.framework_id]
                     self.executors.recovered(framework, left.executor)
         await self.executors.end_unknown()
+        self.has_recovered = True
         self._background(self._finish_recovery(began))
 
     async def registered(self) -> None:

@@ -298,9 +298,10 @@ class AgentExecutors:
             call.status, executor, self.executor_pid(executor), self._options.ip, self.agent_id
         )
         if task is None:
-            task = Task(call.framework_id, {"task_id": {"value": task_id}}, "", call.executor_id)
-        known = task.has_seen(status["uuid"]) or task.ended
-        if not known:
+            # Passed on, as with Mesos, but neither booked nor written down: there is no such task here.
+            stranger = Task(call.framework_id, {"task_id": {"value": task_id}}, "", call.executor_id)
+            self._reports.take(framework, None, stranger, status)
+        elif not (task.has_seen(status["uuid"]) or task.ended):
             self._reports.take(framework, executor, task, status)
         if executor.channel is not None:
             executor.channel.send(executor_events.acknowledged(task_id, status["uuid"]))

@@ -65,7 +65,7 @@ class AgentApp:
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        path = request.url.path
+        path: str = request.scope["path"]  # as credentials were asked for; `request.url` can differ
         for prefix in ("/slave(1)/", "/slave%281%29/"):
             if path.startswith(prefix):
                 path = path[len(prefix) - 1 :]

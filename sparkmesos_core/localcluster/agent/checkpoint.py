@@ -197,6 +197,7 @@ def _recovered_task(executor: Executor, folder: Path) -> RecoveredTask | None:
         return None
     task = Task(executor.framework_id, description["info"], description["role"], executor.executor_id)
     result = RecoveredTask(task)
+    _end_last_line(folder / "task.updates")
     for entry in _entries(folder / "task.updates"):
         if "update" in entry:
             status = entry["update"]
@@ -228,6 +229,14 @@ def _write(path: Path, value: Any) -> None:
 def _append(path: Path, value: Any) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as writer:
         writer.write(json.dumps(value) + "\n")
+
+
+def _end_last_line(path: Path) -> None:
+    """What is appended to half a line would be lost with it."""
+    with contextlib.suppress(OSError):
+        if not path.read_bytes().endswith(b"\n"):
+            with path.open("ab") as writer:
+                writer.write(b"\n")
 
 
 def _read(path: Path) -> Any:

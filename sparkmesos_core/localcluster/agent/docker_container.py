@@ -6,9 +6,9 @@ What `docker run` is told is decided here without I/O (DockerRun), the rest is a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,11 +177,12 @@ def start(
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{run.name}.env"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as writer:
-        writer.write(run.environment_file())
     environment = {**_cli_environment(), **run.inherited(), "MESOS_SANDBOX": str(run.sandbox)}
     argv = run.argv(docker, file)
     try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as writer:
+            writer.write(os.fsencode(run.environment_file()))  # a secret need not be text
         process = task_process.start(argv, executable=None, environment=environment, sandbox=run.sandbox)
     except (OSError, ValueError):
         file.unlink(missing_ok=True)
@@ -231,11 +232,17 @@ class DockerProgram:
 
     async def kill(self) -> None:
         """Remove the container by force, and the CLI with it if it still waits."""
-        if not self._removed:
-            self._removed = True
-            await _cli(self._docker, "rm", "--force", self._name)
-        await task_process.kill(self._process.pid, self._table)
+        first, self._removed = not self._removed, True
+        if first:
+            await self._remove()
+        is_waiting = not self._process.has_ended
+        await task_process.kill(self._process, self._table)
+        if first and is_waiting:
+            await self._remove()  # it may have been created since
         self._environment_file.unlink(missing_ok=True)
+
+    async def _remove(self) -> None:
+        await _cli(self._docker, "rm", "--force", self._name)
 
 
 def _volumes(container: JsonObject, docker: JsonObject, sandbox: Path) -> tuple[list[str], str | None]:
@@ -320,23 +327,29 @@ def _cli_environment() -> dict[str, str]:
 async def _cli(
     docker: str, *arguments: str, patience: float | None = _CLI_PATIENCE_SECONDS
 ) -> tuple[int, str]:
-    """Run the CLI to its end, with at most `patience` seconds: its exit status and what it has said."""
+    """Run the CLI to its end, with at most `patience` seconds: its exit status and what it has said.
 
-    def run() -> tuple[int, str]:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            try:
-                done = subprocess.run(
+    It is killed if the caller is cancelled meanwhile.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = TaskProcess(
+                subprocess.Popen(
                     [docker, *arguments],
                     env=_cli_environment(),
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
+                    stdout=said,
                     stderr=subprocess.STDOUT,
-                    timeout=patience,
-                    check=False,
+                    start_new_session=True,
                 )
-            except OSError as error:
-                return 127, str(error)
-            return done.returncode, done.stdout.decode("utf-8", errors="replace").strip()
-        return 124, f"no answer within {patience:g} seconds"
-
-    return await asyncio.to_thread(run)
+            )
+        except OSError as error:
+            return 127, str(error)
+        try:
+            status = await asyncio.wait_for(process.wait(), patience)
+        except asyncio.TimeoutError:
+            return 124, f"no answer within {patience:g} seconds"
+        finally:
+            process.kill()
+        said.seek(0)
+        return status, said.read().decode("utf-8", errors="replace").strip()

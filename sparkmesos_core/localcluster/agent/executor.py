@@ -195,6 +195,10 @@ class FrameworkOnAgent:
 
     def executor_of(self, task_id: str) -> Executor | None:
         """The executor which a task was given to, or waits for."""
+        # Of command executors there can be many: each has the id of its task.
+        own = self.executors.get(task_id)
+        if own is not None and own.task(task_id) is not None:
+            return own
         return next((e for e in self.executors.values() if e.task(task_id) is not None), None)
 
 

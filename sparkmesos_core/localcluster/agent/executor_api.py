@@ -86,6 +86,8 @@ async def _disconnect(receive: Receive) -> None:
 
 async def executor_api(agent: Agent, request: Request) -> Response:
     """The answer to a request, in Mesos' words if it is refused."""
+    if not agent.has_recovered:  # or else an executor that comes back would hear that nobody knows it
+        return text_answer(503, "Agent has not finished recovery")
     if request.method != "POST":
         return wrong_method("POST", request.method)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

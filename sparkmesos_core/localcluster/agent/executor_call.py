@@ -25,6 +25,23 @@ _STATES = TERMINAL_STATES | {
     "TASK_UNKNOWN",
 }
 
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "agent_id": dict,
+    "check_status": dict,
+    "container_status": dict,
+    "data": str,
+    "executor_id": dict,
+    "healthy": bool,
+    "labels": dict,
+    "limitation": dict,
+    "message": str,
+    "reason": str,
+    "timestamp": (int, float),
+    "unreachable_time": dict,
+}
+"""Of the optional fields of a TaskStatus."""
+_JSON_NAMES = {bool: "boolean", dict: "object", float: "number", int: "number", list: "array", str: "string"}
+
 
 @dataclass(frozen=True)
 class ExecutorCall:
@@ -80,7 +97,7 @@ def parse_executor_call(message: JsonObject) -> Call:
         raise _invalid(f"Expecting '{field}' to be present")
     body = message[field]
     if not isinstance(body, dict):
-        raise _not_a_call(f"Not expecting a JSON {type(body).__name__} for field '{field}'")
+        raise _unexpected(body, field)
     try:
         if kind == "SUBSCRIBE":
             return Subscribe(
@@ -101,9 +118,8 @@ def parse_executor_call(message: JsonObject) -> Call:
         raise _not_a_call(str(error)) from None
 
 
-def _status(status: Any, executor_id: str, framework_id: str) -> JsonObject:
-    if not isinstance(status, dict):
-        raise TypeError("a status is not an object")
+def _status(given: Any, executor_id: str, framework_id: str) -> JsonObject:
+    status = _fields(given)
     task_id = status["task_id"]["value"]
     if not isinstance(task_id, str):
         raise TypeError("task_id.value is not a string")
@@ -125,12 +141,28 @@ def _status(status: Any, executor_id: str, framework_id: str) -> JsonObject:
     return status
 
 
+def _fields(status: Any) -> JsonObject:
+    """Those of a TaskStatus that are set, each of the type that it has to be."""
+    if not isinstance(status, dict):
+        raise TypeError("a status is not an object")
+    fields: JsonObject = {name: value for name, value in status.items() if value is not None}
+    for name, kind in _TYPES.items():
+        value = fields.get(name)
+        if value is not None and (
+            not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+        ):
+            raise _unexpected(value, name)
+    if "data" in fields:
+        _base64(fields["data"], "data")
+    return fields
+
+
 def _id(message: JsonObject, name: str) -> str:
     value = message[name]
     if not isinstance(value, dict) or "value" not in value:
         raise _not_a_call(f"Missing required fields: {name}.value")
     if not isinstance(value["value"], str):
-        raise _not_a_call(f"Not expecting a JSON {type(value['value']).__name__} for field 'value'")
+        raise _unexpected(value["value"], "value")
     return value["value"]
 
 
@@ -140,6 +172,11 @@ def _base64(value: Any, name: str) -> str:
     except (binascii.Error, ValueError, TypeError):
         raise _not_a_call(f"Failed to base64 decode bytes field '{name}'") from None
     return str(value)
+
+
+def _unexpected(value: Any, field: str) -> CallRefused:
+    name = _JSON_NAMES.get(type(value), "null")
+    return _not_a_call(f"Not expecting a JSON {name} for field '{field}'")
 
 
 def _invalid(text: str) -> CallRefused:

@@ -57,12 +57,15 @@ class Launch:
         self._processes = processes
         self._cancelled = threading.Event()
         self._fetching: asyncio.Future[None] | None = None
+        self._preparing: asyncio.Task[None] | None = None
 
     def cancel(self) -> None:
         """Give up: `run` raises LaunchCancelled soon."""
         self._cancelled.set()
         if self._fetching is not None and not self._fetching.done():
             self._fetching.set_exception(fetcher.FetchCancelled())
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     async def run(self) -> Container:
         """The running container. Raises LaunchFailed or LaunchCancelled."""
@@ -74,7 +77,7 @@ class Launch:
             _check_user(self._command, executor.sandbox)
             await self._fetch()
             if in_docker:
-                await docker_container.prepare(self._options.docker, self._container or {}, executor.sandbox)
+                await self._prepare_docker()
             if self._cancelled.is_set():
                 raise LaunchCancelled
             start = self._in_docker(environment) if in_docker else self._on_host(environment)
@@ -131,6 +134,17 @@ class Launch:
         stop_timeout = self._options.docker_stop_timeout
         return lambda: docker_container.start(docker, run, folder, stop_timeout, self._processes)
 
+    async def _prepare_docker(self) -> None:
+        """Get the image, for as long as somebody waits for it: a pull can take minutes."""
+        work = docker_container.prepare(self._options.docker, self._container or {}, self._executor.sandbox)
+        self._preparing = asyncio.get_running_loop().create_task(work)
+        try:
+            await self._preparing
+        except asyncio.CancelledError:
+            if self._cancelled.is_set():
+                raise LaunchCancelled from None
+            raise  # the agent has crashed
+
     async def _fetch(self) -> None:
         uris = self._command.get("uris") or []
         if not uris:
@@ -147,6 +161,8 @@ class Launch:
         Each fetch has a thread of its own, so that slow ones keep neither others nor kills waiting, nor the
         cluster from ending.
         """
+        if self._cancelled.is_set():
+            raise fetcher.FetchCancelled
         options = dataclasses.replace(self._options.fetching, user=self._command.get("user"))
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[None] = loop.create_future()

@@ -47,12 +47,23 @@ class TaskProcess:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pid = process.pid
+        self.nothing_left = False
+        """Whether all that it has started has ended, too, so that its pid may be somebody else's by now."""
         self._process = process
         self._waiting = asyncio.create_task(self._wait())
 
     async def wait(self) -> int:
         """Its exit status, when it has ended; negative for a signal."""
         return await asyncio.shield(self._waiting)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its exit status was asked for: the kernel may give its pid to another process."""
+        return self._process.returncode is not None
+
+    def kill(self) -> None:
+        """SIGKILL it, and it alone."""
+        self._process.kill()
 
     async def _wait(self) -> int:
         ended = asyncio.Event()
@@ -106,7 +117,7 @@ class PosixProgram:
 
     async def kill(self) -> None:
         """SIGKILL all that is left of it."""
-        await kill(self._process.pid, self._table)
+        await kill(self._process, self._table)
 
 
 def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
@@ -137,21 +148,24 @@ async def end(process: TaskProcess, grace_seconds: float, table: ProcessTable) -
         _signal(late, signal.SIGTERM)
         signalled.update(member.pid for member in late)
     if known:
-        await kill(process.pid, table, known)
+        await kill(process, table, known)
     await process.wait()
 
 
-async def kill(leader: int, table: ProcessTable, known: Sequence[psutil.Process] = ()) -> None:
+async def kill(process: TaskProcess, table: ProcessTable, known: Sequence[psutil.Process] = ()) -> None:
     """SIGKILL everything that belongs to a task, and wait until it is gone."""
+    if process.nothing_left:
+        return
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _KILL_PATIENCE_SECONDS
-    left = (await table.look()).still(known, leader)
+    left = (await table.look()).still(known, process.pid)
     for pause in _pauses():
         if not left or loop.time() >= deadline:
             break
         _signal(left, signal.SIGKILL)
         await asyncio.sleep(pause)
-        left = (await table.look()).still(left, leader)
+        left = (await table.look()).still(left, process.pid)
+    process.nothing_left = not left and process.has_ended
 
 
 def _pauses() -> Iterator[float]:

@@ -90,6 +90,7 @@ class TaskReports:
             framework = self._frameworks.get(framework_id)
             executor = framework.executor_of(task_id) if framework is not None else None
             task = executor.task(task_id) if executor is not None else None
-            if task is not None:
+            # An update of a stranger that had this id before may still be on its way.
+            if task is not None and status in task.statuses:
                 task.sent = max(task.sent, 1 + task.statuses.index(status))
         self._tell(StatusUpdate(self.agent_id, framework_id, status, latest_state, waiting))

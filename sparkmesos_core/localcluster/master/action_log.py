@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sparkmesos_core.localcluster.master.master_actions import Action, SendEvent, TellAgent
+import re
+
+from sparkmesos_core.localcluster.master.master_actions import Action, Note, SendEvent, TellAgent
 from sparkmesos_core.localcluster.messages import (
     AgentDescription,
     AgentRegistered,
@@ -12,15 +14,32 @@ from sparkmesos_core.localcluster.messages import (
     RunTask,
     ShutdownAgent,
     ShutdownExecutor,
-    ShutdownFramework,
     ToMaster,
     UnregisterAgent,
 )
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def log_line(action: Action) -> str | None:
     """The line for what the master is about to do; None for what happens all the time, such as offers."""
+    return one_line(_action_line(action))
+
+
+def agent_line(message: ToMaster) -> str | None:
+    """The line for what an agent has said; None for what it says all the time."""
+    return one_line(_message_line(message))
+
+
+def one_line(text: str | None) -> str | None:
+    """A line that stays one: frameworks choose names and messages, and may put anything into them."""
+    return None if text is None else _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _action_line(action: Action) -> str | None:
     match action:
+        case Note(text=text):
+            return text
         case SendEvent(event={"type": "SUBSCRIBED", "subscribed": {"framework_id": {"value": framework_id}}}):
             return f"Framework {framework_id} has subscribed"
         case SendEvent(event={"type": "ERROR", "error": {"message": message}}):
@@ -38,8 +57,6 @@ def log_line(action: Action) -> str | None:
             return f"Killing task {task_id} on agent {agent_id}"
         case TellAgent(agent_id=agent_id, message=ShutdownExecutor(executor_id=executor_id)):
             return f"Ending executor {executor_id} on agent {agent_id}"
-        case TellAgent(agent_id=agent_id, message=ShutdownFramework(framework_id=framework_id)):
-            return f"Ending what framework {framework_id} runs on agent {agent_id}"
         case TellAgent(agent_id=agent_id, message=ShutdownAgent(message=message)):
             return f"Agent {agent_id} is to end: {message}"
         case TellAgent(agent_id=agent_id, message=AgentRegistered()):
@@ -48,8 +65,7 @@ def log_line(action: Action) -> str | None:
             return None
 
 
-def agent_line(message: ToMaster) -> str | None:
-    """The line for what an agent has said; None for what it says all the time."""
+def _message_line(message: ToMaster) -> str | None:
     match message:
         case ReregisterAgent(agent_id=agent_id, agent=agent, tasks=tasks):
             return f"Agent {agent_id} at {_where(agent)} is back, with {len(tasks)} tasks"

@@ -123,10 +123,17 @@ def _readmit(books: Books, message: ReregisterAgent, now: float) -> list[Action]
                 Executor(executor.executor, executor.framework_id, agent.agent_id, executor.role, taken)
             )
     for running in message.tasks:
-        if (framework_ := books.frameworks.get(running.framework_id)) is not None:
-            task = _adopt(books, agent, framework_, running)
-            if not was_recovered:
-                actions += books.send_status(framework_, _back_again(task, told, now))
+        if (framework_ := books.frameworks.get(running.framework_id)) is None:
+            continue
+        task_id = running.task["task_id"]["value"]
+        if task_id in framework_.tasks:
+            # It was launched again elsewhere meanwhile. Mesos' master aborts here; we keep the newer one.
+            if running.state not in TERMINAL_STATES:
+                actions.append(TellAgent(agent.agent_id, KillTask(running.framework_id, task_id, None)))
+            continue
+        task = _adopt(books, agent, framework_, running)
+        if not was_recovered:
+            actions += books.send_status(framework_, _back_again(task, told, now))
     actions += ping(books, agent, now)
     return actions + allocate(books, now, [agent])
 
@@ -159,6 +166,7 @@ def _adopt(books: Books, agent: Agent, framework: Framework, running: RunningTas
     )
     for status in running.statuses:
         task.add_status(status)
+    framework.unreachable_tasks.pop(task.task_id, None)
     for completed in [t for t in framework.completed_tasks if t.task_id == task.task_id]:
         framework.completed_tasks.remove(completed)
     if task.holds_resources:
@@ -183,6 +191,7 @@ def _back_again(task: Task, told: str, now: float) -> JsonObject:
 def _welcome_back(books: Books, agent: Agent, message: ReregisterAgent, now: float) -> list[Action]:
     """Compare what a known agent runs with what it should, and let each catch up with the other."""
     agent.description = message.agent
+    books.registry.admit(agent.agent_id, message.agent)
     agent.attributes = parse_attributes(message.agent.attributes)
     agent.reregistered_time = now
     agent.connected = True

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from sparkmesos_core.localcluster.durations import duration_text
-from sparkmesos_core.localcluster.master.master_actions import Action, TellAgent, failure_event, master_status
+from sparkmesos_core.localcluster.master.master_actions import (
+    Action,
+    Note,
+    TellAgent,
+    failure_event,
+    master_status,
+)
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import Agent, Framework, JsonObject, Task
 from sparkmesos_core.localcluster.messages import Ping, ShutdownAgent
@@ -81,6 +87,7 @@ def recovery_is_over(books: Books, now: float) -> list[Action]:
         books.registry.mark_unreachable(agent_id, now)
         books.counters["recovery_slave_removals"] += 1
         _count_unhealthy(books)
+        actions.append(Note(f"Agent {agent_id} is unreachable: it has not come back to this master"))
         actions += _agent_lost(books, agent_id)
     return actions
 
@@ -89,7 +96,7 @@ def mark_unreachable(books: Books, agent: Agent, message: str, now: float) -> li
     """An agent is given up for now: TASK_LOST, or TASK_UNREACHABLE for those who know what that is."""
     books.registry.mark_unreachable(agent.agent_id, now)
     _count_unhealthy(books)
-    actions: list[Action] = []
+    actions: list[Action] = [Note(f"Agent {agent.agent_id} is unreachable: {message}")]
     for task in list(agent.tasks.values()):
         framework = books.frameworks[task.framework_id]
         state = "TASK_UNREACHABLE" if framework.partition_aware else "TASK_LOST"
@@ -113,7 +120,7 @@ def mark_gone(books: Books, agent_id: str, now: float) -> list[Action]:
         books.recovered.pop(agent_id, None)
         return _unreachable_is_gone(books, agent_id, message, now)
     books.registry.mark_gone(agent_id, now)
-    actions: list[Action] = [TellAgent(agent_id, ShutdownAgent(message))]
+    actions: list[Action] = [_marked_gone(agent_id), TellAgent(agent_id, ShutdownAgent(message))]
     for task in list(agent.tasks.values()):
         framework = books.frameworks[task.framework_id]
         status = _gone(framework, task, message, now)
@@ -123,8 +130,12 @@ def mark_gone(books: Books, agent_id: str, now: float) -> list[Action]:
     return actions + _forget(books, agent)
 
 
+def _marked_gone(agent_id: str) -> Note:
+    return Note(f"Agent {agent_id} is marked gone by an operator")
+
+
 def _unreachable_is_gone(books: Books, agent_id: str, message: str, now: float) -> list[Action]:
-    actions: list[Action] = []
+    actions: list[Action] = [_marked_gone(agent_id)]
     for framework in books.frameworks.values():
         for task in [t for t in framework.unreachable_tasks.values() if t.agent_id == agent_id]:
             status = _gone(framework, task, message, now)
@@ -140,7 +151,7 @@ def remove_agent(books: Books, agent: Agent, cause: str, now: float) -> list[Act
     books.registry.remove(agent.agent_id)
     books.counters["slave_removals"] += 1
     message = f"Agent {agent.description.hostname} removed: {cause}"
-    actions: list[Action] = []
+    actions: list[Action] = [Note(f"Agent {agent.agent_id} is removed: {cause}")]
     for task in list(agent.tasks.values()):
         framework = books.frameworks[task.framework_id]
         status = _lost(task, "TASK_LOST", message, "REASON_AGENT_REMOVED", now)

@@ -149,6 +149,8 @@ def _command_problem(command: Any, whose: str) -> str | None:
         return f"{whose} has no 'value' although it asks for a shell"
     if not isinstance(command.get("arguments") or [], list):
         return f"{whose} has 'arguments' that are not an array"
+    if not isinstance(command.get("uris") or [], list):
+        return f"{whose} has 'uris' that are not an array"
     return None
 
 
@@ -171,7 +173,7 @@ def _resources_problem(listed: Any) -> str | None:
     if not isinstance(gpus, int) or gpus % 1000:
         return "'gpus' must be a whole number"
     if len(roles) > 1:
-        return f"they are allocated to several roles: {', '.join(sorted(roles))}"
+        return f"they are allocated to several roles: {', '.join(sorted(map(str, roles)))}"
     return None
 
 

@@ -203,6 +203,8 @@ def _checked(task: JsonObject, framework_id: str) -> JsonObject:
         return {name: value for name, value in task.items() if name != "executor"}
     if not isinstance(executor["executor_id"]["value"], str):
         raise TypeError("an executor id is not a string")
+    if not isinstance(executor.get("framework_id") or {}, dict):
+        raise TypeError("a framework id is not an object")
     return {**task, "executor": {"framework_id": {"value": framework_id}, **executor}}
 
 

@@ -33,7 +33,14 @@ class TellAgent:
     message: ToAgent
 
 
-Action = SendEvent | CloseStream | TellAgent
+@dataclass(frozen=True)
+class Note:
+    """Write to the log what nobody may be told of otherwise."""
+
+    text: str
+
+
+Action = SendEvent | CloseStream | TellAgent | Note
 
 
 def error_event(stream_id: str, message: str) -> SendEvent:

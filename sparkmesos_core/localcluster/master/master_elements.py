@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sparkmesos_core.localcluster.master.master_records import (
-    MESOS_VERSION,
     Agent,
     Executor,
     Framework,
@@ -14,6 +13,7 @@ from sparkmesos_core.localcluster.master.master_records import (
 )
 from sparkmesos_core.localcluster.messages import AgentDescription
 from sparkmesos_core.localcluster.operator_json import (
+    MESOS_VERSION,
     in_full,
     labels_json,
     reservations,

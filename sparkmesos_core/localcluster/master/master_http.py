@@ -75,7 +75,9 @@ class MasterApp:
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        path = request.url.path
+        # Not `request.url`: older Starlettes cut a path at a `?` that was quoted in it, although whether
+        # credentials are wanted is decided by the whole of it.
+        path: str = request.scope["path"]
         if path in ("/", "/master", "/master/"):
             return _only("GET", request) or self._page(request)
         path = path.removeprefix("/master") if path.startswith("/master/") else path
@@ -88,8 +90,8 @@ class MasterApp:
         if path not in self._get and path not in self._post:
             return not_found()
         if not self._elected:
-            query = f"?{request.url.query}" if request.url.query else ""
-            return self._redirect(f"/master{path}{query}")
+            query = _query(request)
+            return self._redirect(f"/master{path}{f'?{query}' if query else ''}")
         if self._master.recovering and path in _RECOVERS_FIRST:
             return text_answer(503, "Master has not finished recovery")
         if path in self._get:
@@ -111,7 +113,7 @@ class MasterApp:
     def _page(self, request: Request) -> Response:
         """The page is open in Mesos since it holds nothing: here it does, so it wants to know who looks."""
         if self._authentication.readonly and PRINCIPAL not in request.scope:
-            if request.url.query == SIGN_IN:
+            if _query(request) == SIGN_IN:
                 return unauthorized("master", Realm.READONLY)
             return credentials_wanted(f"/?{SIGN_IN}")
         if not self._elected:
@@ -147,6 +149,10 @@ class MasterApp:
 
     def _metrics(self) -> dict[str, float]:
         return master_json.master_metrics(self._master.state, self._master.clock())
+
+
+def _query(request: Request) -> str:
+    return bytes(request.scope["query_string"]).decode("latin-1")
 
 
 def _only(method: str, request: Request) -> Response | None:

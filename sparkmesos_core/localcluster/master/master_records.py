@@ -13,9 +13,6 @@ from sparkmesos_core.mesos.resources import Resources
 
 JsonObject = dict[str, Any]
 
-MESOS_VERSION = "1.12.0"
-"""The release whose behaviour the embedded cluster follows, and the version that it reports."""
-
 MAX_COMPLETED_FRAMEWORKS = 50
 MAX_COMPLETED_TASKS = 1000
 MAX_UNREACHABLE_TASKS = 1000

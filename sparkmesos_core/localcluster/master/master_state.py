@@ -16,25 +16,16 @@ from sparkmesos_core.localcluster.master.allocation import allocate, refuse
 from sparkmesos_core.localcluster.master.launches import accept
 from sparkmesos_core.localcluster.master.master_actions import (
     Action,
-    CloseStream,
     SendEvent,
     TellAgent,
     failure_event,
 )
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import (
-    MAX_COMPLETED_FRAMEWORKS,
-    MAX_COMPLETED_TASKS,
-    MESOS_VERSION,
     TERMINAL_STATES,
-    Agent,
-    Executor,
-    Filter,
     Framework,
     JsonObject,
     MasterOptions,
-    Offer,
-    Task,
 )
 from sparkmesos_core.localcluster.master.reconciliation import reconcile, reconcile_one
 from sparkmesos_core.localcluster.master.registry import Registry
@@ -53,25 +44,7 @@ from sparkmesos_core.localcluster.messages import (
     ToMaster,
     UnregisterAgent,
 )
-
-__all__ = [
-    "MAX_COMPLETED_FRAMEWORKS",
-    "MAX_COMPLETED_TASKS",
-    "MESOS_VERSION",
-    "TERMINAL_STATES",
-    "Action",
-    "Agent",
-    "CloseStream",
-    "Executor",
-    "Filter",
-    "Framework",
-    "MasterOptions",
-    "MasterState",
-    "Offer",
-    "SendEvent",
-    "Task",
-    "TellAgent",
-]
+from sparkmesos_core.localcluster.operator_json import MESOS_VERSION
 
 CAPABILITIES = ("AGENT_UPDATE", "AGENT_DRAINING", "QUOTA_V2")
 
@@ -130,7 +103,8 @@ class MasterState(Books):
                 case "heartbeat":
                     actions += subscriptions.heartbeat(self, self.frameworks[whose], now)
                 case "failover":
-                    actions += subscriptions.remove_framework(self, self.frameworks[whose], now)
+                    cause = "it did not come back within its failover timeout"
+                    actions += subscriptions.remove_framework(self, self.frameworks[whose], cause, now)
                 case "offer":
                     actions += self.rescind_offer(self.offers[whose])
                 case "ping":
@@ -293,13 +267,14 @@ class MasterState(Books):
                 return [TellAgent(call.agent_id, order)]
             case calls.Teardown():
                 self.counters["messages_unregister_framework"] += 1
-                return subscriptions.remove_framework(self, framework, now)
+                return subscriptions.remove_framework(self, framework, "its scheduler has ended it", now)
             case calls.WithoutEffect():
                 return []
 
     def teardown(self, framework_id: str, now: float) -> list[Action]:
         """An operator ends a framework; KeyError if there is no such one."""
-        return subscriptions.remove_framework(self, self.frameworks[framework_id], now)
+        framework = self.frameworks[framework_id]
+        return subscriptions.remove_framework(self, framework, "an operator has ended it", now)
 
     def _caller(self, framework_id: str, stream_id: str | None) -> Framework:
         """The framework that makes a call, if this is its current stream."""

@@ -14,7 +14,6 @@ from sparkmesos_core.localcluster.master import master_json
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_elements import AGENT_CAPABILITIES
 from sparkmesos_core.localcluster.master.master_records import (
-    MESOS_VERSION,
     Agent,
     Executor,
     Framework,
@@ -23,7 +22,7 @@ from sparkmesos_core.localcluster.master.master_records import (
 )
 from sparkmesos_core.localcluster.master.master_state import MasterState
 from sparkmesos_core.localcluster.operator_call import identity, read_call
-from sparkmesos_core.localcluster.operator_json import in_full, sum_of
+from sparkmesos_core.localcluster.operator_json import MESOS_VERSION, in_full, sum_of
 from sparkmesos_core.localcluster.operator_messages import (
     flag_list,
     framework_info,

@@ -20,6 +20,7 @@ from sparkmesos_core.localcluster.messages import AgentDescription
 
 SHOWN_ENDED_TASKS = 100
 SHOWN_FRAMEWORKS = 50
+_YEAR_9999 = 253370764800  # in seconds; no date can be later
 
 # No scripts at all, styles only of our own, and nobody may put the page into a frame.
 _POLICY = (
@@ -71,8 +72,9 @@ def page_content(state: MasterState) -> dict[str, Any]:
 
 
 def _changed(task: Task) -> float:
-    """When it last changed, in seconds since the epoch; 0 if nothing was ever reported of it."""
-    return float(task.statuses[-1].get("timestamp", 0.0)) if task.statuses else 0.0
+    """When it last changed, in seconds since the epoch; 0 if unknown. Executors say what they like."""
+    reported = task.statuses[-1].get("timestamp", 0.0) if task.statuses else 0.0
+    return float(reported) if 0 <= reported < _YEAR_9999 else 0.0
 
 
 def _agent_rows(state: MasterState) -> list[dict[str, Any]]:

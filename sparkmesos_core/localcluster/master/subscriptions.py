@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sparkmesos_core.localcluster.durations import duration_text
 from sparkmesos_core.localcluster.master.allocation import allocate
 from sparkmesos_core.localcluster.master.launch_validation import framework_problem, update_problem
 from sparkmesos_core.localcluster.master.master_actions import (
     Action,
     CloseStream,
+    Note,
     SendEvent,
     TellAgent,
     error_event,
@@ -28,7 +30,9 @@ def subscribe(
     books.counters[f"messages_{'re' if call.framework_id else ''}register_framework"] += 1
     framework = books.frameworks.get(call.framework_id) if call.framework_id is not None else None
     if (problem := _problem(books, call, framework)) is not None:
-        return [error_event(stream_id, problem), CloseStream(stream_id)]
+        whose = call.framework_id or f"a new framework, '{call.info['name']}'"
+        refused = Note(f"The subscription of {whose} is refused")
+        return [refused, error_event(stream_id, problem), CloseStream(stream_id)]
     actions: list[Action] = []
     if framework is None:
         framework_id = call.framework_id or f"{books.master_id}-{books.number('framework'):04d}"
@@ -63,8 +67,9 @@ def stream_closed(books: Books, stream_id: str, now: float) -> list[Action]:
     timeout = float(framework.info.get("failover_timeout", 0))
     if timeout > 0:
         books.deadlines.set("failover", framework.framework_id, now + timeout)
-        return []
-    return remove_framework(books, framework, now)
+        text = f"Framework {framework_id} has disconnected and has {duration_text(timeout)} to come back"
+        return [Note(text)]
+    return remove_framework(books, framework, "it has disconnected and has no failover timeout", now)
 
 
 def heartbeat(books: Books, framework: Framework, now: float) -> list[Action]:
@@ -75,8 +80,11 @@ def heartbeat(books: Books, framework: Framework, now: float) -> list[Action]:
     return [SendEvent(framework.stream_id, {"type": "HEARTBEAT"})]
 
 
-def remove_framework(books: Books, framework: Framework, now: float) -> list[Action]:
-    """A framework has ended: its tasks count as killed, and it cannot come back under its id."""
+def remove_framework(books: Books, framework: Framework, cause: str, now: float) -> list[Action]:
+    """A framework has ended: its tasks count as killed, and it cannot come back under its id.
+
+    `cause` is for the log.
+    """
     framework_id = framework.framework_id
     _discard_offers(books, framework)
     for task in [*framework.tasks.values(), *framework.unreachable_tasks.values()]:
@@ -96,7 +104,8 @@ def remove_framework(books: Books, framework: Framework, now: float) -> list[Act
     for executor in list(framework.executors.values()):
         books.remove_executor(executor)
     message = ShutdownFramework(framework_id)
-    actions: list[Action] = [TellAgent(agent_id, message) for agent_id in books.agents]
+    actions: list[Action] = [Note(f"Framework {framework_id} is removed: {cause}")]
+    actions += [TellAgent(agent_id, message) for agent_id in books.agents]
     if framework.stream_id is not None:
         actions.append(CloseStream(framework.stream_id))
         books.streams.pop(framework.stream_id, None)

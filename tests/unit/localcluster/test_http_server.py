@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -182,3 +183,47 @@ def test_answers_have_a_date() -> None:
             await server.stop()
 
     asyncio.run(run())
+
+
+def test_what_goes_wrong_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("unforeseen")
+
+    async def run() -> None:
+        server = HttpServer("127.0.0.1")
+        try:
+            await server.start(broken)
+            assert await get(server) == b"Internal Server Error"
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+    assert "GET / could not be answered" in caplog.text
+    assert "unforeseen" in caplog.text
+
+
+def test_who_goes_away_in_the_middle_of_a_request_is_not_worth_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    over = asyncio.Event()
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await Request(scope, receive).body()
+        finally:
+            over.set()
+
+    async def run() -> None:
+        server = HttpServer("127.0.0.1")
+        try:
+            await server.start(reading)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf")
+            await writer.drain()
+            writer.close()
+            await asyncio.wait_for(over.wait(), 20)
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+    assert caplog.text == ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ DEFAULT_CACHE_BYTES = 2 << 30
 _LOOK_SECONDS = 0.05
 _NAME_LIMIT = 20
 _NAME_END = 10
+
+_SERIALS: Counter[Path] = Counter()
+"""How many files each folder has had.
+
+A cache goes on where its predecessor in this process has ended: a download for that one may still be under
+way, and must not meddle with new files.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +76,6 @@ class FetcherCache:
         self.size = size
         self._entries: dict[_Key, _Entry] = {}  # least recently used first
         self._reserved = 0
-        self._serial = 0
         self._changed = threading.Condition()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -149,8 +156,8 @@ class FetcherCache:
             entry = None
         is_ours = entry is None
         if entry is None:
-            self._serial += 1
-            name = f"c{self._serial}-{_short(redact_text(base_name(key[1])))}"
+            _SERIALS[self.folder] += 1
+            name = f"c{_SERIALS[self.folder]}-{_short(redact_text(base_name(key[1])))}"
             entry = _Entry(key, self.folder_of(key[0]) / name, cancelled)
         self._entries[key] = entry  # behind all others: used most recently
         entry.users += 1

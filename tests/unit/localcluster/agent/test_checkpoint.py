@@ -99,6 +99,11 @@ def test_what_was_being_written_at_the_crash_is_left_out(files: Checkpoint, tmp_
     assert found is not None
     states = {t.task.task_id: t.task.state for t in found.executors[0].tasks}
     assert states == {"1": "TASK_FINISHED", "2": "TASK_FAILED", "3": "TASK_RUNNING"}
+    files.update("S0", found.executors[0].executor, "3", status("3", "TASK_FINISHED", "y"))
+    found = Checkpoint(tmp_path).recover()
+    assert found is not None
+    [task] = [t.task for t in found.executors[0].tasks if t.task.task_id == "3"]
+    assert task.state == "TASK_FINISHED", "what comes after half a line is not lost with it"
 
 
 def test_others_cannot_read_it(files: Checkpoint, tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ def test_what_is_well_formed() -> None:
     assert call == Subscribe("f", "e", ("t",), (STATUS,))
 
 
+def test_null_is_not_set() -> None:
+    call = {**IDS, "type": "UPDATE", "update": {"status": {**STATUS, "message": None, "timestamp": 1}}}
+    assert parse_executor_call(call) == Update("f", "e", {**STATUS, "timestamp": 1})
+
+
 @pytest.mark.parametrize(
     ("message", "text"),
     [
@@ -71,6 +76,13 @@ def test_what_is_well_formed() -> None:
         (update(executor_id={"value": "other"}), "does not match ExecutorID in TaskStatus: other"),
         (update(source="SOURCE_AGENT"), "with invalid source, expecting 'SOURCE_EXECUTOR'"),
         (update(source=None), "with invalid source, expecting 'SOURCE_EXECUTOR'"),
+        (update(container_status=5), "Not expecting a JSON number for field 'container_status'"),
+        (update(container_status=["x"]), "Not expecting a JSON array for field 'container_status'"),
+        (update(timestamp="now"), "Not expecting a JSON string for field 'timestamp'"),
+        (update(timestamp=True), "Not expecting a JSON boolean for field 'timestamp'"),
+        (update(message={}), "Not expecting a JSON object for field 'message'"),
+        (update(data="%"), "Failed to base64 decode bytes field 'data'"),
+        ({**IDS, "type": "MESSAGE", "message": None}, "Not expecting a JSON null for field 'message'"),
         (update(state="TASK_STAGING"), "Received TASK_STAGING from executor e of framework f"),
         ({**IDS, "type": "MESSAGE", "message": {"data": "%"}}, "Failed to base64 decode"),
         (

@@ -46,3 +46,14 @@ def test_a_link_to_a_regular_file_is_read(sandbox: Path, tmp_path: Path) -> None
     (sandbox / "link").symlink_to("file")
     assert read(tmp_path, str(sandbox / "link"), "1", "2") == b'{"data":"ex","offset":1}'
     assert b"".join(download(tmp_path, str(sandbox / "link"))[2]) == b"text"
+
+
+@pytest.mark.parametrize("name", ["offset", "length"])
+@pytest.mark.parametrize("number", [str(1 << 63), str(-(1 << 63) - 1), "9" * 5000, "1.5", "x"])
+def test_numbers_that_are_none_to_mesos(name: str, number: str, sandbox: Path, tmp_path: Path) -> None:
+    (sandbox / "log").write_text("text")
+    given = {"offset": "0", "length": None, name: number}
+    with pytest.raises(FilesRefused) as refused:
+        read(tmp_path, str(sandbox / "log"), given["offset"], given["length"])
+    assert refused.value.status == 400
+    assert refused.value.text == f"Failed to parse {name}: Failed to convert '{number}' to number.\n"

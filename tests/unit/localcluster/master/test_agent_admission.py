@@ -17,6 +17,7 @@ from sparkmesos_core.localcluster.messages import (
     Ping,
     RunningExecutor,
     RunningTask,
+    RunTask,
     ShutdownAgent,
     ShutdownExecutor,
     ShutdownFramework,
@@ -249,3 +250,45 @@ def test_new_ids_name_the_new_master() -> None:
     play.come_back(frameworks=[info], tasks=[known])
     assert play.register("cpus:1;mem:64") == "N-S0"
     assert play.subscribe("u") == "N-0000"
+
+
+def test_a_task_that_was_launched_again_elsewhere_stays_there() -> None:
+    play = Play("cpus:4;mem:4096", "cpus:4;mem:4096", agent_ping_timeout=1)
+    framework = play.running_task()
+    old, info = play.running(), play.state.frameworks[framework].info
+    play.vanish()  # the framework does not checkpoint, so its task is lost
+    play.later(6)  # and the agent unreachable
+    (offer,) = [{"id": {"value": o}, "agent_id": {"value": "M-S1"}} for o in play.state.offers]
+    play.launch(framework, offer, task(cpus=2))
+    assert [type(message) for message in play.told("M-S1")] == [RunTask]
+    play.come_back(frameworks=[info], tasks=[old])
+    assert KillTask(framework, "t1", None) in play.told("M-S0")
+    assert play.statuses() == []
+    assert play.state.frameworks[framework].tasks["t1"].agent_id == "M-S1"
+    play.vanish("M-S0")
+    play.vanish("M-S1")
+    play.later(6)
+    assert not play.state.agents, "both can be given up"
+
+
+def test_a_task_is_not_running_and_unreachable_at_once() -> None:
+    play = Play("cpus:4;mem:4096", "cpus:4;mem:4096", agent_ping_timeout=1)
+    framework = play.running_task(checkpoint=True)
+    known, info = play.running(), play.state.frameworks[framework].info
+    play.vanish()
+    play.later(6)
+    assert "t1" in play.state.frameworks[framework].unreachable_tasks
+    play.come_back("M-S1", frameworks=[info])
+    play.vanish("M-S1")
+    play.later(6)
+    play.come_back("M-S1", frameworks=[info], tasks=[known])
+    assert play.state.frameworks[framework].tasks["t1"].agent_id == "M-S1"
+    assert not play.state.frameworks[framework].unreachable_tasks
+
+
+def test_the_registry_knows_what_an_agent_has_by_now() -> None:
+    play = Play()
+    larger = replace(play.descriptions["M-S0"], resources="cpus:8;mem:4096")
+    play.vanish()
+    play.come_back(agent=larger)
+    assert play.registry.admitted["M-S0"] == larger

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.master import master_json
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from tests.unit.localcluster.master.master_play import Play, amount, scalar, task
 
@@ -70,6 +72,10 @@ def test_accepting_nothing_declines() -> None:
     [
         ([scalar("gpus", 0.5)], "'gpus' must be a whole number"),
         ([scalar("cpus", 1, allocation_info=5)], "Task uses invalid resources"),
+        (
+            [scalar("cpus", 1, allocation_info={"role": 5}), scalar("mem", 1, allocation_info={"role": "r"})],
+            "they are allocated to several roles: 5, r",
+        ),
         ([scalar("cpus", 5)], "Total resources cpus(allocated: *):5 required by task and its executor"),
     ],
 )
@@ -91,3 +97,23 @@ def test_several_operations_share_the_offers() -> None:
     play.call(calls.Accept(framework, (play.offers()[0]["id"]["value"],), operations, 0))
     assert len(play.told()) == 2
     assert [status["task_id"]["value"] for status in play.statuses()] == ["t2"]
+
+
+@pytest.mark.parametrize("field", ["uris", "arguments"])
+def test_what_could_not_be_shown_is_refused(field: str) -> None:
+    play = Play()
+    framework = play.subscribe()
+    executor = {"executor_id": {"value": "e"}, "command": {"value": "x", field: 5}}
+    play.launch(framework, play.offers()[0], task(executor=executor))
+    assert play.statuses()[0]["message"] == f"Executor's CommandInfo has '{field}' that are not an array"
+    master_json.master_state(play.state)
+
+
+def test_a_framework_id_of_an_executor_is_an_object() -> None:
+    play = Play()
+    framework = play.subscribe()
+    offer = play.offers()[0]
+    executor = {"executor_id": {"value": "e"}, "command": {"value": "x"}, "framework_id": framework}
+    with pytest.raises(CallRefused, match="Failed to convert JSON into Call protobuf"):
+        play.launch(framework, offer, task(executor=executor))
+    play.decline(offer)  # it is still there

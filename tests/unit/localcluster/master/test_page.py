@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_actions import SendEvent
@@ -88,3 +90,18 @@ def test_agents_that_are_away() -> None:
         assert shown in html
     assert framework in html
     assert "stdout" not in html, "nobody knows where the logs are"
+
+
+@pytest.mark.parametrize("timestamp", [1e300, 10**400, -1], ids=["late", "beyond", "early"])
+def test_executors_may_live_at_any_time(timestamp: float) -> None:
+    master = busy_master(1, 1)
+    (framework,) = master.state.frameworks.values()
+    status = {
+        "task_id": {"value": "task-0"},
+        "state": "TASK_FINISHED",
+        "uuid": "u",
+        "timestamp": timestamp,
+    }
+    update = StatusUpdate(next(iter(master.state.agents)), framework.framework_id, status, "TASK_FINISHED")
+    master.state.from_agent(update, 0)
+    assert "FINISHED" in bytes(render_page(master).body).decode()

@@ -134,6 +134,7 @@ def test_where_json_is_broken(body: bytes, near: str) -> None:
         (b'{"\\uDFFF": 1}', "surrogate"),
         (b'{"id": NaN}', "NaN is no number"),
         (b"[-Infinity]", "-Infinity is no number"),
+        (b'{"timestamp": 1e999}', "1e999 is no number"),
         (b"[" * 100_000, "too deeply nested"),
         (b"[]", "JSON::Object expected"),
     ],

@@ -251,6 +251,15 @@ def test_what_was_there_is_cleared(tmp_path: Path) -> None:
     assert in_cache(FetcherCache(tmp_path / "cache")) == []
 
 
+def test_a_download_for_a_former_agent_does_not_meddle(tmp_path: Path) -> None:
+    never = threading.Event()
+    former = FetcherCache(tmp_path / "cache")
+    with former.files(["/a"], None, never, lambda uri: 5) as under_way:
+        cache = FetcherCache(tmp_path / "cache")
+        with cache.files(["/a"], None, never, lambda uri: 5) as anew:
+            assert anew["/a"].path != under_way["/a"].path
+
+
 def test_no_secret_is_in_the_name_of_a_cached_file(cache: FetcherCache, sandboxes: Sandboxes) -> None:
     with http_stub(lambda path: Answer(200, b"x")) as stub:
         log = fetch(sandboxes.new(), cached(f"http://{stub.address}/a?sig=hunter2"), cache=cache)
