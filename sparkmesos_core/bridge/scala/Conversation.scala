@@ -2,7 +2,7 @@ package org.sparkmesos.bridge
 
 import java.io.IOException
 import java.net.SocketTimeoutException
-import java.util.concurrent.{CountDownLatch, LinkedBlockingDeque, LinkedBlockingQueue, ThreadLocalRandom, TimeUnit}
+import java.util.concurrent.{CountDownLatch, LinkedBlockingDeque, LinkedBlockingQueue, ThreadLocalRandom}
 import java.util.concurrent.atomic.AtomicInteger
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
@@ -32,13 +32,13 @@ trait ConversationListener {
   * @param masters where masters may be found; whichever leads is found through redirects. It is started and closed here
   * @param framework FrameworkInfo in v1 JSON; with an `id` the framework of that id is taken over
   * @param credential principal and secret for basic authentication
-  * @param suppressedRoles roles that want no offers at first
+  * @param suppressedRoles roles that want no offers at the moment; asked for each subscription, by its thread
   */
 final class Conversation(
     masters: Masters,
     framework: ObjectNode,
     credential: Option[(String, String)],
-    suppressedRoles: Seq[String],
+    suppressedRoles: () => Seq[String],
     listener: ConversationListener) {
   import Conversation._
 
@@ -95,7 +95,7 @@ final class Conversation(
     calls.put(new Call(kind, body, lost))
 
   /** Runs something on the listener's thread, behind the events received so far. */
-  def deliver(callback: () => Unit): Unit = if (!lock.synchronized(stopping)) callbacks.put(Some(callback))
+  def deliver(callback: () => Unit): Unit = if (!lock.synchronized(stopping)) callbacks.add(Some(callback))
 
   /** Reads an operator endpoint of the leading master: status and text. */
   def get(path: String): (Int, String) =
@@ -115,22 +115,21 @@ final class Conversation(
     if (tearing) {
       calls.clear()
       calls.put(new Call(Call.Teardown, null, ignore))
-      if (!torn.await(StopMillis, TimeUnit.MILLISECONDS))
+      if (!Undisturbed.await(torn, StopMillis))
         frameworkId.foreach { value =>
-          log.warn(s"Mesos could not be told that framework $value has ended ($problem). " +
+          val why = if (problem.isEmpty) s"$where does not answer" else problem
+          log.warn(s"Mesos could not be told that framework $value has ended ($why). " +
             "It will remove the framework when its failover timeout is over")
         }
     }
     calls.put(noMore)
     callbacks.clear()
-    join(caller, if (tearing) EndMillis else StopMillis) // what was asked for before, like SUPPRESS
+    Undisturbed.join(caller, if (tearing) EndMillis else StopMillis) // what was asked for before, like SUPPRESS
     lock.synchronized(Option(calling)).foreach(_.close())
     end()
-    Seq(caller, reader, notifier).foreach(join(_, EndMillis))
+    Seq(caller, reader, notifier).foreach(Undisturbed.join(_, EndMillis))
     masters.join(EndMillis)
   }
-
-  private def join(one: Thread, millis: Long): Unit = if (Thread.currentThread ne one) one.join(millis)
 
   private def end(): Unit = {
     lock.synchronized {
@@ -142,7 +141,7 @@ final class Conversation(
     masters.close()
     torn.countDown()
     calls.put(noMore)
-    callbacks.put(None)
+    callbacks.add(None) // unlike put() it works in an interrupted thread, too
   }
 
   private def fail(message: String): Unit = {
@@ -187,7 +186,8 @@ final class Conversation(
         target = None
       }
       if (lost.isDefined) {
-        attempt = 0
+        // Who loses each subscription soon after it was made has to wait ever longer as well.
+        if (System.nanoTime() - subscribedAt > LongestPauseMillis * 1000000) attempt = 0
         deliver(() => listener.disconnected())
       }
       if (lock.synchronized(stopping && id.isEmpty)) end() // there is nothing to tear down
@@ -288,9 +288,10 @@ final class Conversation(
       info.putObject("id").put("value", value)
       call.putObject("framework_id").put("value", value)
     }
-    if (suppressedRoles.nonEmpty) {
+    val quiet = suppressedRoles()
+    if (quiet.nonEmpty) {
       val roles = body.putArray("suppressed_roles")
-      suppressedRoles.foreach(role => roles.add(role))
+      quiet.foreach(role => roles.add(role))
     }
     call
   }
@@ -314,6 +315,7 @@ final class Conversation(
             calls.putFirst(renewed) // what was kept is older than what waits in the queue
             again
           }
+          subscribedAt = System.nanoTime()
           problem = ""
           absence.back(System.nanoTime() / 1000000).foreach { millis =>
             val again = frameworkId.map(value => s" as framework $value").getOrElse("")
@@ -329,6 +331,7 @@ final class Conversation(
   }
   // Used by the thread of the subscription only:
   private var subscribedBefore = false
+  private var subscribedAt = 0L // nanoseconds of the clock without steps
   private val absence = new Absence
 
   /** What is to be said if the master is older than Mesos 1.0, of which the late ones take subscriptions, too. */
@@ -457,6 +460,7 @@ object Conversation {
   private val StopMillis = 5000L
   private val StopPauseMillis = 250L
   private val EndMillis = 1000L
+  private val LongestPauseMillis = 15000L
   private val MissedHeartbeats = 5
   private val MaxHops = 5
   private val MaxRetries = 5
@@ -473,7 +477,8 @@ object Conversation {
     * not come all at once after their master comes back.
     */
   private def backoff(attempt: Int): Long = {
-    val longest = math.min(15000L, java.lang.Long.getLong("sparkmesos.bridge.backoffMillis", 500L) << math.min(attempt, 10))
+    val first = java.lang.Long.getLong("sparkmesos.bridge.backoffMillis", 500L)
+    val longest = math.min(LongestPauseMillis, first << math.min(attempt, 10))
     math.max(1L, longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2 + 1))
   }
 }

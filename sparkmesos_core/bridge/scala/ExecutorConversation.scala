@@ -61,6 +61,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
   private final class Call(val kind: String, val body: ObjectNode, val uuid: String)
 
   private val number = counter.incrementAndGet()
+  // Filled by add(), never by put(), which refuses to work in an interrupted thread: Spark interrupts those of its tasks.
   private val calls = new LinkedBlockingQueue[Call]()
   private val noMore = new Call("", null, null) // in the queue it ends the thread
   private val callbacks = new LinkedBlockingQueue[Option[() => Unit]]()
@@ -96,17 +97,17 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
     body.replace("status", status)
     lock.synchronized {
       unacknowledged.add(uuid, body)
-      calls.put(new Call("UPDATE", body, uuid)) // under the lock, so that both have them in one order
+      calls.add(new Call("UPDATE", body, uuid)) // under the lock, so that both have them in one order
     }
   }
 
   /** Sends bytes to the framework's scheduler. Nobody promises that they arrive. */
-  def message(data: Array[Byte]): Unit = calls.put(new Call("MESSAGE",
+  def message(data: Array[Byte]): Unit = calls.add(new Call("MESSAGE",
     Conversation.mapper.createObjectNode().put("data", Base64.getEncoder.encodeToString(data)), null))
 
   /** Ends the conversation as soon as the calls asked for so far are made, or at once if the agent is away. */
   def finish(): Unit = {
-    calls.put(noMore)
+    calls.add(noMore)
     if (!lock.synchronized(connected)) end()
   }
 
@@ -114,7 +115,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
   def stop(): Unit = {
     callbacks.clear()
     finish()
-    if (caller.isAlive && (Thread.currentThread ne caller)) caller.join(StopMillis)
+    Undisturbed.join(caller, StopMillis)
     end()
     lock.synchronized(Option(calling)).foreach(_.close())
   }
@@ -126,8 +127,8 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
       if (stream != null) stream.close()
       lock.notifyAll()
     }
-    calls.put(noMore)
-    callbacks.put(None)
+    calls.add(noMore)
+    callbacks.add(None)
   }
 
   private def fail(message: String): Unit = {
@@ -137,7 +138,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
 
   private def hasEnded = lock.synchronized(ended)
 
-  private def deliver(callback: () => Unit): Unit = callbacks.put(Some(callback))
+  private def deliver(callback: () => Unit): Unit = callbacks.add(Some(callback))
 
   private def post(exchange: Exchange, kind: String, body: ObjectNode, more: (String, String)*): Exchange = {
     val call = Conversation.mapper.createObjectNode().put("type", kind)

@@ -68,8 +68,8 @@ class MesosExecutorDriver(executor: Executor, environment: java.util.Map[String,
       before
     }
     if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) {
-      if (conversation != null) conversation.stop()
-      over.countDown()
+      try if (conversation != null) conversation.stop()
+      finally over.countDown()
       if (before == Status.DRIVER_ABORTED) before else Status.DRIVER_STOPPED
     } else before
   }

@@ -66,7 +66,8 @@ class MesosSchedulerDriver(
   private val ended = new java.util.LinkedHashMap[String, SlaveID]() { // the same of tasks that ended, the latest ones
     override def removeEldestEntry(eldest: java.util.Map.Entry[String, SlaveID]): Boolean = size > 10000
   }
-  private var suppressed = false
+  private var suppressed = false // all roles are
+  private var quiet = if (suppressedRoles == null) Nil else strings(suppressedRoles) // roles that are one by one
   private val reconciliation = new Reconciliation(reconcile)
   // Set by start(), used by every thread, emptied if it fails:
   @volatile private var watch: Option[StartWatch] = None
@@ -82,18 +83,19 @@ class MesosSchedulerDriver(
     val refused = lock.synchronized {
       if (status != Status.DRIVER_NOT_STARTED) return status
       try {
-        val roles = if (suppressedRoles == null) Nil else strings(suppressedRoles)
-        conversation = new Conversation(Masters.of(master), v1Framework(), basic, roles, listener)
+        conversation =
+          new Conversation(Masters.of(master), v1Framework(), basic, () => lock.synchronized(quiet), listener)
         watch = StartWatch.forSpark(conversation)
+        if (StartWatch.inSpark) PythonDriver.endWithJvm()
         status = Status.DRIVER_RUNNING
         conversation.start()
         advise(_.start())
-        if (StartWatch.inSpark) PythonDriver.endWithJvm()
         None
       } catch {
-        case e: IllegalArgumentException =>
+        // Spark waits for ever for the end of a run() that throws an Error.
+        case e @ (_: IllegalArgumentException | _: LinkageError) =>
           status = Status.DRIVER_ABORTED
-          fatal = Some(e.getMessage)
+          fatal = Some(if (e.isInstanceOf[LinkageError]) s"The Mesos driver cannot start: $e" else e.getMessage)
           over.countDown()
           fatal
       }
@@ -113,10 +115,11 @@ class MesosSchedulerDriver(
       before
     }
     if (before == Status.DRIVER_RUNNING || before == Status.DRIVER_ABORTED) {
-      advise(_.stop())
-      reconciliation.stop()
-      if (conversation != null) conversation.stop(teardown = !failover)
-      over.countDown()
+      try {
+        advise(_.stop())
+        reconciliation.stop()
+        if (conversation != null) conversation.stop(teardown = !failover)
+      } finally over.countDown()
       if (before == Status.DRIVER_ABORTED) before else Status.DRIVER_STOPPED
     } else before
   }
@@ -237,6 +240,8 @@ class MesosSchedulerDriver(
   def reviveOffers(): Status = reviveOffers(Collections.emptyList[String]())
   def reviveOffers(roles: Collection[String]): Status = running {
     lock.synchronized { // as in listener.subscribed, so that Mesos gets the calls in the order of `suppressed`
+      if (roles.isEmpty) quiet = Nil
+      else quiet = (if (suppressed) allRoles else quiet).filterNot(role => roles.contains(role))
       suppressed = false
       conversation.call("REVIVE", rolesBody(roles))
     }
@@ -245,7 +250,7 @@ class MesosSchedulerDriver(
   def suppressOffers(): Status = suppressOffers(Collections.emptyList[String]())
   def suppressOffers(roles: Collection[String]): Status = running {
     lock.synchronized {
-      if (roles.isEmpty) suppressed = true
+      if (roles.isEmpty) suppressed = true else quiet = (quiet ++ strings(roles)).distinct
       conversation.call("SUPPRESS", rolesBody(roles))
     }
   }
@@ -320,8 +325,9 @@ class MesosSchedulerDriver(
       registered = true
       advise(_.registered())
       if (again) {
-        tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
+        // Before anybody hears of it: who asks for offers in reregistered() wants them.
         lock.synchronized { if (suppressed) conversation.call("SUPPRESS", null) }
+        tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
         if (isRunning) reconciliation.begin(lock.synchronized(agentOf.keySet.toSet))
       } else tell("registered")(scheduler.registered(MesosSchedulerDriver.this, id, info))
     }
@@ -451,6 +457,9 @@ class MesosSchedulerDriver(
     each(values)(value => buffer += value)
     buffer.toList
   }
+
+  private def allRoles: Seq[String] =
+    strings(framework.getRolesList) ++ (if (framework.hasRole) Seq(framework.getRole) else Nil)
 
   private def basic: Option[(String, String)] =
     if (credential == null || !credential.hasSecret) None

@@ -10,17 +10,18 @@ final class Reconciliation(ask: Set[String] => Unit) {
   // Guarded by lock:
   private var silent = Set.empty[String] // tasks of which Mesos has said nothing yet
   private var round = 0
+  private var stopped = false
 
-  /** Asks about these tasks, and forgets what was asked about before. */
+  /** Asks about these tasks, and forgets what was asked about before. Does nothing after stop(). */
   def begin(tasks: Set[String]): Unit = {
-    val mine = lock.synchronized {
-      silent = tasks
+    val (mine, asked) = lock.synchronized {
+      silent = if (stopped) Set.empty[String] else tasks
       round += 1
       lock.notifyAll() // the thread of the last round has nothing to do any more
-      round
+      (round, silent)
     }
-    if (tasks.nonEmpty) {
-      ask(tasks)
+    if (asked.nonEmpty) {
+      ask(asked)
       val thread = new Thread(s"mesos-reconciliation-$mine") { override def run(): Unit = repeat(mine) }
       thread.setDaemon(true)
       thread.start()
@@ -33,7 +34,10 @@ final class Reconciliation(ask: Set[String] => Unit) {
     if (silent.isEmpty) lock.notifyAll()
   }
 
-  def stop(): Unit = begin(Set.empty)
+  def stop(): Unit = {
+    lock.synchronized { stopped = true }
+    begin(Set.empty)
+  }
 
   private def repeat(mine: Int): Unit = {
     var millis = Reconciliation.firstMillis

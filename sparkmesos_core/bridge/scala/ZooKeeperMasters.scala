@@ -64,7 +64,7 @@ final class ZooKeeperMasters(servers: String, path: String, credential: Option[S
     lock.notifyAll()
   }
 
-  def join(millis: Long): Unit = if (Thread.currentThread ne thread) thread.join(millis)
+  def join(millis: Long): Unit = Undisturbed.join(thread, millis)
 
   override def toString: String = s"zk://${if (credential.isDefined) "***@" else ""}$servers$path"
 
@@ -91,7 +91,12 @@ final class ZooKeeperMasters(servers: String, path: String, credential: Option[S
             fail(explain(e))
             await(RetryMillis)
         }
-    catch { case _: InterruptedException => }
+    catch {
+      case _: InterruptedException =>
+      case e: Throwable => // an Error: trying again would not help, and without this thread nobody would hear of it
+        log.error("ZooKeeper's client broke down", e)
+        fail(new Hopeless(s"The client of ZooKeeper ($servers) broke down: $e", e))
+    }
     finally {
       Thread.interrupted()
       try if (client != null) client.close()

@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap
 import scala.collection.JavaConverters._
 
 import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.mesos.{Executor, ExecutorDriver, MesosExecutorDriver, MesosNativeLibrary}
 import org.apache.mesos.Protos._
 import org.apache.mesos.protobuf.Message
@@ -60,6 +61,11 @@ object ExecutorProbe {
       case "null" => new MesosExecutorDriver(null)
       case "environment" =>
         ExecutorEnvironment.read(variable => Option(command.path("environment").path(variable).asText(null))).toString
+      case "update" | "stop" if command.path("interrupted").asBoolean =>
+        Thread.currentThread.interrupt()
+        val calm = command.asInstanceOf[ObjectNode].without[ObjectNode]("interrupted")
+        val outcome = try perform(calm) catch { case e: InterruptedException => e.toString }
+        s"$outcome, interrupted: ${Thread.interrupted()}"
       case "start" => driver.start()
       case "join" => driver.join()
       case "stop" => driver.stop()

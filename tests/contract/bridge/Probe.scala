@@ -103,6 +103,13 @@ object Probe {
         val absence = new Absence
         list(command.path("times")).map(_.asLong)
           .map(time => if (time < 0) absence.back(-time) else absence.away(time)).map(_.getOrElse("-")).mkString(" ")
+      case "reconciliation" => // what it asks about when it is begun after its end
+        val asked = new StringBuilder
+        val reconciliation = new Reconciliation(tasks => asked.append(tasks))
+        reconciliation.begin(Set("before"))
+        reconciliation.stop()
+        reconciliation.begin(Set("after"))
+        asked.toString
       case "join" => driver.join()
       case "runs" => // run() in a thread of its own, as Spark does it; its outcome is printed when it ends
         new Thread("runner-" + name) {
@@ -113,6 +120,10 @@ object Probe {
           }
         }.start()
         "started"
+      case "stop" if command.path("interrupted").asBoolean =>
+        Thread.currentThread.interrupt()
+        val stopped = try driver.stop(false).toString catch { case e: InterruptedException => e.toString }
+        s"$stopped, interrupted: ${Thread.interrupted()}"
       case "stop" => driver.stop(command.path("failover").asBoolean)
       case "abort" => driver.abort()
       case "decline" =>
@@ -175,7 +186,7 @@ object Probe {
           def failed(message: String): Unit =
             Probe.print(json.createObjectNode().put("name", name).put("callback", "failed").put("message", message))
         }
-        new Conversation(Masters.of(command.path("master").asText), framework, None, Nil, listener).start()
+        new Conversation(Masters.of(command.path("master").asText), framework, None, () => Nil, listener).start()
         "started"
       case "endpoint" => Endpoint.parse(command.path("text").asText, https = false).toString
       case other => throw new IllegalArgumentException(other)

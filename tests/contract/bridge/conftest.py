@@ -262,7 +262,9 @@ def probe_classes(bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @contextmanager
-def running_probe(classes: Path, bridge_jar: Path, log: Path, **environment: str) -> Iterator[Probe]:
+def running_probe(
+    classes: Path, bridge_jar: Path, log: Path, *, jars: Path = JARS, **environment: str
+) -> Iterator[Probe]:
     process = subprocess.Popen(
         [
             str(JAVA),
@@ -273,7 +275,7 @@ def running_probe(classes: Path, bridge_jar: Path, log: Path, **environment: str
             f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",  # else it writes between our lines
             f"-Dprobe.log={log}",
             "-cp",
-            f"{classes}:{bridge_jar}:{JARS}/*",
+            f"{classes}:{bridge_jar}:{jars}/*",
             "org.sparkmesos.bridge.Probe",
         ],
         stdin=subprocess.PIPE,
@@ -282,15 +284,16 @@ def running_probe(classes: Path, bridge_jar: Path, log: Path, **environment: str
         encoding="utf-8",
         env={**os.environ, **environment},
     )
-    running = Probe(process, log)
-    yield running
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.close()
     try:
+        yield Probe(process, log)
+        process.stdin.close()
         assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
+        process.wait()
+        process.stdin.close()
         process.stdout.close()
 
 

@@ -287,8 +287,6 @@ def test_a_stop_during_the_registration(probe: Probe, master: ScriptedMaster, na
         time.sleep(0.3)  # the stop comes first; if it does not, the outcome is the same
         stream.subscribed()
 
-    import threading
-
     late = threading.Thread(target=register)
     late.start()
     assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
@@ -333,3 +331,40 @@ def test_a_call_with_the_id_of_an_older_stream(probe: Probe, master: ScriptedMas
         ("KILL", "stream-2"),
     ]
     finish(probe, name)
+
+
+def test_who_is_thrown_out_again_and_again_comes_back_ever_later(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """A master, or what stands before it, that takes each subscription and cuts it at once is not to be flooded."""
+    times = 7
+    stream = start(probe, master, name)
+    begun = time.monotonic()
+    for _ in range(times):
+        stream.close()
+        stream = resume(probe, master, name)
+    # The shortest pauses with the 20 ms of these tests: 10 ms, 20 ms, 40 ms, …; they may be twice as long.
+    assert time.monotonic() - begun > sum(0.010 * 2**attempt for attempt in range(times))
+    finish(probe, name)
+
+
+def test_a_master_that_does_not_answer_the_teardown(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    start(probe, master, name)
+    stopped = threading.Event()
+
+    def silent(call: Json) -> Answer | None:
+        stopped.wait(20)
+        return None
+
+    master.on_call = silent
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    stopped.set()
+    assert (
+        f"WARN Mesos could not be told that framework F-0 has ended ({master.address} does not answer). "
+        "It will remove the framework when its failover timeout is over"
+    ) in probe.warnings()
+
+
+def test_no_reconciliation_begins_after_its_end(probe: Probe) -> None:
+    """A subscription may come back in the very moment in which the driver is stopped."""
+    assert probe.do("reconciliation") == "Set(before)"

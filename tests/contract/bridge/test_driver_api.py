@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.bridge.messages import FRAMEWORK, finish, offers, start, task, update
+from tests.contract.bridge.conftest import JARS, running_probe
+from tests.contract.bridge.messages import FRAMEWORK, finish, offers, resume, start, task, update
 
 if TYPE_CHECKING:
     from tests.contract.bridge.conftest import Probe, ScriptedMaster
@@ -57,6 +59,32 @@ def test_roles_that_want_no_offers(probe: Probe, master: ScriptedMaster, name: s
     for command in ("revive", "suppress"):
         probe.do(command, name)
         assert master.call() == {"type": command.upper(), "framework_id": {"value": "F-0"}}
+    finish(probe, name)
+
+
+def test_roles_that_want_no_offers_after_a_new_subscription(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """SUBSCRIBE says which roles are suppressed, so it must not name those that were revived meanwhile."""
+    stream = start(
+        probe, master, name, framework={**FRAMEWORK, "roles": ["a", "b", "c"]}, suppressed=["a", "b"]
+    )
+    steps: list[tuple[str, Json, list[str] | None]] = [
+        ("revive", {"roles": ["a"]}, ["b"]),
+        ("suppress", {"roles": ["c"]}, ["b", "c"]),
+        ("revive", {}, None),
+        ("suppress", {}, None),  # told by a SUPPRESS of its own
+        ("revive", {"roles": ["b"]}, ["a", "c"]),
+    ]
+    for command, roles, suppressed in steps:
+        probe.do(command, name, **roles)
+        assert master.call()["type"] == command.upper()
+        stream.close()
+        stream = resume(probe, master, name)
+        assert stream.request["subscribe"].get("suppressed_roles") == suppressed
+        if (command, roles) == ("suppress", {}):
+            assert master.call()["type"] == "SUPPRESS"
+    assert master.calls.empty()
     finish(probe, name)
 
 
@@ -135,6 +163,15 @@ def test_abort_silences_and_stop_still_tears_down(probe: Probe, master: Scripted
     assert not probe.has_callback(name)
 
 
+def test_an_interrupted_thread_stops_the_driver_as_well(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    start(probe, master, name)
+    assert probe.do("stop", name, interrupted=True) == "DRIVER_STOPPED, interrupted: true"
+    assert master.call()["type"] == "TEARDOWN"
+    assert probe.do("join", name) == "DRIVER_STOPPED"
+
+
 def test_failover_leaves_the_framework_alone(probe: Probe, master: ScriptedMaster, name: str) -> None:
     start(probe, master, name)
     assert probe.do("stop", name, failover=True) == "DRIVER_STOPPED"
@@ -165,3 +202,20 @@ def test_an_error_that_keeps_the_scheduler_waiting_for_the_end_of_run(
     message = probe.callback(name)["message"]
     assert probe.callback(name)["status"] == "DRIVER_ABORTED"  # of join() within error()
     assert message in probe.callback(name)["outcome"]
+
+
+@pytest.mark.parametrize("missing", ["zookeeper*.jar", "zookeeper-jute-*.jar"])
+def test_a_jar_that_is_missing_is_an_error(
+    missing: str, probe_classes: Path, bridge_jar: Path, tmp_path: Path, name: str
+) -> None:
+    """Classes are looked for when they are needed: here as the driver starts, and in the thread that asks ZooKeeper."""
+    jars = tmp_path / "jars"
+    jars.mkdir()
+    for jar in JARS.glob("*.jar"):
+        if not jar.match(missing):
+            (jars / jar.name).symlink_to(jar)
+    with running_probe(probe_classes, bridge_jar, tmp_path / "warnings", jars=jars) as probe:
+        probe.do("new", name, master="zk://127.0.0.1:1/mesos", framework=FRAMEWORK)
+        probe.do("runs", name)
+        assert "NoClassDefFoundError: org/apache/" in probe.callback(name)["message"]
+        assert probe.callback(name)["outcome"] == "DRIVER_ABORTED"

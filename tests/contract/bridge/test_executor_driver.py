@@ -378,6 +378,16 @@ def test_what_was_sent_before_the_end_gets_out(probe: Probe, agent: ScriptedAgen
     assert threads(probe) == ""
 
 
+def test_interrupted_threads_report_and_stop_as_well(probe: Probe, agent: ScriptedAgent, name: str) -> None:
+    """Spark interrupts the threads of tasks that it kills, and those report the end of their tasks."""
+    start(probe, agent, name)
+    sent = status("t-1", "TASK_KILLED")
+    assert probe.do("update", name, status=sent, interrupted=True) == "DRIVER_RUNNING, interrupted: true"
+    assert agent.call()["update"]["status"]["state"] == "TASK_KILLED"
+    assert probe.do("stop", name, interrupted=True) == "DRIVER_STOPPED, interrupted: true"
+    assert threads(probe) == ""
+
+
 def test_drivers_side_by_side(probe: Probe, agent: ScriptedAgent, name: str) -> None:
     first = start(probe, agent, name + "1")
     second = start(probe, agent, name + "2", agent.environment(MESOS_EXECUTOR_ID="e-1"))
