@@ -79,6 +79,11 @@ if TYPE_CHECKING:
     metavar="N",
     help="How many answers an agent may miss before it is unreachable.  [default: 5]",
 )
+@options.option(
+    "--executor-registration-timeout",
+    metavar="TIME",
+    help="How long an executor may take to register, fetching included.  [default: 1mins]",
+)
 @options.work_dir
 @options.option(
     "--executor-environment-variables",
@@ -102,6 +107,7 @@ def command(
     credentials: Path | None,
     agent_ping_timeout: str | None,
     max_agent_ping_timeouts: int | None,
+    executor_registration_timeout: str | None,
     work_dir: Path | None,
     executor_environment_variables: str | None,
     spark_home: Path | None,
@@ -139,6 +145,9 @@ def command(
         credentials=_read_credentials(terminal, credentials),
         agent_ping_timeout=read_duration("--agent-ping-timeout", agent_ping_timeout),
         max_agent_ping_timeouts=max_agent_ping_timeouts,
+        executor_registration_timeout=read_duration(
+            "--executor-registration-timeout", executor_registration_timeout
+        ),
     )
 
     def report(state: daemon.ClusterState) -> None:

@@ -59,13 +59,20 @@ class AgentNode:
     async def start(self) -> None:
         """An agent begins; what a former one has checkpointed is recovered, then it looks for the master.
 
-        Raises LocalClusterError if one lives already or the port was lost.
+        Raises LocalClusterError if one lives already, the port was lost, or resources or attributes are not
+        those of the former agent; then none lives.
         """
         if self.agent is not None:
             raise LocalClusterError(f"The agent {self.url} is running")
         self.agent = agent = Agent(self.options, self._clock, self._processes)
-        await self.server.start(agent_app(agent, self._authentication))
-        await agent.start()
+        try:
+            await self.server.start(agent_app(agent, self._authentication))
+            await agent.start()
+        except BaseException:
+            self.agent, self._dead = None, self._dead or agent
+            self.server.kill()
+            agent.crash()
+            raise
         self._stop_watching()
         self._watching = asyncio.get_running_loop().create_task(self._end_with(agent))
         agent.master_detected(self._connected if self._connect is not None else None)

@@ -34,6 +34,7 @@ _REALMS = {
     "/monitor/statistics": Realm.READONLY,
     "/monitor/statistics.json": Realm.READONLY,
     "/roles": Realm.READONLY,
+    "/sandbox": Realm.READONLY,
     "/slaves": Realm.READONLY,
     "/state": Realm.READONLY,
     "/state-summary": Realm.READONLY,

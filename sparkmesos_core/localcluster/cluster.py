@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sparkmesos_core.errors import TimedOutError
 from sparkmesos_core.localcluster.cluster_nodes import ClusterNodes
 from sparkmesos_core.localcluster.cluster_spec import AgentSpec, ClusterSpec
 
@@ -23,7 +25,8 @@ class ClusterControl:
     """Lets masters and agents of a running cluster die and come back, from other threads than its own.
 
     Masters and agents are counted from 0. Each method returns when it has happened, not when others have
-    noticed. All raise LocalClusterError if what is to end does not run, or what is to start does.
+    noticed. All raise LocalClusterError if what is to end does not run, or what is to start does, and
+    TimedOutError if it does not happen within two minutes.
     """
 
     def __init__(self, nodes: ClusterNodes, loop: asyncio.AbstractEventLoop) -> None:
@@ -79,7 +82,15 @@ class ClusterControl:
         self._wait(self._nodes.await_registered())
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_SECONDS)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(_PATIENCE_SECONDS)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise TimedOutError(
+                f"The embedded cluster has not done what it was told after {_PATIENCE_SECONDS:g} s",
+                hint="Its log says more.",
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class ClusterNodes:
         for server in servers[: spec.masters]:
             self.masters.append(
                 MasterNode(
-                    spec.master_options(ip, server.port),
+                    spec.master_options(ip, server.port, self._election_url),
                     server,
                     self._clock,
                     registry,
@@ -73,8 +73,14 @@ class ClusterNodes:
     @property
     def url(self) -> str:
         """What `--master` takes. It holds no password: everybody may read who leads."""
+        if self._election_url is not None:
+            return self._election_url
+        return f"mesos://{authority(self.spec.host, self.masters[0].options.port)}"
+
+    @property
+    def _election_url(self) -> str | None:
         if self._zookeeper is None:
-            return f"mesos://{authority(self.spec.host, self.masters[0].options.port)}"
+            return None
         return f"mesos://zk://{','.join(map(str, self._zookeeper.servers))}{self._zookeeper.path}"
 
     async def start(self) -> None:
@@ -181,8 +187,8 @@ class ClusterNodes:
         if leader is None:
             self._leader_is(None)
             return
-        address = leader.get("address") or {}
-        where = (address.get("ip"), address.get("port"))
+        address = leader.get("address")
+        where = (address.get("ip"), address.get("port")) if isinstance(address, dict) else None
         node = next((n for n in self.masters if (n.options.ip, n.options.port) == where), None)
         self._leader_is(node)
 

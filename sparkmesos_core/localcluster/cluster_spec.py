@@ -90,8 +90,8 @@ class ClusterSpec:
         check_masters(self.masters, self.zookeeper)
         return None if self.zookeeper is None else parse_zookeeper(self.zookeeper)
 
-    def master_options(self, ip: str, port: int) -> MasterOptions:
-        """Those of a master at this port."""
+    def master_options(self, ip: str, port: int, cluster_url: str | None) -> MasterOptions:
+        """Those of a master at this port, which advises this URL, or else its own."""
         return MasterOptions(
             hostname=self.host,
             ip=ip,
@@ -104,6 +104,7 @@ class ClusterSpec:
             offer_timeout=self.offer_timeout,
             roles=self.roles,
             recovery_seconds=self.recovery_seconds,
+            cluster_url=cluster_url,
         )
 
     def agent_options(self, number: int, ip: str, port: int) -> AgentOptions:

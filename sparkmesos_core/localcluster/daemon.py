@@ -33,6 +33,7 @@ _LOCK_FILE = "lock"
 _STOP_TIMEOUT = 20.0
 _POLL_SECONDS = 0.05
 _STATE_VERSION = 1
+_STATE_TYPES = {"work_dir": str, "pid": int, "url": str, "http_url": str, "agents": list}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class DaemonSettings:
     """Secrets by principal; if there are any, everybody has to say who they are."""
     agent_ping_timeout: float | None = None
     max_agent_ping_timeouts: int | None = None
-    """Both as in Mesos' flags, None for Mesos' defaults."""
+    executor_registration_timeout: float | None = None
+    """All three as in Mesos' flags, in seconds or a number, None for Mesos' defaults."""
 
     def to_json(self) -> str:
         """The settings as text for the cluster's process. It holds secrets: pass it through a pipe."""
@@ -94,8 +96,16 @@ class ClusterState:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ClusterState:
-        """The state from what `to_json` made."""
+        """The state from what `to_json` made. KeyError or TypeError for what it cannot have made."""
+        for name, kind in _STATE_TYPES.items():
+            if type(fields[name]) is not kind:
+                raise TypeError(f"{name} is not what it should be")
+        watched_pid = fields.get("watched_pid")
+        if watched_pid is not None and type(watched_pid) is not int:
+            raise TypeError("watched_pid is not what it should be")
         lists = {name: tuple(fields.get(name, ())) for name in ("agents", "masters")}
+        if not all(isinstance(url, str) for urls in lists.values() for url in urls):
+            raise TypeError("agents or masters are not URLs")
         return cls(**{**fields, "work_dir": Path(fields["work_dir"]), **lists})
 
     def write(self) -> None:

@@ -93,4 +93,6 @@ def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> Cluster
         spec = replace(spec, agent_ping_timeout=settings.agent_ping_timeout)
     if settings.max_agent_ping_timeouts is not None:
         spec = replace(spec, max_agent_ping_timeouts=settings.max_agent_ping_timeouts)
+    if settings.executor_registration_timeout is not None:
+        spec = replace(spec, executor_registration_timeout=settings.executor_registration_timeout)
     return spec

@@ -25,7 +25,11 @@ class FilesRefused(Exception):
 
 
 def read_file(file: Path, offset: str | None, length: str | None) -> bytes:
-    """The same for a file that may be read."""
+    """The JSON answer of `/files/read` for a file: `{"data": ..., "offset": ...}`, in bytes.
+
+    `offset` and `length` are the query's; without an offset, or with -1, it says the size, and 64 KiB are the
+    most that it gives. FilesRefused (400) for folders, for what is no regular file, and for bad numbers.
+    """
     start, most = _number("offset", offset, -1), _number("length", length, -1)
     if start < -1:
         raise FilesRefused(400, f"Negative offset provided: {start}.\n")
@@ -40,12 +44,26 @@ def read_file(file: Path, offset: str | None, length: str | None) -> bytes:
 
 
 def download_file(file: Path) -> tuple[str, int, Iterator[bytes]]:
-    """The same for a file that may be read."""
+    """The answer of `/files/download` for a file: its name, its size now, and so many bytes in pieces.
+
+    What is written meanwhile is left out. FilesRefused (400) for folders and what is no regular file.
+    """
     if file.is_dir():
         raise FilesRefused(400, "Cannot download a directory.\n")
     with _opened(file):
         size = file.stat().st_size
     return file.name, size, _pieces(file, size)
+
+
+def read_end(file: Path) -> tuple[bytes, int]:
+    """The end of a file, as much as one read gives, and its size in bytes.
+
+    FilesRefused (400) for what is no regular file.
+    """
+    with _opened(file) as reader:
+        size = os.fstat(reader.fileno()).st_size
+        reader.seek(max(0, size - LONGEST_PIECE))
+        return reader.read(LONGEST_PIECE), size
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""What FrameworkInfo and KillPolicy objects of the v1 API say."""
+"""What FrameworkInfo, KillPolicy and TaskState of the v1 API say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from typing import Any
 from sparkmesos_core.mesos.resources import ANY_ROLE
 
 JsonObject = dict[str, Any]
+
+TERMINAL_STATES = frozenset(
+    {
+        "TASK_FINISHED",
+        "TASK_FAILED",
+        "TASK_KILLED",
+        "TASK_ERROR",
+        "TASK_LOST",
+        "TASK_DROPPED",
+        "TASK_GONE",
+        "TASK_GONE_BY_OPERATOR",
+    }
+)
+"""The states that end a task, as Mesos counts them: TASK_UNREACHABLE does not."""
 
 
 def capabilities(info: JsonObject) -> frozenset[str]:

@@ -84,6 +84,32 @@ def test_logs_are_a_click_away(page: Page, cluster: RunningCluster, busy: Subscr
         assert Path(download.value.path()).read_text() == content
 
 
+def test_the_sandbox_is_a_click_away(page: Page, cluster: RunningCluster, busy: Subscription) -> None:
+    page.goto(cluster.http_url)
+    done = page.get_by_role("row").filter(has_text="done-1")
+    done.get_by_role("link", name="sandbox").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(
+        cluster.agent_urls[0].removeprefix("http://")
+    )
+    row = page.get_by_role("row").filter(has_text="stdout")
+    expect(row).to_contain_text("11 bytes")
+    with page.expect_download() as download:
+        row.get_by_role("link", name="download").click()
+    assert Path(download.value.path()).read_text() == "the output\n"
+    row.get_by_role("link", name="stdout").click()
+    expect(page.locator("pre")).to_have_text("the output\n")
+    page.locator("#path").get_by_role("link").click()
+    expect(page.locator("#files")).to_contain_text("stderr")
+
+
+def test_the_agent_of_a_task_is_a_click_away(page: Page, cluster: RunningCluster, busy: Subscription) -> None:
+    page.goto(cluster.http_url)
+    row = page.get_by_role("row").filter(has_text="runs-1")
+    row.get_by_role("link", name="S1", exact=True).click()
+    agent_id = page.url.partition("#")[2]
+    expect(page.locator(f"[id='{agent_id}']")).to_contain_text(agent_id)
+
+
 def test_names_are_text_and_never_markup(page: Page, cluster: RunningCluster, busy: Subscription) -> None:
     page.goto(cluster.http_url)
     expect(page.get_by_text(EVIL).first).to_be_visible()
@@ -116,4 +142,7 @@ def test_follows_the_colours_of_the_system(scheme: str, page: Page, cluster: Run
 def test_nothing_is_cut_off_on_a_telephone(page: Page, cluster: RunningCluster, busy: Subscription) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(cluster.http_url)
+    for text in ("sandbox", "stdout"):
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_role("link", name=text, exact=True).last.click()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

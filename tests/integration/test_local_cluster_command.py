@@ -114,9 +114,13 @@ def test_credentials_that_others_may_read(commands) -> None:
 
 def test_timeouts_of_mesos(commands) -> None:
     arguments = ["--agent-ping-timeout", "1500ms", "--max-agent-ping-timeouts", "3"]
+    arguments += ["--executor-registration-timeout", "5mins"]
     started = commands.run("start-local-cluster", "--port", "0", *arguments)
     flags = get(http(started.stdout.strip()) + "/flags")["flags"]
     assert (flags["agent_ping_timeout"], flags["max_agent_ping_timeouts"]) == ("1500ms", "3")
+    [agent, *_] = get(http(started.stdout.strip()) + "/slaves")["slaves"]
+    flags = get(f"http://{agent['hostname']}:{agent['port']}/flags")["flags"]
+    assert flags["executor_registration_timeout"] == "5mins"
 
 
 def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
@@ -133,6 +137,7 @@ def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
         (["--zk", "zk://me:hush@localhost:2181"], "has no path"),
         (["--credentials", "nope"], "cannot be read"),
         (["--agent-ping-timeout", "15"], "is no time"),
+        (["--executor-registration-timeout", "0secs"], "is no time"),
         (["--max-agent-ping-timeouts", "0"], "--max-agent-ping-timeouts"),
         (["--mem", "9" * 30], "--mem"),
         (["--cpus", "1e308"], "--cpus"),

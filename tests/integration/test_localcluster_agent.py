@@ -186,6 +186,37 @@ def test_a_task_can_be_killed_before_its_files_are_fetched(tmp_path: Path) -> No
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("custom", [False, True])
+def test_fetching_counts_for_the_time_in_which_an_executor_has_to_register(
+    custom: bool, tmp_path: Path
+) -> None:
+    async def scene(stage: Play) -> None:
+        fifo = tmp_path / "never.bin"
+        os.mkfifo(fifo)
+        command = {"value": "true", "uris": [{"value": str(fifo)}]}
+        if custom:
+            stage.run(None, executor={"executor_id": {"value": "t1"}, "command": command})
+        else:
+            stage.run(command)
+        status = await stage.next()  # although the first byte never comes
+        assert (status["state"], status["reason"]) == ("TASK_FAILED", "REASON_CONTAINER_LAUNCH_FAILED")
+        assert status["message"] == (
+            "Failed to launch container: Failed to fetch all URIs for container"
+            f" '{stage.sandbox().name}': terminated with signal Killed"
+        )
+        await eventually(lambda: not stage.agent.frameworks["F"].executors)
+
+    play(tmp_path, scene, executor_registration_timeout=0.3)
+
+
+def test_an_executor_that_has_registered_may_take_its_time(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 1.5")
+        await stage.until("TASK_FINISHED")
+
+    play(tmp_path, scene, executor_registration_timeout=1.0)
+
+
 def test_when_its_framework_is_gone_everything_of_it_ends_silently(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run("sleep 100")

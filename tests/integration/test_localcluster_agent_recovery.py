@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
 
 from sparkmesos_core.errors import LocalClusterError
+from sparkmesos_core.localcluster.agent import task_process
+from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
 from sparkmesos_core.localcluster.agent.container import LIVING
 from sparkmesos_core.localcluster.messages import (
+    ExitedExecutor,
     Ping,
     Pong,
     RegisterAgent,
@@ -290,5 +295,92 @@ def test_a_framework_can_come_back_after_it_was_shut_down(tmp_path: Path) -> Non
         await eventually(lambda: not stage.agent.frameworks["F"].terminating)
         stage.run("true")
         await stage.until("TASK_FINISHED")
+
+    play(tmp_path, scene)
+
+
+def full(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+NOT_WRITTEN = "Failed to write down what a restarted agent would need: [Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize("what", ["framework", "executor", "task"])
+def test_a_task_that_cannot_be_written_down_fails(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, what, full)
+            stage.run("sleep 100")
+            failed = await stage.next()
+        assert (failed["state"], failed["message"]) == ("TASK_FAILED", NOT_WRITTEN)
+        assert failed["reason"] == "REASON_CONTAINER_LAUNCH_FAILED"
+        assert stage.agent.frameworks["F"].executors == {}
+        custom = {"executor_id": {"value": "e"}, "command": {"value": "sleep 100"}}
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, what, full)
+            stage.run(None, executor=custom)
+            assert (await stage.next())["message"] == NOT_WRITTEN
+        exited = await stage.master.until_heard(ExitedExecutor)
+        assert (exited.executor_id, exited.status) == ("e", -1)
+        stage.run("true")  # when there is room again
+        await stage.until("TASK_FINISHED")
+
+    play(tmp_path, scene)
+
+
+def test_a_program_whose_start_cannot_be_written_down_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "update", full)
+            stage.run("sleep 100")
+            failed = await stage.next()
+        assert (failed["state"], failed["message"]) == ("TASK_FAILED", NOT_WRITTEN)
+        assert failed["reason"] == "REASON_EXECUTOR_TERMINATED"
+        assert stage.family() == []
+        await eventually(lambda: not stage.agent.frameworks["F"].executors)
+
+    play(tmp_path, scene)
+
+
+def test_a_program_that_ends_while_the_disk_is_full_has_ended_as_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        go = tmp_path / "go"
+        stage.run(f"until [ -e '{go}' ]; do sleep 0.02; done")
+        await stage.until("TASK_RUNNING")
+        for name in ("update", "acknowledgement", "completed", "framework"):
+            monkeypatch.setattr(Checkpoint, name, full)
+        go.touch()
+        await stage.until("TASK_FINISHED")
+        await eventually(lambda: not stage.agent.frameworks["F"].executors)
+        monkeypatch.undo()
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_program_that_cannot_be_started_while_the_disk_is_full_has_failed(
+    checkpoint: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_program(*_: object, **__: object) -> NoReturn:
+        for log in tmp_path.rglob("stderr"):  # so that not even the reason can be written into it
+            log.unlink()
+            log.mkdir()
+        full()
+
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = checkpoint
+        monkeypatch.setattr(task_process, "start", no_program)
+        stage.run("true")
+        assert (await stage.until("TASK_FAILED"))["message"] == "Command exited with status 1"
 
     play(tmp_path, scene)

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -272,3 +273,19 @@ def test_nothing_is_left_of_what_died(tmp_path: Path) -> None:
     scheduler.close()
     assert has_ended(pid)
     assert set(threading.enumerate()) <= threads
+
+
+def test_an_agent_that_is_not_the_former_one_does_not_start(cluster: RunningCluster) -> None:
+    node = cluster.nodes.agents[0]
+    before, ids = node.options, agent_ids(cluster)
+    cluster.control.kill_agent(0)
+    node.options = replace(before, resources="cpus:64;mem:64")
+    for _ in range(2):
+        with pytest.raises(LocalClusterError, match="Incompatible agent info detected"):
+            cluster.control.start_agent(0)
+        assert node.agent is None
+        await_refusal(node.url)
+    node.options = before
+    cluster.control.start_agent(0)
+    cluster.control.await_registered()
+    assert agent_ids(cluster) == ids

@@ -274,3 +274,31 @@ def test_a_standby_wants_credentials_before_it_says_who_leads(spec: ClusterSpec)
         assert request(standby, "GET", "/roles")[0] == 401
         assert request(standby, "GET", "/redirect")[0] == 307
         assert request(standby, "GET", "/roles", headers={"Authorization": "Basic c3Bhcms6cw=="})[0] == 307
+
+
+def test_the_page_advises_the_elections_url_without_its_password(spec: ClusterSpec) -> None:
+    plain = str(spec.zookeeper)
+    spec = replace(spec, zookeeper=plain.replace("zk://", "zk://me:hush@"))
+    with cluster_in_thread(spec) as cluster:
+        page = request(cluster.http_url, "GET", "/")[2]
+    assert f"--master mesos://{plain}<" in page
+    assert "hush" not in page
+
+
+@pytest.mark.parametrize(
+    "content", [{"id": "x"}, {"address": "h:1", "pid": 7}, {"hostname": [], "port": "1", "pid": "master@"}]
+)
+def test_a_leader_that_does_not_say_where_it_is(
+    content: dict[str, Any], spec: ClusterSpec, zookeeper: KazooClient
+) -> None:
+    with cluster_in_thread(spec) as cluster:
+        standby = cluster.master_urls[1]
+        cluster.control.kill_master(0)
+        # It comes before all others.
+        foreign = f"{path_of(spec)}/json.info_0000000000"
+        zookeeper.create(foreign, json.dumps(content).encode())
+        wait_until(lambda: "node in ZooKeeper" in request(standby, "GET", "/redirect")[2])
+        assert request(standby, "GET", "/")[0] == 200
+        zookeeper.delete(foreign)
+        assert cluster.control.await_leading_master() == 1
+        cluster.control.await_registered()

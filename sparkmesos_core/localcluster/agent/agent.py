@@ -12,7 +12,7 @@ from typing import Any
 from sparkmesos_core.errors import LocalClusterError
 from sparkmesos_core.localcluster.agent.agent_executors import AgentExecutors
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions as AgentOptions
-from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, Recovered
+from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, Recovered, not_vital
 from sparkmesos_core.localcluster.agent.container import end_below
 from sparkmesos_core.localcluster.agent.executor import Executor, ExecutorState, FrameworkOnAgent
 from sparkmesos_core.localcluster.agent.executor_call import Call, Heartbeat, Message, Update
@@ -253,7 +253,8 @@ class Agent:
             case AgentRegistered():
                 if self.agent_id is None:
                     self._adopt_id(message.agent_id)
-                    self._checkpoint.agent(message.agent_id, self._description())
+                    with not_vital("The agent's id"):
+                        self._checkpoint.agent(message.agent_id, self._description())
                 self.executors.updates.resume()
             case AgentReregistered():
                 for framework_id, task_id in message.reconciliations:

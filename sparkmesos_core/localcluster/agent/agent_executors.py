@@ -6,6 +6,7 @@ The rules are those of Mesos' agent (slave.cpp); names of states and texts of me
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import uuid
 from collections import Counter
@@ -14,10 +15,9 @@ from typing import Any
 
 from sparkmesos_core.localcluster.agent import executor_events
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions
-from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
+from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, not_vital
 from sparkmesos_core.localcluster.agent.container import Container
 from sparkmesos_core.localcluster.agent.executor import (
-    TERMINAL_STATES,
     Channel,
     Executor,
     ExecutorState,
@@ -40,10 +40,13 @@ from sparkmesos_core.localcluster.messages import (
     RunTask,
     ToMaster,
 )
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
 
 MAX_COMPLETED_FRAMEWORKS = 50
+logger = logging.getLogger(__name__)
+_NOT_WRITTEN = "Failed to write down what a restarted agent would need"
 
 
 class AgentExecutors:
@@ -117,25 +120,44 @@ class AgentExecutors:
         given = command_executor_info(info, framework_id) if is_command else info["executor"]
         executor_id = str(given["executor_id"]["value"])
         task = Task(framework_id, info, message.role, executor_id)
-        executor = framework.executors.get(executor_id)
-        if executor is None:
+        known = framework.executors.get(executor_id)
+        if known is None:
             if not message.launch_executor:
                 text = "No executor is expected to launch and there is no executor running"
                 self._reports.drop(framework, task, text)
                 return
             executor_info = executor_events.executor_info(given, framework_id, message.role)
             executor = self._new_executor(framework, executor_info, message.role, is_command)
-            executor.queued[task.task_id] = task
-            self._begin(executor, info)
-        elif executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
-            self._reports.drop(framework, task, f"Executor {executor.state.value}")
+        elif known.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
+            self._reports.drop(framework, task, f"Executor {known.state.value}")
             return
         else:
-            executor.queued[task.task_id] = task
-        if executor.checkpoint:
-            self._checkpoint.task(self.agent_id, executor, task)
-        if executor.state is ExecutorState.RUNNING:
+            executor = known
+        try:
+            self._write_down(framework, executor, task, is_new=known is None)
+        except OSError as error:
+            text, reason = f"{_NOT_WRITTEN}: {error}", "REASON_CONTAINER_LAUNCH_FAILED"
+            self._reports.report(framework, None, task, "TASK_FAILED", text, reason)
+            if known is None and not is_command:
+                self._tell(ExitedExecutor(self.agent_id, framework_id, executor_id, UNKNOWN_STATUS))
+            return
+        executor.queued[task.task_id] = task
+        if known is None:
+            framework.executors[executor_id] = executor
+            self._begin(executor, info)
+        elif executor.state is ExecutorState.RUNNING:
             self._deliver(executor)  # or when it has subscribed again
+
+    def _write_down(
+        self, framework: FrameworkOnAgent, executor: Executor, task: Task, *, is_new: bool
+    ) -> None:
+        """What is needed to take over a task, if its framework wants that. Raises OSError."""
+        if not executor.checkpoint:
+            return
+        if is_new:
+            self._checkpoint.framework(self.agent_id, framework.info)
+            self._checkpoint.executor(self.agent_id, executor)
+        self._checkpoint.task(self.agent_id, executor, task)
 
     def kill(self, message: KillTask) -> None:
         """End a task."""
@@ -172,7 +194,8 @@ class AgentExecutors:
         if framework is None or executor is None:
             return
         if executor.checkpoint:
-            self._checkpoint.acknowledgement(self.agent_id, executor, task_id, uuid_)
+            with not_vital("An acknowledgement"):
+                self._checkpoint.acknowledgement(self.agent_id, executor, task_id, uuid_)
         task = executor.terminated.get(task_id)
         if task is not None and any(
             status["uuid"] == uuid_ and status["state"] in TERMINAL_STATES for status in task.statuses
@@ -206,7 +229,8 @@ class AgentExecutors:
             return
         framework.info = info
         if framework.checkpoint:
-            self._checkpoint.framework(self.agent_id, info)
+            with not_vital("A framework"):
+                self._checkpoint.framework(self.agent_id, info)
         self.updates.again(framework.framework_id)
 
     # --- ending
@@ -270,6 +294,8 @@ class AgentExecutors:
         executor.channel = channel
         for status in call.unacknowledged_updates:
             self.update(Update(call.framework_id, call.executor_id, status))
+        if executor.termination is not None:
+            return  # what it said could not be written down
         for task in list(executor.launched.values()):
             if task.state == "TASK_STAGING" and task.task_id not in call.unacknowledged_tasks:
                 state, text = framework.lost_state("TASK_DROPPED"), "Task launched during agent restart"
@@ -302,9 +328,22 @@ class AgentExecutors:
             stranger = Task(call.framework_id, {"task_id": {"value": task_id}}, "", call.executor_id)
             self._reports.take(framework, None, stranger, status)
         elif not (task.has_seen(status["uuid"]) or task.ended):
-            self._reports.take(framework, executor, task, status)
+            try:
+                self._reports.take(framework, executor, task, status)
+            except OSError as error:
+                self._end_unwritten(executor, error)
+                return
         if executor.channel is not None:
             executor.channel.send(executor_events.acknowledged(task_id, status["uuid"]))
+
+    def _end_unwritten(self, executor: Executor, error: OSError) -> None:
+        """End an executor whose update could not be written down: nobody could take it over.
+
+        Mesos' agent ends itself then, and would again whenever it is started.
+        """
+        if executor.state not in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
+            text = f"{_NOT_WRITTEN}: {error}"
+            self._end_by_force(executor, Termination("TASK_FAILED", "REASON_EXECUTOR_TERMINATED", text))
 
     # --- launching
 
@@ -318,7 +357,7 @@ class AgentExecutors:
     ) -> Executor:
         container_id = str(uuid.uuid4())
         executor_id = str(info["executor_id"]["value"])
-        executor = Executor(
+        return Executor(
             framework_id=framework.framework_id,
             info=info,
             role=role,
@@ -329,31 +368,31 @@ class AgentExecutors:
             is_command=is_command,
             checkpoint=framework.checkpoint,
         )
-        framework.executors[executor_id] = executor
-        if executor.checkpoint:
-            self._checkpoint.framework(self.agent_id, framework.info)
-            self._checkpoint.executor(self.agent_id, executor)
-        return executor
 
     def _begin(self, executor: Executor, task: JsonObject) -> None:
         launch = Launch(self._options, self.agent_id, executor, task, self._clock, self._processes)
         self._lives.begin(executor, launch)
+        # From now on, fetching included, and of command executors, too (slave.cpp, launchExecutor).
+        timeout = self._options.executor_registration_timeout
+        self._lives.later(timeout, self._did_not_register, executor)
 
     def launched(self, executor: Executor, container: Container) -> None:
         """An executor's container runs."""
         if executor.checkpoint:
             self._checkpoint.forked(self.agent_id, executor, container.pid)
-        if not executor.is_command:
-            timeout = self._options.executor_registration_timeout
-            self._lives.later(timeout, self._did_not_register, executor)
 
     def _did_not_register(self, executor: Executor) -> None:
-        if executor.state is ExecutorState.REGISTERING:
-            timeout = executor_events.duration_text(self._options.executor_registration_timeout)
-            text = f"Executor did not register within {timeout}"
-            self._end_by_force(
-                executor, Termination("TASK_FAILED", "REASON_EXECUTOR_REGISTRATION_TIMEOUT", text)
-            )
+        """End an executor that takes too long to subscribe; the launch of one is given up."""
+        if executor.state is not ExecutorState.REGISTERING:
+            return
+        timeout = executor_events.duration_text(self._options.executor_registration_timeout)
+        text, reason = f"Executor did not register within {timeout}", "REASON_EXECUTOR_REGISTRATION_TIMEOUT"
+        logger.info("%s: %s of framework %s", text, executor.executor_id, executor.framework_id)
+        given_up = self._lives.cancel_launch(executor)
+        if given_up is not None:
+            # The failure of the launch, which only now comes to its end, takes the place of the reason.
+            text, reason = f"Failed to launch container: {given_up}", "REASON_CONTAINER_LAUNCH_FAILED"
+        self._end_by_force(executor, Termination("TASK_FAILED", reason, text))
 
     def _deliver(self, executor: Executor) -> None:
         """Give the tasks that have waited to an executor that has subscribed."""
@@ -398,7 +437,7 @@ class AgentExecutors:
 
     def _not_needed(self, executor: Executor) -> None:
         """All tasks of an executor were killed before it was there."""
-        if not self._lives.cancel_launch(executor) and executor.state is ExecutorState.RUNNING:
+        if self._lives.cancel_launch(executor) is None and executor.state is ExecutorState.RUNNING:
             self._shut_down(executor)
 
     def _shut_down(self, executor: Executor) -> None:
@@ -444,7 +483,8 @@ class AgentExecutors:
         for task_id in list(executor.terminated):
             executor.complete(task_id)
         if executor.checkpoint:
-            self._checkpoint.completed(self.agent_id, executor)
+            with not_vital("The end of an executor"):
+                self._checkpoint.completed(self.agent_id, executor)
         if framework.executors.get(executor.executor_id) is executor:
             del framework.executors[executor.executor_id]
             framework.completed.append(executor)

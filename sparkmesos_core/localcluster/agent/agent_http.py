@@ -11,13 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sparkmesos_core.localcluster import operator_json
-from sparkmesos_core.localcluster.agent import agent_json, sandbox_files
+from sparkmesos_core.localcluster.agent import agent_json, sandbox_files, sandbox_page
 from sparkmesos_core.localcluster.agent.agent import Agent
 from sparkmesos_core.localcluster.agent.agent_operator_api import agent_answer
 from sparkmesos_core.localcluster.agent.executor_api import executor_api
 from sparkmesos_core.localcluster.authentication import Authenticated
 from sparkmesos_core.localcluster.credentials import Authentication
+from sparkmesos_core.localcluster.html_pages import html_page
 from sparkmesos_core.localcluster.http_answers import (
+    authority,
     json_answer,
     json_bytes,
     not_found,
@@ -47,6 +49,7 @@ class AgentApp:
             "/files/read": self._read,
             "/files/debug": self._debug,
             "/files/download": self._download,
+            "/sandbox": self._sandbox,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,6 +131,12 @@ class AgentApp:
             "Content-Length": str(size),
         }
         return StreamingResponse(pieces, headers=headers)
+
+    async def _sandbox(self, request: Request) -> Response:
+        where = authority(self._agent.options.hostname, self._agent.options.port)
+        path = request.query_params.get("path")
+        content = await asyncio.to_thread(sandbox_page.page_content, self._agent.root, path, where)
+        return html_page("sandbox.html", content)
 
 
 def agent_app(agent: Agent, authentication: Authentication) -> ASGIApp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,11 +18,14 @@ from typing import Any
 
 import psutil
 
-from sparkmesos_core.localcluster.agent.executor import TERMINAL_STATES, Executor, Task
+from sparkmesos_core.localcluster.agent.executor import Executor, Task
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
 
 _AGENT_FILE = "slave.info"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -50,8 +54,20 @@ class Recovered:
     executors: list[RecoveredExecutor] = field(default_factory=list)
 
 
+@contextlib.contextmanager
+def not_vital(what: str) -> Iterator[None]:
+    """Writes what the agent can do without, at the worst by repeating itself after a restart.
+
+    If the disk is full, say, that is logged, and it goes on. Mesos' agent ends itself whatever it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        logger.error("%s could not be written down: %s", what, error)
+
+
 class Checkpoint:
-    """The files below `work_dir/meta`."""
+    """The files below `work_dir/meta`; what writes them raises OSError."""
 
     def __init__(self, work_dir: Path) -> None:
         self._work_dir = work_dir
@@ -227,8 +243,19 @@ def _write(path: Path, value: Any) -> None:
 
 
 def _append(path: Path, value: Any) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as writer:
-        writer.write(json.dumps(value) + "\n")
+    """Add a line, or nothing: half a one, as when the disk is full, would spoil the next."""
+    left = (json.dumps(value) + "\n").encode()
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        before = os.fstat(file).st_size
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+        except OSError:
+            os.ftruncate(file, before)
+            raise
+    finally:
+        os.close(file)
 
 
 def _end_last_line(path: Path) -> None:

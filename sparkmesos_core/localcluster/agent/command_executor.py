@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import signal
 import uuid
@@ -16,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sparkmesos_core.localcluster.agent.executor import TERMINAL_STATES, Channel
+from sparkmesos_core.localcluster.agent.executor import Channel
 from sparkmesos_core.localcluster.agent.executor_call import Subscribe, Update
 from sparkmesos_core.localcluster.agent.task_process import Program
-from sparkmesos_core.localcluster.v1_info import capabilities, grace_seconds
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES, capabilities, grace_seconds
 
 JsonObject = dict[str, Any]
 
@@ -157,13 +158,17 @@ class CommandExecutor:
             self._report("TASK_STARTING")
             self._report("TASK_RUNNING")
             log = self._options.sandbox / "stderr"
-            with log.open("a", encoding="utf-8", errors="backslashreplace") as writer:
+            with (
+                contextlib.suppress(OSError),  # the disk can be full
+                log.open("a", encoding="utf-8", errors="backslashreplace") as writer,
+            ):
                 writer.write(f"Failed to execute command: {error}\n")
             self._report("TASK_FAILED", f"{self._options.subject} {exit_text(1)}")
             return
+        # First of all, so that it is looked after whatever becomes of the reports.
+        self._running = self._loop.create_task(self._run(self.program))
         self._report("TASK_STARTING")
         self._report("TASK_RUNNING")
-        self._running = self._loop.create_task(self._run(self.program))
 
     async def _run(self, program: Program) -> None:
         """Wait for the end of the program, which is reported whatever happens."""

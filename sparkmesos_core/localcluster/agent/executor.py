@@ -12,25 +12,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from sparkmesos_core.localcluster.v1_info import capabilities
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES, capabilities
 from sparkmesos_core.mesos.resources import Resources
 
 JsonObject = dict[str, Any]
 
 MAX_COMPLETED_TASKS = 200
 MAX_COMPLETED_EXECUTORS = 150
-TERMINAL_STATES = frozenset(
-    {
-        "TASK_FINISHED",
-        "TASK_FAILED",
-        "TASK_KILLED",
-        "TASK_ERROR",
-        "TASK_LOST",
-        "TASK_DROPPED",
-        "TASK_GONE",
-        "TASK_GONE_BY_OPERATOR",
-    }
-)
 
 COMMAND_EXECUTOR_RESOURCES = Resources.parse("cpus:0.1;mem:32")
 """What a command executor takes on top of its task, on the agent's books only."""

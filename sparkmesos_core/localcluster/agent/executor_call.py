@@ -10,8 +10,8 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from sparkmesos_core.localcluster.agent.executor import TERMINAL_STATES
 from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
 

@@ -41,14 +41,14 @@ def parse_executor_environment(text: str) -> dict[str, str]:
     A JSON object, or the path of a file that holds one (plain or as `file:///path`). Raises UsageError.
     """
     source = "--executor-environment-variables"
+    hint = 'Give a JSON object of strings such as {"JAVA_HOME": "/opt/java"}, or a file with one.'
     if not text.lstrip().startswith("{"):
         path = Path(text.removeprefix("file://"))
         source = f"{source} {path}"
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{source} cannot be read: {error}") from error
-    hint = 'Give a JSON object of strings such as {"JAVA_HOME": "/opt/java"}, or a file with one.'
+            raise UsageError(f"{source} cannot be read: {error}", hint=hint) from error
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -69,12 +69,10 @@ class ExecutorLives:
             self._containers[executor.container_id] = container
         self._live(executor, life())
 
-    def cancel_launch(self, executor: Executor) -> bool:
-        """Give up the launch of an executor; whether it was still being launched."""
+    def cancel_launch(self, executor: Executor) -> str | None:
+        """Give up the launch of an executor: why it fails now, None if it was not being launched any more."""
         launch = self._launches.get(executor.container_id)
-        if launch is not None:
-            launch.cancel()
-        return launch is not None
+        return launch.cancel() if launch is not None else None
 
     def destroy(self, executor: Executor) -> None:
         """End an executor by force."""

@@ -59,13 +59,20 @@ class Launch:
         self._fetching: asyncio.Future[None] | None = None
         self._preparing: asyncio.Task[None] | None = None
 
-    def cancel(self) -> None:
-        """Give up: `run` raises LaunchCancelled soon."""
+    def cancel(self) -> str:
+        """Give up: `run` raises LaunchCancelled soon. Returns what Mesos says of a launch that was given up.
+
+        It kills its fetcher's process (fetcher.cpp), and discards everything else.
+        """
         self._cancelled.set()
         if self._fetching is not None and not self._fetching.done():
             self._fetching.set_exception(fetcher.FetchCancelled())
         if self._preparing is not None:
             self._preparing.cancel()
+        if self._fetching is None or self._preparing is not None:
+            return "discarded"
+        container_id = self._executor.container_id
+        return f"Failed to fetch all URIs for container '{container_id}': terminated with signal Killed"
 
     async def run(self) -> Container:
         """The running container. Raises LaunchFailed or LaunchCancelled."""

@@ -36,6 +36,15 @@ def resolve(root: Path, path: str | None) -> Path:
     return real
 
 
+def is_served(root: Path, path: str) -> bool:
+    """Whether there is something behind a path that may be looked at."""
+    try:
+        resolve(root, path)
+    except FilesRefused:
+        return False
+    return True
+
+
 def browse(root: Path, path: str | None) -> list[JsonObject]:
     """What a folder holds, by name; paths begin as they were asked for."""
     folder = resolve(root, path)

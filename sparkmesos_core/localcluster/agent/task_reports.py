@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
+from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, not_vital
 from sparkmesos_core.localcluster.agent.executor import Executor, FrameworkOnAgent, Task
 from sparkmesos_core.localcluster.agent.status_updates import UpdateStreams
 from sparkmesos_core.localcluster.messages import StatusUpdate, ToMaster
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
 
@@ -69,10 +71,16 @@ class TaskReports:
     def take(
         self, framework: FrameworkOnAgent | None, executor: Executor | None, task: Task, status: JsonObject
     ) -> None:
-        """Note a task's new status, and see to it that the framework hears of it."""
-        self._counts["valid_status_updates"] += 1
+        """Note a task's new status, and see to it that the framework hears of it.
+
+        Raises OSError, and has done nothing, if it is to be written down first and cannot be. The end of a
+        task is told nevertheless: nothing could be done instead.
+        """
         if executor is not None and executor.checkpoint:
-            self._checkpoint.update(self.agent_id, executor, task.task_id, status)
+            ends = status["state"] in TERMINAL_STATES
+            with not_vital("The end of a task") if ends else contextlib.nullcontext():
+                self._checkpoint.update(self.agent_id, executor, task.task_id, status)
+        self._counts["valid_status_updates"] += 1
         task.state = status["state"]
         task.statuses.append(status)
         if task.ended:

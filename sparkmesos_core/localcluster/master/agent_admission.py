@@ -7,7 +7,6 @@ from sparkmesos_core.localcluster.master.allocation import allocate
 from sparkmesos_core.localcluster.master.master_actions import Action, TellAgent, master_status
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import (
-    TERMINAL_STATES,
     Agent,
     Executor,
     Framework,
@@ -26,6 +25,7 @@ from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
     UpdateFramework,
 )
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.resources import Resources
 

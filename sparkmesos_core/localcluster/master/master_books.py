@@ -10,7 +10,6 @@ from sparkmesos_core.localcluster.master.master_actions import Action, SendEvent
 from sparkmesos_core.localcluster.master.master_records import (
     MAX_COMPLETED_FRAMEWORKS,
     MAX_UNREACHABLE_TASKS,
-    TERMINAL_STATES,
     Agent,
     Executor,
     Framework,
@@ -22,6 +21,7 @@ from sparkmesos_core.localcluster.master.master_records import (
 from sparkmesos_core.localcluster.master.registry import Registry
 from sparkmesos_core.localcluster.master.shares import Shares
 from sparkmesos_core.localcluster.messages import AgentDescription
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 from sparkmesos_core.mesos.resources import Resources
 
 

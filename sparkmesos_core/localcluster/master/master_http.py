@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ from sparkmesos_core.localcluster.master.operator_api import master_answer
 from sparkmesos_core.localcluster.master.page import render_page
 from sparkmesos_core.localcluster.master.scheduler_http import scheduler_answer
 
+JsonObject = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
 
+_HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 _RECOVERS_FIRST = frozenset({"/api/v1", "/api/v1/scheduler"})
 """Only these wait until a new leader has recovered, as with Mesos."""
 
@@ -104,10 +107,11 @@ class MasterApp:
 
     def _redirect(self, path: str) -> Response:
         """To the leader; a path that it does not have itself is added."""
-        leader = self._master.leader
-        if leader is None:
+        if self._master.leader is None:
             return text_answer(503, "No leader elected")
-        where = authority(leader["hostname"], leader["port"])
+        where = leader_authority(self._master.leader)
+        if where is None:
+            return text_answer(503, "The leader's node in ZooKeeper does not say where it is")
         return Response(status_code=307, headers={"Location": f"//{where}{path}"})
 
     def _page(self, request: Request) -> Response:
@@ -118,8 +122,7 @@ class MasterApp:
             return credentials_wanted(f"/?{SIGN_IN}")
         if not self._elected:
             leader = self._master.leader
-            where = authority(leader["hostname"], leader["port"]) if leader is not None else None
-            return standby(where)
+            return standby(leader_authority(leader) if leader is not None else None)
         return render_page(self._master)
 
     async def _scheduler(self, request: Request) -> Response:
@@ -149,6 +152,20 @@ class MasterApp:
 
     def _metrics(self) -> dict[str, float]:
         return master_json.master_metrics(self._master.state, self._master.clock())
+
+
+def leader_authority(info: JsonObject) -> str | None:
+    """The host and port of a leader by its MasterInfo, which anybody can have put into ZooKeeper.
+
+    By the name that it gives itself, as Mesos redirects; None if it does not say, or nothing that fits a URL.
+    """
+    address = info.get("address")
+    for given in (info, address if isinstance(address, dict) else {}):
+        port = given.get("port")
+        for host in (given.get("hostname"), given.get("ip")):
+            if isinstance(host, str) and _HOST.fullmatch(host) and type(port) is int and 0 < port < 65536:
+                return authority(host, port)
+    return None
 
 
 def _query(request: Request) -> str:

@@ -20,11 +20,11 @@ from sparkmesos_core.localcluster.master.master_records import (
     MAX_COMPLETED_FRAMEWORKS,
     MAX_COMPLETED_TASKS,
     MAX_UNREACHABLE_TASKS,
-    TERMINAL_STATES,
     Task,
 )
 from sparkmesos_core.localcluster.master.master_state import CAPABILITIES, MasterState
 from sparkmesos_core.localcluster.operator_json import sum_of, version
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 from sparkmesos_core.mesos.attributes import attributes_state, parse_attributes
 from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkmesos_core.localcluster.messages import AgentDescription
-from sparkmesos_core.localcluster.v1_info import capabilities, framework_roles
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES, capabilities, framework_roles
 from sparkmesos_core.mesos.attributes import Attribute
 from sparkmesos_core.mesos.resources import Resources
 
@@ -17,26 +17,14 @@ MAX_COMPLETED_FRAMEWORKS = 50
 MAX_COMPLETED_TASKS = 1000
 MAX_UNREACHABLE_TASKS = 1000
 
-TERMINAL_STATES = frozenset(
-    {
-        "TASK_FINISHED",
-        "TASK_FAILED",
-        "TASK_KILLED",
-        "TASK_ERROR",
-        "TASK_LOST",
-        "TASK_DROPPED",
-        "TASK_GONE",
-        "TASK_GONE_BY_OPERATOR",
-    }
-)
-
 
 @dataclass(frozen=True)
 class MasterOptions:
     """What is fixed for a master's life, named as Mesos' flags; times in seconds.
 
     `roles` are those that frameworks may use besides `*` (None for any); `recovery_seconds` is how long a
-    newly elected master needs until it answers.
+    newly elected master needs until it answers. `cluster_url` is what the page advises for `--master`: with
+    several masters none of their addresses will do. Without it, it is the master's own.
     """
 
     hostname: str = "127.0.0.1"
@@ -50,6 +38,7 @@ class MasterOptions:
     offer_timeout: float | None = None
     roles: tuple[str, ...] | None = None
     recovery_seconds: float = 0.0
+    cluster_url: str | None = None
 
     @property
     def total_ping_timeout(self) -> float:

@@ -22,7 +22,6 @@ from sparkmesos_core.localcluster.master.master_actions import (
 )
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import (
-    TERMINAL_STATES,
     Framework,
     JsonObject,
     MasterOptions,
@@ -45,6 +44,7 @@ from sparkmesos_core.localcluster.messages import (
     UnregisterAgent,
 )
 from sparkmesos_core.localcluster.operator_json import MESOS_VERSION
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 CAPABILITIES = ("AGENT_UPDATE", "AGENT_DRAINING", "QUOTA_V2")
 

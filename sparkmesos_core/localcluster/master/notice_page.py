@@ -19,7 +19,7 @@ _PAGE = """<!DOCTYPE html>
 def standby(leader: str | None) -> Response:
     """The page of a master that does not lead; `leader` is the host and port of the one that does."""
     if leader is None:
-        return _notice("This master does not lead, and no other one is elected.")
+        return _notice("This master does not lead, and no other one is elected that says where it is.")
     where = html.escape(leader)
     return _notice(f'This master does not lead. <a href="http://{where}/">The leading master is {where}</a>.')
 

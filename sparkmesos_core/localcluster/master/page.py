@@ -3,64 +3,53 @@
 from __future__ import annotations
 
 import heapq
-from datetime import datetime
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, Template, select_autoescape
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
+from sparkmesos_core.localcluster.html_pages import html_page
 from sparkmesos_core.localcluster.http_answers import authority
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_elements import offered_of, used_of
 from sparkmesos_core.localcluster.master.master_records import Agent, Framework, Task
 from sparkmesos_core.localcluster.master.master_state import MasterState
+from sparkmesos_core.localcluster.master.registry import Departed
 from sparkmesos_core.localcluster.messages import AgentDescription
 
 SHOWN_ENDED_TASKS = 100
 SHOWN_FRAMEWORKS = 50
+SHOWN_AWAY_AGENTS = 50
 _YEAR_9999 = 253370764800  # in seconds; no date can be later
-
-# No scripts at all, styles only of our own, and nobody may put the page into a frame.
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
-)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("sparkmesos_core.localcluster.master"),
-        autoescape=select_autoescape(default=True),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = lambda seconds: datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
-    environment.filters["amount"] = lambda number: f"{number:g}"
-    return environment.get_template("master.html")
 
 
 def render_page(master: Master) -> Response:
     """The page as it is now."""
-    html = _template().render(page_content(master.state))
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
-    return HTMLResponse(html, headers=headers)
+    return html_page("master.html", page_content(master.state))
 
 
 def page_content(state: MasterState) -> dict[str, Any]:
     """What the template shows: of what grows without end only the latest, and how much more there is."""
     options = state.options
+    address = authority(options.hostname, options.port)
     ended = [task for task in state.all_tasks() if task.ended]
     latest = heapq.nlargest(SHOWN_ENDED_TASKS, ended, key=_changed)
     frameworks = sorted(state.frameworks.values(), key=lambda f: f.registered_time, reverse=True)
     gone = list(reversed(state.completed_frameworks))
+    agents = _agent_rows(state)
+    away = len(state.registry.unreachable) + len(state.registry.gone)
+    ids = [row["id"] for row in agents]
     return {
-        "master_url": f"mesos://{authority(options.hostname, options.port)}",
+        "cluster_url": options.cluster_url or f"mesos://{address}",
+        "leader": address,
         "master_id": state.master_id,
         "start_time": state.start_time,
-        "agents": _agent_rows(state),
+        "agents": agents,
+        "agent_ids": frozenset(ids),
+        "agent_names": short_names([*ids, *(task.agent_id for task in state.all_tasks())]),
         "agents_count": len(state.agents),
+        "agents_not_shown": away - sum(row["state"] in ("unreachable", "gone") for row in agents),
         "frameworks": [_framework_row(framework) for framework in frameworks[:SHOWN_FRAMEWORKS]],
         "frameworks_count": len(frameworks),
         "completed_frameworks": [_framework_row(framework) for framework in gone[:SHOWN_FRAMEWORKS]],
@@ -78,13 +67,45 @@ def _changed(task: Task) -> float:
 
 
 def _agent_rows(state: MasterState) -> list[dict[str, Any]]:
-    """Those that are here, then those that an earlier master knew, then those that do not answer."""
+    """Those that are here, that an earlier master knew, that do not answer, and that never come back."""
     rows = [_agent_row(agent) for agent in state.agents.values()]
     for agent_id, where in state.recovered.items():
         rows.append({**_agent_head(agent_id, where), "state": "awaited", "amounts": []})
-    for agent_id, time in state.registry.unreachable.items():
-        rows.append({"id": agent_id, "state": "unreachable", "since": time, "amounts": []})
+    return rows + _away("unreachable", state.registry.unreachable) + _away("gone", state.registry.gone)
+
+
+def _away(shown: str, departed: dict[str, Departed]) -> list[dict[str, Any]]:
+    """Agents that went away, the latest ones first; there is no end to them."""
+    latest = list(reversed(departed.items()))[:SHOWN_AWAY_AGENTS]
+    rows = []
+    for agent_id, agent in latest:
+        known = _agent_head(agent_id, agent.description) if agent.description is not None else {}
+        # Nobody answers there, or somebody else.
+        rows.append({**known, "id": agent_id, "url": "", "state": shown, "since": agent.since, "amounts": []})
     return rows
+
+
+def short_names(agent_ids: Iterable[str]) -> dict[str, str]:
+    """Names of agents that fit into a table: `S0`, with as much of the master's id as tells two apart.
+
+    Agent ids are made of the id of the master that has admitted them and a number, which begins
+    at 0 with each.
+    """
+    ids = set(agent_ids)
+    by_number: dict[str, list[str]] = {}
+    for agent_id in ids:
+        by_number.setdefault(agent_id.rpartition("-")[2], []).append(agent_id)
+    names: dict[str, str] = {}
+    for number, alike in by_number.items():
+        masters = {agent_id: agent_id.rpartition("-")[0] for agent_id in alike}
+        length = 0 if len(alike) == 1 else 4
+        while len({master[-length:] for master in masters.values()}) < len(alike) and len(alike) > 1:
+            length += 4
+        for agent_id, master in masters.items():
+            end = master[-length:] if length else ""
+            cut = "…" if length and len(end) < len(master) else ""
+            names[agent_id] = f"{cut}{end}-{number}" if end else number
+    return names
 
 
 def _agent_head(agent_id: str, description: AgentDescription) -> dict[str, Any]:
@@ -160,7 +181,7 @@ def _task_row(state: MasterState, task: Task) -> dict[str, Any]:
 
 
 def _logs(state: MasterState, task: Task) -> dict[str, str]:
-    """Links to what a task has written; none if nobody knows where its agent is."""
+    """Links to what a task has written and its sandbox; none if nobody knows where its agent is."""
     agent = state.agents.get(task.agent_id)
     if agent is None:
         return {}
@@ -168,5 +189,8 @@ def _logs(state: MasterState, task: Task) -> dict[str, str]:
     container = next((s["container_status"] for s in task.statuses if "container_status" in s), None)
     run = container["container_id"]["value"] if container else "latest"
     where = authority(agent.description.hostname, agent.description.port)
-    base = f"http://{where}/files/download?path="
-    return {name: base + quote(f"{runs}/{run}/{name}", safe="/") for name in ("stdout", "stderr")}
+    sandbox = quote(f"{runs}/{run}", safe="/")
+    return {
+        "sandbox": f"http://{where}/sandbox?path={sandbox}",
+        **{name: f"http://{where}/files/download?path={sandbox}/{name}" for name in ("stdout", "stderr")},
+    }

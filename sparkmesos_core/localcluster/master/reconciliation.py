@@ -43,7 +43,7 @@ def _answer(
         state, message = "TASK_GONE", "Reconciliation: Task is unknown to the agent"
     elif agent_id in books.registry.unreachable:
         state, message = "TASK_UNREACHABLE", "Reconciliation: Task is unreachable"
-        unreachable_since = books.registry.unreachable[agent_id]
+        unreachable_since = books.registry.unreachable[agent_id].since
     elif agent_id in books.registry.gone:
         state, message = "TASK_GONE_BY_OPERATOR", "Reconciliation: Task is gone"
     else:

@@ -10,16 +10,27 @@ from sparkmesos_core.localcluster.messages import AgentDescription
 JsonObject = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Departed:
+    """An agent that went away: when it was marked, in seconds since the epoch, and what it was.
+
+    Mesos' registrar keeps the time only; the description, None if nobody knew it, is for those who look.
+    """
+
+    since: float
+    description: AgentDescription | None
+
+
 @dataclass
 class Registry:
     """Shared by the masters of a cluster, of which only the leading one writes.
 
-    An agent is in one of the three at most. Times are seconds since the epoch: when an agent was marked.
+    An agent is in one of the three at most.
     """
 
     admitted: dict[str, AgentDescription] = field(default_factory=dict)
-    unreachable: dict[str, float] = field(default_factory=dict)
-    gone: dict[str, float] = field(default_factory=dict)
+    unreachable: dict[str, Departed] = field(default_factory=dict)
+    gone: dict[str, Departed] = field(default_factory=dict)
 
     def admit(self, agent_id: str, agent: AgentDescription) -> None:
         """An agent is part of the cluster, perhaps again."""
@@ -28,13 +39,14 @@ class Registry:
 
     def mark_unreachable(self, agent_id: str, now: float) -> None:
         """An agent does not answer; it may come back."""
-        self.admitted.pop(agent_id, None)
-        self.unreachable[agent_id] = now
+        self.unreachable[agent_id] = Departed(now, self.admitted.pop(agent_id, None))
 
     def mark_gone(self, agent_id: str, now: float) -> None:
         """An agent never comes back."""
+        away = self.unreachable.get(agent_id)
+        known = away.description if away is not None else self.admitted.get(agent_id)
         self.remove(agent_id)
-        self.gone[agent_id] = now
+        self.gone[agent_id] = Departed(now, known)
 
     def remove(self, agent_id: str) -> None:
         """An agent has left."""

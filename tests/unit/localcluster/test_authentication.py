@@ -50,6 +50,7 @@ EVERYTHING = Authentication(KNOWN, frameworks=True, readonly=True, readwrite=Tru
         ("/master/state", "readonly"),
         ("/state.json", "readonly"),
         ("/files/read", "readonly"),
+        ("/sandbox", "readonly"),
         ("/metrics/snapshot", "readonly"),
         ("/api/v1", "readwrite"),
         ("/master/teardown", "readwrite"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sparkmesos_core.errors import TimedOutError
 from sparkmesos_core.localcluster import cluster
 from sparkmesos_core.localcluster.cluster import ClusterSpec, cluster_in_thread
 
@@ -37,3 +39,25 @@ def test_nothing_of_zookeeper_is_loaded_without_need(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert process.stdout == "[]\n"
+
+
+def test_what_does_not_happen_in_time_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: int) -> None:
+        await asyncio.Event().wait()
+
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as running:
+        monkeypatch.setattr(cluster, "_PATIENCE_SECONDS", 0.05)
+        monkeypatch.setattr(running.nodes, "pause_agent", never)
+        with pytest.raises(TimedOutError, match=r"has not done what it was told after 0\.05 s"):
+            running.control.pause_agent(0)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5050", ["127.0.0.1"], 5, {"ip": ["a"]}, None])
+def test_a_foreign_leader_is_none_of_ours(address: object, tmp_path: Path) -> None:
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as running:
+        told: list[object] = []
+        running.nodes._leader_is = told.append  # type: ignore[method-assign]
+        running.nodes._told({"id": "x", "address": address})
+        assert told == [None]

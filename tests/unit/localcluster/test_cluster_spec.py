@@ -41,7 +41,7 @@ def test_what_is_given_is_left_as_it_is() -> None:
 
 
 def test_by_default_masters_and_agents_are_as_those_of_mesos() -> None:
-    master = SPEC.master_options("127.0.0.1", 5050)
+    master = SPEC.master_options("127.0.0.1", 5050, None)
     assert master == MasterOptions()
     agent = SPEC.agent_options(0, "127.0.0.1", 5051)
     assert agent.work_dir == Path("/w/agent1")
@@ -66,7 +66,7 @@ def test_everything_that_can_be_set_is_passed_on() -> None:
     known = {field.name for field in fields(SPEC)}
     spec = replace(SPEC, **{name: value for name, value in changed.items() if name in known})  # type: ignore[arg-type]
     for options, plain in (
-        (spec.master_options("i", 1), SPEC.master_options("j", 2)),
+        (spec.master_options("i", 1, "u"), SPEC.master_options("j", 2, None)),
         (spec.agent_options(0, "i", 1), SPEC.agent_options(0, "j", 2)),
     ):
         same = {f.name for f in fields(options) if getattr(options, f.name) == getattr(plain, f.name)}

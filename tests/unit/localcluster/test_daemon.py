@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,6 +29,7 @@ def test_settings_survive_the_way_to_the_process() -> None:
         credentials={"spark": "hush"},
         agent_ping_timeout=1.5,
         max_agent_ping_timeouts=2,
+        executor_registration_timeout=2.5,
     )
     assert DaemonSettings.from_json(settings.to_json()) == settings
     assert "hush" not in repr(settings)
@@ -45,6 +47,28 @@ def test_a_state_survives_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 99}', '{"version": 1, "pid": 1}'])
 def test_a_state_file_of_somebody_else(tmp_path: Path, text: str) -> None:
     (tmp_path / "cluster.json").write_text(text)
+    with pytest.raises(LocalClusterError, match="is not the state file of a local cluster"):
+        ClusterState.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pid": "7"},
+        {"pid": True},
+        {"url": None},
+        {"work_dir": 5},
+        {"agents": "http://h:2"},
+        {"agents": [2]},
+        {"masters": [None]},
+        {"watched_pid": "8"},
+    ],
+    ids=str,
+)
+def test_a_state_file_with_something_else_in_it(tmp_path: Path, change: dict[str, object]) -> None:
+    ClusterState(tmp_path, 7, "mesos://h:1", "http://h:1", ("http://h:2",)).write()
+    file = tmp_path / "cluster.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(LocalClusterError, match="is not the state file of a local cluster"):
         ClusterState.read(tmp_path)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,25 @@ def test_nor_is_one_of_a_process_that_has_ended(
 ) -> None:
     monkeypatch.setattr(checkpoint, "_this_process", lambda: {"pid": 1, "started": 2.0})
     assert Checkpoint(tmp_path).recover() is None
+
+
+def test_what_does_not_fit_on_the_disk_leaves_no_half_a_line(
+    files: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if len(data) < 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data[: len(data) - 5])
+
+    executor = executor_of(files)
+    monkeypatch.setattr(checkpoint.os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.update("S0", executor, "3", status("3", "TASK_RUNNING", "d"))
+    monkeypatch.undo()
+    files.update("S0", executor, "3", status("3", "TASK_FAILED", "e"))
+    found = Checkpoint(tmp_path).recover()
+    assert found is not None
+    third = found.executors[0].tasks[2]
+    assert third.unacknowledged == [status("3", "TASK_FAILED", "e")]

@@ -40,8 +40,14 @@ def test_json_and_files_of_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not JSON"), ('{"A": 1}', "values are all strings"), ("/nonexistent/x", "cannot be read")],
+    [
+        ("{", "is not JSON"),
+        ('{"A": 1}', "values are all strings"),
+        ("/nonexistent/x", "cannot be read"),
+        ("[1]", "cannot be read"),
+    ],
 )
 def test_mistakes(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as raised:
         parse_executor_environment(text)
+    assert "a JSON object of strings" in raised.value.hint

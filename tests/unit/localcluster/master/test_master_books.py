@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sparkmesos_core.localcluster.master import master_json, operator_api
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.master_actions import SendEvent, TellAgent
-from sparkmesos_core.localcluster.master.master_records import TERMINAL_STATES, Agent, Executor, Offer, Task
+from sparkmesos_core.localcluster.master.master_records import Agent, Executor, Offer, Task
 from sparkmesos_core.localcluster.master.page import page_content
 from sparkmesos_core.localcluster.messages import (
     AcknowledgeUpdate,
@@ -27,6 +27,7 @@ from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
 )
 from sparkmesos_core.localcluster.operator_json import sum_of
+from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 from sparkmesos_core.mesos.resources import Resources
 from tests.unit.localcluster.master.master_play import Play, scalar, task
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from sparkmesos_core.localcluster.master import scheduler_call as calls
@@ -9,10 +11,12 @@ from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_actions import SendEvent
 from sparkmesos_core.localcluster.master.master_records import MasterOptions
 from sparkmesos_core.localcluster.master.page import (
+    SHOWN_AWAY_AGENTS,
     SHOWN_ENDED_TASKS,
     SHOWN_FRAMEWORKS,
     page_content,
     render_page,
+    short_names,
 )
 from sparkmesos_core.localcluster.master.registry import Registry
 from sparkmesos_core.localcluster.messages import AgentDescription, StatusUpdate
@@ -76,6 +80,8 @@ def test_agents_that_are_away() -> None:
     play.later(6)
     play.vanish("M-S1")
     play.state.recovered["L-S7"] = description()
+    play.registry.admit("L-S8", description(6060, host="agent8"))
+    play.registry.mark_gone("L-S8", 1000.0)
     master = Master(MasterOptions(), lambda: 1000.0, play.registry)
     master.state = play.state
     content = page_content(master.state)
@@ -84,10 +90,17 @@ def test_agents_that_are_away() -> None:
         ("M-S2", ""),
         ("L-S7", "awaited"),
         ("M-S0", "unreachable"),
+        ("L-S8", "gone"),
     ]
     html = bytes(render_page(master).body).decode()
-    for shown in ("disconnected", "awaited", "does not answer since", "UNREACHABLE", "2 agents on"):
+    since = datetime.fromtimestamp(1000.0).strftime("%Y-%m-%d %H:%M:%S")
+    gone = f"marked gone by an operator at <time>{since}</time>"
+    for shown in ("disconnected", "awaited", "does not answer since", gone, "UNREACHABLE", "2 agents on"):
         assert shown in html
+    unreachable = next(row for row in content["agents"] if row["id"] == "M-S0")
+    assert unreachable["where"] == "agent1:5051"
+    assert "<td>agent1:5051</td>" in html
+    assert "<td>agent8:6060</td>" in html, "it is no link: nobody is there"
     assert framework in html
     assert "stdout" not in html, "nobody knows where the logs are"
 
@@ -105,3 +118,36 @@ def test_executors_may_live_at_any_time(timestamp: float) -> None:
     update = StatusUpdate(next(iter(master.state.agents)), framework.framework_id, status, "TASK_FINISHED")
     master.state.from_agent(update, 0)
     assert "FINISHED" in bytes(render_page(master).body).decode()
+
+
+def test_of_agents_that_went_away_only_the_latest_are_shown() -> None:
+    master = Master(MasterOptions(), lambda: 1000.0, Registry())
+    registry = master.state.registry
+    for number in range(SHOWN_AWAY_AGENTS + 2):
+        registry.admit(f"M-S{number}", description())
+        registry.mark_gone(f"M-S{number}", float(number))
+    content = page_content(master.state)
+    assert content["agents"][0]["id"] == f"M-S{SHOWN_AWAY_AGENTS + 1}"
+    assert content["agents"][-1]["id"] == "M-S2"
+    assert "2 that went away earlier are not shown" in bytes(render_page(master).body).decode()
+
+
+def test_agents_of_two_masters_can_be_told_apart() -> None:
+    one, other = "0d6f-1111-aaaa", "77aa-2222-aaaa"
+    names = short_names([f"{one}-S0", f"{other}-S0", f"{other}-S1", "odd"])
+    assert names == {
+        f"{one}-S0": "…111-aaaa-S0",
+        f"{other}-S0": "…222-aaaa-S0",
+        f"{other}-S1": "S1",
+        "odd": "odd",
+    }
+    assert short_names(["a-S0", "ba-S0"]) == {"a-S0": "a-S0", "ba-S0": "ba-S0"}
+
+
+def test_with_an_election_it_is_not_the_leaders_address_that_is_advised() -> None:
+    url = "mesos://zk://127.0.0.1:2181/mesos"
+    master = Master(MasterOptions(port=5051, cluster_url=url), lambda: 1000.0, Registry())
+    html = bytes(render_page(master).body).decode()
+    assert f"<code>--master {url}</code>" in html
+    assert "mesos://127.0.0.1" not in html
+    assert "The leading master is 127.0.0.1:5051" in html
