@@ -55,9 +55,11 @@ def test_what_does_not_happen_in_time_is_an_error_of_ours(
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:5050", ["127.0.0.1"], 5, {"ip": ["a"]}, None])
-def test_a_foreign_leader_is_none_of_ours(address: object, tmp_path: Path) -> None:
+def test_a_foreign_leader_is_none_of_ours(
+    address: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as running:
         told: list[object] = []
-        running.nodes._leader_is = told.append  # type: ignore[method-assign]
+        monkeypatch.setattr(running.nodes, "_leader_is", told.append)
         running.nodes._told({"id": "x", "address": address})
         assert told == [None]

@@ -138,7 +138,7 @@ def test_what_does_not_fit_on_the_disk_leaves_no_half_a_line(
         return write(file, data[: len(data) - 5])
 
     executor = executor_of(files)
-    monkeypatch.setattr(checkpoint.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space left"):
         files.update("S0", executor, "3", status("3", "TASK_RUNNING", "d"))
     monkeypatch.undo()
