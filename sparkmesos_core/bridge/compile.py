@@ -23,7 +23,7 @@ _FORMAT = 1
 _SOURCES = Path(__file__).parent / "scala"
 _COMPILER_JARS = ("scala-compiler", "scala-library", "scala-reflect")
 # What the sources refer to. The compiler indexes all it is given, so the 250 other jars would cost seconds.
-_LIBRARY_JARS = (
+_NEEDED_JARS = (
     "scala-library",
     "jackson-annotations",
     "jackson-core",
@@ -31,10 +31,11 @@ _LIBRARY_JARS = (
     "mesos",
     "slf4j-api",
     "spark-core_*",
-    "spark-common-utils_*",
     "zookeeper",
-    "zookeeper-jute",
 )
+# What only some releases have: part of Spark's core since 3.5, part of ZooKeeper since its 3.5, and what the
+# Scala compiler of Spark 2.4 wants to see although the sources do not name it (it is gone since Spark 3.2).
+_PARTS = ("spark-common-utils_*", "zookeeper-jute", "hadoop-common")
 # The program runs for seconds: the quick compiler of the JVM and the simplest collector halve its time.
 _JAVA_OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -62,8 +63,8 @@ def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callabl
 
     `jars_dir` is Spark's `jars` directory, `java` the java program to compile with, `announce` gets one line
     if there is something to wait for. Safe when several processes come at once: one compiles, others wait.
-    Raises BridgeError when this Spark has no Mesos support or no compiler, when compiling fails, and when the
-    cache cannot be written.
+    Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars, when compiling
+    fails, and when the cache cannot be written.
     """
     _check_spark(jars_dir)
     jar = cache_dir / f"bridge-{bridge_key(jars_dir)}.jar"
@@ -129,6 +130,15 @@ def _check_spark(jars_dir: Path) -> None:
             hint="Every Spark release has one: restore it from the release, or compile the bridge with "
             "another copy of the same Spark by `sparkmesos bridge build`.",
         )
+    missing = [name for name in _COMPILER_JARS + _NEEDED_JARS if not _jars(jars_dir, (name,))]
+    if missing:
+        listed = ", ".join(f"{name.removesuffix('_*')}-*.jar" for name in dict.fromkeys(missing))
+        raise BridgeError(
+            f"The Mesos bridge needs jars that the Spark of {jars_dir} does not have: {listed}",
+            hint="A Spark built without Hadoop takes some of them from Hadoop's class path, where the bridge "
+            "cannot use them: copy them from there into this directory, use the release of Spark that "
+            "includes Hadoop, or use libmesos (--mesos-driver native).",
+        )
 
 
 def _build(jar: Path, jars_dir: Path, java: Path, announce: Callable[[str], None]) -> None:
@@ -148,7 +158,8 @@ def _compile(classes: Path, jars_dir: Path, java: Path) -> None:
         return os.pathsep.join(map(str, _jars(jars_dir, names)))
 
     compiler = [str(java), *_JAVA_OPTIONS, "-cp", path_of(_COMPILER_JARS), "scala.tools.nsc.Main"]
-    options = ["-nowarn", "-encoding", "UTF-8", "-classpath", path_of(_LIBRARY_JARS), "-d", str(classes)]
+    libraries = path_of(_NEEDED_JARS + _PARTS)
+    options = ["-nowarn", "-encoding", "UTF-8", "-classpath", libraries, "-d", str(classes)]
     try:
         # subprocess.run kills the compiler when Ctrl-C or anything else interrupts it.
         done = subprocess.run(

@@ -75,6 +75,18 @@ print("counted", context.parallelize(range(10), 2).count(), flush=True)
 time.sleep(600)
 """
 
+# Its second job comes when it is told to.
+IDLE_APPLICATION = """
+import os, sys, time
+from pyspark.sql import SparkSession
+
+context = SparkSession.builder.appName("idle").getOrCreate().sparkContext
+print("counted", context.parallelize(range(10), 2).count(), flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.1)
+print("counted", context.parallelize(range(10), 2).count(), flush=True)
+"""
+
 
 @dataclass
 class Spark:
@@ -314,6 +326,36 @@ def test_a_signal_leaves_nothing_behind(number: signal.Signals, spark: Spark, tm
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
+    spark.assert_nothing_left()
+
+
+def test_an_idle_application_that_an_operator_tears_down(spark: Spark, tmp_path: Path) -> None:
+    """Mesos gives it no executors any more: it says so at once, and a later job fails instead of waiting for ever."""
+    application, go = tmp_path / "idle.py", tmp_path / "go"
+    application.write_text(IDLE_APPLICATION)
+    process = spark.submit(str(application), str(go))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    too_late = threading.Timer(PATIENCE, process.kill)
+    too_late.start()
+    try:
+        assert process.stdout.readline() == "counted 10\n"
+        (framework,) = spark.state()["frameworks"]
+        operator = f"frameworkId={framework['id']}".encode()
+        urllib.request.urlopen(spark.cluster.http_url + "/teardown", operator, timeout=20).close()
+        lines = [""]
+        while "which is therefore stopped: Framework has been removed" not in lines[-1]:
+            lines.append(process.stderr.readline())
+            assert lines[-1], "".join(lines)
+        assert lines[-1].startswith("sparkmesos: Mesos ended the registration of this application")
+    finally:
+        too_late.cancel()
+    go.touch()
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err
+    assert "counted 10" not in out
+    # Spark merges what Python says into one stream. The job may come just before the context is stopped.
+    assert "SparkContext was shut down" in out or "stopped SparkContext" in out, out
     spark.assert_nothing_left()
 
 

@@ -2,7 +2,7 @@ package org.sparkmesos.bridge
 
 import java.io.IOException
 import java.net.SocketTimeoutException
-import java.util.concurrent.{CountDownLatch, LinkedBlockingDeque, LinkedBlockingQueue, ThreadLocalRandom}
+import java.util.concurrent.{CountDownLatch, LinkedBlockingDeque, ThreadLocalRandom}
 import java.util.concurrent.atomic.AtomicInteger
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
@@ -47,7 +47,7 @@ final class Conversation(
   private val calls = new LinkedBlockingDeque[Call]()
   private val noMore = new Call("", null, ignore) // in the queue it ends the thread
   private val renewed = new Call("", null, ignore) // in the queue it stands for a new subscription
-  private val callbacks = new LinkedBlockingQueue[Option[() => Unit]]()
+  private val callbacks = new Callbacks(s"mesos-callbacks-$number", "scheduler", log)
   // Calls to make after the next subscription, each only once; used by the thread that makes calls only.
   private val kept = new KeptCalls
   private val lock = new Object
@@ -69,9 +69,8 @@ final class Conversation(
   /** Why there is no subscription at the moment; empty when there is one. */
   @volatile var problem = ""
 
-  private val reader = thread("subscription")(new Runnable { def run(): Unit = converse() })
-  private val caller = thread("calls")(new Runnable { def run(): Unit = makeCalls() })
-  private val notifier = thread("callbacks")(new Runnable { def run(): Unit = notifyListener() })
+  private val reader = Daemon(s"mesos-subscription-$number")(converse())
+  private val caller = Daemon(s"mesos-calls-$number")(makeCalls())
 
   def frameworkId: Option[String] = lock.synchronized(id)
   def isConnected: Boolean = lock.synchronized(connected)
@@ -82,7 +81,8 @@ final class Conversation(
 
   def start(): Unit = {
     masters.start(() => announced())
-    Seq(reader, caller, notifier).foreach(_.start())
+    Seq(reader, caller).foreach(_.start())
+    callbacks.start()
   }
 
   /** Queues a call. `body` is the part named for the kind, null when there is none.
@@ -95,7 +95,7 @@ final class Conversation(
     calls.put(new Call(kind, body, lost))
 
   /** Runs something on the listener's thread, behind the events received so far. */
-  def deliver(callback: () => Unit): Unit = if (!lock.synchronized(stopping)) callbacks.add(Some(callback))
+  def deliver(callback: () => Unit): Unit = if (!lock.synchronized(stopping)) callbacks.add(callback)
 
   /** Reads an operator endpoint of the leading master: status and text. */
   def get(path: String): (Int, String) =
@@ -127,7 +127,8 @@ final class Conversation(
     Undisturbed.join(caller, if (tearing) EndMillis else StopMillis) // what was asked for before, like SUPPRESS
     lock.synchronized(Option(calling)).foreach(_.close())
     end()
-    Seq(caller, reader, notifier).foreach(Undisturbed.join(_, EndMillis))
+    Seq(caller, reader).foreach(Undisturbed.join(_, EndMillis))
+    callbacks.join(EndMillis)
     masters.join(EndMillis)
   }
 
@@ -141,7 +142,7 @@ final class Conversation(
     masters.close()
     torn.countDown()
     calls.put(noMore)
-    callbacks.add(None) // unlike put() it works in an interrupted thread, too
+    callbacks.end()
   }
 
   private def fail(message: String): Unit = {
@@ -192,9 +193,8 @@ final class Conversation(
       }
       if (lock.synchronized(stopping && id.isEmpty)) end() // there is nothing to tear down
       if (!hasEnded) {
-        val millis = if (lock.synchronized(stopping)) math.min(backoff(0), StopPauseMillis) else backoff(attempt)
         tellOfAbsence(lost)
-        pause(millis, seen)
+        pause(attempt, seen)
         attempt += 1
       }
     }
@@ -273,7 +273,7 @@ final class Conversation(
   private def redirection(exchange: Exchange, from: Endpoint): Endpoint = {
     val location = exchange.header("Location").getOrElse(
       throw new IOException(s"$from: it does not lead and does not say who does"))
-    val to = Endpoint.parse(location, from.https)
+    val to = Endpoint.redirect(location, from.https)
     if (from.https && !to.https) throw new Hopeless(s"$from redirects from https to $location, where anybody could listen: " +
       "let all masters speak https, or name them without it")
     to
@@ -303,25 +303,12 @@ final class Conversation(
       val kind = event.path("type").asText("")
       val body = event.path(kind.toLowerCase(java.util.Locale.ROOT))
       kind match {
-        case "SUBSCRIBED" if tooOld(body, endpoint).isDefined => fail(s"$endpoint: ${tooOld(body, endpoint).get}")
-        case "SUBSCRIBED" =>
-          val interval = body.path("heartbeat_interval_seconds").asDouble(15.0)
-          exchange.readMillis(math.max(1, math.min(interval * MissedHeartbeats * 1000, Int.MaxValue)).toInt)
-          val again = lock.synchronized {
-            val again = subscribedBefore
-            subscribedBefore = true
-            id = Some(body.path("framework_id").path("value").asText)
-            connected = true
-            calls.putFirst(renewed) // what was kept is older than what waits in the queue
-            again
-          }
-          subscribedAt = System.nanoTime()
-          problem = ""
-          absence.back(System.nanoTime() / 1000000).foreach { millis =>
-            val again = frameworkId.map(value => s" as framework $value").getOrElse("")
-            log.warn(s"Subscribed to Mesos at $endpoint$again after ${millis / 1000} s without a master")
-          }
-          deliver(() => listener.subscribed(body, again))
+        case "SUBSCRIBED" => tooOld(body, endpoint) match {
+          case Some(why) =>
+            takeBack(endpoint, body.path("framework_id").path("value").asText(""))
+            fail(s"$endpoint: $why")
+          case None => subscribed(body, exchange, endpoint)
+        }
         case "HEARTBEAT" => // its arrival is all it says
         case "ERROR" => fail(body.path("message").asText("Mesos ended the subscription without saying why"))
         case _ => deliver(() => listener.event(kind, body))
@@ -329,6 +316,42 @@ final class Conversation(
       record = if (hasEnded) null else RecordIO.read(exchange.body)
     }
   }
+
+  private def subscribed(body: JsonNode, exchange: Exchange, endpoint: Endpoint): Unit = {
+    val interval = body.path("heartbeat_interval_seconds").asDouble(15.0)
+    exchange.readMillis(math.max(1, math.min(interval * MissedHeartbeats * 1000, Int.MaxValue)).toInt)
+    val again = lock.synchronized {
+      val again = subscribedBefore
+      subscribedBefore = true
+      id = Some(body.path("framework_id").path("value").asText)
+      connected = true
+      calls.putFirst(renewed) // what was kept is older than what waits in the queue
+      again
+    }
+    subscribedAt = System.nanoTime()
+    problem = ""
+    absence.back(System.nanoTime() / 1000000).foreach { millis =>
+      val again = frameworkId.map(value => s" as framework $value").getOrElse("")
+      log.warn(s"Subscribed to Mesos at $endpoint$again after ${millis / 1000} s without a master")
+    }
+    deliver(() => listener.subscribed(body, again))
+  }
+
+  /** Lets a master that cannot be used forget the framework that it has just made for us: it would keep it until its failover
+    * timeout. One that existed before is left alone, with its tasks.
+    */
+  private def takeBack(endpoint: Endpoint, made: String): Unit = if (frameworkId.isEmpty && made.nonEmpty) {
+    val exchange = requests.exchange(endpoint)
+    try {
+      val extra = lock.synchronized(streamId).toSeq.map("Mesos-Stream-Id" -> _) :+ ("Connection" -> "close")
+      val status = requests.post(exchange, envelope(Call.Teardown, Some(made)), extra, TakeBackMillis).status
+      if (status / 100 != 2) log.warn(s"$endpoint keeps the framework $made until its failover timeout is over ($status)")
+    } catch {
+      case e: IOException =>
+        log.warn(s"$endpoint keeps the framework $made until its failover timeout is over: ${Refusals.reason(e)}")
+    } finally exchange.close()
+  }
+
   // Used by the thread of the subscription only:
   private var subscribedBefore = false
   private var subscribedAt = 0L // nanoseconds of the clock without steps
@@ -369,8 +392,7 @@ final class Conversation(
         val exchange = requests.exchange(target.get)
         lock.synchronized { calling = exchange }
         try {
-          val json = mapper.createObjectNode().put("type", call.kind)
-          framework.foreach(value => json.putObject("framework_id").put("value", value))
+          val json = envelope(call.kind, framework)
           if (call.body != null) json.replace(call.kind.toLowerCase(java.util.Locale.ROOT), call.body)
           val extra = stream.toSeq.map("Mesos-Stream-Id" -> _) :+ ("Connection" -> "close")
           requests.post(exchange, json, extra)
@@ -405,7 +427,7 @@ final class Conversation(
           lock.synchronized { calling = null }
         }
         if (again) {
-          pause(backoff(attempt))
+          pause(attempt)
           attempt += 1
           again = !hasEnded
         }
@@ -428,17 +450,11 @@ final class Conversation(
     deliver(() => call.lost(why, certain))
   }
 
-  private def notifyListener(): Unit = {
-    var next = callbacks.take()
-    while (next.isDefined) {
-      try next.get.apply()
-      catch { case e: Throwable => log.error("A callback of the Mesos scheduler failed", e) }
-      next = callbacks.take()
-    }
-  }
-
-  /** Waits; shorter if `masters` has news since its announcement number `seen`, or if stop() has been called. */
-  private def pause(millis: Long, seen: Int = -1): Unit = lock.synchronized {
+  /** Waits before the next attempt; shorter if `masters` has news since its announcement number `seen`, or if stop() has
+    * been called or is called meanwhile.
+    */
+  private def pause(attempt: Int, seen: Int = -1): Unit = lock.synchronized {
+    val millis = if (stopping) math.min(backoff(0), StopPauseMillis) else backoff(attempt)
     val until = System.nanoTime() + millis * 1000000
     val stoppingAlready = stopping
     var left = millis
@@ -447,12 +463,6 @@ final class Conversation(
       left = (until - System.nanoTime()) / 1000000
     }
   }
-
-  private def thread(role: String)(work: Runnable): Thread = {
-    val thread = new Thread(work, s"mesos-$role-$number")
-    thread.setDaemon(true)
-    thread
-  }
 }
 
 object Conversation {
@@ -460,6 +470,7 @@ object Conversation {
   private val StopMillis = 5000L
   private val StopPauseMillis = 250L
   private val EndMillis = 1000L
+  private val TakeBackMillis = 5000
   private val LongestPauseMillis = 15000L
   private val MissedHeartbeats = 5
   private val MaxHops = 5
@@ -470,6 +481,13 @@ object Conversation {
   private val log = LoggerFactory.getLogger("org.sparkmesos.bridge.Conversation")
   val mapper = new ObjectMapper()
   private val ignore: (String, Boolean) => Unit = (_, _) => ()
+
+  /** A call without the part that is named for its kind. */
+  private def envelope(kind: String, framework: Option[String]): ObjectNode = {
+    val call = mapper.createObjectNode().put("type", kind)
+    framework.foreach(value => call.putObject("framework_id").put("value", value))
+    call
+  }
 
   private def isRedirect(exchange: Exchange) = Set(301, 302, 307, 308)(exchange.status)
 

@@ -64,7 +64,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
   // Filled by add(), never by put(), which refuses to work in an interrupted thread: Spark interrupts those of its tasks.
   private val calls = new LinkedBlockingQueue[Call]()
   private val noMore = new Call("", null, null) // in the queue it ends the thread
-  private val callbacks = new LinkedBlockingQueue[Option[() => Unit]]()
+  private val callbacks = new Callbacks(s"mesos-executor-callbacks-$number", "executor", log)
   private val lock = new Object
   // Guarded by lock:
   private val unacknowledged = new Unacknowledged
@@ -76,11 +76,13 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
   // Used by the thread of the subscription only:
   private var subscribedBefore = false
 
-  private val reader = thread("subscription")(new Runnable { def run(): Unit = converse() })
-  private val caller = thread("calls")(new Runnable { def run(): Unit = makeCalls() })
-  private val notifier = thread("callbacks")(new Runnable { def run(): Unit = notifyListener() })
+  private val reader = Daemon(s"mesos-executor-subscription-$number")(converse())
+  private val caller = Daemon(s"mesos-executor-calls-$number")(makeCalls())
 
-  def start(): Unit = Seq(reader, caller, notifier).foreach(_.start())
+  def start(): Unit = {
+    Seq(reader, caller).foreach(_.start())
+    callbacks.start()
+  }
 
   /** Sends a task's status, a TaskStatus in v1 JSON, with all that only this side knows filled in. It is repeated after
     * each new subscription until the agent acknowledges it.
@@ -128,7 +130,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
       lock.notifyAll()
     }
     calls.add(noMore)
-    callbacks.add(None)
+    callbacks.end()
   }
 
   private def fail(message: String): Unit = {
@@ -138,7 +140,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
 
   private def hasEnded = lock.synchronized(ended)
 
-  private def deliver(callback: () => Unit): Unit = callbacks.add(Some(callback))
+  private def deliver(callback: () => Unit): Unit = callbacks.add(callback)
 
   private def post(exchange: Exchange, kind: String, body: ObjectNode, more: (String, String)*): Exchange = {
     val call = Conversation.mapper.createObjectNode().put("type", kind)
@@ -321,15 +323,6 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
     if (ended) null else stream
   }
 
-  private def notifyListener(): Unit = {
-    var next = callbacks.take()
-    while (next.isDefined) {
-      try next.get.apply()
-      catch { case e: Throwable => log.error("A callback of the Mesos executor failed", e) }
-      next = callbacks.take()
-    }
-  }
-
   private def pause(millis: Long): Unit = lock.synchronized {
     val until = System.nanoTime() + millis * 1000000
     var left = millis
@@ -337,12 +330,6 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
       lock.wait(left)
       left = (until - System.nanoTime()) / 1000000
     }
-  }
-
-  private def thread(role: String)(work: Runnable): Thread = {
-    val thread = new Thread(work, s"mesos-executor-$role-$number")
-    thread.setDaemon(true)
-    thread
   }
 }
 

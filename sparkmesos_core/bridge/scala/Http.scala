@@ -19,9 +19,16 @@ object Endpoint {
   val DefaultPort = 5050
 
   /** Reads host, host:port, [v6]:port, http://…, https://…, and the scheme-less //host:port of Mesos' redirects.
-    * A path behind the port is ignored. `https` holds when no scheme is given.
+    * A path behind the port is ignored. `https` holds when no scheme is given, port 5050 when no port is.
     */
-  def parse(text: String, https: Boolean): Endpoint = {
+  def parse(text: String, https: Boolean): Endpoint = read(text, https, _ => DefaultPort)
+
+  /** Reads the Location of a redirect: as `parse`, but without a port it means that of the scheme (RFC 9110, 4.2). Mesos
+    * always names one.
+    */
+  def redirect(location: String, https: Boolean): Endpoint = read(location, https, secure => if (secure) 443 else 80)
+
+  private def read(text: String, https: Boolean, defaultPort: Boolean => Int): Endpoint = {
     val (secure, rest) =
       if (text.startsWith("https://")) (true, text.substring(8))
       else if (text.startsWith("http://")) (false, text.substring(7))
@@ -36,7 +43,7 @@ object Endpoint {
     if (host.isEmpty) bad("it names no host")
     if (host.contains("@")) bad("credentials do not belong into it")
     val port =
-      if (colon < 0) DefaultPort
+      if (colon < 0) defaultPort(secure)
       else
         try authority.substring(colon + 1).toInt
         catch { case _: NumberFormatException => bad(s"'${authority.substring(colon + 1)}' is no port") }

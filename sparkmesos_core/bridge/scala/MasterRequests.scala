@@ -20,10 +20,10 @@ private[bridge] final class MasterRequests(credential: Option[(String, String)])
   def exchange(master: Endpoint): Exchange = new Exchange(master, ConnectMillis)
 
   /** Posts a call to the scheduler API and reads the answer up to its body. */
-  def post(exchange: Exchange, call: ObjectNode, extra: Seq[(String, String)]): Exchange =
+  def post(exchange: Exchange, call: ObjectNode, extra: Seq[(String, String)], millis: Int = AnswerMillis): Exchange =
     exchange.send("POST", Conversation.Path,
       Seq("Content-Type" -> "application/json", "Accept" -> "application/json") ++ authorization ++ extra,
-      Conversation.mapper.writeValueAsBytes(call), AnswerMillis)
+      Conversation.mapper.writeValueAsBytes(call), millis)
 
   /** Reads an operator endpoint: status and text. */
   def get(master: Endpoint, path: String, millis: Int = AnswerMillis): (Int, String) = {

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode
 import org.apache.mesos.Protos._
 import org.apache.mesos.v1.{Protos => V1}
 import org.slf4j.LoggerFactory
-import org.sparkmesos.bridge.{ExecutorConversation, ExecutorEnvironment, ExecutorListener, ProtobufJson}
+import org.sparkmesos.bridge.{ExecutorConversation, ExecutorEnvironment, ExecutorListener, ProcessGroup, ProtobufJson}
 
 /** Mesos' Java ExecutorDriver over the v1 HTTP executor API: what Spark's own MesosExecutorBackend, the executor of its
   * fine-grained mode, runs on without libmesos.
@@ -175,7 +175,7 @@ class MesosExecutorDriver(executor: Executor, environment: java.util.Map[String,
           MesosExecutorDriver.this.stop()
           if (!known.local) {
             waitUntil(begun + known.graceMillis * 1000000L)
-            MesosExecutorDriver.endProcessGroup()
+            ProcessGroup.end()
           }
         }
       }
@@ -229,11 +229,4 @@ class MesosExecutorDriver(executor: Executor, environment: java.util.Map[String,
 object MesosExecutorDriver {
   /** States behind which an executor sends no other. */
   private val Final = Set("TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED", "TASK_GONE")
-
-  /** Kills all processes that this one started, and itself, as libmesos does: an agent starts each executor in a process
-    * group of its own.
-    */
-  private def endProcessGroup(): Unit =
-    try new ProcessBuilder("/bin/sh", "-c", "kill -KILL 0").inheritIO().start().waitFor()
-    finally Runtime.getRuntime.halt(1)
 }

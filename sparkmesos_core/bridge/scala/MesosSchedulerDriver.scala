@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.mesos.Protos._
 import org.apache.mesos.v1.{Protos => V1}
+import org.apache.spark.sparkmesos.SparkApplication
 import org.slf4j.LoggerFactory
 import org.sparkmesos.bridge.{Conversation, ConversationListener, Masters, ProtobufJson, PythonDriver, Reconciliation, Refusals,
   StartWatch}
@@ -374,11 +375,13 @@ class MesosSchedulerDriver(
       if (setAborted() == Status.DRIVER_RUNNING) {
         val advice = Refusals.advice(message)
         advise(_.failed(Seq(
-          if (registered) s"Mesos ended the registration of this application, no executor can start any more: $message"
+          if (registered) s"Mesos ended the registration of this application, which is therefore stopped: $message"
           else message) ++ (if (advice.isEmpty) Nil else Seq(advice))))
         if (!registered) fatal = Some(message)
         over.countDown() // as with libmesos the driver has ended when its error is told
         reportError(message)
+        // Spark has only aborted the jobs that ran; those to come would wait for executors.
+        if (registered) SparkApplication.stop(scheduler)
       }
   }
 

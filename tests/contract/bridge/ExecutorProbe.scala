@@ -66,6 +66,7 @@ object ExecutorProbe {
         val calm = command.asInstanceOf[ObjectNode].without[ObjectNode]("interrupted")
         val outcome = try perform(calm) catch { case e: InterruptedException => e.toString }
         s"$outcome, interrupted: ${Thread.interrupted()}"
+      case "own group" => ProcessGroup.isOwn(command.path("stat").asText)
       case "start" => driver.start()
       case "join" => driver.join()
       case "stop" => driver.stop()

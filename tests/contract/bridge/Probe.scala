@@ -189,6 +189,7 @@ object Probe {
         new Conversation(Masters.of(command.path("master").asText), framework, None, () => Nil, listener).start()
         "started"
       case "endpoint" => Endpoint.parse(command.path("text").asText, https = false).toString
+      case "location" => Endpoint.redirect(command.path("text").asText, command.path("https").asBoolean).toString
       case other => throw new IllegalArgumentException(other)
     }
   }

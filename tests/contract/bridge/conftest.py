@@ -263,13 +263,19 @@ def probe_classes(bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @contextmanager
 def running_probe(
-    classes: Path, bridge_jar: Path, log: Path, *, jars: Path = JARS, **environment: str
+    classes: Path,
+    bridge_jar: Path,
+    log: Path,
+    *,
+    jars: Path = JARS,
+    backoff_millis: int = 20,
+    **environment: str,
 ) -> Iterator[Probe]:
     process = subprocess.Popen(
         [
             str(JAVA),
             "-XX:TieredStopAtLevel=1",
-            "-Dsparkmesos.bridge.backoffMillis=20",
+            f"-Dsparkmesos.bridge.backoffMillis={backoff_millis}",
             "-Dsparkmesos.bridge.reconcileMillis=200",
             "-Dsparkmesos.bridge.sessionMillis=2000",
             f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",  # else it writes between our lines

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import requests
 
+from sparkmesos_core.mesos.leader import PointsTo, judge
 from tests.contract.bridge.messages import FRAMEWORK, finish, offers, start, task, update
 
 if TYPE_CHECKING:
@@ -98,9 +100,11 @@ def test_heartbeats_keep_the_stream(probe: Probe, master: ScriptedMaster, name: 
     probe.do("new", name, master=master.address, framework=FRAMEWORK)
     probe.do("start", name)
     stream = master.stream()
-    stream.subscribed(heartbeat=0.2)
+    stream.subscribed(heartbeat=1)
     assert probe.callback(name)["callback"] == "registered"
-    for _ in range(16):  # 1.6 s, longer than the second after which silence counts as the end
+    silence = 5.0  # seconds that would count as the end; a machine may stall for almost as long
+    begun = time.monotonic()
+    while time.monotonic() - begun < silence + 0.5:
         time.sleep(0.1)
         stream.emit({"type": "HEARTBEAT"})
     stream.emit(offers("O-1"))
@@ -524,6 +528,30 @@ def test_no_setting_keeps_the_driver_from_starting(
 def test_addresses_of_masters(text: str, meaning: str, probe: Probe) -> None:
     answer = probe.do("endpoint", text=text)
     assert answer == meaning or (meaning in answer and "IllegalArgument" in answer)
+
+
+@pytest.mark.parametrize(
+    ("location", "scheme", "meaning"),
+    [
+        ("//host:5050/master", "http", "host:5050"),
+        ("//host/master", "http", "host:80"),
+        ("//host/master", "https", "https://host:443"),
+        ("http://[::1]/", "http", "[::1]:80"),
+        ("https://host/master", "http", "https://host:443"),
+    ],
+)
+def test_addresses_in_redirects(
+    location: str, scheme: Literal["http", "https"], meaning: str, probe: Probe
+) -> None:
+    """The bridge and the core take the port of the scheme when there is none (RFC 9110, 4.2)."""
+    assert probe.do("location", text=location, https=scheme == "https") == meaning
+    response = requests.Response()
+    response.status_code = 307
+    response.headers["Location"] = location
+    target = judge(response, scheme)
+    assert isinstance(target, PointsTo)
+    prefix = "https://" if target.scheme == "https" else ""
+    assert f"{prefix}{target.address}" == meaning
 
 
 def test_newer_fields_and_values_are_passed_over(probe: Probe) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -675,3 +676,57 @@ def test_a_process_that_does_not_end_is_killed_with_all_it_started(
         close_probe(process)
         if cause != "SHUTDOWN":
             agent.come()
+
+
+# In a session of its own, but in a process group that is not that of the session, with a neighbour.
+SHARED_GROUP = """
+import os, subprocess, sys
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    subprocess.Popen(["sleep", "600"])
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_the_processes_of_others_are_left_alone(
+    probe_command: list[str], agent: ScriptedAgent, name: str
+) -> None:
+    environment = agent.environment(MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD="500ms")
+    del environment["MESOS_LOCAL"]
+    process = run_probe([sys.executable, "-c", SHARED_GROUP, *probe_command], environment)
+    neighbours: list[psutil.Process] = []
+    try:
+        probe = Probe(process)
+        probe.do("new", name)
+        probe.do("runs", name)
+        stream = agent.stream()
+        stream.emit(SUBSCRIBED)
+        assert probe.callback(name)["callback"] == "registered"
+        (jvm,) = psutil.Process(process.pid).children()
+        neighbours = jvm.children()
+        assert [neighbour.name() for neighbour in neighbours] == ["sleep"]
+        stream.emit({"type": "SHUTDOWN"})
+        assert process.wait(PATIENCE) == 1  # the JVM has ended all the same
+        assert neighbours[0].status() != psutil.STATUS_ZOMBIE
+    finally:
+        for left in neighbours:
+            left.kill()
+        close_probe(process)
+
+
+@pytest.mark.parametrize(
+    ("stat", "own"),
+    [
+        ("300 (java) S 299 300 300 0 -1 4194304", True),
+        ("301 (java) S 300 300 300 0 -1 4194304", True),
+        ("301 (a ) S 7 7 7) S 300 301 300 0 -1", False),
+        ("301 (java) S 0 0 0 0 -1", False),
+        ("301 (java) S 300", False),
+        ("", False),
+    ],
+)
+def test_whose_process_group_it_is(stat: str, own: bool, probe: Probe) -> None:
+    """Lines of /proc/PID/stat."""
+    assert probe.do("own group", stat=stat) == str(own).lower()

@@ -177,11 +177,30 @@ def test_an_old_master_that_takes_subscriptions(
     probe.do("new", name, master=master.address, framework=FRAMEWORK)
     probe.do("start", name)
     master.stream().emit({"type": "SUBSCRIBED", "subscribed": body})
+    call, headers = master.calls.get(timeout=20)
+    assert call == {
+        "type": "TEARDOWN",
+        "framework_id": {"value": "F-0"},
+    }  # or it would be kept for two minutes
+    assert headers["Mesos-Stream-Id"] == "stream-1"
     error = probe.callback(name)
     assert error["message"] == (
         f"{master.address}: mesos:// over HTTP needs Mesos 1.0 or newer; this master is 0.28.3"
     )
     assert probe.do("join", name) == "DRIVER_ABORTED"
+
+
+def test_an_old_master_keeps_a_framework_that_was_there_before(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    framework = {**FRAMEWORK, "id": {"value": "F-0"}}
+    master.on_get = lambda path: (200, {}, '{"version": "0.28.3"}')
+    probe.do("new", name, master=master.address, framework=framework)
+    probe.do("start", name)
+    master.stream().emit({"type": "SUBSCRIBED", "subscribed": {"framework_id": {"value": "F-0"}}})
+    assert "this master is 0.28.3" in probe.callback(name)["message"]
+    assert probe.do("stop", name, failover=False) == "DRIVER_ABORTED"
+    assert master.calls.empty()
 
 
 def test_a_web_page_is_no_subscription(probe: Probe, master: ScriptedMaster, name: str) -> None:

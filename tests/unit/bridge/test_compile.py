@@ -20,11 +20,14 @@ from sparkmesos_core.bridge.compile import bridge_key, ensure_bridge, write_brid
 from sparkmesos_core.errors import BridgeError, ExitCode
 
 JARS = [
+    "jackson-annotations-2.15.2.jar",
+    "jackson-core-2.15.2.jar",
     "jackson-databind-2.15.2.jar",
     "mesos-1.4.3-shaded-protobuf.jar",
     "scala-compiler-2.12.18.jar",
     "scala-library-2.12.18.jar",
     "scala-reflect-2.12.18.jar",
+    "slf4j-api-2.0.7.jar",
     "spark-core_2.12-3.5.9.jar",
     "zookeeper-3.6.3.jar",
     "hadoop-client-api-3.3.4.jar",
@@ -243,6 +246,9 @@ def test_links_that_lead_nowhere_are_no_jars(jars: Path, java: FakeJava, tmp_pat
     [
         ("mesos-1.4.3-shaded-protobuf.jar", "no Mesos support", "Spark 4 has dropped Mesos"),
         ("scala-compiler-2.12.18.jar", "no scala-compiler-", "bridge build"),
+        ("zookeeper-3.6.3.jar", r"does not have: zookeeper-\*\.jar$", "without Hadoop"),
+        ("spark-core_2.12-3.5.9.jar", r"does not have: spark-core-\*\.jar$", "includes Hadoop"),
+        ("scala-library-2.12.18.jar", r"does not have: scala-library-\*\.jar$", "native"),
     ],
 )
 def test_a_jar_is_missing(
