@@ -5,11 +5,15 @@ Who asks is checked before anything else is looked at, also by a master that doe
 
 from __future__ import annotations
 
+import logging
+
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sparkmesos_core.localcluster.credentials import Authentication, Realm
+
+logger = logging.getLogger(__name__)
 
 PRINCIPAL = "mesos.principal"
 """The key in the scope of a request under which it is said who asks; there is none if nobody was checked."""
@@ -68,6 +72,14 @@ class Authenticated:
                 if principal is not None:
                     scope = {**scope, PRINCIPAL: principal}
                 elif realm is not None:
+                    given = "wrong" if "authorization" in Headers(scope=scope) else "no"
+                    client = (scope.get("client") or ("somebody",))[0]
+                    logger.warning(
+                        "Refused %s with %s credentials: %s",
+                        client,
+                        given,
+                        path.encode("unicode_escape").decode(),
+                    )
                     await unauthorized(self._owner, realm)(scope, receive, send)
                     return
         await self._app(scope, receive, send)

@@ -142,10 +142,14 @@ def check_masters(masters: int, zookeeper: str | None) -> None:
 
 def parse_zookeeper(text: str) -> ZooKeeperMaster:
     """What `--zk` takes, as in Mesos: `zk://[USER:PASSWORD@]HOST:PORT[,…]/PATH`. Raises UsageError."""
-    hint = "Write zk://HOST:2181/PATH, or zk://USER:PASSWORD@HOST:2181/PATH."
+    hint = "Write --zk zk://HOST:2181/PATH, or --zk zk://USER:PASSWORD@HOST:2181/PATH."
+    text = text.removeprefix("mesos://")  # as `--master` has it
     if not text.startswith("zk://"):
-        raise UsageError("the ZooKeeper URL does not begin with zk://", hint=hint)
-    parsed = parse_master(text)
+        raise UsageError("the URL of --zk does not begin with zk://", hint=hint)
+    try:
+        parsed = parse_master(text)
+    except UsageError as error:
+        raise UsageError(f"--zk: {error.message}", hint=hint) from None
     assert isinstance(parsed, ZooKeeperMaster)
     return parsed
 

@@ -27,6 +27,7 @@ from sparkmesos_core.localcluster.agent.process_end import has_ended, wait_for_e
 
 STATE_FILE = "cluster.json"
 LOG_FILE = "cluster.log"
+LAST_LOG_FILE = "cluster.log.1"
 AGENTS_FOLDER = "agents"
 _OURS = (STATE_FILE, LOG_FILE, AGENTS_FOLDER)
 _LOCK_FILE = "lock"
@@ -150,6 +151,8 @@ def start(settings: DaemonSettings) -> ClusterState:
     """
     work_dir = Path(settings.work_dir)
     with owned(work_dir) as lock:
+        with contextlib.suppress(FileNotFoundError):  # whoever looks for why it ended has started it again
+            (work_dir / LOG_FILE).replace(work_dir / LAST_LOG_FILE)
         ready_read, ready_write = os.pipe()
         with os.fdopen(ready_read, "rb") as ready, (work_dir / LOG_FILE).open("wb") as log:
             try:

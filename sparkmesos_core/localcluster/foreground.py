@@ -8,14 +8,17 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sparkmesos_core.localcluster.agent.process_end import call_at_end
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
+
+T = TypeVar("T")
 
 _MANY_FILES = 65536
 
@@ -57,7 +60,9 @@ async def _serve(
         async with contextlib.AsyncExitStack() as stack:
             if settings.watched_pid is not None:
                 await stack.enter_async_context(call_at_end(settings.watched_pid, stopped.set))
-            cluster = await stack.enter_async_context(running_cluster(spec))
+            cluster = await _unless(stopped, stack.enter_async_context(running_cluster(spec)))
+            if cluster is None:
+                return
             state = ClusterState(
                 work_dir=work_dir,
                 pid=os.getpid(),
@@ -74,6 +79,20 @@ async def _serve(
             shutil.rmtree(work_dir, ignore_errors=True)
     finally:
         (work_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+async def _unless(stopped: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
+    """The cluster, when it has started; None, and nothing left of it, if it is to be stopped before."""
+    starting = asyncio.ensure_future(start)
+    stopping = asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return None
+    return await starting
 
 
 def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> ClusterSpec:

@@ -200,14 +200,16 @@ def _follow(scheme: Scheme, host: HostPort, ca_file: str | None, patience: float
         scheme, host = answer.scheme, answer.address
 
 
-def _ask_redirect(client: MesosHttp, scheme: Scheme, host: HostPort) -> PointsTo | None:
+def _ask_redirect(client: MesosHttp, scheme: Scheme, host: HostPort) -> PointsTo | Refusal | None:
     """Where a master that wants credentials for `/roles` sends us; None if it is itself the leader.
 
     Mesos looks at credentials before it redirects, so a master which does not lead answers 401 as well. Only
     `/redirect` stays open. The leader may call itself by a name that only its own network knows.
     """
     response = client.get("/redirect")
-    answer = judge(response, scheme) if response.status_code == 307 else None
+    answer = judge(response, scheme) if response.status_code in (307, 503) else None
+    if isinstance(answer, Refusal):
+        return answer
     if not isinstance(answer, PointsTo) or (answer.scheme, answer.address) == (scheme, host):
         return None
     try:

@@ -204,6 +204,14 @@ def test_a_standby_that_wants_credentials_before_it_says_who_leads() -> None:
             assert "/redirect" in [path for _, path, _ in leader.requests]
 
 
+def test_a_standby_that_wants_credentials_while_nobody_leads() -> None:
+    closed = {"/roles": Answer(401, b"401 Unauthorized."), "/version": VERSION}
+    nobody = Answer(503, b"No leader elected", {"Content-Type": "text/plain"})
+    with http_stub({**closed, "/redirect": nobody}) as stub, pytest.raises(UnreachableError) as caught:
+        resolve_leader(MesosMaster((stub.address,)), timeout=0.3)
+    assert "No leader elected" in caught.value.message
+
+
 def test_a_leader_whose_own_name_is_unknown_here() -> None:
     closed = {"/roles": Answer(401), "/version": VERSION}
     redirect = Answer(307, b"", {"Location": "//master.mesos.invalid:5050"})
