@@ -40,6 +40,7 @@ class ClusterNodes:
         self._clock = SteadyClock()
         self._processes = ProcessTable()
         self._watcher: ElectionMember | None = None
+        self._foreign: str | None = None
         self.masters: list[MasterNode] = []
         self.agents: list[AgentNode] = []
         registry = Registry()
@@ -167,7 +168,15 @@ class ClusterNodes:
         """Wait until all agents that live and are not paused are registered. Raises TimedOutError."""
         awaited = [a for a in self.agents if a.agent is not None and not a.paused]
         registered = asyncio.gather(*(agent.registered() for agent in awaited))
-        await _within(registered, "not all agents are registered with a leading master")
+        try:
+            await _within(registered, "not all agents are registered with a leading master")
+        except TimedOutError:
+            if self._foreign is None:
+                raise
+            raise LocalClusterError(
+                f"A master that is not this cluster's leads at {self._election_url}: {self._foreign}",
+                hint="Name another path with --zk, or stop that cluster.",
+            ) from None
 
     # --- who leads
 
@@ -184,12 +193,14 @@ class ClusterNodes:
 
     def _told(self, leader: JsonObject | None) -> None:
         """ZooKeeper says who leads: one of ours, or one of a former cluster, which is not there."""
+        self._foreign = None
         if leader is None:
             self._leader_is(None)
             return
         address = leader.get("address")
         where = (address.get("ip"), address.get("port")) if isinstance(address, dict) else None
         node = next((n for n in self.masters if (n.options.ip, n.options.port) == where), None)
+        self._foreign = None if node is not None else f"{leader.get('hostname')}:{leader.get('port')}"
         self._leader_is(node)
 
     def _leader_is(self, master: MasterNode | None) -> None:

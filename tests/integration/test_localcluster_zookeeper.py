@@ -302,3 +302,17 @@ def test_a_leader_that_does_not_say_where_it_is(
         zookeeper.delete(foreign)
         assert cluster.control.await_leading_master() == 1
         cluster.control.await_registered()
+
+
+def test_two_clusters_at_one_path(spec: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one says whose masters are in its way, and leaves the first one alone."""
+    with cluster_in_thread(spec) as first:
+        leader = first.master_urls[0].removeprefix("http://")
+        monkeypatch.setattr(cluster_nodes, "_START_SECONDS", 1.0)
+        second = replace(spec, work_dir=spec.work_dir / "second")
+        with (
+            pytest.raises(LocalClusterError, match=f"not this cluster's leads at .*: {leader}"),
+            cluster_in_thread(second),
+        ):
+            pass
+        assert first.control.leading_master() == 0

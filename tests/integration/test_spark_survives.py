@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -205,6 +206,12 @@ def test_a_master_that_hands_over_through_zookeeper(
             assert {task["id"] for task in after["tasks"]} == {task["id"] for task in before["tasks"]}
             app.finish()
             assert_ended_well(second, before["id"], commands)
+            # The bridge speaks for ZooKeeper's client, which would say the same with a stack trace every second.
+            assert [line for line in app.errors if " ClientCnxn" in line or " ZooKeeper: " in line] == []
+            assert any(
+                re.search("WARN Conversation: The connection to the Mesos master is lost", line)
+                for line in app.errors
+            )
 
 
 def test_connections_that_are_cut(

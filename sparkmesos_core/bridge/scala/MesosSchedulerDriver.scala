@@ -425,7 +425,12 @@ class MesosSchedulerDriver(
 
   private def reportError(message: String): Unit =
     try scheduler.error(this, message)
-    catch { case e: Throwable => thrown = e; log.error(s"The scheduler failed in error($message)", e) }
+    catch { // as Spark's does when no job runs
+      case e: Throwable =>
+        thrown = e
+        log.info(s"The scheduler threw when it was told of the error: $e")
+        log.debug("From here", e)
+    }
     finally errorTold.countDown()
 
   /** What the scheduler is told of a task that never reached Mesos. */

@@ -41,6 +41,7 @@ final class ZooKeeperMasters(servers: String, path: String, credential: Option[S
 
   def start(changed: () => Unit): Unit = {
     lock.synchronized { tell = changed }
+    ZooKeeperLog.onlyErrors()
     thread.start()
   }
 
