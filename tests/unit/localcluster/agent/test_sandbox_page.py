@@ -18,7 +18,7 @@ RUN = "/frameworks/F/executors/t/runs/r"
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Path:
     folder = tmp_path / RUN[1:]
-    (folder / "work" / "deep").mkdir(parents=True)
+    (folder / "spill" / "deep").mkdir(parents=True)
     (folder / "stdout").write_text("hello\n")
     return folder
 
@@ -32,9 +32,9 @@ def test_a_folder(sandbox: Path, tmp_path: Path) -> None:
     os.mkfifo(sandbox / "pipe")
     content = page_content(tmp_path, RUN, "h:1")
     rows = {entry["name"]: entry for entry in content["entries"]}
-    assert list(rows) == ["a b&c", "pipe", "stdout", "work/"]
-    assert rows["work/"]["url"] == f"/sandbox?path={RUN}/work"
-    assert rows["work/"]["download"] == ""
+    assert list(rows) == ["a b&c", "pipe", "spill/", "stdout"]
+    assert rows["spill/"]["url"] == f"/sandbox?path={RUN}/spill"
+    assert rows["spill/"]["download"] == ""
     assert rows["a b&c"]["download"] == f"/files/download?path={RUN}/a%20b%26c"
     assert rows["a b&c"]["size"] == "1.5 KB"
     assert rows["pipe"]["url"] == rows["pipe"]["download"] == ""
@@ -42,15 +42,15 @@ def test_a_folder(sandbox: Path, tmp_path: Path) -> None:
 
 
 def test_the_way_back_ends_at_the_sandbox(sandbox: Path, tmp_path: Path) -> None:
-    trail = page_content(tmp_path, f"{RUN}/work/deep/", "h:1")["trail"]
+    trail = page_content(tmp_path, f"{RUN}/spill/deep/", "h:1")["trail"]
     assert [(step["name"], step["url"]) for step in trail] == [
         (RUN, f"/sandbox?path={RUN}"),
-        ("work", f"/sandbox?path={RUN}/work"),
+        ("spill", f"/sandbox?path={RUN}/spill"),
         ("deep", ""),
     ]
     assert [step["url"] for step in page_content(tmp_path, RUN, "h:1")["trail"]] == [""]
-    absolute = page_content(tmp_path, str(sandbox / "work"), "h:1")["trail"]
-    assert [step["name"] for step in absolute] == [str(sandbox), "work"]
+    absolute = page_content(tmp_path, str(sandbox / "spill"), "h:1")["trail"]
+    assert [step["name"] for step in absolute] == [str(sandbox), "spill"]
 
 
 def test_the_end_of_a_file_as_text_and_never_as_markup(sandbox: Path, tmp_path: Path) -> None:
