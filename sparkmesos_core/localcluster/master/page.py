@@ -192,5 +192,5 @@ def _logs(state: MasterState, task: Task) -> dict[str, str]:
     sandbox = quote(f"{runs}/{run}", safe="/")
     return {
         "sandbox": f"http://{where}/sandbox?path={sandbox}",
-        **{name: f"http://{where}/files/download?path={sandbox}/{name}" for name in ("stdout", "stderr")},
+        **{name: f"http://{where}/sandbox?path={sandbox}/{name}" for name in ("stdout", "stderr")},
     }
