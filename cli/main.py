@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ import click
 from sparkmesos_core import __version__
 from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
 
+from .lazy_group import LazyGroup
 from .terminal import Terminal
 
 # Name, module and summary of every command, so that `--help` imports none of them.
@@ -30,44 +30,14 @@ COMMANDS = {
         "Stop the embedded Mesos that start-local-cluster started, and all its tasks.",
     ),
     "bridge": ("bridge", "The bridge that lets Spark speak to Mesos over HTTP, without libmesos."),
+    "config": ("config", "Show, explain, check and write the configuration of Spark on Mesos."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when the command runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in the order of the table, which is the order that a newcomer needs them in."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports and returns the command of this name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As Click does, but with a suggestion for a name that is nearly right."""
-        if not ctx.resilient_parsing and args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list of commands from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
-
-
 @click.group(
     cls=LazyGroup,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 the driver failed, 4 the driver was killed, 5 cluster "
     "unreachable, 6 timed out, 130 interrupted. Options can be given as "

@@ -7,6 +7,10 @@ code that a command ends with when nobody handles it. `docs/reference/exit-codes
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparkmesos_core.conf.setting import Setting
 
 
 class ExitCode(IntEnum):
@@ -41,6 +45,14 @@ class UsageError(SparkMesosError):
     """What the user typed or configured cannot be understood or contradicts itself."""
 
     exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(UsageError):
+    """A property whose value cannot be used; the message names the place that sets it, never a secret."""
+
+    def __init__(self, setting: Setting, reason: UsageError) -> None:
+        super().__init__(f"{setting.key}, set in {setting.origin}: {reason.message}", hint=reason.hint)
+        self.setting = setting
 
 
 class MasterUrlError(UsageError):

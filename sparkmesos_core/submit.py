@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from sparkmesos_core.bridge.compile import ensure_bridge
-from sparkmesos_core.conf.properties import read_properties
+from sparkmesos_core.conf.java_properties import read_properties
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, SparkNotFoundError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master

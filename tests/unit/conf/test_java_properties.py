@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.conf.properties import parse_properties, read_properties
+from sparkmesos_core.conf.java_properties import parse_properties, read_properties
 from sparkmesos_core.errors import UsageError
 
 

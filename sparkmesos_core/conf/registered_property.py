@@ -1,0 +1,87 @@
+"""What is known about a property: the record that the registry is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Reader(Enum):
+    """The programs that read a property."""
+
+    CLIENT = "client"
+    """spark-submit and what mirrors it, on the machine where it is called."""
+    DISPATCHER = "dispatcher"
+    """The dispatcher, from its own configuration."""
+    SUBMISSION = "submission"
+    """The dispatcher, from the properties of one submission, to launch its driver."""
+    BACKEND = "executor backend"
+    """The executor backend inside the driver, which launches executors."""
+    SHUFFLE_SERVICE = "shuffle service"
+    """The external shuffle service on an agent."""
+
+
+class Grain(Enum):
+    """The run modes in which a property of the executor backend has an effect."""
+
+    BOTH = "both"
+    COARSE = "coarse-grained"
+    FINE = "fine-grained"
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """The type of a property's value."""
+
+    name: str
+    """As users know it: size, time, boolean, integer, number, text, list, constraints, labels, …"""
+    parse: Callable[[str], Any]
+    """Makes the typed value of a text. Raises UsageError: what is wrong with it, and how to write it."""
+    expects: str
+    """How to write a value, as a phrase: `a size such as 512m or 2g; a bare number means MiB`."""
+    unit: str = ""
+    """Unit of a bare number in the configuration (B, KiB, MiB, ms, s); empty if it has none."""
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property, or one family of them."""
+
+    name: str
+    """`spark.mesos.role`; a family ends in a placeholder in capitals: `spark.mesos.driverEnv.NAME`."""
+    type: ValueType
+    meaning: str
+    """One line, without a full stop at the end."""
+    since: str
+    """The first Spark that reads it: "1.5.0"."""
+    readers: frozenset[Reader]
+    default: str | None = None
+    """The default as one would write it in a file; None if there is none or it is computed."""
+    computed_default: str = ""
+    """What a default that is computed is, in words or as the key that it falls back to."""
+    until: str = ""
+    """The first Spark that no longer reads it; empty if all of 2.0 to 3.5 after `since` do."""
+    deprecated: str = ""
+    """Why not to use it, and what instead; empty if it is not deprecated."""
+    grain: Grain = Grain.BOTH
+    secret: bool = False
+    """Whether the value must never be shown."""
+    documented: bool = True
+    """Whether Spark's own documentation lists it."""
+
+    @property
+    def is_mesos(self) -> bool:
+        """Whether only Spark on Mesos knows it."""
+        return self.name.startswith("spark.mesos.")
+
+    @property
+    def prefix(self) -> str | None:
+        """What the keys of a family begin with; None for a single property."""
+        head, dot, last = self.name.rpartition(".")
+        return head + dot if last.isupper() else None
+
+    def default_value(self) -> Any:
+        """The default as its type; None if there is none or it is computed."""
+        return None if self.default is None else self.type.parse(self.default)

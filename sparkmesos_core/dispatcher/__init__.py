@@ -1,0 +1,1 @@
+"""Cluster mode: the protocol that dispatchers speak, and a client for it."""
