@@ -75,6 +75,10 @@ class MesosError(SparkMesosError):
     """Mesos answered, but refused what was asked of it."""
 
 
+class DispatcherError(SparkMesosError):
+    """A dispatcher answered, but refused what was asked of it, or what answered is no dispatcher."""
+
+
 class SparkNotFoundError(SparkMesosError):
     """No Spark, or one that cannot run on Mesos."""
 

@@ -22,10 +22,11 @@ class Answer:
 
 @dataclass
 class HttpStub:
-    """`requests` lists method, path and headers of what was asked, in order."""
+    """`requests` lists method, path and headers of what was asked, in order; `bodies` what came with them."""
 
     address: HostPort
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
@@ -37,6 +38,7 @@ def http_stub(
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             stub.requests.append((self.command, self.path, dict(self.headers)))
+            stub.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             if callable(answer):
                 reply = answer(self.path)
             else:
@@ -49,7 +51,7 @@ def http_stub(
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_HEAD = do_GET
+        do_HEAD = do_POST = do_GET
 
         def log_message(self, *args: Any) -> None:
             pass
