@@ -19,6 +19,8 @@ class Reader(Enum):
     """The dispatcher, from the properties of one submission, to launch its driver."""
     BACKEND = "executor backend"
     """The executor backend inside the driver, which launches executors."""
+    DRIVER = "driver"
+    """The driver and its executors, as with every cluster manager."""
     SHUFFLE_SERVICE = "shuffle service"
     """The external shuffle service on an agent."""
 
@@ -43,6 +45,8 @@ class ValueType:
     """How to write a value, as a phrase: `a size such as 512m or 2g; a bare number means MiB`."""
     unit: str = ""
     """Unit of a bare number in the configuration (B, KiB, MiB, ms, s); empty if it has none."""
+    choices: tuple[str, ...] = ()
+    """The values that there are, as one writes them; empty if they cannot be enumerated."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Property:
     since: str
     """The first Spark that reads it: "1.5.0"."""
     readers: frozenset[Reader]
+    """Empty if it does nothing on Mesos, which its meaning then says."""
     default: str | None = None
     """The default as one would write it in a file; None if there is none or it is computed."""
     computed_default: str = ""

@@ -1,0 +1,134 @@
+"""The configuration of a submission, read from this machine: Spark, spark-env.sh, the properties file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.finding import Finding
+from sparkmesos_core.conf.java_properties import read_properties_file
+from sparkmesos_core.conf.precedence import is_submitted, submit_configuration
+from sparkmesos_core.conf.setting import Setting
+from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
+from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.spark.home import SparkHome, find_spark
+from sparkmesos_core.spark.ignored_options import translate
+
+if TYPE_CHECKING:
+    from sparkmesos_core.spark.arguments import SubmitArguments
+
+
+@dataclass(frozen=True)
+class ClientConfiguration:
+    """Everything that a command line of spark-submit means on this machine."""
+
+    arguments: SubmitArguments
+    spark: SparkHome | None
+    """The Spark to use; None if there is none, which cluster mode does without."""
+    env: SparkEnv
+    """The environment after spark-env.sh."""
+    configuration: Configuration
+    """The effective properties, those included that options which Spark ignores on Mesos come to."""
+    translated: tuple[Setting, ...]
+    """The latter alone: Spark's own spark-submit has to be given them as --conf."""
+    properties_file: Path | None
+    """The properties file that was read; None if there is none."""
+    findings: tuple[Finding, ...]
+    """What is to be said about options that Spark ignores on Mesos, and about spark-env.sh."""
+
+
+def read_client_configuration(
+    arguments: SubmitArguments,
+    *,
+    spark_home: Path | None,
+    environment: Mapping[str, str],
+    own: Sequence[Setting] = (),
+) -> ClientConfiguration:
+    """Finds Spark, sources spark-env.sh and reads the properties file, as spark-submit would.
+
+    `spark_home` is the one that was asked for by an option, `own` are sparkmesos' own settings. What
+    spark-env.sh sets counts as if it had been in the environment: SPARK_HOME too, without `spark_home`. In
+    cluster mode variables that the driver will not get stand for no property.
+
+    Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for a file or a variable
+    that cannot be read or understood, and TimedOutError if spark-env.sh does not come to its end.
+    """
+    spark = find_optional_spark(spark_home, environment)
+    env = load_spark_env(spark.path if spark is not None else None, environment, arguments=_all_of(arguments))
+    if spark_home is None and "SPARK_HOME" in env.changed:
+        spark = find_optional_spark(None, env.variables)
+    properties_file = find_properties_file(
+        arguments.values.get("--properties-file"), spark.path if spark is not None else None, env.variables
+    )
+    options, conf = arguments.settings()
+    configuration = submit_configuration(
+        options=options,
+        conf=conf,
+        own=own,
+        file=read_properties_file(properties_file) if properties_file is not None else (),
+        env=env,
+    )
+    if configuration.get("spark.submit.deployMode") == "cluster":
+        configuration = configuration.without(_stays_here)
+    translation = translate(arguments, configuration, spark.version if spark is not None else None)
+    return ClientConfiguration(
+        arguments=arguments,
+        spark=spark,
+        env=env,
+        configuration=configuration.above(translation.settings),
+        translated=translation.settings,
+        properties_file=properties_file,
+        findings=(*env.findings(), *translation.findings),
+    )
+
+
+def find_properties_file(
+    given: str | None, spark_home: Path | None, environment: Mapping[str, str]
+) -> Path | None:
+    """The file that properties are read from; None if there is none.
+
+    It is `given` (--properties-file), whether it exists or not; else the spark-defaults.conf of
+    SPARK_CONF_DIR, else that of `spark_home`/conf, if it is a file (`Utils.getDefaultPropertiesFile`).
+
+    Raises UsageError if `given` is empty.
+    """
+    if given is not None:
+        if not given:
+            raise UsageError("--properties-file is empty", hint="Give the path of a file, or leave it out.")
+        return Path(given)
+    if configured := environment.get("SPARK_CONF_DIR"):
+        folder = Path(configured)
+    elif spark_home is not None:
+        folder = spark_home / "conf"
+    else:
+        return None
+    defaults = folder / "spark-defaults.conf"
+    return defaults if defaults.is_file() else None
+
+
+def find_optional_spark(spark_home: Path | None, environment: Mapping[str, str]) -> SparkHome | None:
+    """The Spark to use; None if none was asked for and none is installed.
+
+    Raises SparkNotFoundError if `spark_home` or SPARK_HOME is no Spark.
+    """
+    try:
+        return find_spark(spark_home, environment)
+    except SparkNotFoundError:
+        if spark_home is not None or environment.get("SPARK_HOME"):
+            raise
+        return None
+
+
+def _stays_here(setting: Setting) -> bool:
+    """Whether a setting is a variable that only a driver on this machine would find."""
+    from sparkmesos_core.spark.cluster_request import is_sent_variable  # which client mode does without
+
+    return not is_submitted(setting) and not is_sent_variable(setting.origin.name)
+
+
+def _all_of(arguments: SubmitArguments) -> tuple[str, ...]:
+    """What `bin/spark-submit` hands to `bin/spark-class`, which sources spark-env.sh."""
+    return ("org.apache.spark.deploy.SparkSubmit", *arguments.options, *arguments.application)

@@ -1,0 +1,204 @@
+"""Rules about the credentials of frameworks, and about who can read secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sparkmesos_core.conf.checks.circumstances import FileFacts, Mode
+from sparkmesos_core.conf.checks.properties import settings
+from sparkmesos_core.conf.checks.rule import Found, Rules, Subject
+from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.setting import Setting, Source
+
+RULES = Rules()
+
+FRAMEWORKS = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
+"""The modes in which something registers with Mesos."""
+HERE = frozenset({Mode.CLIENT, Mode.DISPATCHER})
+"""The modes in which it does so on this machine, so that its files are files of this machine."""
+_CREDENTIALS = ("principal", "secret")
+
+
+def sources(subject: Subject, name: str) -> list[Setting]:
+    """What is set for `principal` or `secret`, the strongest first.
+
+    As in Spark (`MesosSchedulerUtils.buildCredentials`): the property, the variable, the property that names
+    a file, the variable that names one.
+    """
+    found = []
+    for key in (f"spark.mesos.{name}", f"spark.mesos.{name}.file"):
+        setting = subject.setting(key)
+        if setting is not None:
+            variables = [
+                one for one in subject.configuration.overridden(key) if one.origin.source is Source.VARIABLE
+            ]
+            found += [setting, *variables]
+    return found
+
+
+@RULES.add(
+    "secret-without-principal",
+    Severity.ERROR,
+    "a secret to authenticate to Mesos with, but no principal",
+    modes=FRAMEWORKS,
+)
+def _secret_alone(subject: Subject) -> Iterable[Found]:
+    if (secret := sources(subject, "secret")) and not sources(subject, "principal"):
+        yield Found(
+            "There is a secret to authenticate to Mesos with, but no principal",
+            "Set spark.mesos.principal, or SPARK_MESOS_PRINCIPAL, or name a file with it in "
+            "spark.mesos.principal.file.",
+            secret[0].key,
+        )
+
+
+@RULES.add(
+    "credential-twice",
+    Severity.WARNING,
+    "a principal or secret that is set in several ways, of which only the strongest counts; nothing is "
+    "said if a property and its variable agree",
+    modes=FRAMEWORKS,
+)
+def _twice(subject: Subject) -> Iterable[Found]:
+    for name in _CREDENTIALS:
+        found = sources(subject, name)
+        for other in found[1:]:
+            first = found[0]
+            if other.key == first.key and other.value == first.value:
+                continue
+            yield Found(
+                f"The {name} is set as {first.key} in {first.origin}, so {other.key} in {other.origin} has "
+                "no effect",
+                "Remove the one that is not meant. A property wins over a variable, and both win over a "
+                "file.",
+                other.key,
+                origin=other.origin,
+            )
+
+
+@RULES.add(
+    "credential-file",
+    Severity.ERROR,
+    "a file for principal or secret that does not exist, cannot be read, is empty or is no UTF-8 text",
+    modes=HERE,
+)
+def _file(subject: Subject) -> Iterable[Found]:
+    for setting, facts in _credential_files(subject):
+        problem = (
+            "does not exist"
+            if not facts.exists
+            else "is not a file"
+            if not facts.is_file
+            else "cannot be read"
+            if not facts.readable
+            else "is empty"
+            if facts.empty
+            else "is not UTF-8 text of a reasonable length"
+            if not facts.is_text
+            else ""
+        )
+        if problem:
+            yield Found(
+                f"The file {setting.value} of {setting.key} {problem}",
+                "It has to hold nothing but the text, in UTF-8.",
+                setting.key,
+                origin=setting.origin,
+            )
+
+
+@RULES.add(
+    "credential-file-newline",
+    Severity.WARNING,
+    "a file for principal or secret that ends in a newline, which Spark makes part of it",
+    modes=HERE,
+)
+def _newline(subject: Subject) -> Iterable[Found]:
+    for setting, facts in _credential_files(subject):
+        if facts.ends_with_newline:
+            yield Found(
+                f"The file {setting.value} of {setting.key} ends in a newline, which Spark makes part of "
+                "the text: Mesos refuses it then",
+                "Write the file without one: printf %s TEXT > FILE.",
+                setting.key,
+                origin=setting.origin,
+            )
+
+
+@RULES.add(
+    "secret-readable",
+    Severity.WARNING,
+    "a file with a secret in it that everybody on this machine can read: a properties file, spark-env.sh, "
+    "or the file of a secret",
+)
+def _readable(subject: Subject) -> Iterable[Found]:
+    reported = set()
+    for setting in settings(subject):
+        found = subject.property(setting.key)
+        if found is None or not found.secret or not setting.value:
+            continue
+        origin = setting.origin
+        path = origin.name if origin.source is Source.FILE else origin.script
+        facts = subject.circumstances.files.get(path)
+        if facts is not None and facts.world_readable and path not in reported:
+            reported.add(path)
+            yield Found(
+                f"The file that sets the secret {setting.key} can be read by everybody on this machine",
+                f"Run: chmod o-r {path}",
+                setting.key,
+            )
+    if subject.mode in HERE:
+        for setting, facts in _credential_files(subject, "secret"):
+            if facts.world_readable and setting.value not in reported:
+                reported.add(setting.value)
+                yield Found(
+                    f"The secret in {setting.value} can be read by everybody on this machine",
+                    f"Run: chmod o-r {setting.value}",
+                    setting.key,
+                    origin=setting.origin,
+                )
+
+
+@RULES.add(
+    "secret-on-command-line",
+    Severity.WARNING,
+    "a secret among the arguments of a command, where everybody on this machine can see it while it runs",
+)
+def _command_line(subject: Subject) -> Iterable[Found]:
+    for setting in settings(subject):
+        found = subject.property(setting.key)
+        given = setting.origin.source in (Source.CONF, Source.OPTION)
+        if found is not None and found.secret and given and setting.value:
+            yield Found(
+                f"{setting.key} is given on the command line, which everybody on this machine can see",
+                "Put it into a properties file that only you can read.",
+                setting.key,
+            )
+
+
+@RULES.add(
+    "secret-in-submission",
+    Severity.NOTE,
+    "a secret that goes to the dispatcher as it is, since its protocol has no encryption",
+    modes=frozenset({Mode.CLUSTER}),
+)
+def _submission(subject: Subject) -> Iterable[Found]:
+    for setting in settings(subject):
+        found = subject.property(setting.key)
+        sent = setting.origin.source is not Source.VARIABLE
+        if found is not None and found.secret and found.is_mesos and sent and setting.value:
+            yield Found(
+                f"{setting.key} is sent to the dispatcher with the submission, in clear unless it speaks "
+                "https",
+                "References (secret.names) need a store of secrets, but keep the secret out of it.",
+                setting.key,
+            )
+
+
+def _credential_files(subject: Subject, *names: str) -> Iterator[tuple[Setting, FileFacts]]:
+    """The files that will be read, for principal and secret or one of them, with what is known of each."""
+    for name in names or _CREDENTIALS:
+        found = sources(subject, name)
+        if found and found[0].key.endswith(".file"):
+            facts = subject.circumstances.files.get(found[0].value)
+            if facts is not None:
+                yield found[0], facts

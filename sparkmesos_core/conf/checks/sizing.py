@@ -1,0 +1,323 @@
+"""Rules about cores, memory, the number of executors, and the options of their JVMs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sparkmesos_core.conf.checks.circumstances import Mode
+from sparkmesos_core.conf.checks.connection import is_local_master
+from sparkmesos_core.conf.checks.rule import (
+    APPLICATION,
+    Found,
+    Rules,
+    Subject,
+    severity_without_effect,
+)
+from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.java_options import definitions
+from sparkmesos_core.conf.sizes import parse_size
+from sparkmesos_core.errors import UsageError
+
+RULES = Rules()
+
+LEAST_HEAP = 450
+"""MiB below which Spark 2.0 to 3.5 refuses to start a driver or executor (`UnifiedMemoryManager`)."""
+
+
+@RULES.add(
+    "cores-max-unset",
+    Severity.WARNING,
+    "`spark.cores.max` unset on a cluster that others may use; not with dynamic allocation, an embedded "
+    "master or one on this machine",
+    modes=APPLICATION,
+)
+def _cores_max_unset(subject: Subject) -> Iterable[Found]:
+    master = subject.circumstances.master
+    if master is None or is_local_master(master, subject.mode):
+        return
+    if (
+        subject.setting("spark.cores.max") is None
+        and not subject.dynamic_allocation
+        and not subject.is_fine_grained
+    ):
+        yield Found(
+            "spark.cores.max is not set: the application takes every core that Mesos offers it, and keeps it",
+            "Set spark.cores.max, or --total-executor-cores, to what it is to have.",
+        )
+
+
+@RULES.add(
+    "fine-grained",
+    Severity.NOTE,
+    "`spark.mesos.coarse=false`: fine-grained mode is deprecated since Spark 2.0",
+    modes=APPLICATION,
+)
+def _fine_grained(subject: Subject) -> Iterable[Found]:
+    if subject.is_fine_grained:
+        yield Found(
+            "Fine-grained mode is deprecated since Spark 2.0",
+            "Dynamic allocation gives idle executors back, too.",
+            "spark.mesos.coarse",
+        )
+
+
+@RULES.add(
+    "cores-max-too-small",
+    Severity.ERROR,
+    "`spark.cores.max` below `spark.executor.cores`: no executor would ever start",
+    modes=APPLICATION,
+)
+def _cores_max_small(subject: Subject) -> Iterable[Found]:
+    most, each = _cores(subject)
+    if most is not None and each is not None and 0 < most < each:
+        yield Found(
+            f"spark.cores.max is {most}, but each executor wants {each} cores (spark.executor.cores): "
+            "none would ever start",
+            "Raise spark.cores.max, or lower spark.executor.cores.",
+            "spark.cores.max",
+        )
+
+
+@RULES.add(
+    "cores-max-no-multiple",
+    Severity.WARNING,
+    "`spark.cores.max` that is no multiple of `spark.executor.cores`: the rest is never used",
+    modes=APPLICATION,
+)
+def _cores_max_rest(subject: Subject) -> Iterable[Found]:
+    most, each = _cores(subject)
+    if most is not None and each is not None and most >= each and most % each:
+        yield Found(
+            f"spark.cores.max is {most}, of which executors of {each} cores use {most - most % each}",
+            f"Set it to {most - most % each} or {most - most % each + each}.",
+            "spark.cores.max",
+        )
+
+
+@RULES.add(
+    "executor-too-small-for-task",
+    Severity.ERROR,
+    "`spark.executor.cores` below `spark.task.cpus`: no task would fit an executor",
+    modes=APPLICATION,
+)
+def _task_cpus(subject: Subject) -> Iterable[Found]:
+    each, task = subject.value("spark.executor.cores"), subject.value("spark.task.cpus")
+    if each is not None and task is not None and 0 < each < task:
+        yield Found(
+            f"Executors have {each} cores (spark.executor.cores), but each task wants {task} "
+            "(spark.task.cpus)",
+            "Raise spark.executor.cores, or lower spark.task.cpus.",
+            "spark.executor.cores",
+        )
+
+
+@RULES.add(
+    "heap-too-small",
+    Severity.ERROR,
+    f"driver or executor memory below the {LEAST_HEAP} MiB that Spark demands; a number without a unit "
+    "means bytes",
+    modes=APPLICATION,
+)
+def _heap(subject: Subject) -> Iterable[Found]:
+    if any(
+        key.startswith("spark.testing.") or key == "spark.memory.useLegacyMode"
+        for key in subject.configuration
+    ):
+        return  # which move the limit
+    for key in ("spark.driver.memory", "spark.executor.memory"):
+        text = subject.text(key)
+        if text is None or (mebibytes := _mebibytes(text)) is None or subject.value(key) is None:
+            continue
+        if mebibytes < LEAST_HEAP:
+            bare = text.strip().isdigit()
+            yield Found(
+                f"{key} is {'less than ' if mebibytes == 0 else ''}{max(mebibytes, 1)} MiB, but Spark "
+                "demands "
+                f"{LEAST_HEAP} MiB",
+                "A number without a unit means bytes: write 1024m or 1g." if bare else "Give it more memory.",
+                key,
+            )
+
+
+@RULES.add(
+    "heap-not-for-java",
+    Severity.ERROR,
+    "driver memory in client mode that Spark understands, but Java does not, to which Spark gives it as it "
+    "is: `2gb`",
+    modes=frozenset({Mode.CLIENT}),
+)
+def _java_heap(subject: Subject) -> Iterable[Found]:
+    key = "spark.driver.memory"
+    text = subject.text(key)
+    if text is None or subject.value(key) is None or re.fullmatch(r"\s*[0-9]+[kKmMgGtT]?\s*", text):
+        return
+    yield Found(
+        f"{key} is {text.strip()}, which becomes -Xmx{text.strip()}: Java does not understand this unit",
+        "Write one letter for the unit, as in 512m or 2g.",
+        key,
+    )
+
+
+@RULES.add(
+    "heap-in-java-options",
+    Severity.ERROR,
+    "`-Xmx` among the options of a JVM, which Spark refuses",
+)
+def _xmx(subject: Subject) -> Iterable[Found]:
+    if subject.circumstances.is_application:
+        for role in ("driver", "executor"):
+            for kind in ("extraJavaOptions", "defaultJavaOptions"):
+                key = f"spark.{role}.{kind}"
+                if "-Xmx" in (subject.text(key) or ""):
+                    yield Found(
+                        f"{key} sets the size of the heap (-Xmx), which Spark refuses",
+                        f"Set spark.{role}.memory instead.",
+                        key,
+                    )
+        return
+    names = ["SPARK_DAEMON_JAVA_OPTS"]
+    if subject.mode is Mode.SHUFFLE_SERVICE:
+        names.append("SPARK_SHUFFLE_OPTS")
+    for name in names:
+        if "Xmx" in (subject.variable(name) or ""):
+            yield Found(
+                f"{name} sets the size of the heap (-Xmx), which Spark refuses",
+                "Set SPARK_DAEMON_MEMORY instead.",
+                origin=subject.variable_origin(name),
+            )
+
+
+@RULES.add(
+    "properties-in-java-options",
+    Severity.ERROR,
+    "`-Dspark.…` in `spark.executor.extraJavaOptions`, which Spark refuses",
+    modes=APPLICATION,
+)
+def _definitions(subject: Subject) -> Iterable[Found]:
+    key = "spark.executor.extraJavaOptions"
+    text = subject.text(key) or ""
+    if "-Dspark" not in text:
+        return
+    try:
+        names = [name for name, _ in definitions(text) if name.startswith("spark")]
+    except UsageError:
+        names = []
+    yield Found(
+        f"{key} sets {names[0] if names else 'a property of Spark'}, which Spark refuses",
+        "Set the property itself: executors get the driver's.",
+        key,
+    )
+
+
+@RULES.add(
+    "dynamic-allocation-without-shuffle",
+    Severity.ERROR,
+    "dynamic allocation without the external shuffle service, or what else keeps shuffle files (shuffle "
+    "tracking, Spark's default from 3.4 on; decommissioning), so that the driver refuses to start",
+    modes=APPLICATION,
+)
+def _dynamic_shuffle(subject: Subject) -> Iterable[Found]:
+    if not subject.dynamic_allocation or subject.is_fine_grained:
+        return
+    if subject.value("spark.shuffle.service.enabled") is not False or _keeps_shuffle_files(subject):
+        return
+    yield Found(
+        "Dynamic allocation needs the external shuffle service, or shuffle tracking (Spark 3.0 and newer)",
+        "Start the service on all agents and set spark.shuffle.service.enabled=true, or set "
+        "spark.dynamicAllocation.shuffleTracking.enabled=true.",
+        "spark.dynamicAllocation.enabled",
+    )
+
+
+@RULES.add(
+    "dynamic-allocation-limits",
+    Severity.ERROR,
+    "`spark.dynamicAllocation.minExecutors` above `maxExecutors`, or no executor allowed at all",
+    modes=APPLICATION,
+)
+def _dynamic_limits(subject: Subject) -> Iterable[Found]:
+    if not subject.dynamic_allocation or subject.is_fine_grained:
+        return
+    least_key, most_key = (f"spark.dynamicAllocation.{one}Executors" for one in ("min", "max"))
+    least, most = subject.value(least_key) or 0, subject.value(most_key)
+    if most is not None and most <= 0:
+        yield Found(f"{most_key} is {most}: no executor could start", "Set it to 1 or more.", most_key)
+    elif most is not None and least > most:
+        yield Found(
+            f"{least_key} is {least}, above {most_key}, which is {most}",
+            "Lower the one, or raise the other.",
+            least_key,
+        )
+
+
+@RULES.add(
+    "executor-instances-ignored",
+    Severity.WARNING,
+    "`spark.executor.instances`, which means nothing on Mesos without dynamic allocation; a note if it "
+    "comes from a file",
+    modes=APPLICATION,
+)
+def _instances(subject: Subject) -> Iterable[Found]:
+    key = "spark.executor.instances"
+    setting = subject.setting(key)
+    if setting is None or subject.dynamic_allocation or subject.is_fine_grained:
+        return
+    count, each = subject.value(key), subject.value("spark.executor.cores")
+    cores = f"{count * each}" if count and each else "N times spark.executor.cores"
+    yield Found(
+        f"{key} has no effect on Mesos, where executors start until spark.cores.max is reached",
+        f"Set spark.cores.max to {cores} instead.",
+        key,
+        severity_without_effect(setting),
+    )
+
+
+@RULES.add(
+    "block-manager-port",
+    Severity.NOTE,
+    "a fixed `spark.blockManager.port`, which allows one executor per agent, and only where the port is "
+    "offered",
+    modes=APPLICATION,
+)
+def _block_manager(subject: Subject) -> Iterable[Found]:
+    key = "spark.blockManager.port"
+    if subject.value(key) and not subject.is_fine_grained:
+        yield Found(
+            f"{key} is fixed: each agent runs at most one executor, and only if it offers this port",
+            "Agents offer 31000 to 32000 unless told otherwise.",
+            key,
+        )
+
+
+def _cores(subject: Subject) -> tuple[int | None, int | None]:
+    """What an application and each of its executors may have; None if not set, or if neither counts."""
+    if subject.is_fine_grained:
+        return None, None
+    most, each = subject.value("spark.cores.max"), subject.value("spark.executor.cores")
+    return most, each if each is None or each > 0 else None
+
+
+def _mebibytes(text: str) -> int | None:
+    try:
+        return parse_size(text, "b") // (1024 * 1024)
+    except UsageError:
+        return None
+
+
+def _keeps_shuffle_files(subject: Subject) -> bool:
+    """Whether something else than the shuffle service does, or may do as far as is known here."""
+    if subject.setting("spark.shuffle.sort.io.plugin.class") is not None:
+        return True  # which may keep them elsewhere
+    if subject.before(3):
+        return False
+    tracking = subject.setting("spark.dynamicAllocation.shuffleTracking.enabled")
+    if tracking is None:
+        if not subject.before(3, 4):
+            return True
+    elif tracking.value.strip().lower() != "false":
+        return True
+    decommission = subject.setting("spark.decommission.enabled") or subject.setting(
+        "spark.storage.decommission.enabled"
+    )
+    return not subject.before(3, 1) and decommission is not None

@@ -1,0 +1,580 @@
+"""Each rule finds what it is for, and keeps quiet about a sane configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sparkmesos_core.conf.checks import RULES, Circumstances, FileFacts, Mode, check_configuration
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.conf.java_properties import parse_properties
+from sparkmesos_core.conf.precedence import daemon_configuration, submit_configuration
+from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.setting import Origin, Setting, Source
+from sparkmesos_core.conf.spark_env import SparkEnv
+
+CLIENT, CLUSTER, DISPATCHER, SHUFFLE = Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER, Mode.SHUFFLE_SERVICE
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+FILE = "/etc/spark/spark-defaults.conf"
+MASTER = "mesos://master.example:5050"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A configuration in its circumstances."""
+
+    lines: str = ""
+    """Of the properties file; a semicolon with blanks around it separates lines."""
+    conf: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Properties that an option means, each by its option."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    mode: Mode = CLIENT
+    spark: str | None = "3.5.9"
+    master: str | None = None
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
+    over_http: bool = False
+
+    def configuration(self) -> Configuration:
+        file = parse_properties(self.lines.replace(" ; ", "\n"), FILE)
+        conf = [Setting(key, value, Origin(Source.CONF, "--conf")) for key, value in self.conf.items()]
+        options = [Setting(key, value, Origin(Source.OPTION, "--x")) for key, value in self.options.items()]
+        env = SparkEnv(self.variables)
+        if self.mode is DISPATCHER:
+            return daemon_configuration(Reader.DISPATCHER, options=options, conf=conf, file=file, env=env)
+        if self.mode is SHUFFLE:
+            return daemon_configuration(
+                Reader.SHUFFLE_SERVICE, options=options, conf=conf, file=file, env=env
+            )
+        return submit_configuration(options=options, conf=conf, file=file, env=env)
+
+    def findings(self) -> list[Finding]:
+        circumstances = Circumstances(
+            mode=self.mode,
+            spark_version=self.spark,
+            master=self.master,
+            environment=self.variables,
+            scripts=self.scripts,
+            files=self.files,
+            over_http=self.over_http,
+        )
+        return check_configuration(self.configuration(), circumstances)
+
+
+IMAGE = "spark.mesos.executor.docker.image example/spark"
+DYNAMIC = "spark.dynamicAllocation.enabled true"
+FILES = "spark.mesos.principal.file /p ; spark.mesos.secret.file /s"
+TLS = {
+    "LIBPROCESS_SSL_ENABLED": "1",
+    "LIBPROCESS_SSL_KEY_FILE": "/key",
+    "LIBPROCESS_SSL_CERT_FILE": "/cert",
+}
+ARCHIVE = "http://repo.example/spark-3.5.9-bin-hadoop3.tgz"
+
+# Rule, how bad it is, what the message holds, and where it is found.
+FIRES: list[tuple[str, Severity, str, Given]] = [
+    ("unknown-property", ERROR, "spark.mesos.rol", Given("spark.mesos.rol x")),
+    ("unknown-property", ERROR, "spark.mesos.executor.memory", Given("spark.mesos.executor.memory 1g")),
+    ("unknown-property", WARNING, "spark.mesos.whatever", Given("spark.mesos.whatever x")),
+    ("unknown-property", WARNING, "DC/OS", Given("spark.mesos.checkpoint true")),
+    (
+        "unknown-property",
+        ERROR,
+        "spark.mesos.rol",
+        Given("spark.mesos.dispatcher.driverDefault.spark.mesos.rol x", mode=DISPATCHER),
+    ),
+    ("misspelt-property", WARNING, "spark.executor.cores", Given("spark.executor.core 2")),
+    ("misspelt-property", WARNING, "spark.cores.max", Given("spark.Cores.max 2")),
+    ("ignored-property", WARNING, "mesos.role", Given("mesos.role x")),
+    ("wrong-value", ERROR, "spark.cores.max", Given("spark.cores.max many")),
+    ("wrong-value", ERROR, "spark.mesos.constraints", Given("spark.mesos.constraints os")),
+    ("wrong-value", WARNING, "webui.url", Given("spark.mesos.driver.webui.url h:4040")),
+    ("wrong-value", WARNING, "spark.mesos.maxDrivers", Given("spark.mesos.maxDrivers many")),
+    (
+        "wrong-value",
+        ERROR,
+        "driverDefault.spark.cores.max",
+        Given("spark.mesos.dispatcher.driverDefault.spark.cores.max x", mode=DISPATCHER),
+    ),
+    ("placeholder", ERROR, "<URL of it>", Given("spark.executor.uri <URL of it>")),
+    ("placeholder", ERROR, "MESOS_NATIVE", Given(variables={"MESOS_NATIVE_JAVA_LIBRARY": "<path>"})),
+    ("empty-value", ERROR, "spark.executor.uri", Given(variables={"SPARK_EXECUTOR_URI": ""})),
+    ("empty-value", ERROR, "docker.image", Given("spark.mesos.executor.docker.image=")),
+    ("set-twice", WARNING, "line 1", Given("spark.cores.max 2 ; spark.cores.max 4")),
+    ("deprecated-property", NOTE, "fetchCache", Given("spark.mesos.fetchCache.enable true", spark="2.2.0")),
+    ("not-in-this-spark", WARNING, "2.4.0", Given("spark.mesos.secret.file /s", spark="2.3.4")),
+    ("not-in-this-spark", WARNING, "2.4.1", Given("spark.mesos.fetchCache.enable true")),
+    ("no-effect-here", WARNING, "spark.mesos.driverEnv.A", Given(conf={"spark.mesos.driverEnv.A": "b"})),
+    ("no-effect-here", NOTE, "spark.mesos.driverEnv.A", Given("spark.mesos.driverEnv.A b")),
+    ("no-effect-here", NOTE, "spark.driver.supervise", Given("spark.driver.supervise true")),
+    (
+        "no-effect-here",
+        NOTE,
+        "spark.mesos.executor.memoryOverhead means it",
+        Given("spark.executor.memoryOverhead 1g"),
+    ),
+    ("no-effect-here", NOTE, "spark.cores.max", Given("spark.cores.max 8", mode=DISPATCHER)),
+    ("other-run-mode", NOTE, "mesosExecutor", Given("spark.mesos.mesosExecutor.cores 0.5")),
+    (
+        "other-run-mode",
+        WARNING,
+        "extra.cores",
+        Given("spark.mesos.coarse false", conf={"spark.mesos.extra.cores": "2"}),
+    ),
+    ("spark-without-mesos", ERROR, "4.0.1", Given(spark="4.0.1")),
+    ("master-url", ERROR, "Kubernetes", Given(master="k8s://https://h:6443")),
+    ("master-url", ERROR, "zk://", Given(master="mesos://zk://h:2181/mesos", mode=CLUSTER)),
+    (
+        "libmesos-missing",
+        ERROR,
+        "/no/libmesos.so",
+        Given(
+            variables={"MESOS_NATIVE_JAVA_LIBRARY": "/no/libmesos.so"},
+            files={"/no/libmesos.so": FileFacts(exists=False, is_file=False)},
+        ),
+    ),
+    ("driver-on-loopback", WARNING, "localhost", Given("spark.driver.host localhost", master=MASTER)),
+    (
+        "driver-on-loopback",
+        WARNING,
+        "127.0.0.1",
+        Given(variables={"SPARK_LOCAL_IP": "127.0.0.1"}, master=MASTER),
+    ),
+    (
+        "tls-not-verified",
+        WARNING,
+        "VERIFY_SERVER_CERT",
+        Given(variables={**TLS, "LIBPROCESS_SSL_VERIFY_SERVER_CERT": "0"}),
+    ),
+    ("tls-files-missing", WARNING, "KEY_FILE", Given(variables={**TLS, "LIBPROCESS_SSL_KEY_FILE": ""})),
+    (
+        "tls-files-missing",
+        WARNING,
+        "/cert",
+        Given(variables=TLS, files={"/cert": FileFacts(exists=False, is_file=False)}),
+    ),
+    ("authentication-secret-missing", ERROR, "spark.authenticate", Given("spark.authenticate true")),
+    ("io-encryption", ERROR, "spark.io.encryption", Given("spark.io.encryption.enabled true")),
+    (
+        "encryption-without-authentication",
+        ERROR,
+        "spark.network.crypto.enabled",
+        Given("spark.network.crypto.enabled true"),
+    ),
+    ("heartbeat-interval", ERROR, "heartbeatInterval", Given("spark.executor.heartbeatInterval 120s")),
+    ("heartbeat-interval", ERROR, "heartbeatInterval", Given("spark.network.timeout 10")),
+    ("secret-without-principal", ERROR, "principal", Given("spark.mesos.secret topsecret")),
+    ("secret-without-principal", ERROR, "principal", Given(variables={"SPARK_MESOS_SECRET_FILE": "/s"})),
+    (
+        "credential-twice",
+        WARNING,
+        "SPARK_MESOS_PRINCIPAL",
+        Given("spark.mesos.principal a", variables={"SPARK_MESOS_PRINCIPAL": "b"}),
+    ),
+    ("credential-twice", WARNING, "principal.file", Given("spark.mesos.principal a ; " + FILES)),
+    ("credential-file", ERROR, "does not exist", Given(FILES, files={"/s": FileFacts(exists=False)})),
+    ("credential-file", ERROR, "is not a file", Given(FILES, files={"/p": FileFacts(is_file=False)})),
+    ("credential-file", ERROR, "cannot be read", Given(FILES, files={"/p": FileFacts(readable=False)})),
+    ("credential-file", ERROR, "is empty", Given(FILES, files={"/p": FileFacts(empty=True)})),
+    ("credential-file", ERROR, "UTF-8", Given(FILES, files={"/p": FileFacts(is_text=False)})),
+    ("credential-file-newline", WARNING, "/s", Given(FILES, files={"/s": FileFacts(ends_with_newline=True)})),
+    ("secret-readable", WARNING, "/s", Given(FILES, files={"/s": FileFacts(world_readable=True)})),
+    (
+        "secret-readable",
+        WARNING,
+        f"chmod o-r {FILE}",
+        Given("spark.authenticate.secret x", files={FILE: FileFacts(world_readable=True)}),
+    ),
+    (
+        "secret-on-command-line",
+        WARNING,
+        "spark.mesos.secret",
+        Given("spark.mesos.principal p", conf={"spark.mesos.secret": "topsecret"}),
+    ),
+    (
+        "secret-in-submission",
+        NOTE,
+        "spark.mesos.secret",
+        Given("spark.mesos.principal p ; spark.mesos.secret topsecret", mode=CLUSTER),
+    ),
+    ("cores-max-unset", WARNING, "spark.cores.max", Given(master=MASTER)),
+    ("cores-max-unset", WARNING, "spark.cores.max", Given(master="mesos://d.example:7077", mode=CLUSTER)),
+    ("cores-max-too-small", ERROR, "4 cores", Given("spark.cores.max 2 ; spark.executor.cores 4")),
+    ("cores-max-no-multiple", WARNING, "use 6", Given("spark.cores.max 7 ; spark.executor.cores 2")),
+    ("fine-grained", NOTE, "deprecated", Given("spark.mesos.coarse FALSE")),
+    (
+        "executor-too-small-for-task",
+        ERROR,
+        "spark.task.cpus",
+        Given("spark.executor.cores 1 ; spark.task.cpus 2"),
+    ),
+    ("heap-too-small", ERROR, "256 MiB", Given("spark.executor.memory 256m")),
+    ("heap-too-small", ERROR, "1 MiB", Given("spark.driver.memory 2000000")),
+    ("heap-not-for-java", ERROR, "-Xmx2gb", Given("spark.driver.memory 2gb")),
+    ("heap-in-java-options", ERROR, "-Xmx", Given("spark.executor.extraJavaOptions -Xmx4g")),
+    ("heap-in-java-options", ERROR, "-Xmx", Given("spark.driver.extraJavaOptions -Dx=y -Xmx4g")),
+    (
+        "heap-in-java-options",
+        ERROR,
+        "SPARK_DAEMON_JAVA_OPTS",
+        Given(variables={"SPARK_DAEMON_JAVA_OPTS": "-Xmx4g"}, mode=DISPATCHER),
+    ),
+    (
+        "heap-in-java-options",
+        ERROR,
+        "SPARK_SHUFFLE_OPTS",
+        Given(variables={"SPARK_SHUFFLE_OPTS": "-Xmx4g"}, mode=SHUFFLE),
+    ),
+    (
+        "properties-in-java-options",
+        ERROR,
+        "spark.ui.port",
+        Given("spark.executor.extraJavaOptions -Dspark.ui.port=1"),
+    ),
+    ("dynamic-allocation-without-shuffle", ERROR, "shuffle", Given(DYNAMIC, spark="3.3.4")),
+    ("dynamic-allocation-without-shuffle", ERROR, "shuffle", Given(DYNAMIC, spark="2.4.8")),
+    (
+        "dynamic-allocation-without-shuffle",
+        ERROR,
+        "shuffle",
+        Given(f"{DYNAMIC} ; spark.dynamicAllocation.shuffleTracking.enabled false"),
+    ),
+    (
+        "dynamic-allocation-limits",
+        ERROR,
+        "minExecutors",
+        Given(f"{DYNAMIC} ; spark.dynamicAllocation.minExecutors 5 ; spark.dynamicAllocation.maxExecutors 2"),
+    ),
+    (
+        "dynamic-allocation-limits",
+        ERROR,
+        "maxExecutors",
+        Given(f"{DYNAMIC} ; spark.dynamicAllocation.maxExecutors 0"),
+    ),
+    ("executor-instances-ignored", NOTE, "instances", Given("spark.executor.instances 4")),
+    ("executor-instances-ignored", WARNING, "instances", Given(conf={"spark.executor.instances": "4"})),
+    ("block-manager-port", NOTE, "spark.blockManager.port", Given("spark.blockManager.port 31000")),
+    ("image-missing", NOTE, "volumes", Given("spark.mesos.executor.docker.volumes /a:/b")),
+    (
+        "image-missing",
+        WARNING,
+        "portmaps",
+        Given(conf={"spark.mesos.executor.docker.portmaps": "8080:80"}),
+    ),
+    (
+        "docker-containerizer-only",
+        WARNING,
+        "parameters",
+        Given(f"{IMAGE} ; spark.mesos.containerizer mesos ; spark.mesos.executor.docker.parameters a=b"),
+    ),
+    (
+        "portmaps-without-network",
+        WARNING,
+        "network",
+        Given(f"{IMAGE} ; spark.mesos.executor.docker.portmaps 8080:80"),
+    ),
+    ("network-name-missing", NOTE, "labels", Given("spark.mesos.network.labels a:b")),
+    ("shuffle-service-and-image", WARNING, "volumes", Given(f"{IMAGE} ; spark.shuffle.service.enabled true")),
+    (
+        "task-secrets",
+        ERROR,
+        "by value",
+        Given("spark.mesos.executor.secret.names a ; spark.mesos.executor.secret.values topsecret"),
+    ),
+    ("task-secrets", ERROR, "filenames", Given("spark.mesos.driver.secret.filenames f", mode=CLUSTER)),
+    ("secret-without-destination", WARNING, "executor", Given("spark.mesos.executor.secret.names a")),
+    (
+        "secret-file-and-docker",
+        WARNING,
+        "filenames",
+        Given(f"{IMAGE} ; spark.mesos.executor.secret.names a ; spark.mesos.executor.secret.filenames f"),
+    ),
+    ("constraint-notation", WARNING, "[7000-8000]", Given("spark.mesos.constraints port:[7000-8000]")),
+    ("constraint-notation", WARNING, "{a", Given("spark.mesos.driver.constraints z:{a,b}", mode=CLUSTER)),
+    (
+        "executor-uri-differs",
+        WARNING,
+        "different",
+        Given(f"spark.executor.uri {ARCHIVE}", variables={"SPARK_EXECUTOR_URI": "http://h/s.tgz"}),
+    ),
+    ("executor-uri-not-unpacked", WARNING, "unpacked", Given("spark.executor.uri http://h/spark")),
+    ("executor-uri-not-unpacked", WARNING, "unpacked", Given(f"spark.executor.uri {ARCHIVE}?sig=1")),
+    (
+        "executor-home-unused",
+        NOTE,
+        "SPARK_EXECUTOR_URI",
+        Given("spark.mesos.executor.home /opt/spark", variables={"SPARK_EXECUTOR_URI": ARCHIVE}),
+    ),
+    ("uri-file-slash", ERROR, "file:/a.zip", Given("spark.mesos.uris http://h/b,file:/a.zip")),
+    ("uri-needs-hadoop", NOTE, "hdfs", Given("spark.executor.uri hdfs://n/spark.tgz")),
+    ("uri-relative", WARNING, "spark.tgz", Given("spark.executor.uri spark.tgz")),
+    (
+        "recovery-without-zookeeper",
+        ERROR,
+        "zookeeper.url",
+        Given("spark.deploy.recoveryMode zookeeper", mode=DISPATCHER),
+    ),
+    ("recovery-off", WARNING, "ZooKeeper", Given("spark.deploy.zookeeper.url h:2181", mode=DISPATCHER)),
+    (
+        "zookeeper-url-scheme",
+        ERROR,
+        "not a URL",
+        Given(
+            "spark.deploy.recoveryMode ZOOKEEPER ; spark.deploy.zookeeper.url zk://h:2181/x", mode=DISPATCHER
+        ),
+    ),
+    (
+        "dispatcher-authentication",
+        ERROR,
+        "spark.authenticate.secret",
+        Given("spark.authenticate.secret x", mode=DISPATCHER),
+    ),
+    ("default-queue", WARNING, "default", Given("spark.mesos.dispatcher.queue.default 1", mode=DISPATCHER)),
+    (
+        "driver-default-name",
+        WARNING,
+        "executor.memory",
+        Given("spark.mesos.dispatcher.driverDefault.executor.memory 1g", mode=DISPATCHER),
+    ),
+]
+
+# Where a rule must not say anything: sane configurations that come near to what it is for.
+SILENT: list[tuple[str, Given]] = [
+    ("unknown-property", Given("spark.mesos.role x ; spark.mesos.driverEnv.X y")),
+    ("unknown-property", Given("spark.mesos.dispatcher.queue.fast 1.5", mode=DISPATCHER)),
+    ("misspelt-property", Given("spark.executor.extraJavaOptions -Da=b ; spark.sql.shuffle.partitions 4")),
+    ("misspelt-property", Given("spark.driver.hostnames x")),
+    ("ignored-property", Given("spark.hadoop.fs.s3a.access.key x")),
+    ("wrong-value", Given("spark.cores.max ${env:CORES} ; spark.executor.memory 4g")),
+    ("placeholder", Given("spark.executor.uri http://h/spark.tgz ; spark.redaction.regex (?<x>secret)")),
+    ("empty-value", Given("spark.mesos.constraints= ; spark.mesos.uris=")),
+    ("empty-value", Given("spark.executor.uri=", mode=DISPATCHER)),
+    ("set-twice", Given("spark.cores.max 2 ; spark.cores.max 2", conf={"spark.cores.max": "4"})),
+    ("deprecated-property", Given("spark.mesos.fetcherCache.enable true")),
+    ("not-in-this-spark", Given("spark.mesos.secret.file /s", spark=None)),
+    ("not-in-this-spark", Given("spark.mesos.gpus.max 0", spark="2.0.2")),
+    ("not-in-this-spark", Given("spark.mesos.role a", spark="4.0.0")),
+    ("no-effect-here", Given("spark.mesos.driverEnv.A b", mode=CLUSTER)),
+    ("no-effect-here", Given("spark.mesos.maxDrivers 200")),
+    ("no-effect-here", Given(options={"spark.driver.supervise": "true"})),
+    (
+        "no-effect-here",
+        Given("spark.sql.shuffle.partitions 4 ; spark.master mesos://h:5050", mode=DISPATCHER),
+    ),
+    ("other-run-mode", Given("spark.mesos.mesosExecutor.cores 1.0 ; spark.mesos.extra.cores 2")),
+    ("spark-without-mesos", Given(spark="3.5.9")),
+    ("spark-without-mesos", Given(spark="4.0.1", mode=CLUSTER)),
+    ("master-url", Given(master="embedded[3]")),
+    ("master-url", Given(master="mesos://zk://u:p@h:2181/mesos")),
+    ("master-url", Given(master="mesos://dispatcher", mode=CLUSTER)),
+    (
+        "libmesos-missing",
+        Given(
+            variables={"MESOS_NATIVE_JAVA_LIBRARY": "/no/libmesos.so"},
+            files={"/no/libmesos.so": FileFacts(exists=False, is_file=False)},
+            over_http=True,
+        ),
+    ),
+    ("libmesos-missing", Given(variables={"MESOS_NATIVE_JAVA_LIBRARY": "/l"}, files={"/l": FileFacts()})),
+    ("driver-on-loopback", Given("spark.driver.host localhost", master="mesos://127.0.0.1:5050")),
+    ("driver-on-loopback", Given(variables={"SPARK_LOCAL_IP": "10.0.0.1"}, master=MASTER)),
+    (
+        "driver-on-loopback",
+        Given("spark.driver.host h", variables={"SPARK_LOCAL_IP": "127.0.0.1"}, master=MASTER),
+    ),
+    ("tls-not-verified", Given(variables={**TLS, "LIBPROCESS_SSL_VERIFY_CERT": "true"})),
+    ("tls-not-verified", Given(variables={"LIBPROCESS_SSL_VERIFY_CERT": "false"})),
+    ("tls-files-missing", Given(variables=TLS, files={"/key": FileFacts(), "/cert": FileFacts()})),
+    (
+        "authentication-secret-missing",
+        Given("spark.authenticate true ; spark.authenticate.secret x"),
+    ),
+    ("authentication-secret-missing", Given("spark.authenticate false")),
+    ("io-encryption", Given("spark.io.encryption.enabled true", spark="2.1.0")),
+    (
+        "encryption-without-authentication",
+        Given("spark.network.crypto.enabled true ; spark.authenticate true ; spark.authenticate.secret x"),
+    ),
+    ("heartbeat-interval", Given("spark.executor.heartbeatInterval 20s ; spark.network.timeout 600s")),
+    (
+        "secret-without-principal",
+        Given("spark.mesos.secret.file /s", variables={"SPARK_MESOS_PRINCIPAL": "a"}),
+    ),
+    ("secret-without-principal", Given("spark.mesos.secret x", mode=SHUFFLE)),
+    ("credential-twice", Given("spark.mesos.principal a", variables={"SPARK_MESOS_PRINCIPAL": "a"})),
+    ("credential-twice", Given(FILES)),
+    ("credential-file", Given(FILES, files={"/p": FileFacts(), "/s": FileFacts()})),
+    ("credential-file", Given("spark.mesos.secret x ; " + FILES, files={"/s": FileFacts(exists=False)})),
+    ("credential-file", Given(FILES, files={"/s": FileFacts(exists=False)}, mode=CLUSTER)),
+    ("credential-file-newline", Given(FILES, files={"/s": FileFacts(world_readable=True)})),
+    ("secret-readable", Given("spark.mesos.role x", files={FILE: FileFacts(world_readable=True)})),
+    ("secret-readable", Given("spark.mesos.secret x", files={FILE: FileFacts()})),
+    ("secret-on-command-line", Given("spark.mesos.secret x", conf={"spark.mesos.role": "y"})),
+    ("secret-in-submission", Given("spark.mesos.driver.secret.names a", mode=CLUSTER)),
+    ("secret-in-submission", Given(variables={"SPARK_MESOS_SECRET": "topsecret"}, mode=CLUSTER)),
+    ("cores-max-unset", Given()),
+    ("cores-max-unset", Given(master="embedded[2]")),
+    ("cores-max-unset", Given(master="mesos://localhost:5050")),
+    ("cores-max-unset", Given("spark.cores.max 4", master=MASTER)),
+    ("cores-max-unset", Given(DYNAMIC, master=MASTER)),
+    ("cores-max-unset", Given("spark.mesos.coarse false", master=MASTER)),
+    ("cores-max-too-small", Given("spark.cores.max 4 ; spark.executor.cores 4")),
+    ("cores-max-no-multiple", Given("spark.cores.max 8 ; spark.executor.cores 4")),
+    ("cores-max-no-multiple", Given("spark.cores.max 7")),
+    ("fine-grained", Given("spark.mesos.coarse true")),
+    ("executor-too-small-for-task", Given("spark.executor.cores 2 ; spark.task.cpus 2")),
+    ("heap-too-small", Given("spark.executor.memory 450m ; spark.driver.memory 1073741824")),
+    ("heap-too-small", Given("spark.executor.memory 100m ; spark.testing.reservedMemory 0")),
+    ("heap-not-for-java", Given("spark.driver.memory 2G ; spark.executor.memory 2gb")),
+    ("heap-not-for-java", Given("spark.driver.memory 2gb", mode=CLUSTER)),
+    ("heap-in-java-options", Given("spark.executor.extraJavaOptions -Xms1g -XX:+UseG1GC")),
+    ("heap-in-java-options", Given(variables={"SPARK_DAEMON_JAVA_OPTS": "-Xmx1g"})),
+    ("properties-in-java-options", Given("spark.driver.extraJavaOptions -Dspark.ui.port=1")),
+    ("dynamic-allocation-without-shuffle", Given(DYNAMIC)),
+    ("dynamic-allocation-without-shuffle", Given(DYNAMIC, spark=None)),
+    (
+        "dynamic-allocation-without-shuffle",
+        Given(f"{DYNAMIC} ; spark.shuffle.service.enabled true", spark="2.4.8"),
+    ),
+    (
+        "dynamic-allocation-without-shuffle",
+        Given(f"{DYNAMIC} ; spark.dynamicAllocation.shuffleTracking.enabled true", spark="3.0.0"),
+    ),
+    ("dynamic-allocation-without-shuffle", Given("spark.mesos.coarse false ; " + DYNAMIC, spark="2.4.8")),
+    (
+        "dynamic-allocation-limits",
+        Given(f"{DYNAMIC} ; spark.dynamicAllocation.minExecutors 2 ; spark.dynamicAllocation.maxExecutors 2"),
+    ),
+    ("dynamic-allocation-limits", Given("spark.dynamicAllocation.maxExecutors 0")),
+    ("executor-instances-ignored", Given(f"{DYNAMIC} ; spark.executor.instances 4")),
+    ("block-manager-port", Given("spark.blockManager.port 0")),
+    ("image-missing", Given("spark.mesos.containerizer docker")),
+    ("image-missing", Given(f"{IMAGE} ; spark.mesos.executor.docker.volumes /a:/b")),
+    ("docker-containerizer-only", Given(f"{IMAGE} ; spark.mesos.executor.docker.parameters a=b")),
+    (
+        "portmaps-without-network",
+        Given(f"{IMAGE} ; spark.mesos.network.name n ; spark.mesos.executor.docker.portmaps 8080:80"),
+    ),
+    ("network-name-missing", Given("spark.mesos.network.name n ; spark.mesos.network.labels a:b")),
+    ("shuffle-service-and-image", Given("spark.shuffle.service.enabled true")),
+    (
+        "shuffle-service-and-image",
+        Given(
+            f"{IMAGE} ; spark.shuffle.service.enabled true ; "
+            "spark.mesos.executor.docker.parameters volume=/a:/a"
+        ),
+    ),
+    ("task-secrets", Given("spark.mesos.driver.secret.envkeys A")),
+    (
+        "task-secrets",
+        Given("spark.mesos.executor.secret.values a,b ; spark.mesos.executor.secret.envkeys A,B"),
+    ),
+    (
+        "secret-without-destination",
+        Given("spark.mesos.executor.secret.names a ; spark.mesos.executor.secret.filenames f"),
+    ),
+    (
+        "secret-file-and-docker",
+        Given(
+            f"{IMAGE} ; spark.mesos.containerizer mesos ; spark.mesos.executor.secret.names a ; "
+            "spark.mesos.executor.secret.filenames f"
+        ),
+    ),
+    ("constraint-notation", Given("spark.mesos.constraints rack:1-2;port:7500;zone:a,b;os:")),
+    (
+        "executor-uri-differs",
+        Given(f"spark.executor.uri {ARCHIVE}", variables={"SPARK_EXECUTOR_URI": ARCHIVE}),
+    ),
+    ("executor-uri-not-unpacked", Given(f"spark.executor.uri {ARCHIVE}")),
+    ("executor-home-unused", Given("spark.mesos.executor.home /opt/spark")),
+    ("uri-file-slash", Given("spark.mesos.uris file:///a.zip,/b.zip")),
+    ("uri-needs-hadoop", Given("spark.mesos.uris https://h/a,ftp://h/b,/c,file:///d")),
+    ("uri-relative", Given("spark.mesos.uris /a,http://h/b")),
+    (
+        "recovery-without-zookeeper",
+        Given("spark.deploy.recoveryMode ZOOKEEPER ; spark.deploy.zookeeper.url h:2181", mode=DISPATCHER),
+    ),
+    (
+        "recovery-off",
+        Given("spark.deploy.recoveryMode ZOOKEEPER ; spark.deploy.zookeeper.url h:2181", mode=DISPATCHER),
+    ),
+    (
+        "zookeeper-url-scheme",
+        Given("spark.deploy.recoveryMode ZOOKEEPER ; spark.deploy.zookeeper.url h:1,i:2", mode=DISPATCHER),
+    ),
+    ("dispatcher-authentication", Given("spark.authenticate.secret x", mode=DISPATCHER, spark="2.3.4")),
+    ("default-queue", Given("spark.mesos.dispatcher.queue.fast 1", mode=DISPATCHER)),
+    (
+        "driver-default-name",
+        Given("spark.mesos.dispatcher.driverDefault.spark.executor.memory 1g", mode=DISPATCHER),
+    ),
+]
+
+
+def of_rule(findings: list[Finding], rule: str) -> list[Finding]:
+    return [finding for finding in findings if finding.id == rule]
+
+
+def ids(cases: Sequence[tuple[Any, ...]]) -> list[str]:
+    return [f"{case[0]}-{number}" for number, case in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("rule", "severity", "part", "given"), FIRES, ids=ids(FIRES))
+def test_fires(rule: str, severity: Severity, part: str, given: Given) -> None:
+    found = of_rule(given.findings(), rule)
+    assert found, given.findings()
+    assert found[0].severity is severity
+    assert part in found[0].message + found[0].hint
+    for finding in given.findings():
+        text = finding.message + finding.hint
+        assert "topsecret" not in text
+        assert not finding.message.endswith(".")
+        assert not finding.hint or finding.hint.rstrip("\"'").endswith((".", "?")) or "Run: " in finding.hint
+
+
+@pytest.mark.parametrize(("rule", "given"), SILENT, ids=ids(SILENT))
+def test_keeps_quiet(rule: str, given: Given) -> None:
+    assert of_rule(given.findings(), rule) == []
+
+
+def test_every_rule_has_both_kinds_of_case() -> None:
+    names = {rule.id for rule in RULES}
+    assert {rule for rule, *_ in FIRES} == names
+    assert {rule for rule, _ in SILENT} == names
+    assert len(names) == len(RULES)
+
+
+def test_the_worst_severity_is_the_one_that_the_rule_declares() -> None:
+    for rule in RULES:
+        seen = {severity for name, severity, *_ in FIRES if name == rule.id}
+        order = list(Severity)
+        assert min(map(order.index, seen)) >= order.index(rule.severity), rule.id
+
+
+def test_errors_come_first() -> None:
+    found = Given("spark.blockManager.port 31000 ; spark.mesos.rol x", master=MASTER).findings()
+    assert [one.severity for one in found] == [ERROR, WARNING, NOTE]
+
+
+def test_a_finding_names_its_place() -> None:
+    (found,) = Given("spark.mesos.role a ; spark.mesos.rol x").findings()
+    assert str(found.origin) == f"{FILE}:2"
+
+
+def test_a_sane_configuration_is_clean() -> None:
+    given = Given(
+        f"spark.executor.uri {ARCHIVE} ; spark.cores.max 16 ; spark.executor.cores 4 ; spark.executor.memory 8g ; "
+        "spark.driver.memory 2g ; spark.mesos.role analytics ; spark.mesos.constraints os:centos7 ; "
+        "spark.mesos.principal analytics ; spark.mesos.secret.file /etc/spark/secret ; "
+        "spark.sql.shuffle.partitions 64 ; spark.serializer org.apache.spark.serializer.KryoSerializer ; "
+        "spark.eventLog.enabled true ; spark.eventLog.dir hdfs:///logs ; spark.ui.port 0",
+        variables={"SPARK_EXECUTOR_URI": ARCHIVE, "LANG": "C.UTF-8"},
+        files={FILE: FileFacts(world_readable=True), "/etc/spark/secret": FileFacts()},
+        master="mesos://zk://z1:2181,z2:2181/mesos",
+    )
+    assert given.findings() == []
