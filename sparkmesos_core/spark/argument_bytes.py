@@ -1,0 +1,135 @@
+"""What it takes for arguments to reach the application byte for byte, through Spark's scripts and the JVM.
+
+The JVM reads its arguments in the character set of its locale and writes those of a Python driver in it. In
+cron jobs, containers and on Mesos agents that is often ASCII: all else becomes question marks. So it
+does if any of the locale variables names a locale that is not installed. And `bin/spark-class` removes every
+carriage return. All of this was seen with Spark 3.5.9 and Java 17.
+"""
+
+from __future__ import annotations
+
+import locale
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.setting import Origin, Setting, Source
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.redaction import redact_arguments
+
+# In the order of PEP 538; the last is what systems have whose C library knows no C.UTF-8.
+_UTF_8_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8", "en_US.UTF-8")
+_LONGEST_SHOWN = 60
+_DRIVER_ENVIRONMENT = "spark.mesos.driverEnv."
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Raises UsageError for an argument that Spark or the JVM would change whatever the locale is.
+
+    The arguments are those of the process, so that bytes that are no text are lone surrogates (PEP 383).
+    """
+    for argument, shown in zip(arguments, redact_arguments(arguments), strict=True):
+        if "\r" in argument:
+            raise UsageError(
+                f"The argument {_shorten(shown)} contains a carriage return, which Spark's scripts remove",
+                hint="Convert the script or file that it is from, if that has Windows line ends; "
+                "else pass the value in a file.",
+            )
+        if not _is_text(argument):
+            raise UsageError(
+                f"The argument {_shorten(shown)} is not valid UTF-8, and the JVM cannot carry other bytes",
+                hint="Write it in UTF-8, or escape it, say as base64 or with % as in URLs.",
+            )
+
+
+def locale_charset(name: str) -> str | None:
+    """The character set of a locale, as `nl_langinfo` names it; None if the locale is not installed.
+
+    Changes the locale of the process for a moment: not while other threads run.
+    """
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+        return locale.nl_langinfo(locale.CODESET)
+    except (locale.Error, ValueError):
+        return None
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+
+
+def locale_variables(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    charset: Callable[[str], str | None] = locale_charset,
+    own_encoding: str | None = None,
+) -> dict[str, str]:
+    """The variables to set for spark-submit so that the JVM reads these arguments as they are.
+
+    Empty if all of them are ASCII, or the locale of `environment` will do. `charset` tells the character set
+    of a locale by its name, None if it is not installed; `own_encoding` is what this process has read its
+    arguments in, that of Python by default. Raises UsageError if no installed locale can carry them.
+    """
+    if all(argument.isascii() for argument in arguments):
+        return {}
+    if not _is_utf_8(own_encoding or sys.getfilesystemencoding()):
+        return {}  # The JVM and we read the arguments in the same locale, and it is not a UTF-8 one.
+    names = _locales(environment)
+    if names and all(charset(name) is not None for name in names) and _is_utf_8(charset(names[0]) or ""):
+        return {}
+    for name in _UTF_8_LOCALES:
+        if _is_utf_8(charset(name) or ""):
+            # LC_ALL, for any other variable that names a missing locale would spoil it.
+            return {"LC_ALL": name}
+    shown = next(
+        text
+        for argument, text in zip(arguments, redact_arguments(arguments), strict=True)
+        if not argument.isascii()
+    )
+    raise UsageError(
+        f"The argument {_shorten(shown)} is not ASCII, and no UTF-8 locale for the JVM is installed",
+        hint="Install a locale, such as en_US.UTF-8, and set LC_ALL to it.",
+    )
+
+
+def driver_locale(arguments: Sequence[str], configuration: Configuration) -> tuple[Setting, ...]:
+    """What to set in cluster mode so that a driver reads its arguments as they are; mostly nothing.
+
+    Agents give a driver the environment of `spark.mesos.driverEnv` and hardly anything else, so that its JVM
+    runs in the locale C. `arguments` and the values of `configuration` become arguments of its spark-submit.
+    Where the driver runs without such a locale it is no worse off than before.
+    """
+    texts = (*arguments, *configuration.values())
+    if all(text.isascii() for text in texts):
+        return ()
+    if any(_DRIVER_ENVIRONMENT + name in configuration for name in ("LC_ALL", "LC_CTYPE", "LANG")):
+        return ()
+    origin = Origin(Source.SPARKMESOS, "sparkmesos, for what is not ASCII")
+    return (Setting(f"{_DRIVER_ENVIRONMENT}LC_ALL", _UTF_8_LOCALES[0], origin),)
+
+
+def _locales(environment: Mapping[str, str]) -> list[str]:
+    """The locales that `setlocale(LC_ALL, "")` needs, that of the characters first; empty means C."""
+    if everything := environment.get("LC_ALL"):
+        return [everything]
+    language = environment.get("LANG") or ""
+    characters = environment.get("LC_CTYPE") or language
+    others = [value for name, value in environment.items() if name.startswith("LC_") and value]
+    return [characters, *filter(None, (*others, language))] if characters else []
+
+
+def _is_utf_8(charset: str) -> bool:
+    return charset.replace("-", "").lower() == "utf8"
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shorten(text: str) -> str:
+    """The text in quotes, printable in any locale."""
+    shown = ascii(text)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

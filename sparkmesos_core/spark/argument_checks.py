@@ -1,0 +1,132 @@
+"""What Spark checks about the values of a submission before it submits anything."""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.sizes import parse_size
+from sparkmesos_core.errors import ConfigurationError, UsageError
+from sparkmesos_core.quoting import quoted
+from sparkmesos_core.spark.arguments import Action, SubmitArguments
+
+_MEMORY = {"spark.driver.memory": "Driver memory", "spark.executor.memory": "Executor memory"}
+_CORES = {
+    "spark.driver.cores": "Driver cores",
+    "spark.executor.cores": "Executor cores",
+    "spark.cores.max": "The total of cores",
+}
+_JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
+
+
+def check_values(arguments: SubmitArguments, configuration: Configuration) -> None:
+    """Checks what Spark checks before it submits anything (`SparkSubmitArguments.validateSubmitArguments`).
+
+    `configuration` is the effective one of these arguments. Does nothing if they ask for something else than
+    a submission. Raises UsageError, or ConfigurationError with the place of a value, for a missing
+    application and for values that Spark refuses whatever the deploy mode.
+    """
+    if arguments.action is not Action.SUBMIT:
+        return
+    for key in _JAVA_OPTIONS:
+        if "Xmx" in configuration.get(key, ""):
+            _refuse(
+                configuration,
+                key,
+                "the options of the driver's JVM must not set its heap (-Xmx)",
+                "Use --driver-memory or spark.driver.memory for it.",
+            )
+    if arguments.resource is None:
+        raise UsageError(
+            "No application given", hint="Name a JAR, a Python file or an R file behind the options."
+        )
+    deploy_mode = configuration.get("spark.submit.deployMode")
+    if deploy_mode is not None and deploy_mode not in ("client", "cluster"):
+        _refuse(
+            configuration,
+            "spark.submit.deployMode",
+            f"{quoted(deploy_mode)} is no deploy mode",
+            "It is client or cluster.",
+        )
+    if (
+        "spark.remote" in configuration
+        and "spark.local.connect" not in configuration
+        and (deploy_mode is not None or "spark.master" in configuration)
+    ):
+        _refuse(
+            configuration,
+            "spark.remote",
+            "a server of Spark Connect takes the place of a master and a deploy mode",
+            "Leave it out to run on Mesos.",
+        )
+    _check_numbers(arguments, configuration)
+    if arguments.values.get("--proxy-user") == "":
+        raise UsageError("--proxy-user is empty", hint="Give the name of a user, or leave it out.")
+    if "--proxy-user" in arguments.values:
+        for key in ("spark.kerberos.principal", "spark.yarn.principal"):
+            if key in configuration:
+                _refuse(configuration, key, "a principal excludes --proxy-user", "Give only one of the two.")
+
+
+def _check_numbers(arguments: SubmitArguments, configuration: Configuration) -> None:
+    for key, what in _MEMORY.items():
+        if key in configuration and not _is_memory(configuration[key]):
+            _refuse(
+                configuration,
+                key,
+                f"{what} {quoted(configuration[key])} is not a positive size",
+                "Write 2g or 512m.",
+            )
+    for key, what in _CORES.items():
+        # An --executor-cores of the command line has no property of its own on Mesos.
+        given = arguments.values.get("--executor-cores") if key == "spark.executor.cores" else None
+        if given is not None and not _is_positive(given):
+            raise UsageError(
+                f"--executor-cores {quoted(given)} is not a positive whole number",
+                hint="Write 2, for example.",
+            )
+        if given is None and key in configuration and not _is_positive(configuration[key]):
+            _refuse(
+                configuration,
+                key,
+                f"{what} {quoted(configuration[key])} are not a positive whole number",
+                "Write 2, for example.",
+            )
+    if configuration.get("spark.dynamicAllocation.enabled", "").lower() == "true":
+        return
+    count = arguments.values.get("--num-executors")
+    if count is not None:
+        if not _is_positive(count):
+            raise UsageError(
+                f"--num-executors {quoted(count)} is not a positive whole number",
+                hint="Write 4, for example.",
+            )
+    elif not _is_positive(configuration.get("spark.executor.instances", "1")):
+        _refuse(
+            configuration,
+            "spark.executor.instances",
+            "the number of executors is not a positive whole number",
+            "Write 4, for example.",
+        )
+
+
+def _is_memory(text: str) -> bool:
+    try:
+        return parse_size(text) > 0
+    except UsageError:
+        return False
+
+
+def _is_positive(text: str) -> bool:
+    """Whether Java reads an int larger than 0: no blanks, digits of any script, 32 bits."""
+    digits = text[1:] if text[:1] == "+" else text
+    if not re.fullmatch(r"\d{1,1000}", digits):
+        return False
+    return 0 < int(digits) < 2**31
+
+
+def _refuse(configuration: Configuration, key: str, reason: str, hint: str) -> NoReturn:
+    setting = configuration.setting(key)
+    error = UsageError(reason, hint=hint)
+    raise error if setting is None else ConfigurationError(setting, error)

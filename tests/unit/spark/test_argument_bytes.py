@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import locale
+from collections.abc import Mapping
+
+import pytest
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.setting import Origin, Setting, Source
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.spark.argument_bytes import (
+    check_arguments,
+    driver_locale,
+    locale_charset,
+    locale_variables,
+)
+
+INSTALLED = {
+    "C": "ANSI_X3.4-1968",
+    "POSIX": "ANSI_X3.4-1968",
+    "C.UTF-8": "UTF-8",
+    "en_US.UTF-8": "UTF-8",
+    "de_DE.utf8": "UTF-8",
+    "de_DE.ISO-8859-1": "ISO-8859-1",
+}
+PLAIN = ["--name", "x", "app.py"]
+ODD = ["app.py", "café"]
+
+
+def variables(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    without: tuple[str, ...] = (),
+    encoding: str = "utf-8",
+) -> dict[str, str]:
+    installed = {name: charset for name, charset in INSTALLED.items() if name not in without}
+    return locale_variables(arguments, environment, installed.get, encoding)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"LC_ALL": "C"}, {"LANG": "xx_YY.UTF-8"}, {"LC_ALL": "de_DE.ISO-8859-1"}],
+)
+def test_ascii_needs_no_locale(environment: dict[str, str]) -> None:
+    assert variables(PLAIN, environment) == {}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C.UTF-8"},
+        {"LC_ALL": "C.UTF-8", "LANG": "xx_YY", "LC_TIME": "none"},
+        {"LANG": "de_DE.utf8"},
+        {"LC_CTYPE": "en_US.UTF-8", "LANG": "C"},
+        {"LC_ALL": "", "LANG": "C.UTF-8"},
+        {"LC_CTYPE": "", "LANG": "C.UTF-8"},
+        {"LANG": "C.UTF-8", "LC_NUMERIC": "C"},
+    ],
+)
+def test_a_utf_8_locale_is_left_alone(environment: dict[str, str]) -> None:
+    assert variables(ODD, environment) == {}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "LANG": "C.UTF-8"},
+        {"LANG": "POSIX"},
+        {"LC_ALL": "xx_YY.UTF-8"},
+        {"LANG": "xx_YY.UTF-8"},
+        {"LANG": "xx_YY.UTF-8", "LC_CTYPE": "C.UTF-8"},
+        {"LANG": "C.UTF-8", "LC_TIME": "xx_YY.UTF-8"},
+        {"LC_TIME": "C.UTF-8"},
+        {"LANG": "de_DE.ISO-8859-1"},
+    ],
+)
+def test_any_other_locale_is_replaced(environment: dict[str, str]) -> None:
+    assert variables(ODD, environment) == {"LC_ALL": "C.UTF-8"}
+
+
+def test_the_first_installed_utf_8_locale_is_taken() -> None:
+    assert variables(ODD, {"LC_ALL": "C"}, without=("C.UTF-8",)) == {"LC_ALL": "en_US.UTF-8"}
+
+
+def test_no_utf_8_locale_is_an_error_that_names_the_argument() -> None:
+    with pytest.raises(UsageError) as caught:
+        variables(["--conf", "spark.mesos.secret=gehéim"], {}, without=("C.UTF-8", "en_US.UTF-8"))
+    assert "not ASCII" in caught.value.message
+    assert "LC_ALL" in caught.value.hint
+    assert "im'" not in caught.value.message  # of the secret
+
+
+def test_arguments_that_were_read_in_another_character_set_stay_in_it() -> None:
+    assert variables(ODD, {"LC_ALL": "de_DE.ISO-8859-1"}, encoding="iso8859-1") == {}
+
+
+def test_the_character_set_of_an_installed_locale() -> None:
+    before = locale.setlocale(locale.LC_CTYPE)
+    assert locale_charset("C") not in (None, "UTF-8")
+    assert locale_charset("xx_YY.nonsense") is None
+    assert locale_charset("a\0b") is None
+    assert locale.setlocale(locale.LC_CTYPE) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a b", "$HOME", "a\nb", "\\r", "café", "\U0001f600", "\ufffd", "\u0085"]
+)
+def test_text_passes(text: str) -> None:
+    check_arguments(["app.py", text])
+
+
+@pytest.mark.parametrize("text", ["\r", "a\rb", "line\r\n", "end\r"])
+def test_carriage_returns_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="carriage return") as caught:
+        check_arguments(["app.py", "fine", text])
+    assert ascii(text) in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"caf\xe9", b"\xed\xa0\x80", b"\xc3", b"\xc0\x80"])
+def test_bytes_that_are_no_text_are_refused(data: bytes) -> None:
+    with pytest.raises(UsageError, match="not valid UTF-8") as caught:
+        check_arguments([data.decode("utf-8", "surrogateescape")])
+    caught.value.message.encode()  # it can be printed
+
+
+def test_long_arguments_and_secrets_are_not_shown() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_arguments(["x" * 5000 + "\r"])
+    assert len(caught.value.message) < 200
+    with pytest.raises(UsageError) as caught:
+        check_arguments(["--conf", "spark.mesos.secret=hush\r"])
+    assert "hush" not in caught.value.message
+
+
+def configuration(**properties: str) -> Configuration:
+    origin = Origin(Source.CONF, "--conf")
+    return Configuration(
+        [[Setting(key.replace("_", "."), value, origin) for key, value in properties.items()]]
+    )
+
+
+def test_a_driver_on_an_agent_gets_a_utf_8_locale_if_it_needs_one() -> None:
+    assert driver_locale(PLAIN, configuration(spark_app_name="x")) == ()
+    for arguments, properties in ((ODD, {}), (PLAIN, {"spark_app_name": "naïve"})):
+        (setting,) = driver_locale(arguments, configuration(**properties))
+        assert (setting.key, setting.value) == ("spark.mesos.driverEnv.LC_ALL", "C.UTF-8")
+
+
+@pytest.mark.parametrize("name", ["LC_ALL", "LC_CTYPE", "LANG"])
+def test_a_drivers_locale_that_is_given_is_kept(name: str) -> None:
+    origin = Origin(Source.CONF, "--conf")
+    given = Configuration([[Setting(f"spark.mesos.driverEnv.{name}", "de_DE.UTF-8", origin)]])
+    assert driver_locale(ODD, given) == ()
