@@ -21,7 +21,9 @@ def command(terminal: Terminal, *, shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     from .main import cli
+    from .shell_words import COMPLETE_VARIABLE, register
 
+    register()
     completion = get_completion_class(shell)
     assert completion is not None
-    terminal.data(completion(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE").source())
+    terminal.data(completion(cli, {}, "sparkmesos", COMPLETE_VARIABLE).source())

@@ -20,4 +20,4 @@ COMMANDS = {
 
 @click.group("config", cls=LazyGroup, table=COMMANDS)
 def command() -> None:
-    """The configuration of Spark on Mesos: what there is, what is set, what is wrong with it."""
+    """Show, explain, check and write the configuration of Spark on Mesos."""

@@ -46,15 +46,30 @@ COMMANDS = {
 @click.version_option(__version__, prog_name="sparkmesos")
 @click.option("-v", "--verbose", count=True, help="Say more of what is done; twice for everything.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.pass_obj
-def cli(terminal: Terminal, verbose: int, quiet: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: int, quiet: bool) -> None:
     """Run Apache Spark on Apache Mesos.
 
     New here? `sparkmesos quickstart` shows it all on this machine.
     """
+    terminal = context.ensure_object(Terminal)
     terminal.verbosity = -1 if quiet else verbose
     level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(terminal.verbosity, logging.DEBUG)
     logging.basicConfig(level=level, stream=terminal.stderr, format="%(levelname)s %(name)s: %(message)s")
+    _take_own_settings(context, terminal)
+
+
+def _take_own_settings(context: click.Context, terminal: Terminal) -> None:
+    """Makes the settings file the default of options; where there is none, this costs a look for it."""
+    from sparkmesos_core.settings import read_settings
+
+    settings = read_settings(terminal.environment)
+    if settings.path is None:
+        return
+    from .default_map import GroupDefaults, check_names
+
+    check_names(settings, (), list(COMMANDS))
+    context.default_map = GroupDefaults(cli, settings)
 
 
 def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
@@ -86,7 +101,17 @@ def main() -> NoReturn:
     """The console script."""
     _occupy_standard_descriptors()
     signal.signal(signal.SIGTERM, _interrupt)
+    if "_SPARKMESOS_COMPLETE" in os.environ:
+        from .shell_words import register
+
+        register()
     sys.exit(run(sys.argv[1:]))
+
+
+def submit_main() -> NoReturn:
+    """The console script sparkmesos-submit, which scripts can call in the place of spark-submit."""
+    sys.argv[1:1] = ["submit"]
+    main()
 
 
 def _occupy_standard_descriptors() -> None:

@@ -22,7 +22,8 @@ master = option(
     "--master",
     metavar="URL",
     help="The Mesos master: mesos://HOST:5050, mesos://zk://HOST:2181,…/mesos, or embedded[N] to run an "
-    "embedded Mesos with N agents for the life of this command.",
+    "embedded Mesos with N agents for the life of this command; in cluster mode the dispatcher, "
+    "mesos://HOST:7077.",
 )
 spark_home = option(
     "--spark-home",

@@ -17,7 +17,7 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from sparkmesos_core.localcluster.daemon import ClusterState
     from sparkmesos_core.quickstart import Outcome
-    from sparkmesos_core.submit import Submission
+    from sparkmesos_core.submit.client_mode import Submission
 
 
 @click.command("quickstart")

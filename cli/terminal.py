@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import click
 
 from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.quoting import printable
 
 JSON_VERSION = 1
 
@@ -38,7 +39,7 @@ class Terminal:
     def data(self, text: str) -> None:
         """A line of data."""
         try:
-            click.echo(text, file=self.stdout)
+            click.echo(_encodable(text, self.stdout), file=self.stdout)
             self.stdout.flush()
         except (OSError, AttributeError) as error:  # Python has no stdout where the shell closed it
             if sys.stdout is not None:
@@ -67,19 +68,23 @@ class Terminal:
         """The line that begins a step of something longer; left out when quiet."""
         self.say(self.style(text, bold=True))
 
-    def warn(self, text: str) -> None:
-        """A warning; left out when quiet."""
-        self.say(self.style("warning: ", fg="yellow", bold=True) + text)
+    def warn(self, text: str, *, hint: str = "") -> None:
+        """A warning, with what to do about it; left out when quiet."""
+        self.say(self.style("warning: ", fg="yellow", bold=True) + printable(text, keep="\n\t"))
+        if hint:
+            self.say(self.style("hint: ", fg="cyan", bold=True) + printable(hint, keep="\n\t"))
 
     def error(self, error: SparkMesosError) -> None:
         """An error with its hint; never left out."""
-        click.echo(self.style("error: ", fg="red", bold=True) + error.message, file=self.stderr)
+        message = printable(error.message, keep="\n\t")
+        click.echo(self.style("error: ", fg="red", bold=True) + message, file=self.stderr)
         if error.hint:
-            click.echo(self.style("hint: ", fg="cyan", bold=True) + error.hint, file=self.stderr)
+            hint = printable(error.hint, keep="\n\t")
+            click.echo(self.style("hint: ", fg="cyan", bold=True) + hint, file=self.stderr)
 
-    def style(self, text: str, **style: Any) -> str:
-        """The text in the given click.style, where stderr is a terminal that may be coloured."""
-        return click.style(text, **style) if self._coloured(self.stderr) else text
+    def style(self, text: str, *, file: TextIO | None = None, **style: Any) -> str:
+        """The text in the given click.style, if `file`, else stderr, is a terminal that may be coloured."""
+        return click.style(text, **style) if self._coloured(file or self.stderr) else text
 
     def json(self, key: str, content: Any) -> None:
         """A machine-readable report: an envelope with its version and one key named for the content."""
@@ -97,16 +102,19 @@ class Terminal:
         file = file or self.stdout
         if not file.isatty():
             for row in rows:
-                click.echo("\t".join(row), file=file)
+                line = "\t".join(printable(cell) for cell in row)
+                click.echo(_encodable(line, file), file=file)
             return
         from rich.console import Console
         from rich.padding import Padding
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        # Nothing is cut off, and names in the first column stay in one piece.
+        headings = [Column(name, overflow="fold", no_wrap=not index) for index, name in enumerate(columns)]
+        table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(_encodable(printable(cell), file)) for cell in row))
         Console(file=file, no_color=not self._coloured(file), highlight=False).print(
             Padding(table, (0, 0, 0, indent), expand=False)
         )
@@ -128,3 +136,13 @@ class Terminal:
         return (
             file.isatty() and not self.environment.get("NO_COLOR") and self.environment.get("TERM") != "dumb"
         )
+
+
+def _encodable(text: str, file: TextIO) -> str:
+    """`text` with escapes for what the stream cannot carry: arguments and variables may hold any bytes."""
+    encoding = file.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparkmesos_core import submit
+from sparkmesos_core.client_configuration import read_client_configuration
 from sparkmesos_core.directories import state_directory
 from sparkmesos_core.errors import ExitCode, MesosError, SparkMesosError, TimedOutError
 from sparkmesos_core.examples import FOLDER as EXAMPLES
 from sparkmesos_core.localcluster import daemon
 from sparkmesos_core.mesos.http import MesosHttp
+from sparkmesos_core.spark.arguments import SubmitArguments
+from sparkmesos_core.submit import client_mode
+from sparkmesos_core.submit.launch import Launch
 
 AGENTS = 2
 # One core per executor and two in all: one executor on each agent. Small heaps, so that it runs on a laptop.
@@ -95,10 +98,9 @@ FRAMEWORK = EXAMPLES / "hello_framework.py"
 _FRAMEWORK_TIMEOUT = 60
 
 
-def prepare(environment: Mapping[str, str]) -> submit.Submission:
+def prepare(environment: Mapping[str, str]) -> client_mode.Submission:
     """Finds Spark and Java for the tour. Raises SparkNotFoundError or JavaNotFoundError."""
-    request = submit.SubmitRequest(arguments=_arguments(PI), master=f"embedded[{AGENTS}]")
-    return submit.plan_submission(request, environment)
+    return _plan(PI, f"embedded[{AGENTS}]", environment)
 
 
 def run(
@@ -155,13 +157,19 @@ def _launch(
     cluster: daemon.ClusterState,
     environment: Mapping[str, str],
     announce: Callable[[str], None],
-) -> submit.Launch:
-    request = submit.SubmitRequest(
-        arguments=_arguments(application), master=cluster.url, mesos_driver=submit.MesosDriver.HTTP
+) -> Launch:
+    submission = _plan(application, cluster.url, environment)
+    bridge = client_mode.bridge_for(submission, announce)
+    return client_mode.launch(submission, client_mode.leader_url(submission), bridge, environment)
+
+
+def _plan(application: Application, master: str, environment: Mapping[str, str]) -> client_mode.Submission:
+    client = read_client_configuration(
+        SubmitArguments.parse(["--master", master, *_arguments(application)]),
+        spark_home=None,
+        environment=environment,
     )
-    submission = submit.plan_submission(request, environment)
-    bridge = submit.bridge_for(submission, environment, announce)
-    return submit.launch(submission, submit.leader_url(submission), bridge, environment)
+    return client_mode.plan(client, client_mode.ClientModeOptions(mesos_driver=client_mode.MesosDriver.HTTP))
 
 
 def run_framework(cluster: daemon.ClusterState) -> str:

@@ -18,9 +18,6 @@ from sparkmesos_core.localcluster.agent.orphans import end_orphans
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.spark.java import Java
 
-PLACEHOLDER_URL = "mesos://EMBEDDED"
-"""Stands for the URL of an embedded master that is not started."""
-
 _PREFIX = "cluster-"
 _KEPT_SECONDS = 3600.0
 _CPUS = 2.0

@@ -152,6 +152,29 @@ def test_a_jvm_application(commands, url: str, scala_application: Path) -> None:
     assert run.stdout == "45 two words\n"
 
 
+def test_own_options_among_sparks_and_what_spark_ignores_and_spark_env(
+    commands, application: Callable[..., str]
+) -> None:
+    conf = commands.folder / "conf"
+    conf.mkdir()
+    (conf / "spark-env.sh").write_text("echo sourced >> sourced.txt\nFROM_SPARK_ENV='a  b'\n")
+    (conf / "spark-defaults.conf").write_text("spark.executor.memory 512m\nspark.hadoop.fs.s3a.secret.key hunter2\n")
+    body = """
+import os
+conf = sc.getConf()
+print(*(conf.get(key) for key in ("spark.executor.cores", "spark.cores.max", "spark.executor.memory", "spark.app.name")))
+print(os.environ["FROM_SPARK_ENV"], sorted(set(sc.parallelize(range(8), 4).map(lambda n: n % 2).collect())))
+"""
+    line = ["--executor-cores", "1", "--work-dir", "logs", "--num-executors=2", *SMALL[2:4], *SMALL[6:]]
+    line += ["--name", "--dry-run", "--verbose", "--master", "embedded", application(body)]
+    run = commands.run("submit", *line, SPARK_CONF_DIR=str(conf))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "1 2 512m --dry-run\na  b [0, 1]\n"
+    assert (commands.folder / "sourced.txt").read_text() == "sourced\n"
+    assert f"  spark.executor.memory=512m  ({conf}/spark-defaults.conf:1)" in run.stderr
+    assert "hunter2" not in run.stderr
+
+
 def test_dry_run_prints_the_command_that_runs(commands, url: str, application: Callable[..., str]) -> None:
     app = application('print("ran", sc.master)')
     options = [*SMALL, "--conf", "spark.cores.max=1", "--name", "it's"]
@@ -219,7 +242,7 @@ def test_an_unreachable_master(commands, refusing_port: int) -> None:
             "/nonexistent (JAVA_HOME) is not a Java",
         ),
         (["--master", "embedded", "--mesos-driver", "native"], {}, 2, "speaks only HTTP"),
-        (["--master", "embedded", "--deploy-mode", "cluster"], {}, 2, "cluster is not supported"),
+        (["--master", "embedded", "--deploy-mode", "cluster"], {}, 2, "has no dispatcher of its own"),
         (["--master", "embedded", "--properties-file", "nope.conf"], {}, 2, "nope.conf cannot be read"),
         (["--master", "https://h", "--ca-file", "nope.pem"], {}, 2, "nope.pem"),
         (["--master", "https://h", "--ca-file", "/etc/hostname"], {}, 2, "/etc/hostname"),
@@ -230,13 +253,9 @@ def test_an_unreachable_master(commands, refusing_port: int) -> None:
         (["--conf", "a=b", "--master", "local[2]"], {"SPARKMESOS_MASTER": "mesos://h"}, 2, "local[2]"),
         (["--master", "embedded", "--start-timeout", "never"], {}, 2, "never"),
         (["--master", "mesos://h", "--work-dir", "x"], {}, 2, "--work-dir is for an embedded master only"),
-        (["--master", "embedded", "--conf", "a=b", "--start-timeout=9"], {}, 2, "in front of --conf"),
-        (
-            ["--master", "embedded", "--verbose", "--dry-run"],
-            {},
-            2,
-            "--dry-run is an option of `sparkmesos submit`",
-        ),
+        (["--master", "embedded", "--total-executor-cores", "none"], {}, 2, "spark.cores.max"),
+        (["--master", "embedded", "--conf", "spark.mesos.gpus.max=x"], {}, 2, "spark.mesos.gpus.max"),
+        (["--master", "embedded", "--conf", "spark.driver.memory=1q"], {}, 2, "river memory"),
     ],
 )
 def test_mistakes(commands, arguments: list[str], environment: dict[str, str], code: int, said: str) -> None:

@@ -206,6 +206,26 @@ def test_completion_of_an_application_is_left_to_the_shell() -> None:
         assert [item.type for item in completion.get_completions(typed, "sq")] == ["file"]
 
 
+def test_completion_of_sparks_options() -> None:
+    from click.shell_completion import BashComplete
+
+    completion = BashComplete(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE")
+
+    def completed(typed: list[str], incomplete: str) -> list[str]:
+        return [item.value for item in completion.get_completions(["submit", *typed], incomplete)]
+
+    assert completed(["--name", "x"], "--dr") == [
+        "--dry-run",
+        "--driver-memory",
+        "--driver-java-options",
+        "--driver-library-path",
+        "--driver-class-path",
+        "--driver-cores",
+    ]
+    assert completed([], "--mas") == ["--master"]
+    assert completed(["--conf", "a=b", "--deploy-mode"], "c") == ["client", "cluster"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
@@ -224,7 +244,14 @@ def test_completion_completes_commands_and_options() -> None:
 
 
 # What one call writes is named in that call; how much to say is said in front of the command.
-NOT_VARIABLES = {"submit --work-dir", "build --output"}
+NOT_VARIABLES = {
+    "submit --work-dir",
+    "build --output",
+    "check --for",
+    "init --conf-dir",
+    "init --replace",
+    "init --yes",
+}
 
 
 def commands_below(group: click.Group) -> Iterator[click.Command]:

@@ -1,46 +1,317 @@
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-from click.testing import CliRunner
 
-from sparkmesos_cli.submit import PassOnCommand
+from sparkmesos_cli import main
+from sparkmesos_cli.main import run
+from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core import __version__
+from sparkmesos_core.errors import ExitCode
+from tests.http_stub import Answer, HttpStub, http_stub
+
+APP = "http://repo.example/app.py"
+ID = "driver-20261122072800-0001"
 
 
-@click.command(cls=PassOnCommand)
-@click.option("--master")
-@click.option("--dry-run", is_flag=True)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(**values: Any) -> None:
-    click.echo(repr(values))
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def submit(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs the command where neither Spark nor settings are, unless a test says so."""
+    monkeypatch.setattr("sparkmesos_core.spark.home.importlib_util.find_spec", lambda name: None)
+    monkeypatch.delenv("SPARKMESOS_MASTER", raising=False)
+
+    def call(*arguments: str, command: str = "submit", **environment: str) -> Said:
+        terminal = Terminal(environment={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment})
+        code = run([command, *arguments], terminal)
+        return Said(code, *capfd.readouterr())
+
+    return call
+
+
+def message(action: str, **fields: Any) -> Answer:
+    content = {"action": action, "serverSparkVersion": "3.5.9", "submissionId": ID, **fields}
+    return Answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+
+def asked(answer: Answer | Mapping[str, Answer], ask: Callable[[str], Said]) -> tuple[Said, HttpStub]:
+    """What came of a command that was given the address of a stub of a dispatcher."""
+    with http_stub(answer if not isinstance(answer, Answer) else lambda path: answer) as stub:
+        return ask(f"mesos://{stub.address}"), stub
+
+
+class TestCreate:
+    ACCEPTED = message("CreateSubmissionResponse", success=True, message="ok")
+
+    def test_the_id_stands_alone_on_stdout(self, submit) -> None:
+        line = ["--conf", "spark.cores.max=2", APP, "a b", "", "$x", "--dry-run", "é\n"]
+        said, stub = asked(
+            self.ACCEPTED, lambda url: submit("--master", url, "--deploy-mode", "cluster", *line)
+        )
+        assert (said.code, said.out) == (0, f"{ID}\n"), said.err
+        ((method, path, _),) = stub.requests
+        assert (method, path) == ("POST", "/v1/submissions/create")
+        sent = json.loads(stub.bodies[0])
+        assert sent["action"] == "CreateSubmissionRequest"
+        assert (sent["appResource"], sent["appArgs"]) == (APP, line[3:])
+        assert sent["sparkProperties"]["spark.cores.max"] == "2"
+        assert sent["sparkProperties"]["spark.submit.deployMode"] == "cluster"
+
+    def test_the_mode_and_the_dispatcher_may_be_configured(self, submit, tmp_path: Path) -> None:
+        def ask(url: str) -> Said:
+            (tmp_path / "spark-defaults.conf").write_text(
+                f"spark.submit.deployMode cluster\nspark.master {url}\nspark.cores.max 2\n"
+            )
+            return submit(APP, SPARK_CONF_DIR=str(tmp_path))
+
+        said, _ = asked(self.ACCEPTED, ask)
+        assert (said.code, said.out) == (0, f"{ID}\n"), said.err
+
+    def test_refused(self, submit) -> None:
+        refusal = message("CreateSubmissionResponse", success=False, message="Already reached maximum")
+        said, _ = asked(refusal, lambda url: submit("--master", url, "--deploy-mode", "cluster", APP))
+        assert (said.code, said.out) == (ExitCode.FAILED, "")
+        assert "Already reached maximum" in said.err
+
+    def test_unreachable(self, submit) -> None:
+        with socket.socket() as bound:  # bound and not listened on: it refuses
+            bound.bind(("127.0.0.1", 0))
+            url = f"mesos://127.0.0.1:{bound.getsockname()[1]}"
+            said = submit("--master", url, "--deploy-mode", "cluster", APP)
+        assert (said.code, said.out) == (ExitCode.UNREACHABLE, "")
+
+    def test_dry_run_sends_nothing(self, submit) -> None:
+        secret = ["--conf", "spark.mesos.principal=p", "--conf", "spark.mesos.secret=hunter2"]
+        said = submit(
+            "--master", "mesos://nowhere.invalid", "--deploy-mode", "cluster", "--dry-run", *secret, APP
+        )
+        assert said.code == 0, said.err
+        assert json.loads(said.out)["sparkProperties"]["spark.mesos.secret"] == "***"
+        assert "hunter2" not in said.out + said.err
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            (["--start-timeout", "9", APP], "--start-timeout is for client mode"),
+            (["--mesos-driver", "http", APP], "--mesos-driver is for client mode"),
+            (["--work-dir", "x", APP], "--work-dir is for client mode"),
+            (["app.py"], "agents cannot see it: app.py"),
+            (["--driver-cores", "1.0", APP], "river cores"),
+            ([], "No application given"),
+        ],
+    )
+    def test_mistakes(self, submit, line: list[str], said: str) -> None:
+        result = submit("--master", "mesos://nowhere.invalid", "--deploy-mode", "cluster", *line)
+        assert (result.code, result.out) == (ExitCode.USAGE, "")
+        assert said in result.err
+
+    def test_what_is_set_for_good_is_no_mistake(self, submit, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SPARKMESOS_START_TIMEOUT", "9")
+        said, _ = asked(self.ACCEPTED, lambda url: submit("--master", url, "--deploy-mode", "cluster", APP))
+        assert (said.code, said.out) == (0, f"{ID}\n")
+
+    def test_a_wrong_value_stops_it(self, submit) -> None:
+        conf = ["--conf", "spark.mesos.maxDrivers=many", "--conf", "spark.mesos.constraints=zone:a:b:"]
+        said = submit("--master", "mesos://nowhere.invalid", "--deploy-mode", "cluster", *conf, APP)
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert "spark.mesos.constraints" in said.err
+
+
+class TestClientMode:
+    """What comes before spark-submit takes over."""
+
+    @pytest.fixture
+    def local(self, submit, make_spark, make_java, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(
+            "sparkmesos_core.submit.client_mode.ensure_bridge", lambda *arguments: Path("/cache/bridge.jar")
+        )
+        home, java = make_spark(), make_java()
+        (home / "conf").mkdir()
+
+        def call(*line: str, defaults: str = "", **environment: str) -> Said:
+            (home / "conf" / "spark-defaults.conf").write_text(defaults)
+            return submit(*line, SPARK_HOME=str(home), JAVA_HOME=str(java), **environment)
+
+        return call
+
+    def test_warnings_are_shown_and_the_command_alone_is_on_stdout(self, local) -> None:
+        said = local("--master", "embedded", "--supervise", "--dry-run", "--executor-cores", "2", APP, "a b")
+        assert said.code == 0, said.err
+        command = shlex.split(said.out)
+        assert command[-4:] == ["--driver-class-path", "/cache/bridge.jar", APP, "a b"]
+        assert "spark.executor.cores=2" in command
+        assert "warning: --supervise: " in said.err
+
+    def test_an_error_names_its_line_and_stops_it(self, local, tmp_path: Path) -> None:
+        said = local("--master", "embedded", "--dry-run", APP, defaults="# ours\nspark.mesos.coarse maybe\n")
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert f"error: {tmp_path}/spark/conf/spark-defaults.conf:2: " in said.err
+
+    def test_libmesos_that_is_missing_does_not_matter_to_the_bridge(self, local) -> None:
+        gone = {"MESOS_NATIVE_JAVA_LIBRARY": "/nonexistent/libmesos.so"}
+        assert local("--master", "embedded", "--dry-run", APP, **gone).code == 0
+
+    def test_a_secret_is_not_shown(self, local) -> None:
+        said = local("--master", "embedded", "--dry-run", "--conf", "spark.x.password=hunter2", APP)
+        assert said.code == 0
+        assert "hunter2" not in said.out + said.err
+        assert "does not run as it stands" in said.err
+
+    def test_the_work_dir_of_another_cluster(self, local) -> None:
+        said = local("--master", "mesos://nowhere.invalid", "--work-dir", "x", APP)
+        assert (said.code, "--work-dir is for an embedded master only" in said.err) == (2, True)
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("state", "task", "word", "code"),
+        [
+            ("RUNNING", "TASK_RUNNING", "running", 0),
+            ("FINISHED", "TASK_FINISHED", "succeeded", 0),
+            ("FINISHED", "TASK_FAILED", "failed", 3),
+            ("FINISHED", "TASK_KILLED", "killed", 4),
+        ],
+    )
+    def test_the_outcome_is_a_word_and_an_exit_code(
+        self, submit, state: str, task: str, word: str, code: int
+    ) -> None:
+        text = f'task_id {{\n  value: "{ID}"\n}}\nstate: {task}\nmessage: "Command said so"\n'
+        answer = message("SubmissionStatusResponse", success=True, driverState=state, message=text)
+        said, stub = asked(answer, lambda url: submit("--master", url, "--status", ID))
+        assert (said.code, said.out) == (code, f"{word}\n")
+        assert f"{ID}: {task}: Command said so" in said.err
+        assert stub.requests[0][:2] == ("GET", f"/v1/submissions/status/{ID}")
+
+    def test_not_found(self, submit) -> None:
+        answer = message("SubmissionStatusResponse", success=False, driverState="NOT_FOUND")
+        said, _ = asked(answer, lambda url: submit("--status", ID, "--master", url))
+        assert (said.code, said.out) == (1, "not found\n")
+
+    def test_dry_run_asks_nothing(self, submit) -> None:
+        for option, said in (("--status", "status"), ("--kill", "kill")):
+            result = submit(option, ID, "--master", "mesos://nowhere.invalid", "--dry-run")
+            assert (result.code, result.out) == (0, f"{said} {ID} at mesos://nowhere.invalid:7077\n")
+
+    def test_without_a_dispatcher(self, submit) -> None:
+        said = submit("--status", ID)
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert "No dispatcher given" in said.err
+
+
+class TestKill:
+    def test_killed(self, submit) -> None:
+        answer = message("KillSubmissionResponse", success=True, message="Killing running driver")
+        said, stub = asked(answer, lambda url: submit("--master", url, "--kill", ID))
+        assert (said.code, said.out) == (0, "")
+        assert "Killing running driver" in said.err
+        assert stub.requests[0][:2] == ("POST", f"/v1/submissions/kill/{ID}")
+
+    def test_not_killed(self, submit) -> None:
+        answer = message("KillSubmissionResponse", success=False, message="Cannot find driver")
+        said, _ = asked(answer, lambda url: submit("--master", url, "--kill", ID))
+        assert (said.code, said.out) == (1, "")
+        assert f"{ID} was not killed: Cannot find driver" in said.err
+
+
+class TestVersion:
+    def test_of_both(self, submit, make_spark) -> None:
+        home = make_spark("3.4.4", "2.13")
+        said = submit("--version", SPARK_HOME=str(home))
+        assert said.code == 0
+        assert said.out == f"sparkmesos {__version__}\nSpark 3.4.4, Scala 2.13 ({home}, SPARK_HOME)\n"
+
+    def test_without_spark(self, submit) -> None:
+        said = submit("--version")
+        assert (said.code, said.out) == (0, f"sparkmesos {__version__}\n")
+        assert "No Spark found" in said.err
+
+    def test_of_a_spark_that_is_none(self, submit) -> None:
+        assert submit("--version", "--spark-home", "/nonexistent").code == ExitCode.FAILED
+
+
+def test_help_shows_the_options_of_both(submit) -> None:
+    for line in (["--help"], ["--conf", "a=b", "-h", "app.py"]):
+        said = submit(*line)
+        assert said.code == 0
+        assert said.out.startswith("Usage: sparkmesos submit [OPTIONS] SPARK-SUBMIT-ARGUMENTS…")
+        assert "--mesos-driver" in said.out
+        assert "-c, --conf KEY=VALUE" in said.out
+        assert said.out.count("--master URL") == 1
+        assert "--usage-error" not in said.out
+
+
+def test_verbose_tells_what_is_set_where(submit, make_spark, tmp_path: Path) -> None:
+    home = make_spark()
+    (home / "conf").mkdir()
+    defaults = home / "conf" / "spark-defaults.conf"
+    defaults.write_text("# ours\nspark.mesos.secret hunter2\nspark.mesos.principal me\nspark.cores.max 4\n")
+    line = ["--verbose", "--conf", "spark.cores.max=2", "--name", "a b", APP, "--password", "hunter2"]
+    said = submit(
+        "--master", "mesos://h", "--deploy-mode", "cluster", "--dry-run", *line, SPARK_HOME=str(home)
+    )
+    assert said.code == 0, said.err
+    assert f"Properties file: {defaults}" in said.err
+    assert "  spark.cores.max=2  (--conf)" in said.err
+    assert f"  spark.mesos.principal=me  ({defaults}:3)" in said.err
+    assert f"  spark.mesos.secret=***  ({defaults}:2)" in said.err
+    assert "\n  --verbose\n  --conf spark.cores.max=2\n  --name a b\n" in said.err
+    assert f"  application: {APP}" in said.err
+    assert "hunter2" not in said.err + said.out
 
 
 @pytest.mark.parametrize(
-    ("own", "rest"),
+    ("line", "said"),
     [
-        (["--master", "m", "--dry-run"], ["--class", "X", "app.jar", "--master", "n"]),
-        (["--master=m"], ["app.py", "--dry-run"]),
-        (["--master", "m"], ["--verbose", "--dry-run", "app.py"]),
-        (["--master", "m"], ["--", "--dry-run"]),
-        (["--master", "m"], ["-v", "--conf", "a=b c", "", "app.py"]),
-        (["--dry-run"], []),
-        ([], ["--driver-memory=1g", "--master", "m", "app.py"]),
+        ([APP], "No Spark found"),
+        (["--dryrun", APP], "No such option --dryrun. Did you mean --dry-run?"),
+        (["--driver-memry", "1g", APP], "Did you mean --driver-memory?"),
+        (["--conf"], "--conf needs a value"),
+        (["--deploy-mode", "cloud", APP], "'cloud' is not a deploy mode"),
+        (["--conf", "spark.submit.deployMode=cloud", APP], "no deploy mode"),
+        (["--name", "x"], "No application given"),
+        (["--kill", ID, "--status", ID], "--kill and --status"),
     ],
 )
-def test_options_are_ours_up_to_the_first_that_is_not(own: list[str], rest: list[str]) -> None:
-    result = CliRunner().invoke(command, [*own, *rest])
-    assert result.exit_code == 0, result.output
-    expected = {
-        "master": "m" if any(argument.startswith("--master") for argument in own) else None,
-        "dry_run": "--dry-run" in own,
-        "arguments": tuple(rest),
-    }
-    assert eval(result.output) == expected
+def test_mistakes(submit, line: list[str], said: str) -> None:
+    result = submit("--master", "mesos://h", *line)
+    assert result.code in (ExitCode.USAGE, ExitCode.FAILED)
+    assert result.out == ""
+    assert said in result.err
 
 
-def test_an_option_without_its_value_is_an_error() -> None:
-    result = CliRunner().invoke(command, ["--master"])
-    assert result.exit_code == 2
-    assert "--master" in result.output
+def test_the_master_of_a_variable_gives_way_to_the_command_line(
+    submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKMESOS_MASTER", "spark://of-the-variable")
+    variable = {"SPARKMESOS_MASTER": "spark://of-the-variable"}
+    assert "'spark://of-the-variable'" in submit("--status", ID, **variable).err
+    assert "'spark://typed'" in submit("--status", ID, "--master", "spark://typed", **variable).err
+    assert "'spark://conf'" in submit("--conf", "spark.master=spark://conf", "--status", ID, **variable).err
+
+
+def test_the_drop_in_is_submit(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["sparkmesos-submit", "--version"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main.submit_main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 0
+    assert capfd.readouterr().out.startswith(f"sparkmesos {__version__}\n")

@@ -1,4 +1,4 @@
-"""Client-mode submission: from what the user asked for to the command line of Spark's own spark-submit."""
+"""Client-mode submission: from the configuration to the command line of Spark's own spark-submit."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from enum import Enum
 from pathlib import Path
 
 from sparkmesos_core.bridge.compile import ensure_bridge
-from sparkmesos_core.conf.java_properties import read_properties
+from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, SparkNotFoundError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.http import check_ca_file, is_loopback
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
-from sparkmesos_core.redaction import REDACTED, redact_arguments
 from sparkmesos_core.spark import native_library
-from sparkmesos_core.spark.arguments import SparkSubmitArguments
+from sparkmesos_core.spark.argument_bytes import check_arguments, locale_variables
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
+from sparkmesos_core.submit.launch import Launch
 
 logger = logging.getLogger(__name__)
 
 Master = MesosMaster | ZooKeeperMaster | EmbeddedMaster
+
+PLACEHOLDER_URL = "mesos://EMBEDDED"
+"""Stands for the URL of an embedded master that is not started."""
 
 
 class MesosDriver(Enum):
@@ -41,15 +44,9 @@ class MesosDriver(Enum):
 
 
 @dataclass(frozen=True)
-class SubmitRequest:
-    """What the user asked `submit` for."""
+class ClientModeOptions:
+    """What sparkmesos itself can be told about a submission in client mode."""
 
-    arguments: tuple[str, ...]
-    """Everything that is for spark-submit, verbatim."""
-    master: str | None = None
-    default_master: str | None = None
-    """The master if the arguments name none; wins over the properties file."""
-    spark_home: Path | None = None
     mesos_driver: MesosDriver = MesosDriver.AUTO
     ca_file: Path | None = None
     start_timeout: float | None = None
@@ -60,73 +57,31 @@ class SubmitRequest:
 class Submission:
     """Everything about a submission that is known before there is a master to speak to."""
 
-    request: SubmitRequest
-    arguments: SparkSubmitArguments
+    client: ClientConfiguration
+    options: ClientModeOptions
     master: Master
     spark: SparkHome
     java: Java
     libmesos: Path | None
     """The libmesos to use; None means the bridge."""
-    properties: Mapping[str, str]
-    """The properties file that spark-submit will read."""
 
-    def property(self, name: str) -> str | None:
-        """The value of a Spark property as spark-submit will see it."""
-        value = self.arguments.property(name)
-        return self.properties.get(name) if value is None else value
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment as spark-env.sh leaves it."""
+        return self.client.env.variables
 
 
-@dataclass(frozen=True)
-class Launch:
-    """A program to start: its arguments, and the whole environment it gets."""
-
-    arguments: tuple[str, ...]
-    environment: Mapping[str, str]
-    set_variables: Mapping[str, str]
-    """The part of the environment that differs from the caller's."""
-
-    def printable(self) -> list[str]:
-        """The command line as a list, with the variables in front through `env`, secrets replaced."""
-        variables = [f"{name}={value}" for name, value in sorted(self.set_variables.items())]
-        return redact_arguments(["env", *variables, *self.arguments] if variables else self.arguments)
-
-    def hides_secrets(self) -> bool:
-        """Whether `printable` left something out, so that it cannot be run as it stands."""
-        return any(REDACTED in argument for argument in self.printable())
-
-
-def plan_submission(request: SubmitRequest, environment: Mapping[str, str]) -> Submission:
+def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
     """Finds everything that is needed on this machine and checks what can be checked without a master.
 
-    Raises UsageError, MasterUrlError, SparkNotFoundError or JavaNotFoundError.
+    `client` has passed `check_values`. Raises UsageError, MasterUrlError, SparkNotFoundError or
+    JavaNotFoundError.
     """
-    arguments = SparkSubmitArguments.parse(request.arguments)
-    spark = find_spark(request.spark_home, environment)
+    environment = client.env.variables
+    # Without a Spark this raises the error that says where one was looked for.
+    spark = client.spark or find_spark(None, environment)
     require_mesos(spark)
-    properties = _properties(arguments, spark, environment)
-    deploy_mode = (
-        arguments.property("spark.submit.deployMode")
-        or properties.get("spark.submit.deployMode")
-        or environment.get("DEPLOY_MODE")
-    )
-    if (deploy_mode or "client") != "client":
-        raise UsageError(
-            f"Deploy mode {deploy_mode} is not supported by this version of sparkmesos, only client mode is",
-            hint="Leave out --deploy-mode, or submit to your dispatcher with Spark's own spark-submit.",
-        )
-    for option in ("--status", "--kill"):
-        if arguments.option(option) is not None:
-            raise UsageError(
-                f"{option} is for cluster mode, which this version of sparkmesos does not support",
-                hint="Use Spark's own spark-submit for it.",
-            )
-    master_text = (
-        request.master
-        or arguments.property("spark.master")
-        or request.default_master
-        or properties.get("spark.master")
-        or environment.get("MASTER")
-    )
+    master_text = client.configuration.get("spark.master")
     if not master_text:
         raise UsageError(
             "No Mesos master given",
@@ -134,18 +89,17 @@ def plan_submission(request: SubmitRequest, environment: Mapping[str, str]) -> S
             "or --master embedded to try it on this machine.",
         )
     master = parse_master(master_text)
-    if not arguments.application:
-        raise UsageError(
-            "No application given", hint="Name a JAR, a Python file or an R file behind the options."
-        )
-    if request.ca_file is not None:
-        check_ca_file(str(request.ca_file))
+    arguments = (*client.arguments.options, *client.arguments.application)
+    check_arguments(arguments)
+    locale_variables(arguments, environment)  # so that what it refuses is refused before anything starts
+    if options.ca_file is not None:
+        check_ca_file(str(options.ca_file))
     java = find_java(spark, environment)
-    libmesos = _libmesos(request, master, environment)
+    libmesos = _libmesos(options, master, environment)
     logger.info("Spark %s in %s (%s)", spark.version, spark.path, spark.origin)
     logger.info("Java %s in %s (%s)", java.major, java.home, java.origin)
     logger.info("Mesos through %s", f"libmesos ({libmesos})" if libmesos else "the HTTP bridge")
-    return Submission(request, arguments, master, spark, java, libmesos, properties)
+    return Submission(client, options, master, spark, java, libmesos)
 
 
 def check_application(submission: Submission) -> None:
@@ -153,7 +107,7 @@ def check_application(submission: Submission) -> None:
 
     spark-submit would find out only after it has started a JVM.
     """
-    resource = submission.arguments.application[0]
+    resource = submission.client.arguments.resource or ""
     is_path = ":" not in resource and Path(resource).suffix in (".py", ".R", ".r", ".jar")
     if is_path and not Path(resource).is_file():
         raise UsageError(
@@ -162,53 +116,55 @@ def check_application(submission: Submission) -> None:
         )
 
 
-def bridge_for(
-    submission: Submission, environment: Mapping[str, str], announce: Callable[[str], None]
-) -> Path | None:
+def bridge_for(submission: Submission, announce: Callable[[str], None]) -> Path | None:
     """The bridge that the submission needs, None if it uses libmesos.
 
     Compiles it if it is not cached yet, telling so through `announce`. Raises BridgeError.
     """
     if submission.libmesos is not None:
         return None
-    cache = cache_directory(environment) / "bridge"
+    cache = cache_directory(submission.environment) / "bridge"
     return ensure_bridge(submission.spark.jars, submission.java.executable, cache, announce)
 
 
 def launch(
-    submission: Submission, master_url: str, bridge: Path | None, environment: Mapping[str, str]
+    submission: Submission, master_url: str, bridge: Path | None, callers: Mapping[str, str]
 ) -> Launch:
-    """The command that runs the submission's driver against the masters that `leader_url` names."""
+    """The command that runs the submission's driver against the masters that `master_url` names.
+
+    `callers` is the environment that sparkmesos itself was called with.
+    """
+    configuration = submission.client.configuration
+    environment = submission.environment
     variables = {
         "SPARK_HOME": str(submission.spark.path),
         "JAVA_HOME": str(submission.java.home),
     }
     options = ["--master", master_url]
+    for setting in submission.client.translated:
+        options += ["--conf", f"{setting.key}={setting.value}"]
     if submission.libmesos is not None:
         variables[native_library.VARIABLE] = str(submission.libmesos)
     if bridge is not None:
         # The bridge's classes must come before those of the same names in Spark's Mesos jar.
-        theirs = submission.arguments.driver_class_path() or submission.properties.get(
-            "spark.driver.extraClassPath"
-        )
+        theirs = configuration.get("spark.driver.extraClassPath")
         options += ["--driver-class-path", os.pathsep.join(filter(None, (str(bridge), theirs)))]
         if _is_fine_grained(submission):
             # Its executors speak to their agents through Mesos' Java API, too. Where there is no file of this
             # path the JVM passes over it, and one of the user's own entries may be a bridge.
-            executors = submission.property("spark.executor.extraClassPath")
+            executors = configuration.get("spark.executor.extraClassPath")
             path = os.pathsep.join(filter(None, (str(bridge), executors)))
             options += ["--conf", f"spark.executor.extraClassPath={path}"]
-        if submission.request.ca_file is not None:
-            variables["SPARKMESOS_CA_FILE"] = str(submission.request.ca_file.absolute())
-    if submission.request.start_timeout is not None:
-        variables["SPARKMESOS_START_TIMEOUT"] = f"{submission.request.start_timeout:g}"
-    variables.update(_defaults(submission, master_url, environment))
-    changed = {name: value for name, value in variables.items() if environment.get(name) != value}
+        if submission.options.ca_file is not None:
+            variables["SPARKMESOS_CA_FILE"] = str(submission.options.ca_file.absolute())
+    if submission.options.start_timeout is not None:
+        variables["SPARKMESOS_START_TIMEOUT"] = f"{submission.options.start_timeout:g}"
+    variables.update(_defaults(submission, master_url))
+    arguments = submission.client.arguments.with_options(*options)
+    variables.update(locale_variables(arguments, environment))
+    changed = {name: value for name, value in variables.items() if callers.get(name) != value}
     return Launch(
-        arguments=(
-            str(submission.spark.program("spark-submit")),
-            *submission.arguments.with_options(*options),
-        ),
+        arguments=(str(submission.spark.program("spark-submit")), *arguments),
         environment={**environment, **variables},
         set_variables=changed,
     )
@@ -226,7 +182,7 @@ def leader_url(submission: Submission) -> str:
     master = submission.master
     if isinstance(master, EmbeddedMaster):
         raise TypeError("an embedded master has no URL before it runs")
-    ca_file = submission.request.ca_file
+    ca_file = submission.options.ca_file
     leader = resolve_leader(master, ca_file=str(ca_file) if ca_file is not None else None)
     logger.info("The leading master is %s, Mesos %s", leader.http_url, leader.version or "of unknown version")
     if submission.libmesos is None:
@@ -237,17 +193,6 @@ def leader_url(submission: Submission) -> str:
         return leader.spark_url
     others = [host for host in master.hosts if host != leader.address]
     return MesosMaster((leader.address, *others), leader.scheme).spark_url
-
-
-def _properties(
-    arguments: SparkSubmitArguments, spark: SparkHome, environment: Mapping[str, str]
-) -> dict[str, str]:
-    """What spark-submit reads: the file of --properties-file, else conf/spark-defaults.conf if it exists."""
-    if (given := arguments.option("--properties-file")) is not None:
-        return read_properties(Path(given))
-    configured = environment.get("SPARK_CONF_DIR")
-    defaults = (Path(configured) if configured else spark.path / "conf") / "spark-defaults.conf"
-    return read_properties(defaults) if defaults.is_file() else {}
 
 
 def _check_version(leader: Leader) -> None:
@@ -263,20 +208,21 @@ def _check_version(leader: Leader) -> None:
 
 def _is_fine_grained(submission: Submission) -> bool:
     """Whether each Spark task is to be a Mesos task, as far as is known before the application runs."""
-    return (submission.property("spark.mesos.coarse") or "true").strip().lower() == "false"
+    coarse = submission.client.configuration.get("spark.mesos.coarse")
+    return (coarse or "true").strip().lower() == "false"
 
 
-def _libmesos(request: SubmitRequest, master: Master, environment: Mapping[str, str]) -> Path | None:
+def _libmesos(options: ClientModeOptions, master: Master, environment: Mapping[str, str]) -> Path | None:
     """The libmesos to use, None for the bridge."""
-    reason = _needs_bridge(request, master)
-    if request.mesos_driver is MesosDriver.HTTP or (request.mesos_driver is MesosDriver.AUTO and reason):
+    reason = _needs_bridge(options, master)
+    if options.mesos_driver is MesosDriver.HTTP or (options.mesos_driver is MesosDriver.AUTO and reason):
         return None
     if reason:
         raise UsageError(
             f"--mesos-driver native was asked for, but {reason}", hint="Leave out --mesos-driver native."
         )
     found = native_library.find_libmesos(environment)
-    if found is None and request.mesos_driver is MesosDriver.NATIVE:
+    if found is None and options.mesos_driver is MesosDriver.NATIVE:
         raise SparkNotFoundError(
             "--mesos-driver native was asked for, but there is no libmesos in the usual places",
             hint=f"Set {native_library.VARIABLE} to its path, or use --mesos-driver http, which needs none.",
@@ -284,24 +230,25 @@ def _libmesos(request: SubmitRequest, master: Master, environment: Mapping[str, 
     return found
 
 
-def _needs_bridge(request: SubmitRequest, master: Master) -> str:
+def _needs_bridge(options: ClientModeOptions, master: Master) -> str:
     """Why libmesos cannot do what is asked for; empty if it can."""
     if isinstance(master, EmbeddedMaster):
         return "the embedded cluster speaks only HTTP, not libmesos' protocol"
-    if request.ca_file is not None or (isinstance(master, MesosMaster) and master.scheme == "https"):
+    if options.ca_file is not None or (isinstance(master, MesosMaster) and master.scheme == "https"):
         return "libmesos does not speak https"
-    if request.start_timeout is not None:
+    if options.start_timeout is not None:
         return "only the bridge watches the start of executors (--start-timeout)"
     return ""
 
 
-def _defaults(submission: Submission, master_url: str, environment: Mapping[str, str]) -> dict[str, str]:
+def _defaults(submission: Submission, master_url: str) -> dict[str, str]:
     """Variables that make things work out of the box, where the user has not decided otherwise."""
+    environment = submission.environment
     variables: dict[str, str] = {}
     # A master on loopback can only have agents on this machine, and they reach the driver there; the address
     # of a host name may be one that nothing listens on (containers, VPNs).
     decided = "SPARK_LOCAL_IP" in environment or any(
-        submission.property(name) for name in ("spark.driver.host", "spark.driver.bindAddress")
+        name in submission.client.configuration for name in ("spark.driver.host", "spark.driver.bindAddress")
     )
     embedded = isinstance(submission.master, EmbeddedMaster)
     if not decided and (embedded or _is_local(parse_master(master_url))):

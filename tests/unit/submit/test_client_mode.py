@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 import trustme
 
-from sparkmesos_core import submit
+from sparkmesos_core.client_configuration import read_client_configuration
+from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import (
     JavaNotFoundError,
     MasterUrlError,
@@ -19,15 +21,18 @@ from sparkmesos_core.errors import (
 )
 from sparkmesos_core.master import EmbeddedMaster, HostPort
 from sparkmesos_core.mesos.leader import Leader
-from sparkmesos_core.submit import (
-    Launch,
+from sparkmesos_core.spark.arguments import SubmitArguments
+from sparkmesos_core.submit import client_mode
+from sparkmesos_core.submit.client_mode import (
+    ClientModeOptions,
     MesosDriver,
-    SubmitRequest,
+    Submission,
     bridge_for,
     check_application,
     launch,
-    plan_submission,
+    leader_url,
 )
+from sparkmesos_core.submit.launch import Launch
 
 MASTER = "mesos://10.0.0.1:5050"
 
@@ -51,18 +56,32 @@ def bridges(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         calls.append(arguments)
         return Path("/cache/bridge.jar")
 
-    monkeypatch.setattr(submit, "ensure_bridge", ensure)
+    monkeypatch.setattr(client_mode, "ensure_bridge", ensure)
     monkeypatch.setattr("sparkmesos_core.spark.native_library._FOLDERS", ())
     return calls
 
 
-def request(*arguments: str, master: str | None = MASTER, **fields: Any) -> SubmitRequest:
-    return SubmitRequest(arguments=arguments, master=master, **fields)
+def planned(
+    environment: dict[str, str],
+    *arguments: str,
+    master: str | None = MASTER,
+    default_master: str | None = None,
+    spark_home: Path | None = None,
+    **fields: Any,
+) -> Submission:
+    own = Origin(Source.SPARKMESOS, "SPARKMESOS_MASTER")
+    client = read_client_configuration(
+        SubmitArguments.parse([*(["--master", master] if master else []), *arguments]),
+        spark_home=spark_home,
+        environment=environment,
+        own=[Setting("spark.master", default_master, own)] if default_master else [],
+    )
+    return client_mode.plan(client, ClientModeOptions(**fields))
 
 
 def launched(environment: dict[str, str], *arguments: str, url: str = MASTER, **fields: Any) -> Launch:
-    submission = plan_submission(request(*arguments, **fields), environment)
-    return launch(submission, url, bridge_for(submission, environment, print), environment)
+    submission = planned(environment, *arguments, **fields)
+    return launch(submission, url, bridge_for(submission, print), environment)
 
 
 @pytest.mark.usefixtures("bridges")
@@ -72,7 +91,7 @@ class TestWhereSparkLooksForTheLeader:
     @pytest.fixture
     def leader(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Leader], None]:
         def leads(leader: Leader) -> None:
-            monkeypatch.setattr(submit, "resolve_leader", lambda master, ca_file: leader)
+            monkeypatch.setattr(client_mode, "resolve_leader", lambda master, ca_file: leader)
 
         return leads
 
@@ -95,7 +114,7 @@ class TestWhereSparkLooksForTheLeader:
         self, environment, leader, master: str, leading: Leader, url: str
     ) -> None:
         leader(leading)
-        assert submit.leader_url(plan_submission(request("app.py", master=master), environment)) == url
+        assert leader_url(planned(environment, "app.py", master=master)) == url
 
     @pytest.mark.parametrize(
         ("master", "url"),
@@ -107,7 +126,7 @@ class TestWhereSparkLooksForTheLeader:
         leader(Leader(HostPort("h2", 5050)))
         environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
         (tmp_path / "libmesos.so").touch()
-        assert submit.leader_url(plan_submission(request("app.py", master=master), environment)) == url
+        assert leader_url(planned(environment, "app.py", master=master)) == url
 
     @pytest.mark.parametrize("master", ["mesos://h1", "zk://z1/mesos"])
     def test_a_master_too_old_for_the_bridge(self, environment, leader, master: str) -> None:
@@ -115,20 +134,20 @@ class TestWhereSparkLooksForTheLeader:
         with pytest.raises(
             MesosError, match=r"needs Mesos 1\.0 or newer; the master at http://h1:5050 is 0\.28\.3"
         ):
-            submit.leader_url(plan_submission(request("app.py", master=master), environment))
+            leader_url(planned(environment, "app.py", master=master))
 
     @pytest.mark.parametrize("version", [None, "", "1.0.0", "1.12.0-dev", "odd"])
     def test_versions_that_are_new_enough_or_unknown(self, environment, leader, version: str | None) -> None:
         leader(Leader(HostPort("h1", 5050), version=version))
-        assert submit.leader_url(plan_submission(request("app.py", master="mesos://h1"), environment))
+        assert leader_url(planned(environment, "app.py", master="mesos://h1"))
 
     def test_no_leader_is_an_error_before_anything_starts(self, environment, monkeypatch) -> None:
         def nobody(master: object, ca_file: str | None) -> Leader:
             raise UnreachableError("no Mesos master is elected")
 
-        monkeypatch.setattr(submit, "resolve_leader", nobody)
+        monkeypatch.setattr(client_mode, "resolve_leader", nobody)
         with pytest.raises(UnreachableError, match="no Mesos master is elected"):
-            submit.leader_url(plan_submission(request("app.py", master="zk://z1/mesos"), environment))
+            leader_url(planned(environment, "app.py", master="zk://z1/mesos"))
 
 
 @pytest.mark.usefixtures("bridges")
@@ -139,7 +158,7 @@ class TestCommand:
         ).arguments
         assert list(arguments) == [
             f"{spark_home}/bin/spark-submit",
-            "--name", "a b", "--conf", "x='y'",
+            "--master", MASTER, "--name", "a b", "--conf", "x='y'",
             "--master", MASTER, "--driver-class-path", "/cache/bridge.jar",
             "app.py", "--flag", "",
         ]  # fmt: skip
@@ -185,8 +204,36 @@ class TestCommand:
     def test_spark_conf_dir(self, environment, tmp_path: Path) -> None:
         (tmp_path / "spark-defaults.conf").write_text(f"spark.master {MASTER}\n")
         environment["SPARK_CONF_DIR"] = str(tmp_path)
-        planned = plan_submission(request("app.py", master=None), environment)
-        assert planned.master.spark_url == MASTER
+        assert planned(environment, "app.py", master=None).master.spark_url == MASTER
+
+    def test_options_that_spark_ignores_on_mesos_become_properties(self, environment) -> None:
+        options = ["--executor-cores", "2", "--num-executors", "3"]
+        arguments = launched(environment, *options, "app.py").arguments
+        assert arguments[3:7] == tuple(options)
+        assert arguments[9:13] == ("--conf", "spark.executor.cores=2", "--conf", "spark.cores.max=6")
+
+    def test_what_spark_env_sets_reaches_the_driver_and_is_set_once(
+        self, environment, spark_home: Path, make_java
+    ) -> None:
+        java = make_java("11.0.2", name="java11")
+        (spark_home / "conf").mkdir()
+        (spark_home / "conf" / "spark-env.sh").write_text(
+            f"JAVA_HOME='{java}'\nMARK=\"a b\"\nunset GONE\nMASTER=mesos://of-the-script\n"
+        )
+        environment.update(GONE="1", PATH=os.environ["PATH"])
+        submission = planned(environment, "app.py", master=None)
+        assert submission.master.spark_url == "mesos://of-the-script:5050"
+        assert submission.java.home == java
+        made = launch(submission, MASTER, Path("/cache/bridge.jar"), environment)
+        assert (made.environment["MARK"], made.environment["SPARK_ENV_LOADED"]) == ("a b", "1")
+        assert "GONE" not in made.environment
+        # What is printed sources the script again when it is run.
+        assert made.set_variables == {"JAVA_HOME": str(java)}
+
+    def test_a_locale_for_arguments_that_are_not_ascii(self, environment) -> None:
+        made = launched(environment, "app.py", "é")
+        assert made.environment["LC_ALL"].lower().replace("-", "").endswith("utf8")
+        assert "LC_ALL" not in launched(environment, "app.py", "e").environment
 
     def test_programs_get_the_spark_and_the_java_that_were_found(self, environment) -> None:
         found = launched(environment, "app.py").environment
@@ -244,10 +291,7 @@ class TestMesosDriver:
         launched(environment, "app.py", **fields)
         assert len(bridges) == 1
         with pytest.raises(UsageError, match="--mesos-driver native was asked for, but"):
-            plan_submission(
-                request("app.py", mesos_driver=MesosDriver.NATIVE, **{"master": MASTER, **fields}),
-                environment,
-            )
+            planned(environment, "app.py", mesos_driver=MesosDriver.NATIVE, **{"master": MASTER, **fields})
 
     def test_http_is_used_when_asked_for(self, environment, bridges, tmp_path: Path) -> None:
         environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
@@ -258,21 +302,19 @@ class TestMesosDriver:
     @pytest.mark.usefixtures("bridges")
     def test_native_without_libmesos(self, environment) -> None:
         with pytest.raises(SparkNotFoundError, match="no libmesos"):
-            plan_submission(request("app.py", mesos_driver=MesosDriver.NATIVE), environment)
+            planned(environment, "app.py", mesos_driver=MesosDriver.NATIVE)
 
 
 @pytest.mark.usefixtures("bridges")
 class TestRefusals:
     def test_no_master(self, environment) -> None:
         with pytest.raises(UsageError, match="No Mesos master given") as caught:
-            plan_submission(request("app.py", master=None), environment)
+            planned(environment, "app.py", master=None)
         assert "embedded" in caught.value.hint
 
     def test_the_master_may_stand_among_sparks_own_options(self, environment) -> None:
-        planned = plan_submission(
-            request("--class", "X", "--master", "embedded[3]", "a.jar", master=None), environment
-        )
-        assert planned.master == EmbeddedMaster(3)
+        submission = planned(environment, "--class", "X", "--master", "embedded[3]", "a.jar", master=None)
+        assert submission.master == EmbeddedMaster(3)
 
     def test_which_master_wins(self, environment, spark_home: Path) -> None:
         (spark_home / "conf").mkdir()
@@ -280,11 +322,10 @@ class TestRefusals:
         environment["MASTER"] = "mesos://spark-variable"
 
         def master(*arguments: str, **fields: Any) -> str:
-            return plan_submission(request(*arguments, "app.py", **fields), environment).master.spark_url
+            return planned(environment, *arguments, "app.py", **fields).master.spark_url
 
         default = "mesos://variable"
         typed = ["--conf", "spark.master=mesos://property", "--master", "mesos://option"]
-        assert master(*typed, default_master=default) == f"{MASTER}"
         assert master(*typed, master=None, default_master=default) == "mesos://option:5050"
         assert master(*typed[:2], master=None, default_master=default) == "mesos://property:5050"
         assert master(master=None, default_master=default) == "mesos://variable:5050"
@@ -308,39 +349,28 @@ class TestRefusals:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "here.py").touch()
-        submission = plan_submission(request(application), environment)
+        submission = planned(environment, application)
         if there:
             check_application(submission)
         else:
             with pytest.raises(UsageError, match=f"{application} does not exist"):
                 check_application(submission)
 
-    @pytest.mark.parametrize("option", ["--status", "--kill"])
-    def test_what_is_for_cluster_mode(self, environment, option: str) -> None:
-        with pytest.raises(UsageError, match=f"{option} is for cluster mode"):
-            plan_submission(request(option, "driver-1"), environment)
-
     def test_a_wrong_master(self, environment) -> None:
         with pytest.raises(MasterUrlError):
-            plan_submission(request("app.py", master="spark://h:7077"), environment)
+            planned(environment, "app.py", master="spark://h:7077")
 
-    def test_no_application(self, environment) -> None:
-        with pytest.raises(UsageError, match="No application given"):
-            plan_submission(request("--name", "x"), environment)
-
-    @pytest.mark.parametrize(
-        "arguments", [["--deploy-mode", "cluster"], ["--conf", "spark.submit.deployMode=cluster"]]
-    )
-    def test_cluster_mode_is_said_to_be_missing(self, environment, arguments: list[str]) -> None:
-        with pytest.raises(UsageError, match="cluster is not supported"):
-            plan_submission(request(*arguments, "app.py"), environment)
+    @pytest.mark.parametrize("argument", ["a\r", "\udcff"])
+    def test_arguments_that_the_jvm_would_spoil(self, environment, argument: str) -> None:
+        with pytest.raises(UsageError, match="The argument"):
+            planned(environment, "app.py", argument)
 
     def test_spark_4(self, environment, make_spark) -> None:
         spark = make_spark("4.0.1", "2.13", mesos=False, name="four")
         with pytest.raises(SparkNotFoundError, match="removed its support"):
-            plan_submission(request("app.py", spark_home=spark), environment)
+            planned(environment, "app.py", spark_home=spark)
 
     def test_a_java_that_this_spark_cannot_use(self, environment, make_java) -> None:
         environment["JAVA_HOME"] = str(make_java("25", name="java25"))
         with pytest.raises(JavaNotFoundError, match="is Java 25"):
-            plan_submission(request("app.py"), environment)
+            planned(environment, "app.py")

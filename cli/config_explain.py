@@ -1,0 +1,239 @@
+"""`sparkmesos config explain`."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkmesos_core.errors import SparkMesosError, UsageError
+
+from . import options
+from .property_completion import complete_key
+from .spark_arguments import SparkArgumentsCommand, spark_arguments
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.client_configuration import ClientConfiguration
+    from sparkmesos_core.conf.registered_property import Property
+    from sparkmesos_core.conf.spark_variables import SparkVariable
+
+_Fields = Iterable[tuple[str, str]]
+
+
+@click.command("explain", cls=SparkArgumentsCommand, options_metavar="[OPTIONS]")
+@options.spark_home
+@options.output
+@click.argument("key", shell_complete=complete_key)
+@spark_arguments
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    /,
+    *,
+    key: str,
+    arguments: tuple[str, ...],
+    spark_home: Path | None,
+    output: str,
+) -> None:
+    """Explain a property: its meaning, its value here, and where that comes from.
+
+    KEY is a property or a variable that Spark reads. With arguments of spark-submit its value is the one that
+    `sparkmesos submit` would use with them.
+
+    \b
+      sparkmesos config explain spark.cores.max
+      sparkmesos config explain SPARK_EXECUTOR_URI
+      sparkmesos config explain spark.executor.cores --executor-cores 4
+    """
+    from sparkmesos_core.conf.registry import find_property
+    from sparkmesos_core.conf.spark_variables import find_variable
+
+    environment = dict(terminal.environment)
+    entry = find_property(key)
+    variable = find_variable(key) if entry is None else None
+    if entry is None and variable is None:
+        raise _unknown(key)
+
+    from .property_report import read_configuration
+
+    if output == "json":
+        client = read_configuration(arguments, spark_home, environment)
+        terminal.json("explanation", _record(key, entry, variable, client))
+        return
+    # What it means can be said even if the configuration cannot be read.
+    if entry is not None:
+        _show(terminal, _about_property(key, entry))
+        client = read_configuration(arguments, spark_home, environment)
+        _show(terminal, _property_here(key, entry, client))
+    elif variable is not None:
+        _show(terminal, _about_variable(key, variable))
+        client = read_configuration(arguments, spark_home, environment)
+        _show(terminal, _variable_here(key, variable, client))
+
+
+def _unknown(key: str) -> SparkMesosError:
+    from difflib import get_close_matches
+
+    from sparkmesos_core.conf.registry import similar_names
+    from sparkmesos_core.conf.spark_variables import VARIABLES
+
+    # Variables have no dots, properties have.
+    variables = [] if "." in key else get_close_matches(key.upper(), [one.name for one in VARIABLES], n=3)
+    names = variables or similar_names(key)
+    hint = f"Did you mean {', '.join(names)}?" if names else "`sparkmesos config list` lists the properties."
+    return SparkMesosError(f"No property or variable {key!r} is known", hint=hint)
+
+
+def _show(terminal: Terminal, fields: _Fields) -> None:
+    """Lines for people on a terminal; name and text, tab-separated, in a pipe."""
+    from sparkmesos_core.conf.shown_values import on_one_line
+
+    width = max(40, shutil.get_terminal_size().columns)
+    for name, text in fields:
+        if not terminal.stdout.isatty():
+            terminal.data(f"{name}\t{on_one_line(text)}")
+            continue
+        label = f"{name}:".ljust(15)
+        # Long values are cut by the terminal, not here: they are to be copied.
+        lines = textwrap.wrap(on_one_line(text), width - 16, break_long_words=False, break_on_hyphens=False)
+        label = terminal.style(label, file=terminal.stdout, bold=True)
+        terminal.data(f"\n{' ' * 16}".join([f"{label} {lines[0] if lines else ''}", *lines[1:]]))
+
+
+def _about_property(key: str, entry: Property) -> _Fields:
+    from sparkmesos_core.conf.registered_property import Grain
+    from sparkmesos_core.conf.registry import MESOS_IN_SPARK
+
+    from .property_report import default_of, readers
+
+    yield "property", key if key == entry.name else f"{key} (of {entry.name})"
+    yield "meaning", entry.meaning
+    yield "type", f"{entry.type.name}: {entry.type.expects}"
+    if entry.type.unit:
+        yield "unit", f"{entry.type.unit}, where a number has none"
+    yield "default", default_of(entry) or "none"
+    yield "since", f"Spark {entry.since}"
+    until = entry.until or (MESOS_IN_SPARK[1] if entry.is_mesos else "")
+    if until:
+        yield "until", f"before Spark {until}"
+    yield "read by", ", ".join(readers(entry.readers))
+    if entry.grain is not Grain.BOTH:
+        yield "only in", f"{entry.grain.value} mode"
+    if entry.deprecated:
+        yield "deprecated", entry.deprecated
+    if not entry.documented:
+        yield "documented", "not by Spark"
+
+
+def _property_here(key: str, entry: Property, client: ClientConfiguration) -> _Fields:
+    from sparkmesos_core.conf.shown_values import shown_value
+
+    from .property_report import default_of
+
+    setting = client.configuration.setting(key)
+    if setting is None:
+        default = default_of(entry)
+        yield "value here", f"not set; the default holds: {default}" if default else "not set"
+    else:
+        yield "value here", shown_value(key, setting.value) or "'' (empty)"
+        yield "set in", str(setting.origin)
+        if problem := _problem(entry, setting.value):
+            yield "but", problem
+        for other in client.configuration.overridden(key):
+            yield "overrides", f"{shown_value(key, other.value)} in {other.origin}"
+    if note := _note_on_version(entry, client):
+        yield "note", note
+
+
+def _problem(entry: Property, value: str) -> str:
+    try:
+        entry.type.parse(value)
+    except UsageError as error:
+        return f"it is not {entry.type.expects}" if entry.secret else error.message
+    return ""
+
+
+def _note_on_version(entry: Property, client: ClientConfiguration) -> str:
+    from sparkmesos_core.conf.registry import exists_in
+
+    if client.spark is None or exists_in(entry, client.spark.version):
+        return ""
+    return f"the Spark {client.spark.version} in {client.spark.path} does not read it"
+
+
+def _about_variable(name: str, variable: SparkVariable) -> _Fields:
+    from .property_report import readers
+
+    yield "variable", name if name == variable.name else f"{name} (of {variable.name})"
+    yield "meaning", variable.meaning
+    if variable.property:
+        yield "stands for", variable.property
+    if variable.since:
+        yield "since", f"Spark {variable.since}"
+    if variable.until:
+        yield "until", f"before Spark {variable.until}"
+    yield "read by", ", ".join(readers(variable.readers)) or "start scripts of daemons, or libmesos"
+    if variable.deprecated:
+        yield "deprecated", variable.deprecated
+
+
+def _variable_here(name: str, variable: SparkVariable, client: ClientConfiguration) -> _Fields:
+    value = client.env.variables.get(name)
+    if value is None:
+        yield "value here", "not set"
+    else:
+        yield "value here", _shown_variable(name, variable, value) or "'' (empty)"
+        yield "set in", client.env.script_of(name) or "the environment"
+    if variable.property:
+        from sparkmesos_core.conf.shown_values import shown_value
+
+        setting = client.configuration.setting(variable.property)
+        if setting is not None and setting.origin.name != name:
+            shown = shown_value(setting.key, setting.value)
+            yield "overridden by", f"{setting.key} {shown} in {setting.origin}"
+
+
+def _shown_variable(name: str, variable: SparkVariable, value: str) -> str:
+    from sparkmesos_core.conf.shown_values import shown_value
+    from sparkmesos_core.redaction import REDACTED
+
+    return REDACTED if variable.secret and value else shown_value(name, value)
+
+
+def _record(
+    key: str, entry: Property | None, variable: SparkVariable | None, client: ClientConfiguration
+) -> dict[str, Any]:
+    from .property_report import property_record, readers, setting_record
+
+    if entry is not None:
+        setting = client.configuration.setting(key)
+        return {
+            "key": key,
+            "property": property_record(entry),
+            "setting": None if setting is None else setting_record(setting),
+            "problem": (setting and _problem(entry, setting.value)) or None,
+            "overrides": [setting_record(other) for other in client.configuration.overridden(key)],
+            "note": _note_on_version(entry, client) or None,
+        }
+    assert variable is not None
+    value = client.env.variables.get(key)
+    return {
+        "key": key,
+        "variable": {
+            "name": variable.name,
+            "meaning": variable.meaning,
+            "property": variable.property or None,
+            "since": variable.since or None,
+            "until": variable.until or None,
+            "read_by": readers(variable.readers),
+            "deprecated": variable.deprecated or None,
+            "secret": variable.secret,
+        },
+        "value": None if value is None else _shown_variable(key, variable, value),
+        "script": client.env.script_of(key) or None,
+    }

@@ -1,0 +1,146 @@
+"""`sparkmesos config init`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.quoting import printable
+
+from . import options
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.initial_configuration import FilePlan
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("init")
+@options.option(
+    "--master",
+    metavar="URL",
+    required=True,
+    help="The Mesos master: mesos://HOST:5050 or mesos://zk://HOST:2181,…/mesos.",
+)
+@options.option(
+    "--executor-uri",
+    metavar="URI",
+    help="An archive of Spark that agents can fetch; leave it out where they have Spark installed.",
+)
+@options.option(
+    "--libmesos",
+    metavar="PATH|none",
+    help="libmesos on the machine that submits.  [default: MESOS_NATIVE_JAVA_LIBRARY, the usual places]",
+)
+@click.option(  # not as variables: what one call writes, and whether it asks, is said in that call
+    "--conf-dir",
+    type=options.Folder(),
+    help="Where the files are.  [default: SPARK_CONF_DIR, else conf in the Spark to use]",
+)
+@options.spark_home
+@click.option("--replace", is_flag=True, help="Replace other values that the files have, too.")
+@options.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    *,
+    master: str,
+    executor_uri: str | None,
+    libmesos: str | None,
+    conf_dir: Path | None,
+    spark_home: Path | None,
+    replace: bool,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Write what a cluster needs into spark-env.sh and spark-defaults.conf.
+
+    Shows the change before it writes anything. What is in these files stays: another value for the same name
+    is reported and kept, which makes the exit code 1, unless --replace is given.
+    """
+    from sparkmesos_core import initial_configuration as initial
+    from sparkmesos_core.file_replacement import replace_files
+
+    environment = dict(terminal.environment)
+    library = _find_libmesos(terminal, libmesos)
+    entries = initial.cluster_entries(master, executor_uri, library, found=libmesos is None)
+    folder = initial.find_configuration_folder(conf_dir, spark_home, environment)
+    plans = initial.plan_files(folder, entries, replace=replace)
+    for remark in entries.remarks:
+        terminal.warn(remark)
+    kept = _report_conflicts(terminal, plans)
+    changes = [plan for plan in plans if plan.changes]
+    for plan in changes:
+        _show_diff(terminal, plan.diff())
+    if not changes:
+        terminal.say(f"Nothing to change in {folder}.")
+    elif not dry_run:
+        if not (yes or _confirmed()):
+            terminal.say("Nothing was written.")
+            return int(ExitCode.FAILED)
+        replace_files([plan.replacement() for plan in changes])
+        terminal.say(f"Wrote {' and '.join(str(plan.path) for plan in changes)}.")
+        _warn_of_readers(terminal, changes, entries.hold_a_secret)
+    return int(ExitCode.FAILED if kept else ExitCode.OK)
+
+
+def _find_libmesos(terminal: Terminal, given: str | None) -> Path | None:
+    from sparkmesos_core.spark.native_library import find_libmesos
+
+    if given == "none":
+        return None
+    if given is not None:
+        path = Path(given).absolute()
+        if not path.is_file():
+            raise UsageError(
+                f"--libmesos {given} is not a file",
+                hint="Correct it, or write `none`: then the bridge speaks to Mesos over HTTP.",
+            )
+        return path
+    found = find_libmesos(terminal.environment)
+    if found is None:
+        terminal.say("No libmesos found, none needed: `sparkmesos submit` speaks to Mesos over HTTP.")
+    return found
+
+
+def _report_conflicts(terminal: Terminal, plans: Sequence[FilePlan]) -> int:
+    from sparkmesos_core.redaction import redact_text
+
+    count = 0
+    for plan in plans:
+        for conflict in plan.conflicts:
+            count += 1
+            present = (
+                "what only the shell can tell" if conflict.present is None else redact_text(conflict.present)
+            )
+            terminal.warn(
+                f"{plan.path}:{conflict.line} sets {conflict.entry.name} to {present}, "
+                f"not to {redact_text(conflict.entry.value)}: kept (--replace replaces it)"
+            )
+    return count
+
+
+def _show_diff(terminal: Terminal, lines: Sequence[str]) -> None:
+    for line in (printable(line, keep="\t") for line in lines):
+        terminal.data(terminal.style(line, file=terminal.stdout, fg=_COLOURS.get(line[:1])))
+
+
+def _confirmed() -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked whether to write this", hint="Give --yes, or --dry-run.")
+    return click.confirm("Write this?", err=True)
+
+
+def _warn_of_readers(terminal: Terminal, plans: Sequence[FilePlan], secret: bool) -> None:
+    for plan in plans:
+        if secret and plan.path.name.endswith(".conf") and plan.path.stat().st_mode & 0o077:
+            terminal.warn(
+                f"others can read {plan.path}, and with it the password in spark.master: chmod 600 it"
+            )

@@ -1,0 +1,118 @@
+"""Cluster-mode submission: a dispatcher is asked to run the driver, without any JVM on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest, DriverStatus, Outcome
+from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.master import Dispatcher, parse_dispatcher
+from sparkmesos_core.redaction import redact_arguments, redact_text
+
+if TYPE_CHECKING:
+    from sparkmesos_core.client_configuration import ClientConfiguration
+    from sparkmesos_core.conf.configuration import Configuration
+
+ASSUMED_SPARK_VERSION = "3.5.9"
+"""The `clientSparkVersion` of a request that is made where there is no Spark: whose rules we follow."""
+
+# Which files the driver and its executors fetch, with the options that mean these properties.
+_FILES = {
+    "spark.jars": "--jars",
+    "spark.files": "--files",
+    "spark.submit.pyFiles": "--py-files",
+    "spark.archives": "--archives",
+}
+_UNSEEN_HINT = (
+    "Upload it to where agents can fetch it (http, hdfs, s3a) and give that URL; or, if every agent has it at"
+    " the same place, write it as a URL: {url}."
+)
+
+
+def dispatcher_of(configuration: Configuration) -> Dispatcher:
+    """The dispatcher that the configuration names as master. Raises UsageError or MasterUrlError."""
+    text = configuration.get("spark.master")
+    if not text:
+        raise UsageError(
+            "No dispatcher given", hint="Use --master mesos://HOST:7077, the address of a dispatcher."
+        )
+    return parse_dispatcher(text)
+
+
+def request_for(client: ClientConfiguration, directory: Path, now_ms: int) -> CreateSubmissionRequest:
+    """What the dispatcher is asked to run.
+
+    `client` has passed `check_values`; `directory` is the one that relative paths are relative to; `now_ms`
+    is the time, in milliseconds since the epoch. Raises UsageError, also for files that agents cannot see.
+    """
+    from sparkmesos_core.spark.argument_bytes import check_arguments, driver_locale
+    from sparkmesos_core.spark.cluster_request import cluster_request
+
+    for what, text in _unseen(client, directory):
+        path = Path(text.partition("#")[0])
+        url = (path if path.is_absolute() else directory / path).as_uri()
+        raise UsageError(
+            f"{what} is a path on this machine, where the agents cannot see it: {redact_text(text)}",
+            hint=_UNSEEN_HINT.format(url=url),
+        )
+    # Options too: the driver's own spark-submit gets their values as arguments.
+    check_arguments((*client.arguments.options, *client.arguments.application))
+    return cluster_request(
+        client.arguments,
+        client.configuration.above(
+            driver_locale(client.arguments.application_arguments, client.configuration)
+        ),
+        client.env.variables,
+        spark_version=client.spark.version if client.spark else ASSUMED_SPARK_VERSION,
+        directory=directory,
+        now_ms=now_ms,
+    )
+
+
+def printable_request(request: CreateSubmissionRequest) -> str:
+    """The request as JSON, secrets replaced: for people, it cannot be sent."""
+    import json
+
+    content = request.to_json()
+    for part in ("sparkProperties", "environmentVariables"):
+        assignments = redact_arguments(f"{name}={value}" for name, value in content[part].items())
+        content[part] = {
+            name: shown.removeprefix(f"{name}=")
+            for name, shown in zip(content[part], assignments, strict=True)
+        }
+    content["appResource"] = redact_text(content["appResource"])
+    content["appArgs"] = redact_arguments(content["appArgs"])
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def exit_code_of(status: DriverStatus) -> ExitCode:
+    """What `--status` exits with: 0 while the driver may still end well and if it did."""
+    return {
+        Outcome.FAILED: ExitCode.DRIVER_FAILED,
+        Outcome.KILLED: ExitCode.DRIVER_KILLED,
+        Outcome.NOT_FOUND: ExitCode.FAILED,
+    }.get(status.outcome, ExitCode.OK)
+
+
+def _unseen(client: ClientConfiguration, directory: Path) -> Iterator[tuple[str, str]]:
+    """Plain paths among what agents have to fetch, each with what it is."""
+    from sparkmesos_core.spark.arguments import NO_RESOURCE, RUN_EXAMPLE, SHELLS
+
+    resource = client.arguments.resource or NO_RESOURCE
+    if resource not in (NO_RESOURCE, RUN_EXAMPLE, *SHELLS) and _is_path(resource, directory):
+        yield "The application", resource
+    for key, option in _FILES.items():
+        setting = client.configuration.setting(key)
+        for text in setting.value.split(",") if setting else ():
+            if setting and text.strip() and _is_path(text.strip(), directory):
+                given = option if setting.origin.name == option else f"{key} ({setting.origin})"
+                yield f"What {given} names", text.strip()
+
+
+def _is_path(text: str, directory: Path) -> bool:
+    """Whether Spark would take this for a path and not for a URI."""
+    from sparkmesos_core.spark.java_uri import resolve_uri
+
+    return resolve_uri(text, directory).startswith("file:") and not text.lower().startswith("file:")
