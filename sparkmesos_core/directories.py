@@ -24,8 +24,13 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
     return _directory(environment, "SPARKMESOS_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
 
 
+def config_directory(environment: Mapping[str, str]) -> Path:
+    """The folder for what users set: `$XDG_CONFIG_HOME/sparkmesos`, else `~/.config/sparkmesos`."""
+    return _directory(environment, "", "XDG_CONFIG_HOME", ".config")
+
+
 def _directory(environment: Mapping[str, str], own: str, xdg: str, below_home: str) -> Path:
-    if value := environment.get(own):
+    if own and (value := environment.get(own)):
         return Path(value).absolute()
     # The XDG specification says that relative paths in its variables are to be ignored.
     if (base := environment.get(xdg)) and Path(base).is_absolute():

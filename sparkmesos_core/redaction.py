@@ -12,15 +12,17 @@ _NAME = (
     r"secret|password|passwd|passphrase|pwd|token|credential|access[._-]?key|api[._-]?key|account[._-]?key"
 )
 _SECRET_NAME = re.compile(f"(?i){_NAME}")
-# A password may hold anything, slashes too: it ends at the last @ before a blank or a comma. None of these
-# patterns begins with a run of any length: on a long word it would be tried at each character of it.
+# None of these patterns is tried at each character of a long word and then runs to its end: what users write
+# may be long. A password may hold anything, slashes too: it ends at the last @ of its word.
+_WORD = re.compile(r"[^\s,]+")
 _USER_INFO = re.compile(r"://(?P<user>[^/@\s:,]*):(?!//)[^\s,]*@")
 _PARAMETER = re.compile(r"[?&;#](?P<name>[\w.-]+)=")
 _PARAMETER_END = re.compile(r"[&;\s]|$")
 # A signature in a URL is all that is needed to use it (presigned URLs of S3, GCS, CloudFront and Azure).
 _SIGNATURE = re.compile(r"(?i)signature|^sig$")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
-_DEFINITION = re.compile(r"-D(?P<name>[\w.-]+)=(?P<value>\S*)")
+_NAME_AND_EQUALS = re.compile(r"(?<![\w.-])(?P<name>[\w.-]+)=")
+_BLANK = re.compile(r"\s")
 
 
 def is_secret_name(name: str) -> bool:
@@ -34,13 +36,32 @@ def redact_text(text: str) -> str:
     A text that quotes within such definitions is replaced from the first secret one on, since where its value
     ends is for the program that reads it to say.
     """
-    text = _redact_parameters(_USER_INFO.sub(rf"://\g<user>:{REDACTED}@", text))
-    for match in _DEFINITION.finditer(text):
-        if is_secret_name(match["name"]) and re.search(r"[\"'\\]", text):
-            return f"{text[: match.start('value')]}{REDACTED}"
-    return _DEFINITION.sub(
-        lambda match: f"-D{match['name']}={REDACTED}" if is_secret_name(match["name"]) else match[0], text
-    )
+    if "@" in text:
+        text = _WORD.sub(_redact_user_info, text)
+    return _redact_definitions(_redact_parameters(text))
+
+
+def _redact_user_info(word: re.Match[str]) -> str:
+    end = word[0].rfind("@") + 1
+    return _USER_INFO.sub(rf"://\g<user>:{REDACTED}@", word[0][:end]) + word[0][end:]
+
+
+def _redact_definitions(text: str) -> str:
+    quotes = re.search(r"[\"'\\]", text) is not None
+    shown, done = "", 0
+    end_of_value = 0
+    for match in _NAME_AND_EQUALS.finditer(text):
+        name = match["name"].partition("-D")[2]
+        if match.start() < end_of_value or not name:
+            continue
+        blank = _BLANK.search(text, match.end())
+        end_of_value = blank.start() if blank is not None else len(text)
+        if is_secret_name(name):
+            shown += text[done : match.end()] + REDACTED
+            done = end_of_value
+            if quotes:
+                return shown
+    return shown + text[done:]
 
 
 def _redact_parameters(text: str) -> str:

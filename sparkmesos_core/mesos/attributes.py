@@ -7,6 +7,7 @@ from typing import Any
 
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.mesos.resources import Value, parse_value, value_json, value_text
+from sparkmesos_core.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ def parse_attributes(text: str) -> tuple[Attribute, ...]:
         name = name.strip()
         if not colon or not name or not value.strip():
             raise UsageError(
-                f"Cannot understand the attribute '{item.strip()}'",
+                f"Cannot understand the attribute {quoted(item.strip())}",
                 hint="Write attributes as in: os:centos7;rackid:3;tags:{a,b}",
             )
         try:
             attributes.append(Attribute(name, parse_value(value)))
         except ValueError as error:
             raise UsageError(
-                f"Cannot understand the attribute '{item.strip()}': {error}",
+                f"Cannot understand the attribute {quoted(item.strip())}: {error}",
                 hint="Write attributes as in: os:centos7;rackid:3;tags:{a,b}",
             ) from None
     return tuple(attributes)

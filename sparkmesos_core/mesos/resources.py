@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import quoted
 
 ANY_ROLE = "*"
 """The role of resources that are reserved for nobody."""
@@ -111,11 +112,11 @@ def parse_value(text: str) -> Value | str:
     stripped = text.strip()
     if stripped.startswith("["):
         if not stripped.endswith("]"):
-            raise ValueError(f"'{stripped}' has no closing ']'")
+            raise ValueError(f"{quoted(stripped)} has no closing ']'")
         return _parse_ranges(stripped[1:-1])
     if stripped.startswith("{"):
         if not stripped.endswith("}"):
-            raise ValueError(f"'{stripped}' has no closing '}}'")
+            raise ValueError(f"{quoted(stripped)} has no closing '}}'")
         return frozenset(item.strip() for item in stripped[1:-1].split(",") if item.strip())
     if _NUMBER.match(stripped) and math.isfinite(number := float(stripped)):
         return round(number * _SCALAR_UNIT)
@@ -127,7 +128,7 @@ def _parse_ranges(text: str) -> Ranges:
     for item in text.split(","):
         match = _RANGE.match(item)
         if match is None:
-            raise ValueError(f"'{item.strip()}' is not a range like 31000-32000")
+            raise ValueError(f"{quoted(item.strip())} is not a range like 31000-32000")
         begin = int(match[1])
         pairs.append((begin, int(match[2]) if match[2] is not None else begin))
     return Ranges.of(pairs)

@@ -30,6 +30,11 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
         ("a=-Dmy.password=a -Dx=y", "a=-Dmy.password=*** -Dx=y"),
         (r"a=-Dx=y -Dmy.password=a\ b", "a=-Dx=y -Dmy.password=***"),
         ('a="-Dmy.token=hun ter6" -Dx=y', 'a="-Dmy.token=***'),
+        (
+            "a=x-Dmy.token=b -D-Dtoken=c -Dtoken= -D=token",
+            "a=x-Dmy.token=*** -D-Dtoken=*** -Dtoken=*** -D=token",
+        ),
+        ("a=-Dx=-Dtoken=b -Dy", "a=-Dx=-Dtoken=b -Dy"),
         ('a="-Dmy.name=x y"', 'a="-Dmy.name=x y"'),
         ("https://h/#access_token=abc", "https://h/#access_token=***"),
         ("https://h/?next=http://i/?token=abc&x=1", "https://h/?next=http://i/?token=***&x=1"),
@@ -46,7 +51,19 @@ def test_the_value_behind_a_secret_option() -> None:
     assert shown == ["app.py", "--password", "***", "--user", "u", "--token"]
 
 
-@pytest.mark.parametrize("text", ["x" * 200_000, "?" + "token" * 40_000, "://a" * 50_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 200_000,
+        "?" + "token" * 40_000,
+        "://a" * 50_000,
+        "://a:" * 50_000,
+        "-Da" * 70_000,
+        "-D" * 100_000 + "=",
+        "-Da=-D" * 30_000,
+        "-Dtoken=*** " * 20_000,
+    ],
+)
 def test_the_time_that_it_takes_grows_no_faster_than_the_text(text: str) -> None:
     assert redact_text(text) == text  # tried at every character, this would take many minutes
 

@@ -1,0 +1,223 @@
+"""What a cluster needs in spark-defaults.conf and spark-env.sh, and what these files become with it.
+
+Reads the files, writes none: `file_replacement` does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkmesos_core.conf.entries import Conflict, Edit, Entry
+from sparkmesos_core.conf.properties_edit import redacted_properties, set_properties
+from sparkmesos_core.conf.script_edit import redacted_script, set_exports
+from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.file_replacement import Replacement
+from sparkmesos_core.master import EmbeddedMaster, MesosMaster, parse_master
+from sparkmesos_core.redaction import redact_text
+from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.native_library import VARIABLE as LIBMESOS_VARIABLE
+
+PROPERTIES_FILE = "spark-defaults.conf"
+SCRIPT_FILE = "spark-env.sh"
+
+_CONTEXT = 3
+
+
+@dataclass(frozen=True)
+class ClusterEntries:
+    """What a cluster needs on the machines from which applications are submitted."""
+
+    properties: tuple[Entry, ...]
+    exports: tuple[Entry, ...]
+    remarks: tuple[str, ...] = ()
+    """What is to be said about them."""
+
+    @property
+    def hold_a_secret(self) -> bool:
+        """Whether some value is not for everybody: ZooKeeper's password in the master's URL."""
+        return any(redact_text(entry.value) != entry.value for entry in self.properties)
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """What one file is to become."""
+
+    path: Path
+    before: str | None
+    """None if there is no such file yet. Bytes that are not UTF-8 are surrogate escapes."""
+    after: str
+    conflicts: tuple[Conflict, ...]
+    mode: int
+    """The permissions that the file gets if it is new, less those that the umask takes away."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be written."""
+        return self.after != (self.before or "")
+
+    def replacement(self) -> Replacement:
+        """The same, for who writes it."""
+        before = None if self.before is None else self.before.encode("utf-8", "surrogateescape")
+        return Replacement(self.path, before, self.after.encode("utf-8", "surrogateescape"), self.mode)
+
+    def diff(self) -> list[str]:
+        """The change as a unified diff, with secrets replaced by `***`; empty if there is none."""
+        if not self.changes:
+            return []
+        old = f"--- {self.path}" if self.before is not None else "--- /dev/null"
+        return [
+            old,
+            f"+++ {self.path}",
+            *_hunks(_lines(self.path, self.before or ""), _lines(self.path, self.after)),
+        ]
+
+
+def cluster_entries(
+    master: str, executor_uri: str | None, libmesos: Path | None, *, found: bool = False
+) -> ClusterEntries:
+    """The entries that a cluster needs. Raises UsageError for a master or a URI that cannot be used.
+
+    `executor_uri` is an archive of Spark that agents can fetch, None if they have Spark installed.
+    `libmesos` is the library on the submitting machine, None where drivers do without; one that was only
+    `found` does not contradict another one in the files.
+    """
+    url = parse_master(master)
+    remarks: list[str] = []
+    if isinstance(url, EmbeddedMaster):
+        raise UsageError(
+            f"{url} is a cluster for the life of one command, and needs no configuration",
+            hint="Give the URL of a Mesos master: mesos://HOST:5050 or mesos://zk://HOST:2181/mesos.",
+        )
+    if isinstance(url, MesosMaster) and (len(url.hosts) > 1 or url.scheme != "http"):
+        remarks.append(
+            f"{url}: `sparkmesos submit` understands this, but Spark's own spark-submit does not; "
+            "a mesos://zk:// URL is for both"
+        )
+    properties = [Entry("spark.master", url.spark_url)]
+    exports: list[Entry] = []
+    if libmesos is not None:
+        exports.append(Entry(LIBMESOS_VARIABLE, str(libmesos), only_add=found))
+    if executor_uri is not None:
+        # Spark unpacks it with the name in a shell command, unquoted.
+        if odd := re.search(r"[\s\x00-\x1f]|^$", executor_uri):
+            problem = "holds a blank or a line end" if odd[0] else "is empty"
+            raise UsageError(
+                f"the executor URI {problem}",
+                hint="Give the URI of an archive that agents can fetch, as https://HOST/spark-3.5.9-bin-hadoop3.tgz.",
+            )
+        properties.append(Entry("spark.executor.uri", executor_uri))
+        # Spark's shells let the variable win over the property.
+        exports.append(Entry("SPARK_EXECUTOR_URI", executor_uri, only_correct=True))
+    return ClusterEntries(tuple(properties), tuple(exports), tuple(remarks))
+
+
+def find_configuration_folder(
+    given: Path | None, spark_home: Path | None, environment: Mapping[str, str]
+) -> Path:
+    """The folder of the files: `given`, else SPARK_CONF_DIR, else conf in the Spark to use.
+
+    Raises SparkNotFoundError if there is none of these.
+    """
+    if given is not None:
+        return given.absolute()
+    if value := environment.get("SPARK_CONF_DIR"):
+        return Path(value).absolute()
+    try:
+        return find_spark(spark_home, environment).path / "conf"
+    except SparkNotFoundError as error:
+        raise SparkNotFoundError(
+            error.message, hint="Name the folder of the files with --conf-dir, or set SPARK_CONF_DIR."
+        ) from error
+
+
+def plan_files(folder: Path, entries: ClusterEntries, *, replace: bool) -> list[FilePlan]:
+    """What becomes of both files. Raises UsageError if one cannot be read or understood."""
+    properties = _read(folder / PROPERTIES_FILE)
+    script = _read(folder / SCRIPT_FILE)
+    edits = (
+        set_properties(properties or "", entries.properties, str(folder / PROPERTIES_FILE), replace=replace),
+        set_exports(script or "", entries.exports, str(folder / SCRIPT_FILE), replace=replace),
+    )
+    return [
+        _plan(folder / PROPERTIES_FILE, properties, edits[0], 0o600 if entries.hold_a_secret else 0o666),
+        # Spark's template of it can be executed, too.
+        _plan(folder / SCRIPT_FILE, script, edits[1], 0o777),
+    ]
+
+
+def _plan(path: Path, before: str | None, edit: Edit, mode: int) -> FilePlan:
+    return FilePlan(path, before, edit.text, edit.conflicts, mode)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        # A named pipe would not be opened before somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"{path} is not a regular file", hint="Give another folder with --conf-dir.")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UsageError(f"{path} cannot be read: {reason}", hint="Correct its permissions, or --conf-dir.")
+
+
+def _lines(path: Path, text: str) -> list[tuple[str, str]]:
+    """The lines of a file, each as it is and as it may be shown."""
+    if path.name == SCRIPT_FILE:
+        raw = re.findall(r"[^\n]*\n|[^\n]+", text)
+        shown = redacted_script(text, str(path))
+    else:
+        raw = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+", text)
+        shown = redacted_properties(text, str(path))
+    return list(zip(raw, map(_printable, shown), strict=True))
+
+
+def _printable(line: str) -> str:
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _hunks(old: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]) -> Iterator[str]:
+    import difflib
+
+    # The lines as they are tell what changed: hidden secrets all look alike.
+    matcher = difflib.SequenceMatcher(None, [raw for raw, _ in old], [raw for raw, _ in new], autojunk=False)
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
+        (_, a, _, c, _), (_, _, b, _, d) = group[0], group[-1]
+        yield f"@@ -{_range(a, b)} +{_range(c, d)} @@"
+        for tag, i, j, k, m in group:
+            if tag == "equal":
+                yield from _marked(" ", old[i:j])
+            else:
+                yield from _marked("-", old[i:j])
+                yield from _marked("+", new[k:m])
+
+
+def _marked(mark: str, lines: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for raw, shown in lines:
+        yield mark + shown
+        if raw[-1:] not in "\r\n":
+            yield "\\ No newline at end of file"
+
+
+def _range(start: int, end: int) -> str:
+    # As diff -u counts: from 1, an empty range from the line in front of it, a length of 1 left out.
+    length = end - start
+    first = start + 1 if length else start
+    return str(first) if length == 1 else f"{first},{length}"
