@@ -19,7 +19,7 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
-    from sparkmesos_core.conf.registered_property import Property
+    from sparkmesos_core.conf.properties.registered_property import Property
     from sparkmesos_core.conf.spark_variables import SparkVariable
 
 _Fields = Iterable[tuple[str, str]]
@@ -50,7 +50,7 @@ def command(
       sparkmesos config explain SPARK_EXECUTOR_URI
       sparkmesos config explain spark.executor.cores --executor-cores 4
     """
-    from sparkmesos_core.conf.registry import find_property
+    from sparkmesos_core.conf.properties.registry import find_property
     from sparkmesos_core.conf.spark_variables import find_variable
 
     environment = dict(terminal.environment)
@@ -79,7 +79,7 @@ def command(
 def _unknown(key: str) -> SparkMesosError:
     from difflib import get_close_matches
 
-    from sparkmesos_core.conf.registry import similar_names
+    from sparkmesos_core.conf.properties.registry import similar_names
     from sparkmesos_core.conf.spark_variables import VARIABLES
 
     # Variables have no dots, properties have.
@@ -106,8 +106,8 @@ def _show(terminal: Terminal, fields: _Fields) -> None:
 
 
 def _about_property(key: str, entry: Property) -> _Fields:
-    from sparkmesos_core.conf.registered_property import Grain
-    from sparkmesos_core.conf.registry import MESOS_IN_SPARK
+    from sparkmesos_core.conf.properties.registered_property import Grain
+    from sparkmesos_core.conf.properties.registry import MESOS_IN_SPARK
 
     from .property_report import default_of, readers
 
@@ -159,7 +159,7 @@ def _problem(entry: Property, value: str) -> str:
 
 
 def _note_on_version(entry: Property, client: ClientConfiguration) -> str:
-    from sparkmesos_core.conf.registry import exists_in
+    from sparkmesos_core.conf.properties.registry import exists_in
 
     if client.spark is None or exists_in(entry, client.spark.version):
         return ""

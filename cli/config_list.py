@@ -8,7 +8,7 @@ import textwrap
 
 import click
 
-from sparkmesos_core.conf.registered_property import Property, Reader
+from sparkmesos_core.conf.properties.registered_property import Property, Reader
 from sparkmesos_core.errors import UsageError
 
 from . import options
@@ -41,7 +41,7 @@ def command(
       sparkmesos config list --filter constraints
       sparkmesos config list --reader shuffle-service --output json
     """
-    from sparkmesos_core.conf.registry import PROPERTIES, search
+    from sparkmesos_core.conf.properties.registry import PROPERTIES, search
 
     from .property_report import default_of, property_record, versions_of
 
@@ -91,7 +91,7 @@ def _meaning(entry: Property) -> str:
 
 
 def _exists_in(entry: Property, version: str) -> bool:
-    from sparkmesos_core.conf.registry import exists_in
+    from sparkmesos_core.conf.properties.registry import exists_in
 
     if not re.match(r"\d+\.\d+", version, re.ASCII):
         raise UsageError(

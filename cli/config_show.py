@@ -96,7 +96,7 @@ def _say_what_was_read(terminal: Terminal, client: ClientConfiguration) -> None:
 
 def _defaults(client: ClientConfiguration) -> list[Setting]:
     """What this Spark takes for the properties that nothing sets."""
-    from sparkmesos_core.conf.registry import PROPERTIES, exists_in
+    from sparkmesos_core.conf.properties.registry import PROPERTIES, exists_in
     from sparkmesos_core.conf.setting import Origin, Setting, Source
 
     version = client.spark.version if client.spark is not None else None

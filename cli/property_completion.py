@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from sparkmesos_core.conf.registered_property import Property
+    from sparkmesos_core.conf.properties.registered_property import Property
 
 
 def complete_key(
@@ -26,7 +26,7 @@ def complete_key(
 
 def complete_setting(incomplete: str) -> list[CompletionItem]:
     """For `--conf`: `KEY=` until the key is written, then the values of a property that has few."""
-    from sparkmesos_core.conf.registry import find_property
+    from sparkmesos_core.conf.properties.registry import find_property
 
     key, equals, _ = incomplete.partition("=")
     if not equals:
@@ -60,7 +60,7 @@ def complete_option_value(arguments: Sequence[str], incomplete: str) -> list[Com
 
 def _current() -> Iterator[Property]:
     """The properties that one would still write."""
-    from sparkmesos_core.conf.registry import PROPERTIES
+    from sparkmesos_core.conf.properties.registry import PROPERTIES
 
     return (entry for entry in PROPERTIES if entry.readers and not entry.until and not entry.deprecated)
 

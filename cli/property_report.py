@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sparkmesos_core.conf.registered_property import Grain, Property, Reader
+from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
 from sparkmesos_core.conf.setting import Origin, Setting
 
 if TYPE_CHECKING:

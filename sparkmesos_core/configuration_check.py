@@ -17,7 +17,7 @@ from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.java_properties import read_properties_file
 from sparkmesos_core.conf.precedence import daemon_configuration
-from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Setting
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import ConfigurationError, UsageError

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkmesos_core.conf.entries import Conflict, Edit, Entry
-from sparkmesos_core.conf.properties_edit import redacted_properties, set_properties
-from sparkmesos_core.conf.script_edit import redacted_script, set_exports
+from sparkmesos_core.conf.editing.entries import Conflict, Edit, Entry
+from sparkmesos_core.conf.editing.properties_edit import redacted_properties, set_properties
+from sparkmesos_core.conf.editing.script_edit import redacted_script, set_exports
 from sparkmesos_core.errors import SparkNotFoundError, UsageError
 from sparkmesos_core.file_replacement import Replacement
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, parse_master

@@ -73,7 +73,9 @@ class Configuration(Mapping[str, str]):
         secret, for a value that is not of the property's type, and KeyError for a key that is not in the
         registry.
         """
-        from sparkmesos_core.conf.registry import find_property  # which is large, and not always needed
+        from sparkmesos_core.conf.properties.registry import (
+            find_property,  # which is large, and not always needed
+        )
 
         found = find_property(key)
         if found is None:

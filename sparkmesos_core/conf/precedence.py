@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.java_options import definitions
-from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.conf.spark_variables import VARIABLES, Strength, find_variable
+from sparkmesos_core.conf.values.java_options import definitions
 from sparkmesos_core.errors import UsageError
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.registry import find_property
+from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.redaction import REDACTED, is_secret_name, redact_text
 

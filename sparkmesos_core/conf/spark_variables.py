@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 
-from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.properties.registered_property import Reader
 
 
 class Strength(Enum):

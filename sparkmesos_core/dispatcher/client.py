@@ -57,8 +57,8 @@ class DispatcherClient:
                 "The submission holds text that is not Unicode, which JSON cannot carry",
                 hint="Write its arguments and properties in UTF-8.",
             ) from error
-        # In ASCII, with escapes: Spark's dispatcher reads it in the encoding of its own locale, and answers 500
-        # to what it cannot read in that.
+        # In ASCII, with escapes: Spark's dispatcher reads it in the encoding of its own locale, and answers
+        # 500 to what it cannot read in that.
         answer = self._ask("POST", "create", json.dumps(message).encode("ascii"))
         submission_id = answer.get("submissionId")
         if answer.get("success") is not True or not isinstance(submission_id, str) or not submission_id:

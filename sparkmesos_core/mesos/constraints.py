@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sparkmesos_core.conf.constraints import Constraint
-from sparkmesos_core.conf.scalars import java_double, parse_integer
+from sparkmesos_core.conf.values.constraints import Constraint
+from sparkmesos_core.conf.values.scalars import java_double, parse_integer
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.mesos.attributes import Attribute
 from sparkmesos_core.mesos.resources import Ranges, Value

@@ -9,6 +9,7 @@ carriage return. All of this was seen with Spark 3.5.9 and Java 17.
 from __future__ import annotations
 
 import locale
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,6 +21,15 @@ from sparkmesos_core.redaction import redact_arguments
 # In the order of PEP 538; the last is what systems have whose C library knows no C.UTF-8.
 _UTF_8_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8", "en_US.UTF-8")
 _LONGEST_SHOWN = 60
+_JAVA_VARIABLES = (
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "SPARK_LAUNCHER_OPTS",
+    "SPARK_SUBMIT_OPTS",
+)
+_JAVA_PROPERTIES = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
+_FILE_ENCODING = re.compile(r"-Dfile\.encoding=([^\s'\"]*)")
 _DRIVER_ENVIRONMENT = "spark.mesos.driverEnv."
 
 
@@ -89,6 +99,28 @@ def locale_variables(
         f"The argument {_shorten(shown)} is not ASCII, and no UTF-8 locale for the JVM is installed",
         hint="Install a locale, such as en_US.UTF-8, and set LC_ALL to it.",
     )
+
+
+def check_java_encoding(
+    arguments: Sequence[str], environment: Mapping[str, str], configuration: Configuration
+) -> None:
+    """Raises UsageError if options of a JVM set an encoding in which the arguments would be lost.
+
+    Up to Java 17 the launcher prints arguments, and the driver's JVM starts Python, in `file.encoding`.
+    """
+    if all(argument.isascii() for argument in arguments) or not _is_utf_8(sys.getfilesystemencoding()):
+        return
+    places = {name: environment.get(name, "") for name in _JAVA_VARIABLES}
+    for key in _JAVA_PROPERTIES:
+        if setting := configuration.setting(key):
+            places[f"{key} ({setting.origin})"] = setting.value
+    for place, options in places.items():
+        for encoding in _FILE_ENCODING.findall(options):
+            if not _is_utf_8(encoding):
+                raise UsageError(
+                    f"{place} sets file.encoding={encoding[:20]}, which spoils arguments that are not ASCII",
+                    hint="Set -Dfile.encoding=UTF-8, or leave it out.",
+                )
 
 
 def driver_locale(arguments: Sequence[str], configuration: Configuration) -> tuple[Setting, ...]:

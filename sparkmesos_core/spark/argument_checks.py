@@ -6,7 +6,7 @@ import re
 from typing import NoReturn
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.sizes import parse_size
+from sparkmesos_core.conf.values.sizes import parse_size
 from sparkmesos_core.errors import ConfigurationError, UsageError
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.arguments import Action, SubmitArguments

@@ -12,9 +12,9 @@ from pathlib import Path
 from posixpath import basename
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.java_strings import to_sequence
 from sparkmesos_core.conf.precedence import submitted_properties
 from sparkmesos_core.conf.setting import Source
+from sparkmesos_core.conf.values.java_strings import to_sequence
 from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest
 from sparkmesos_core.errors import ConfigurationError, UsageError
 from sparkmesos_core.master import parse_dispatcher

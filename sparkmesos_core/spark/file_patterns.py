@@ -11,7 +11,7 @@ import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkmesos_core.conf.java_strings import to_sequence
+from sparkmesos_core.conf.values.java_strings import to_sequence
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.java_uri import JavaUri, parse_uri, quote_fragment, quote_path, resolve_uri

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from sparkmesos_core.conf.java_strings import split, trim
+from sparkmesos_core.conf.values.java_strings import split, trim
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import quoted
 

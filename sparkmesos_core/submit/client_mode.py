@@ -19,7 +19,7 @@ from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster,
 from sparkmesos_core.mesos.http import check_ca_file, is_loopback
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
 from sparkmesos_core.spark import native_library
-from sparkmesos_core.spark.argument_bytes import check_arguments, locale_variables
+from sparkmesos_core.spark.argument_bytes import check_arguments, check_java_encoding, locale_variables
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
 from sparkmesos_core.submit.launch import Launch
@@ -91,6 +91,7 @@ def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
     master = parse_master(master_text)
     arguments = (*client.arguments.options, *client.arguments.application)
     check_arguments(arguments)
+    check_java_encoding(arguments, environment, client.configuration)
     locale_variables(arguments, environment)  # so that what it refuses is refused before anything starts
     if options.ca_file is not None:
         check_ca_file(str(options.ca_file))

@@ -19,8 +19,8 @@ from sparkmesos_core.conf.checks import Circumstances, Mode, check_configuration
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.java_properties import parse_properties
 from sparkmesos_core.conf.precedence import daemon_configuration, submit_configuration
-from sparkmesos_core.conf.registered_property import Reader
-from sparkmesos_core.conf.registry import find_property
+from sparkmesos_core.conf.properties.registered_property import Reader
+from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.spark.arguments import SubmitArguments

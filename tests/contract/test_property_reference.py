@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkmesos_core.conf.registered_property import Reader
-from sparkmesos_core.conf.registry import PROPERTIES, find_property
+from sparkmesos_core.conf.properties.registered_property import Reader
+from sparkmesos_core.conf.properties.registry import PROPERTIES, find_property
 
 REFERENCE = Path(__file__).parent / "reference" / "spark-mesos-properties.csv"
 FACTS = list(csv.DictReader(REFERENCE.read_text(encoding="utf-8").splitlines()))

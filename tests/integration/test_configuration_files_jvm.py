@@ -18,7 +18,7 @@ from py4j.protocol import Py4JJavaError
 from sparkmesos_core.client_configuration import find_properties_file
 from sparkmesos_core.conf.java_properties import parse_properties, read_properties_file
 from sparkmesos_core.conf.precedence import daemon_configuration, submit_configuration
-from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.errors import UsageError

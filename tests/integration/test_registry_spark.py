@@ -14,8 +14,8 @@ import pytest
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 
-from sparkmesos_core.conf.registered_property import Property
-from sparkmesos_core.conf.registry import PROPERTIES, exists_in, find_property
+from sparkmesos_core.conf.properties.registered_property import Property
+from sparkmesos_core.conf.properties.registry import PROPERTIES, exists_in, find_property
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.spark.home import find_spark
 from tests.integration.spark_jvm import spark_jvm

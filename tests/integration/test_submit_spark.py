@@ -158,7 +158,9 @@ def test_own_options_among_sparks_and_what_spark_ignores_and_spark_env(
     conf = commands.folder / "conf"
     conf.mkdir()
     (conf / "spark-env.sh").write_text("echo sourced >> sourced.txt\nFROM_SPARK_ENV='a  b'\n")
-    (conf / "spark-defaults.conf").write_text("spark.executor.memory 512m\nspark.hadoop.fs.s3a.secret.key hunter2\n")
+    (conf / "spark-defaults.conf").write_text(
+        "spark.executor.memory 512m\nspark.hadoop.fs.s3a.secret.key hunter2\n"
+    )
     body = """
 import os
 conf = sc.getConf()

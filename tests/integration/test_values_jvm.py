@@ -11,15 +11,15 @@ import pytest
 from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JJavaError
 
-from sparkmesos_core.conf.constraints import parse_constraints
-from sparkmesos_core.conf.docker import parse_docker_parameters, parse_port_maps, parse_volumes
-from sparkmesos_core.conf.durations import parse_duration
-from sparkmesos_core.conf.java_options import split_options, split_words
-from sparkmesos_core.conf.java_strings import to_sequence, trim
-from sparkmesos_core.conf.labels import parse_labels
-from sparkmesos_core.conf.scalars import java_double, parse_boolean, parse_integer
-from sparkmesos_core.conf.secrets import parse_secrets
-from sparkmesos_core.conf.sizes import parse_mebibytes, parse_size
+from sparkmesos_core.conf.values.constraints import parse_constraints
+from sparkmesos_core.conf.values.docker import parse_docker_parameters, parse_port_maps, parse_volumes
+from sparkmesos_core.conf.values.durations import parse_duration
+from sparkmesos_core.conf.values.java_options import split_options, split_words
+from sparkmesos_core.conf.values.java_strings import to_sequence, trim
+from sparkmesos_core.conf.values.labels import parse_labels
+from sparkmesos_core.conf.values.scalars import java_double, parse_boolean, parse_integer
+from sparkmesos_core.conf.values.secrets import parse_secrets
+from sparkmesos_core.conf.values.sizes import parse_mebibytes, parse_size
 from sparkmesos_core.errors import UsageError
 from tests.soak.odd_texts import SAMPLES, OddTexts
 

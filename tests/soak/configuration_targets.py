@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sparkmesos_core.conf import value_types
 from sparkmesos_core.conf.checks.all_rules import check_configuration
 from sparkmesos_core.conf.checks.circumstances import Circumstances, Mode
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.constraints import parse_constraints
-from sparkmesos_core.conf.entries import Entry
-from sparkmesos_core.conf.java_options import definitions, split_words
+from sparkmesos_core.conf.editing.entries import Entry
+from sparkmesos_core.conf.editing.properties_edit import redacted_properties, set_properties
+from sparkmesos_core.conf.editing.script_edit import redacted_script, set_exports
+from sparkmesos_core.conf.editing.shell_assignments import find_assignments
 from sparkmesos_core.conf.java_properties import read_properties_file
 from sparkmesos_core.conf.precedence import daemon_configuration, submit_configuration
-from sparkmesos_core.conf.properties_edit import redacted_properties, set_properties
-from sparkmesos_core.conf.registered_property import Reader, ValueType
-from sparkmesos_core.conf.registry import find_property, similar_names
-from sparkmesos_core.conf.script_edit import redacted_script, set_exports
-from sparkmesos_core.conf.secrets import parse_secrets
-from sparkmesos_core.conf.shell_assignments import find_assignments
+from sparkmesos_core.conf.properties.registered_property import Reader, ValueType
+from sparkmesos_core.conf.properties.registry import find_property, similar_names
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.conf.spark_variables import VARIABLES
+from sparkmesos_core.conf.values import value_types
+from sparkmesos_core.conf.values.constraints import parse_constraints
+from sparkmesos_core.conf.values.java_options import definitions, split_words
+from sparkmesos_core.conf.values.secrets import parse_secrets
 from sparkmesos_core.errors import ConfigurationError, SparkMesosError, UsageError
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.constraints import unmet

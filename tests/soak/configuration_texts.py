@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from sparkmesos_core.conf.registered_property import ValueType
-from sparkmesos_core.conf.registry import PROPERTIES, find_property
+from sparkmesos_core.conf.properties.registered_property import ValueType
+from sparkmesos_core.conf.properties.registry import PROPERTIES, find_property
 from sparkmesos_core.conf.spark_variables import VARIABLES
 from sparkmesos_core.spark.submit_options import OPTIONS
 from tests.soak.odd_texts import SAMPLES, OddTexts

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkmesos_core.conf.entries import Entry
+from sparkmesos_core.conf.editing.entries import Entry
 from sparkmesos_core.errors import MasterUrlError, SparkNotFoundError, UsageError
 from sparkmesos_core.initial_configuration import (
     cluster_entries,

@@ -14,7 +14,7 @@ from sparkmesos_core.conf.checks.rule import (
     severity_without_effect,
 )
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.secrets import Secret, parse_secrets
+from sparkmesos_core.conf.values.secrets import Secret, parse_secrets
 from sparkmesos_core.errors import UsageError
 
 RULES = Rules()

@@ -9,8 +9,8 @@ from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, either, is_read, meant, settings
 from sparkmesos_core.conf.checks.rule import DELIBERATE, Found, Rules, Subject, severity_without_effect
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.registered_property import Grain, Reader
-from sparkmesos_core.conf.registry import exists_in, find_property
+from sparkmesos_core.conf.properties.registered_property import Grain, Reader
+from sparkmesos_core.conf.properties.registry import exists_in, find_property
 from sparkmesos_core.conf.setting import Source
 
 RULES = Rules()

@@ -13,8 +13,8 @@ from sparkmesos_core.conf.checks.rule import (
     is_reference,
 )
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.registered_property import Property, Reader
-from sparkmesos_core.conf.registry import PROPERTIES, find_property, similar_names
+from sparkmesos_core.conf.properties.registered_property import Property, Reader
+from sparkmesos_core.conf.properties.registry import PROPERTIES, find_property, similar_names
 from sparkmesos_core.conf.setting import Setting, Source
 from sparkmesos_core.errors import UsageError
 

@@ -10,8 +10,8 @@ from typing import Any
 from sparkmesos_core.conf.checks.circumstances import Circumstances, Mode
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
-from sparkmesos_core.conf.registered_property import Property
-from sparkmesos_core.conf.registry import find_property
+from sparkmesos_core.conf.properties.registered_property import Property
+from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
 

@@ -15,8 +15,8 @@ from sparkmesos_core.conf.checks.rule import (
     severity_without_effect,
 )
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.java_options import definitions
-from sparkmesos_core.conf.sizes import parse_size
+from sparkmesos_core.conf.values.java_options import definitions
+from sparkmesos_core.conf.values.sizes import parse_size
 from sparkmesos_core.errors import UsageError
 
 RULES = Rules()

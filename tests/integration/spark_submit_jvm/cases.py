@@ -55,7 +55,7 @@ CONFS = (
     "x=1", "hadoop.x=1", "spark.hadoop.fs.s3a.access.key=AK", "spark.driver.host=10.0.0.1", "spark.driver.port=7001",
     "spark.app.name=named", "spark.app.id=a-1", "spark.app.submitTime=17", "spark.master=mesos://other:7077",
     "spark.submit.deployMode=client", "spark.submit.pyFiles=a.py,b.zip", "spark.jars=x.jar,libs/*.jar", "spark.files=x y.txt",
-    "spark.archives=x.tgz#y", "spark.jars.packages=g:a:1", "spark.jars.ivy=/tmp/ivy", "spark.jars.ivySettings=ivy.xml",
+    "spark.archives=x.tgz#y", "spark.jars.packages=g:a:1", "spark.jars.ivy=/var/ivy", "spark.jars.ivySettings=ivy.xml",
     "spark.jars.excludes=g:a", "spark.jars.repositories=http://r.example", "spark.driver.supervise=true",
     "spark.driver.cores=2", "spark.driver.cores=1.5", "spark.driver.cores=0", "spark.driver.cores=two",
     "spark.driver.memory=2g", "spark.driver.memory=2G", "spark.driver.memory=2gb", "spark.driver.memory=2048",

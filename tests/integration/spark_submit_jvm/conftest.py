@@ -29,11 +29,18 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(before)
 
 
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("submitter") / "classes"
+    compile_scala(HERE / "Submitter.scala", folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def submitter(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> Iterator[Submitter]:
-    folder = tmp_path_factory.mktemp("submitter")
-    compile_scala(HERE / "Submitter.scala", folder / "classes")
-    made = Submitter(folder / "classes", directory, folder / "log")
+def submitter(
+    tmp_path_factory: pytest.TempPathFactory, classes: Path, directory: Path
+) -> Iterator[Submitter]:
+    made = Submitter(classes, directory, tmp_path_factory.mktemp("jvm") / "log")
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ import pytest
 
 from sparkmesos_cli import config
 from sparkmesos_cli.main import run
-from sparkmesos_core.conf.registry import PROPERTIES
+from sparkmesos_core.conf.properties.registry import PROPERTIES
 from sparkmesos_core.errors import ExitCode
 
 

@@ -15,7 +15,7 @@ from click.shell_completion import ShellComplete, get_completion_class
 from sparkmesos_cli.main import cli
 from sparkmesos_cli.property_completion import complete_key, complete_option_value, complete_setting
 from sparkmesos_cli.shell_words import COMPLETE_VARIABLE, register
-from sparkmesos_core.conf.registry import find_property
+from sparkmesos_core.conf.properties.registry import find_property
 
 CONTEXT = click.Context(click.Command("explain"))
 KEY = click.Argument(["key"])

@@ -65,8 +65,9 @@ def test_a_value_of_the_wrong_type_names_its_place() -> None:
 
 
 def test_a_secret_of_the_wrong_type_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkmesos_core.conf import registry, value_types
-    from sparkmesos_core.conf.registered_property import Property
+    from sparkmesos_core.conf.properties import registry
+    from sparkmesos_core.conf.properties.registered_property import Property
+    from sparkmesos_core.conf.values import value_types
 
     secret = Property("spark.mesos.pin", value_types.INTEGER, "A pin", "1.0.0", frozenset(), secret=True)
     monkeypatch.setattr(registry, "find_property", lambda key: secret if key == secret.name else None)

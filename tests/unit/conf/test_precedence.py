@@ -9,7 +9,7 @@ from sparkmesos_core.conf.precedence import (
     submit_configuration,
     submitted_properties,
 )
-from sparkmesos_core.conf.registered_property import Reader
+from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.errors import UsageError

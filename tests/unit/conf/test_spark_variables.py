@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sparkmesos_core.conf.registry import find_property
+from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.conf.spark_variables import VARIABLES, find_variable
 from sparkmesos_core.redaction import is_secret_name
 

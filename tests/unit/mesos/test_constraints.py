@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkmesos_core.conf.constraints import Constraint, parse_constraints
+from sparkmesos_core.conf.values.constraints import Constraint, parse_constraints
 from sparkmesos_core.mesos.attributes import Attribute, parse_attributes
 from sparkmesos_core.mesos.constraints import unmet
 from sparkmesos_core.mesos.resources import Ranges

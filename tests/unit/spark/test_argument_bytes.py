@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import locale
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -10,6 +11,7 @@ from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.spark.argument_bytes import (
     check_arguments,
+    check_java_encoding,
     driver_locale,
     locale_charset,
     locale_variables,
@@ -140,6 +142,24 @@ def configuration(**properties: str) -> Configuration:
     return Configuration(
         [[Setting(key.replace("_", "."), value, origin) for key, value in properties.items()]]
     )
+
+
+@pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "SPARK_LAUNCHER_OPTS", "SPARK_SUBMIT_OPTS"])
+def test_an_encoding_of_the_jvm_that_loses_arguments(name: str) -> None:
+    none = Configuration([])
+    latin = {name: "-Da=b '-Dfile.encoding=ISO-8859-1' -Dc=d"}
+    with pytest.raises(UsageError, match=f"{name} sets file.encoding=ISO-8859-1"):
+        check_java_encoding(ODD, latin, none)
+    check_java_encoding(PLAIN, latin, none)
+    for harmless in ("-Dfile.encoding=UTF-8", "-Dfile.encoding=utf8 -Dx=y", "-Dsun.x=file.encoding=C", ""):
+        check_java_encoding(ODD, {name: harmless}, none)
+
+
+def test_an_encoding_among_the_options_of_the_driver() -> None:
+    origin = Origin(Source.FILE, "spark-defaults.conf", 7)
+    options = Setting("spark.driver.extraJavaOptions", "-Dfile.encoding=US-ASCII", origin)
+    with pytest.raises(UsageError, match=re.escape("spark-defaults.conf:7")):
+        check_java_encoding(ODD, {}, Configuration([[options]]))
 
 
 def test_a_driver_on_an_agent_gets_a_utf_8_locale_if_it_needs_one() -> None:

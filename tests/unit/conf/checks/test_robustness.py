@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sparkmesos_core.conf.checks import Circumstances, Mode, check_configuration, gather
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.registry import PROPERTIES
+from sparkmesos_core.conf.properties.registry import PROPERTIES
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 
 KEYS = [entry.name for entry in PROPERTIES]

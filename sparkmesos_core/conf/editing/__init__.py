@@ -1,0 +1,1 @@
+"""Changes to a user's configuration files which keep what is there."""

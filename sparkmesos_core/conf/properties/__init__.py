@@ -1,0 +1,1 @@
+"""The registry: every property that matters to Spark on Mesos."""

@@ -1,0 +1,1 @@
+"""How the values of properties are written, and what they mean."""
