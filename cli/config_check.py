@@ -56,12 +56,12 @@ def command(
     """
     from sparkmesos_core import configuration_check
     from sparkmesos_core.conf.checks import Mode
-    from sparkmesos_core.settings import own_spark_settings
+    from sparkmesos_core.settings import own_masters
     from sparkmesos_core.spark.arguments import SubmitArguments
 
     environment = dict(terminal.environment)
     parsed = SubmitArguments.parse(arguments)
-    own = own_spark_settings(environment)
+    own = own_masters(environment)
     if program == "submit":
         findings = configuration_check.read_and_check_submission(
             parsed, spark_home=spark_home, environment=environment, own=own

@@ -18,14 +18,14 @@ def read_configuration(
 ) -> ClientConfiguration:
     """The configuration that `sparkmesos submit` would see with these arguments."""
     from sparkmesos_core.client_configuration import read_client_configuration
-    from sparkmesos_core.settings import own_spark_settings
+    from sparkmesos_core.settings import own_masters
     from sparkmesos_core.spark.arguments import SubmitArguments
 
     return read_client_configuration(
         SubmitArguments.parse(arguments),
         spark_home=spark_home,
         environment=environment,
-        own=own_spark_settings(environment),
+        own=own_masters(environment),
     )
 
 

@@ -99,7 +99,7 @@ def command(
       sparkmesos submit --master mesos://HOST:5050 --conf spark.cores.max=4 app.py 10
     """
     from sparkmesos_core.client_configuration import read_client_configuration
-    from sparkmesos_core.settings import own_spark_settings
+    from sparkmesos_core.settings import own_masters
     from sparkmesos_core.spark.argument_checks import check_values
     from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
@@ -116,14 +116,14 @@ def command(
         parsed,
         spark_home=spark_home,
         environment=environment,
-        own=own_spark_settings(environment) if master else (),
+        own=own_masters(environment),
     )
     if parsed.verbose:
         from sparkmesos_core.submit.verbose_report import verbose_report
 
         for line in verbose_report(client):
             click.echo(line, file=terminal.stderr)
-    if parsed.action in (Action.STATUS, Action.KILL):
+    if parsed.asks_dispatcher:
         return _ask_dispatcher(terminal, client, ca_file, dry_run)
     check_values(parsed, client.configuration)
     if client.configuration.get("spark.submit.deployMode") == "cluster":

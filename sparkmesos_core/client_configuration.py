@@ -14,6 +14,7 @@ from sparkmesos_core.conf.precedence import is_submitted, submit_configuration
 from sparkmesos_core.conf.setting import Setting
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.settings import NO_MASTERS, OwnMasters
 from sparkmesos_core.spark.home import SparkHome, find_spark
 from sparkmesos_core.spark.ignored_options import translate
 
@@ -45,7 +46,7 @@ def read_client_configuration(
     *,
     spark_home: Path | None,
     environment: Mapping[str, str],
-    own: Sequence[Setting] = (),
+    own: OwnMasters = NO_MASTERS,
 ) -> ClientConfiguration:
     """Finds Spark, sources spark-env.sh and reads the properties file, as spark-submit would.
 
@@ -64,14 +65,16 @@ def read_client_configuration(
         arguments.values.get("--properties-file"), spark.path if spark is not None else None, env.variables
     )
     options, conf = arguments.settings()
-    configuration = submit_configuration(
-        options=options,
-        conf=conf,
-        own=own,
-        file=read_properties_file(properties_file) if properties_file is not None else (),
-        env=env,
-    )
-    if configuration.get("spark.submit.deployMode") == "cluster":
+    file = read_properties_file(properties_file) if properties_file is not None else ()
+
+    def configuration_with(own_settings: Sequence[Setting]) -> Configuration:
+        return submit_configuration(options=options, conf=conf, own=own_settings, file=file, env=env)
+
+    configuration = configuration_with(own.settings(for_dispatcher=False))
+    is_cluster = configuration.get("spark.submit.deployMode") == "cluster"
+    if own.dispatcher is not None and (is_cluster or arguments.asks_dispatcher):
+        configuration = configuration_with(own.settings(for_dispatcher=True))
+    if is_cluster:
         configuration = configuration.without(_stays_here)
     translation = translate(arguments, configuration, spark.version if spark is not None else None)
     return ClientConfiguration(

@@ -18,9 +18,9 @@ from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.java_properties import read_properties_file
 from sparkmesos_core.conf.precedence import daemon_configuration
 from sparkmesos_core.conf.properties.registered_property import Reader
-from sparkmesos_core.conf.setting import Setting
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import ConfigurationError, UsageError
+from sparkmesos_core.settings import NO_MASTERS, OwnMasters
 from sparkmesos_core.spark.argument_checks import check_values
 from sparkmesos_core.spark.arguments import NO_RESOURCE, SubmitArguments
 from sparkmesos_core.spark.home import SparkHome
@@ -56,7 +56,7 @@ def read_and_check_submission(
     *,
     spark_home: Path | None,
     environment: Mapping[str, str],
-    own: Sequence[Setting] = (),
+    own: OwnMasters = NO_MASTERS,
 ) -> list[Finding]:
     """What is wrong with what `submit` would do with these arguments, the worst first.
 
@@ -75,7 +75,7 @@ def read_and_check_daemon(
     *,
     spark_home: Path | None,
     environment: Mapping[str, str],
-    own: Sequence[Setting] = (),
+    own: OwnMasters = NO_MASTERS,
 ) -> list[Finding]:
     """What is wrong with what the dispatcher or the shuffle service would read here, the worst first.
 
@@ -92,7 +92,7 @@ def read_and_check_daemon(
         daemon,
         options=options,
         conf=conf,
-        own=own,
+        own=own.settings(for_dispatcher=False),
         file=read_properties_file(properties_file) if properties_file is not None else (),
         env=env,
     )

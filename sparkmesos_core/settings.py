@@ -77,19 +77,38 @@ class OwnSettings:
                 )
         return table  # type: ignore[no-any-return]
 
-    def spark_master(self, variable: str | None, command: str = "submit") -> Setting | None:
-        """spark.master as sparkmesos' own settings have it, with its origin; None if they do not name one.
+    def spark_master(self, key: str, environment: Mapping[str, str]) -> Setting | None:
+        """spark.master as one of `master` and `dispatcher` has it, with its origin; None if that is not set.
 
-        `variable` is the value of SPARKMESOS_MASTER, which is stronger than the file.
+        The variable of the setting is stronger than the file, and there the table of `submit` than the top.
         """
-        if variable:
-            return Setting("spark.master", variable, Origin(Source.SPARKMESOS, "SPARKMESOS_MASTER"))
-        own = self.command_table(command).get("master")
+        variable = f"SPARKMESOS_{key.upper()}"
+        if value := environment.get(variable):
+            return Setting("spark.master", value, Origin(Source.SPARKMESOS, variable))
+        own = self.command_table("submit").get(key)
         if isinstance(own, str) and own:
-            return Setting("spark.master", own, self._origin(command, "master"))
-        if shared := self.shared.get("master"):
-            return Setting("spark.master", shared, self._origin("master"))
+            return Setting("spark.master", own, self._origin("submit", key))
+        if shared := self.shared.get(key):
+            return Setting("spark.master", shared, self._origin(key))
         return None
+
+
+@dataclass(frozen=True)
+class OwnMasters:
+    """What sparkmesos' own settings have for spark.master, with its origin; None for what is not set."""
+
+    master: Setting | None = None
+    """The Mesos master, for client mode; also where there is no dispatcher."""
+    dispatcher: Setting | None = None
+    """The dispatcher, for cluster mode, --status and --kill."""
+
+    def settings(self, *, for_dispatcher: bool) -> list[Setting]:
+        """The one that holds, as a layer of a configuration."""
+        own = (self.dispatcher if for_dispatcher else None) or self.master
+        return [] if own is None else [own]
+
+
+NO_MASTERS = OwnMasters()
 
 
 def settings_file(environment: Mapping[str, str]) -> Path:
@@ -99,13 +118,12 @@ def settings_file(environment: Mapping[str, str]) -> Path:
     return config_directory(environment) / "config.toml"
 
 
-def own_spark_settings(environment: Mapping[str, str]) -> list[Setting]:
-    """The properties of Spark that sparkmesos' own settings mean for `submit`, with their origins.
-
-    Raises UsageError as `read_settings` does.
-    """
-    master = read_settings(environment).spark_master(environment.get("SPARKMESOS_MASTER"))
-    return [] if master is None else [master]
+def own_masters(environment: Mapping[str, str]) -> OwnMasters:
+    """The masters of sparkmesos' own settings. Raises UsageError as `read_settings` does."""
+    settings = read_settings(environment)
+    return OwnMasters(
+        settings.spark_master("master", environment), settings.spark_master("dispatcher", environment)
+    )
 
 
 def read_settings(environment: Mapping[str, str]) -> OwnSettings:

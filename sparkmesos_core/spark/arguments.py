@@ -105,6 +105,11 @@ class SubmitArguments:
         return "--verbose" in self.values
 
     @property
+    def asks_dispatcher(self) -> bool:
+        """Whether it is --status or --kill, which a dispatcher answers whatever the deploy mode."""
+        return self.action in (Action.STATUS, Action.KILL)
+
+    @property
     def is_python(self) -> bool:
         """Whether the application is a Python program or shell (`SparkSubmit.isPython`)."""
         return self.resource is not None and (

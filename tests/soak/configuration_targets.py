@@ -25,7 +25,7 @@ from sparkmesos_core.conf.values.secrets import parse_secrets
 from sparkmesos_core.errors import ConfigurationError, SparkMesosError, UsageError
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.constraints import unmet
-from sparkmesos_core.settings import read_settings
+from sparkmesos_core.settings import own_masters, read_settings
 from sparkmesos_core.spark.argument_checks import check_values
 from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.spark.cluster_request import cluster_request
@@ -141,10 +141,10 @@ def spark_env_text(odd: OddTexts, _folder: Path) -> None:
 def settings_file(odd: OddTexts, folder: Path) -> None:
     path = folder / "config.toml"
     path.write_bytes(odd.encoded(toml_text(odd)))
-    environment = {"SPARKMESOS_CONFIG": str(path)}
+    environment = {"SPARKMESOS_CONFIG": str(path), "SPARKMESOS_MASTER": odd.choice(("", odd.value("url")))}
     try:
+        own_masters(environment)
         settings = read_settings(environment)
-        settings.spark_master(odd.choice((None, odd.value("url"))))
     except SparkMesosError as error:
         _must_name(error, str(path))
         raise

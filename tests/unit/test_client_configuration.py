@@ -15,6 +15,7 @@ from sparkmesos_core.client_configuration import (
 )
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import SparkNotFoundError, UsageError
+from sparkmesos_core.settings import OwnMasters
 from sparkmesos_core.spark.arguments import SubmitArguments
 
 
@@ -39,6 +40,28 @@ def read(*arguments: str, **environment: str) -> ClientConfiguration:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "master"),
+    [
+        (["app.py"], "mesos://m:5050"),
+        (["--deploy-mode", "cluster", "http://x/app.py"], "mesos://d:7077"),
+        (["--conf", "spark.submit.deployMode=cluster", "http://x/app.py"], "mesos://d:7077"),
+        (["--status", "driver-1"], "mesos://d:7077"),
+        (["--kill", "driver-1"], "mesos://d:7077"),
+        (["--kill", "driver-1", "--master", "mesos://typed:7077"], "mesos://typed:7077"),
+    ],
+)
+def test_the_dispatcher_is_the_master_of_what_it_is_asked(arguments: list[str], master: str) -> None:
+    own = OwnMasters(
+        Setting("spark.master", "mesos://m:5050", Origin(Source.SPARKMESOS, "SPARKMESOS_MASTER")),
+        Setting("spark.master", "mesos://d:7077", Origin(Source.SPARKMESOS, "SPARKMESOS_DISPATCHER")),
+    )
+    client = read_client_configuration(
+        SubmitArguments.parse(arguments), spark_home=None, environment={"PATH": os.environ["PATH"]}, own=own
+    )
+    assert client.configuration["spark.master"] == master
+
+
 def test_everything_together(tmp_path: Path) -> None:
     home = make_spark(
         tmp_path / "spark",
@@ -48,7 +71,9 @@ def test_everything_together(tmp_path: Path) -> None:
     own = Setting("spark.master", "mesos://own:5050", Origin(Source.SPARKMESOS, "SPARKMESOS_MASTER"))
     environment = {"PATH": os.environ["PATH"], "SPARK_HOME": str(home), "DEPLOY_MODE": "client"}
     arguments = SubmitArguments.parse(["--conf", "spark.cores.max=4", "--executor-memory", "5g", "app.py"])
-    client = read_client_configuration(arguments, spark_home=None, environment=environment, own=[own])
+    client = read_client_configuration(
+        arguments, spark_home=None, environment=environment, own=OwnMasters(master=own)
+    )
     script, defaults = home / "conf" / "spark-env.sh", home / "conf" / "spark-defaults.conf"
     configuration = client.configuration
     assert dict(configuration) == {

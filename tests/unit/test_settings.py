@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.conf.setting import Source
+from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import SparkMesosError, UsageError
 from sparkmesos_core.settings import (
     MAX_BYTES,
     SHARED,
+    OwnMasters,
     OwnSettings,
-    own_spark_settings,
+    own_masters,
     parse_settings,
     read_settings,
     settings_file,
@@ -152,29 +153,40 @@ class TestLines:
         assert OwnSettings(path=FILE, text=self.TEXT).line(*keys) == line
 
 
-class TestSparkSettings:
+class TestOwnMasters:
     def test_none(self, tmp_path: Path) -> None:
-        assert own_spark_settings({"HOME": str(tmp_path)}) == []
+        assert own_masters({"HOME": str(tmp_path)}) == OwnMasters(None, None)
 
     def test_the_variable_wins(self, tmp_path: Path) -> None:
         environment = write(tmp_path, 'master = "mesos://f:1"')
-        (setting,) = own_spark_settings({**environment, "SPARKMESOS_MASTER": "mesos://v:1"})
-        assert (setting.key, setting.value, str(setting.origin)) == (
-            "spark.master",
-            "mesos://v:1",
-            "SPARKMESOS_MASTER",
+        setting = own_masters({**environment, "SPARKMESOS_MASTER": "mesos://v:1"}).master
+        assert setting == Setting(
+            "spark.master", "mesos://v:1", Origin(Source.SPARKMESOS, "SPARKMESOS_MASTER")
         )
 
     def test_then_the_table_of_submit(self, tmp_path: Path) -> None:
         environment = write(tmp_path, 'master = "mesos://f:1"\n[submit]\nmaster = "mesos://s:1"\n')
-        (setting,) = own_spark_settings({**environment, "SPARKMESOS_MASTER": ""})
+        setting = own_masters({**environment, "SPARKMESOS_MASTER": ""}).master
+        assert setting is not None
         assert setting.value == "mesos://s:1"
         assert str(setting.origin) == f"{tmp_path / 'own.toml'}:3"
-        assert setting.origin.source is Source.SPARKMESOS
 
     def test_then_what_is_shared(self, tmp_path: Path) -> None:
-        (setting,) = own_spark_settings(write(tmp_path, '\nmaster = "mesos://f:1"\n'))
+        setting = own_masters(write(tmp_path, '\nmaster = "mesos://f:1"\n')).master
+        assert setting is not None
         assert str(setting.origin) == f"{tmp_path / 'own.toml'}:2"
+
+    def test_the_dispatcher(self, tmp_path: Path) -> None:
+        environment = write(tmp_path, 'master = "mesos://m:1"\ndispatcher = "mesos://d:1"\n')
+        own = own_masters(environment)
+        assert [setting.value for setting in own.settings(for_dispatcher=True)] == ["mesos://d:1"]
+        assert [setting.value for setting in own.settings(for_dispatcher=False)] == ["mesos://m:1"]
+        own = own_masters({**environment, "SPARKMESOS_DISPATCHER": "mesos://v:1"})
+        assert [setting.value for setting in own.settings(for_dispatcher=True)] == ["mesos://v:1"]
+
+    def test_without_a_dispatcher_the_master_is_meant(self, tmp_path: Path) -> None:
+        own = own_masters(write(tmp_path, 'master = "mesos://m:7077"\n'))
+        assert [setting.value for setting in own.settings(for_dispatcher=True)] == ["mesos://m:7077"]
 
 
 @given(st.text() | st.text(alphabet="masteroup=\"[].\n#\\{} ,0'", max_size=80))

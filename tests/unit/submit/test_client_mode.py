@@ -21,6 +21,7 @@ from sparkmesos_core.errors import (
 )
 from sparkmesos_core.master import EmbeddedMaster, HostPort
 from sparkmesos_core.mesos.leader import Leader
+from sparkmesos_core.settings import OwnMasters
 from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.client_mode import (
@@ -74,7 +75,7 @@ def planned(
         SubmitArguments.parse([*(["--master", master] if master else []), *arguments]),
         spark_home=spark_home,
         environment=environment,
-        own=[Setting("spark.master", default_master, own)] if default_master else [],
+        own=OwnMasters(Setting("spark.master", default_master, own) if default_master else None),
     )
     return client_mode.plan(client, ClientModeOptions(**fields))
 
