@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from sparkmesos_core.conf.finding import Finding, Severity
-from sparkmesos_core.errors import ExitCode
+from sparkmesos_core.conf.setting import Origin, Source
+from sparkmesos_core.errors import ExitCode, UsageError
 from sparkmesos_core.quoting import printable
 
 from . import options
@@ -16,6 +17,7 @@ from .property_report import place_record
 from .spark_arguments import SparkArgumentsCommand, spark_arguments
 from .terminal import Terminal
 
+_OF_DISPATCHER = ("zk", "host", "port", "webui_port")
 _HEADINGS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.NOTE: "Notes"}
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
@@ -30,7 +32,11 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "c
     help="The program whose configuration to check.",
 )
 @options.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
-@options.spark_home
+@click.option("-z", "--zk", metavar="HOST:PORT,…", help="As the dispatcher is given it: its ZooKeeper.")
+@click.option("--host", help="As the dispatcher is given it, without an effect on the check.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), help="The same.")
+@click.option("--webui-port", type=click.IntRange(0, 65535), help="The same.")
+@options.own_of_submit(hidden=True)
 @options.output
 @spark_arguments
 @click.pass_obj
@@ -43,6 +49,7 @@ def command(
     strict: bool,
     spark_home: Path | None,
     output: str,
+    **others: Any,
 ) -> int:
     """Find what is wrong in a configuration before Spark does.
 
@@ -52,28 +59,51 @@ def command(
     \b
       sparkmesos config check
       sparkmesos config check --deploy-mode cluster --master mesos://dispatcher:7077
-      sparkmesos config check --for dispatcher
+      sparkmesos config check --for dispatcher --zk zk1:2181,zk2:2181
     """
     from sparkmesos_core import configuration_check
     from sparkmesos_core.conf.checks import Mode
     from sparkmesos_core.settings import own_masters
-    from sparkmesos_core.spark.arguments import SubmitArguments
+    from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
     environment = dict(terminal.environment)
     parsed = SubmitArguments.parse(arguments)
+    if parsed.action is not Action.SUBMIT:
+        raise UsageError(
+            f"With --{parsed.action.value} nothing is submitted, so there is nothing to check",
+            hint=f"Leave out --{parsed.action.value}, or run `sparkmesos submit --{parsed.action.value}`.",
+        )
+    for name in _OF_DISPATCHER:
+        if others[name] is not None and program != "dispatcher":
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} is an option of the dispatcher",
+                hint=f"Add --for dispatcher, or leave out {option}.",
+            )
     own = own_masters(environment)
     if program == "submit":
-        findings = configuration_check.read_and_check_submission(
-            parsed, spark_home=spark_home, environment=environment, own=own
+        checked = configuration_check.read_and_check_submission(
+            parsed,
+            spark_home=spark_home,
+            environment=environment,
+            own=own,
+            directory=Path.cwd(),
+            options=options.client_mode_options(click.get_current_context()),
         )
     else:
-        findings = configuration_check.read_and_check_daemon(
-            Mode(program), parsed, spark_home=spark_home, environment=environment, own=own
+        checked = configuration_check.read_and_check_daemon(
+            Mode(program),
+            parsed,
+            spark_home=spark_home,
+            environment=environment,
+            own=own,
+            zookeeper=others["zk"],
         )
+    findings = configuration_check.by_severity([*_own_variables(environment), *checked.findings])
     if output == "json":
         terminal.json("findings", [_json(finding) for finding in findings])
     else:
-        _show(terminal, findings)
+        _show(terminal, findings, checked.files)
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return int(ExitCode.FAILED if any(finding.severity in bad for finding in findings) else ExitCode.OK)
 
@@ -95,7 +125,24 @@ def _row(finding: Finding) -> tuple[str, ...]:
     return finding.severity.value, finding.id, place, finding.message, finding.hint
 
 
-def _show(terminal: Terminal, findings: list[Finding]) -> None:
+def _own_variables(environment: dict[str, str]) -> list[Finding]:
+    """What is wrong with the names of our own variables, which click passes over."""
+    from .own_variables import misspelt_own_variables
+
+    root = click.get_current_context().find_root().command
+    return [
+        Finding(
+            "misspelt-variable",
+            Severity.WARNING,
+            f"{name} looks like a misspelt {near}, and has no effect",
+            f"Write {near}.",
+            origin=Origin(Source.VARIABLE, name),
+        )
+        for name, near in misspelt_own_variables(root, environment)
+    ]
+
+
+def _show(terminal: Terminal, findings: list[Finding], files: tuple[Path, ...]) -> None:
     """Groups for people on a terminal; a line each in a pipe: severity, rule, place, message, hint."""
     if not terminal.stdout.isatty():
         terminal.table((), [_row(finding) for finding in findings])
@@ -105,7 +152,8 @@ def _show(terminal: Terminal, findings: list[Finding]) -> None:
             if group:
                 _show_group(terminal, severity, group)
     if not findings:
-        terminal.say("no problems")
+        names = " and ".join(map(str, files))
+        terminal.say(f"no problems in {names}" if names else "no problems; there is no file to read")
     else:
         counts = [
             f"{count} {severity.value}{'' if count == 1 else 's'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +25,7 @@ _Fields = Iterable[tuple[str, str]]
 
 
 @click.command("explain", cls=SparkArgumentsCommand, options_metavar="[OPTIONS]")
-@options.spark_home
+@options.own_of_submit(hidden=True)
 @options.output
 @click.argument("key", shell_complete=complete_key)
 @spark_arguments
@@ -39,6 +38,7 @@ def command(
     arguments: tuple[str, ...],
     spark_home: Path | None,
     output: str,
+    **_of_submit: Any,
 ) -> None:
     """Explain a property: its meaning, its value here, and where that comes from.
 
@@ -56,11 +56,11 @@ def command(
     environment = dict(terminal.environment)
     entry = find_property(key)
     variable = find_variable(key) if entry is None else None
-    if entry is None and variable is None:
-        raise _unknown(key)
-
     from .property_report import read_configuration
 
+    if entry is None and variable is None:
+        _explain_unregistered(terminal, key, arguments, spark_home, environment, output)
+        return
     if output == "json":
         client = read_configuration(arguments, spark_home, environment)
         terminal.json("explanation", _record(key, entry, variable, client))
@@ -76,14 +76,54 @@ def command(
         _show(terminal, _variable_here(key, variable, client))
 
 
-def _unknown(key: str) -> SparkMesosError:
-    from difflib import get_close_matches
+def _explain_unregistered(
+    terminal: Terminal,
+    key: str,
+    arguments: tuple[str, ...],
+    spark_home: Path | None,
+    environment: dict[str, str],
+    output: str,
+) -> None:
+    """Says where a property is set that is not in the registry. Raises SparkMesosError if nothing sets it."""
+    from sparkmesos_core.conf.shown_values import shown_value
 
+    from .property_report import read_configuration, setting_record
+
+    if not key.startswith("spark."):
+        raise _unknown(key)
+    client = read_configuration(arguments, spark_home, environment)
+    setting = client.configuration.setting(key)
+    if setting is None:
+        raise _unknown(key)
+    others = client.configuration.overridden(key)
+    note = "not one of the properties that matter on Mesos: Spark hands it to whatever reads it"
+    if output == "json":
+        record = {
+            "key": key,
+            "property": None,
+            "setting": setting_record(setting),
+            "problem": None,
+            "overrides": [setting_record(other) for other in others],
+            "note": note,
+        }
+        terminal.json("explanation", record)
+        return
+    fields = [
+        ("property", key),
+        ("meaning", note),
+        ("value here", shown_value(key, setting.value) or "'' (empty)"),
+        ("set in", str(setting.origin)),
+    ]
+    fields += [("overrides", f"{shown_value(key, other.value)} in {other.origin}") for other in others]
+    _show(terminal, fields)
+
+
+def _unknown(key: str) -> SparkMesosError:
     from sparkmesos_core.conf.properties.registry import similar_names
-    from sparkmesos_core.conf.spark_variables import VARIABLES
+    from sparkmesos_core.conf.spark_variables import similar_variables
 
     # Variables have no dots, properties have.
-    variables = [] if "." in key else get_close_matches(key.upper(), [one.name for one in VARIABLES], n=3)
+    variables = [] if "." in key else similar_variables(key)
     names = variables or similar_names(key)
     hint = f"Did you mean {', '.join(names)}?" if names else "`sparkmesos config list` lists the properties."
     return SparkMesosError(f"No property or variable {key!r} is known", hint=hint)
@@ -93,11 +133,14 @@ def _show(terminal: Terminal, fields: _Fields) -> None:
     """Lines for people on a terminal; name and text, tab-separated, in a pipe."""
     from sparkmesos_core.conf.shown_values import on_one_line
 
+    if not terminal.stdout.isatty():
+        for name, text in fields:
+            terminal.data(f"{name}\t{on_one_line(text)}")
+        return
+    import shutil  # costly, and pipes do without
+
     width = max(40, shutil.get_terminal_size().columns)
     for name, text in fields:
-        if not terminal.stdout.isatty():
-            terminal.data(f"{name}\t{on_one_line(text)}")
-            continue
         label = f"{name}:".ljust(15)
         # Long values are cut by the terminal, not here: they are to be copied.
         lines = textwrap.wrap(on_one_line(text), width - 16, break_long_words=False, break_on_hyphens=False)
@@ -121,7 +164,7 @@ def _about_property(key: str, entry: Property) -> _Fields:
     until = entry.until or (MESOS_IN_SPARK[1] if entry.is_mesos else "")
     if until:
         yield "until", f"before Spark {until}"
-    yield "read by", ", ".join(readers(entry.readers))
+    yield "read by", ", ".join(readers(entry.readers)) or "nothing on Mesos"
     if entry.grain is not Grain.BOTH:
         yield "only in", f"{entry.grain.value} mode"
     if entry.deprecated:
@@ -151,10 +194,13 @@ def _property_here(key: str, entry: Property, client: ClientConfiguration) -> _F
 
 
 def _problem(entry: Property, value: str) -> str:
+    from sparkmesos_core.redaction import redact_text
+
     try:
         entry.type.parse(value)
     except UsageError as error:
-        return f"it is not {entry.type.expects}" if entry.secret else error.message
+        quotable = not entry.secret and redact_text(value) == value
+        return error.message if quotable else f"it is not {entry.type.expects}"
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,19 +63,25 @@ def command(
     """Write what a cluster needs into spark-env.sh and spark-defaults.conf.
 
     Shows the change before it writes anything. What is in these files stays: another value for the same name
-    is reported and kept, which makes the exit code 1, unless --replace is given.
+    is reported and kept, which makes the exit code 1, unless --replace is given. What `config check` would
+    call an error is not written.
     """
     from sparkmesos_core import initial_configuration as initial
     from sparkmesos_core.file_replacement import replace_files
 
     environment = dict(terminal.environment)
-    library = _find_libmesos(terminal, libmesos)
+    library = _libmesos(libmesos, environment)
     entries = initial.cluster_entries(master, executor_uri, library, found=libmesos is None)
     folder = initial.find_configuration_folder(conf_dir, spark_home, environment)
     plans = initial.plan_files(folder, entries, replace=replace)
-    for remark in entries.remarks:
+    doubts = initial.check_entries(entries, plans)
+    initial.try_plans(plans, spark_home, environment)
+    for remark in filter(None, (*entries.remarks, initial.remark_on_folder(folder))):
         terminal.warn(remark)
+    for doubt in doubts:
+        terminal.warn(f"{doubt.message}  [{doubt.id}]", hint=doubt.hint)
     kept = _report_conflicts(terminal, plans)
+    _tell_of_libmesos(terminal, plans, missed=library is None and libmesos is None)
     changes = [plan for plan in plans if plan.changes]
     for plan in changes:
         _show_diff(terminal, plan.diff())
@@ -91,7 +97,7 @@ def command(
     return int(ExitCode.FAILED if kept else ExitCode.OK)
 
 
-def _find_libmesos(terminal: Terminal, given: str | None) -> Path | None:
+def _libmesos(given: str | None, environment: Mapping[str, str]) -> Path | None:
     from sparkmesos_core.spark.native_library import find_libmesos
 
     if given == "none":
@@ -104,10 +110,26 @@ def _find_libmesos(terminal: Terminal, given: str | None) -> Path | None:
                 hint="Correct it, or write `none`: then the bridge speaks to Mesos over HTTP.",
             )
         return path
-    found = find_libmesos(terminal.environment)
-    if found is None:
-        terminal.say("No libmesos found, none needed: `sparkmesos submit` speaks to Mesos over HTTP.")
-    return found
+    return find_libmesos(environment)
+
+
+def _tell_of_libmesos(terminal: Terminal, plans: Sequence[FilePlan], *, missed: bool) -> None:
+    """Says which way `submit` will go, if that is not what was just written. `missed`: none was found."""
+    from sparkmesos_core.initial_configuration import libmesos_of_script
+
+    said = libmesos_of_script(plans)
+    if said is None:
+        if missed:
+            terminal.say("No libmesos found, none needed: `sparkmesos submit` speaks to Mesos over HTTP.")
+        return
+    path, assignment = said
+    value = assignment.value if assignment.certain else None
+    if value and not Path(value).is_file():
+        terminal.warn(
+            f"{path}:{assignment.line} sets {assignment.name} to {value}, which is not a file: "
+            "`sparkmesos submit` will refuse that",
+            hint="Correct it, or take it out: without libmesos Mesos is spoken to over HTTP.",
+        )
 
 
 def _report_conflicts(terminal: Terminal, plans: Sequence[FilePlan]) -> int:
@@ -141,6 +163,4 @@ def _confirmed() -> bool:
 def _warn_of_readers(terminal: Terminal, plans: Sequence[FilePlan], secret: bool) -> None:
     for plan in plans:
         if secret and plan.path.name.endswith(".conf") and plan.path.stat().st_mode & 0o077:
-            terminal.warn(
-                f"others can read {plan.path}, and with it the password in spark.master: chmod 600 it"
-            )
+            terminal.warn(f"others can read {plan.path}, and with it a password in a URL: chmod 600 it")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import textwrap
 
 import click
@@ -53,6 +52,8 @@ def command(
         and (not deprecated or entry.deprecated)
         and (spark_version is None or _exists_in(entry, spark_version))
     ]
+    if re.match(r"[4-9]\.|[1-9]\d", spark_version or "", re.ASCII):
+        terminal.warn(f"Spark {spark_version} has no support for Mesos, which 4.0 removed")
     if output == "json":
         terminal.json("properties", [property_record(entry) for entry in entries])
         return
@@ -76,6 +77,8 @@ def command(
 
 def _show(terminal: Terminal, entry: Property) -> None:
     """Two lines or more for a person; the name is in one piece, however narrow the terminal."""
+    import shutil  # costly, and pipes do without
+
     from .property_report import default_of, versions_of
 
     default = default_of(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("show", cls=SparkArgumentsCommand, options_metavar="[OPTIONS]")
 @options.option("--all", "everything", is_flag=True, help="Show Spark's own defaults, too.")
-@options.spark_home
+@options.own_of_submit(hidden=True)
 @options.output
 @spark_arguments
 @click.pass_obj
@@ -30,6 +30,7 @@ def command(
     everything: bool,
     spark_home: Path | None,
     output: str,
+    **_of_submit: Any,
 ) -> None:
     """Show the effective configuration and where each value comes from.
 
@@ -101,7 +102,7 @@ def _defaults(client: ClientConfiguration) -> list[Setting]:
 
     version = client.spark.version if client.spark is not None else None
     return [
-        Setting(entry.name, entry.default, Origin(Source.DEFAULT, "Spark's default"))
+        Setting(entry.name, entry.default, Origin(Source.DEFAULT, "default"))
         for entry in PROPERTIES
         if entry.default is not None
         and entry.prefix is None

@@ -7,7 +7,11 @@ from typing import Any
 
 import click
 
-from sparkmesos_core.settings import OwnSettings, did_you_mean
+from sparkmesos_core.errors import SparkNotFoundError
+from sparkmesos_core.settings import BELONGS_TO_SPARK, OwnSettings, did_you_mean
+
+from .spark_arguments import SparkArgumentsCommand
+from .wrong_values import problem_with_value
 
 
 class GroupDefaults(dict[str, Any]):
@@ -41,6 +45,10 @@ def check_names(settings: OwnSettings, path: tuple[str, ...], commands: list[str
     for name in table:
         if name not in commands:
             group = " ".join(("sparkmesos", *path))
+            if name == "spark" and not path:
+                raise settings.error(
+                    (name,), "properties of Spark are no settings of sparkmesos", hint=BELONGS_TO_SPARK
+                )
             raise settings.error(
                 (*path, name), f"`{group}` has no command {name!r}", hint=did_you_mean(name, commands)
             )
@@ -57,17 +65,21 @@ def command_defaults(command: click.Command, settings: OwnSettings, path: tuple[
     for key, value in settings.shared.items():
         # An option of that name which is not the shared one has no variable: --output of `bridge build`.
         if (option := known.get(key)) is not None and option.envvar and option.name:
-            defaults[option.name] = _value(command, option, settings, (key,), value)
+            defaults[option.name] = _value(command, option, settings, path, (key,), value)
+    if isinstance(command, SparkArgumentsCommand):  # which tells of what `submit` would do
+        for key, value in settings.command_table("submit").items():
+            if (option := known.get(key)) is not None and option.name:
+                defaults[option.name] = _value(command, option, settings, ("submit",), ("submit", key), value)
     for key, value in table.items():
         option = known.get(key)
         if option is None or option.name is None:
+            near = "" if key.split(".")[0] == "spark" else f"{did_you_mean(key, list(known))} "
             raise settings.error(
                 (*path, key),
                 f"`sparkmesos {' '.join(path)}` has no option --{key}",
-                hint=did_you_mean(key, list(known))
-                + " Options and properties of Spark belong into spark-defaults.conf.",
+                hint=near + BELONGS_TO_SPARK,
             )
-        defaults[option.name] = _value(command, option, settings, (*path, key), value)
+        defaults[option.name] = _value(command, option, settings, path, (*path, key), value)
     return defaults
 
 
@@ -82,6 +94,7 @@ def _value(
     command: click.Command,
     option: click.Parameter,
     settings: OwnSettings,
+    path: tuple[str, ...],
     keys: tuple[str, ...],
     value: Any,
 ) -> Any:
@@ -102,10 +115,12 @@ def _value(
     result = texts if option.multiple else texts[0]
     try:
         option.type_cast_value(click.Context(command), result)
-    except click.UsageError as error:
-        raise settings.error(
-            keys, f"{name}: {error.message}", hint=f"It is --{keys[-1]} of `sparkmesos … --help`."
-        ) from error
+    except click.BadParameter as error:
+        error.param = option
+        hint = f"`sparkmesos {' '.join(path)} --help` says what --{keys[-1]} can be."
+        raise settings.error(keys, f"{name}: {problem_with_value(error)}", hint=hint) from error
+    except SparkNotFoundError as error:
+        raise settings.error(keys, error.message, hint=error.hint) from error
     return result
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -43,7 +45,7 @@ COMMANDS = {
     "unreachable, 6 timed out, 130 interrupted. Options can be given as "
     "variables too: --start-timeout as SPARKMESOS_START_TIMEOUT.",
 )
-@click.version_option(__version__, prog_name="sparkmesos")
+@click.version_option(__version__, prog_name="sparkmesos", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", count=True, help="Say more of what is done; twice for everything.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.pass_context
@@ -85,16 +87,33 @@ def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
         click.echo(error.format_message(), file=terminal.stderr)
         return int(ExitCode.USAGE)
     except click.UsageError as error:
-        help_of = error.ctx.command_path if error.ctx else "sparkmesos"
-        terminal.error(
-            UsageError(error.format_message(), hint=f"`{help_of} --help` shows what can be given.")
-        )
+        from .wrong_values import usage_error
+
+        terminal.error(usage_error(error))
         return int(ExitCode.USAGE)
     except click.ClickException as error:
         terminal.error(SparkMesosError(error.format_message()))
         return int(ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         return int(ExitCode.INTERRUPTED)
+    except OSError as error:
+        if (refusal := _refusal(error)) is None:
+            raise
+        terminal.give_up_stdout()
+        terminal.error(refusal)
+        return int(refusal.exit_code)
+
+
+def _refusal(error: OSError) -> SparkMesosError | None:
+    """What may fail at any place of the program; None for what that place should have handled."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return UsageError("The current folder does not exist any more", hint="Change to one that does.")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = error.filename or "What the command prints"
+        return SparkMesosError(f"{what} cannot be written: {error.strerror}", hint="Make room for it.")
+    return None
 
 
 def main() -> NoReturn:
@@ -117,13 +136,16 @@ def submit_main() -> NoReturn:
 def _occupy_standard_descriptors() -> None:
     """Opens those of 0, 1 and 2 that the shell closed, so that nothing else gets one of these numbers.
 
-    A lock or pipe of that number would be lost to a program started by us, which puts its streams there.
+    A lock or pipe of that number would be lost to a program started by us, which puts its streams there. And
+    without a stderr Click would write our talk to stdout, among the data.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - to the end of the process
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from sparkmesos_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,15 +31,32 @@ master = option(
     "embedded Mesos with N agents for the life of this command; in cluster mode the dispatcher, "
     "mesos://HOST:7077.",
 )
+
+
+class SparkFolder(click.Path):
+    """The folder of a Spark: if a variable or a settings file names it, it has to be one.
+
+    What the command line names is left to who uses it, whose errors name the option.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click wants it. Raises SparkNotFoundError."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        source = ctx.get_parameter_source("spark_home") if ctx is not None else None
+        if ctx is not None and not ctx.resilient_parsing and source in (None, ParameterSource.ENVIRONMENT):
+            from sparkmesos_core.spark.home import read_spark
+
+            read_spark(path, "spark-home" if source is None else "SPARKMESOS_SPARK_HOME")
+        return path
+
+
 spark_home = option(
     "--spark-home",
-    type=click.Path(path_type=Path),
+    type=SparkFolder(),
     help="The Spark to use.  [default: SPARK_HOME, else the installed pyspark]",
-)
-ca_file = option(
-    "--ca-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificates (PEM) to trust when masters and agents speak https.",
 )
 output = option(
     "--output",
@@ -65,3 +88,79 @@ work_dir = option(
     type=Folder(),
     help="Where the embedded cluster keeps its log and the sandboxes of its tasks.",
 )
+
+
+def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
+    """The options of `submit` that are not Spark's, without --master, which is of both.
+
+    Commands that tell what `submit` would do have them, too, so that its command lines can be given to them:
+    hidden in their help, but for --spark-home. The table of `submit` in the settings file means them as well.
+    """
+    declared = (
+        spark_home,
+        option(
+            "--mesos-driver",
+            type=click.Choice(["auto", "native", "http"]),
+            default="auto",
+            show_default=True,
+            hidden=hidden,
+            help="How the driver speaks to Mesos: through libmesos (native), over HTTP with the bridge "
+            "(http), or through libmesos where there is one (auto).",
+        ),
+        option(
+            "--ca-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            hidden=hidden,
+            help="Certificates (PEM) to trust when masters and agents speak https.",
+        ),
+        option(
+            "--start-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            hidden=hidden,
+            help="Give up, with exit code 6, when no executor has started by then.  "
+            "[default: wait, and say why]",
+        ),
+        # Not as a variable: what is set for start-local-cluster is in use by a cluster that runs.
+        click.option(
+            "--work-dir",
+            type=Folder(),
+            hidden=hidden,
+            help="Where the embedded cluster keeps its log and sandboxes; else they go with it.",
+        ),
+        option(
+            "--dry-run",
+            is_flag=True,
+            hidden=hidden,
+            help="Print the command, or what the dispatcher would get, and do nothing.",
+        ),
+    )
+
+    def declare(function: F) -> F:
+        for each in reversed(declared):
+            function = each(function)
+        return function
+
+    return declare
+
+
+def client_mode_options(context: click.Context) -> ClientModeOptions:
+    """What a command that has `own_of_submit` was given for client mode. Raises UsageError."""
+    import math
+
+    from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
+
+    given = context.params
+    if given["start_timeout"] is not None and not math.isfinite(given["start_timeout"]):
+        raise UsageError("--start-timeout is not a number of seconds", hint="Leave it out to wait for ever.")
+    return ClientModeOptions(
+        mesos_driver=MesosDriver(given["mesos_driver"]),
+        ca_file=given["ca_file"],
+        start_timeout=given["start_timeout"],
+        work_dir=given["work_dir"],
+        typed=tuple(
+            "--" + name.replace("_", "-")
+            for name in ("mesos_driver", "start_timeout", "work_dir")
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ),
+    )

@@ -13,9 +13,6 @@ from .property_completion import complete_spark_argument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# As the first argument these are for the launcher, and options follow (`SparkSubmitCommandBuilder`).
-_LAUNCHERS = frozenset({"run-example", "pyspark-shell-main", "sparkr-shell-main"})
-
 
 @dataclass
 class SplitArguments:
@@ -92,6 +89,8 @@ def split_arguments(
     many arguments of its own it has, which stand before the application. An option that nobody knows is left
     to spark-submit's own parser, with all that follows it.
     """
+    from sparkmesos_core.spark.arguments import LAUNCHERS
+
     split = SplitArguments()
     of_spark = spark_options()
     index = 0
@@ -104,7 +103,7 @@ def split_arguments(
         elif name in of_spark:
             end = index + (2 if of_spark[name] and not equals else 1)
             split.spark += arguments[index:end]
-        elif argument in _LAUNCHERS and not split.spark:
+        elif argument in LAUNCHERS and not split.spark:
             end = index + 1
             split.spark.append(argument)
         elif not argument.startswith("-") and len(split.positional) < positionals:

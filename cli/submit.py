@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from sparkmesos_core.errors import DispatcherError, ExitCode, SparkNotFoundError, UsageError
+from sparkmesos_core.errors import (
+    ConfigurationError,
+    DispatcherError,
+    ExitCode,
+    SparkNotFoundError,
+    UsageError,
+)
 from sparkmesos_core.quoting import printable
 
 from . import options
@@ -24,13 +29,20 @@ if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
     from sparkmesos_core.dispatcher.client import DispatcherClient
     from sparkmesos_core.submit.client_mode import Submission
+    from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
-# Own options that mean nothing where the driver runs elsewhere.
-_CLIENT_MODE_ONLY = ("mesos_driver", "start_timeout", "work_dir")
+DROP_IN = "sparkmesos-submit"
+"""The program that is this command alone."""
 
 
 class SubmitCommand(SparkArgumentsCommand):
     """`submit`, whose help lists the options of spark-submit, too."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The usage, by the name that the command was called by."""
+        called = Path(sys.argv[0]).name
+        program = called if called == DROP_IN else ctx.command_path
+        formatter.write_usage(program, " ".join(self.collect_usage_pieces(ctx)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Our own options, then Spark's in their groups."""
@@ -51,30 +63,7 @@ class SubmitCommand(SparkArgumentsCommand):
 
 @click.command("submit", cls=SubmitCommand, options_metavar="[OPTIONS]")
 @options.master
-@options.spark_home
-@options.option(
-    "--mesos-driver",
-    type=click.Choice(["auto", "native", "http"]),
-    default="auto",
-    show_default=True,
-    help="How the driver speaks to Mesos: through libmesos (native), over HTTP with the bridge (http), or "
-    "through libmesos where there is one (auto).",
-)
-@options.ca_file
-@options.option(
-    "--start-timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Give up, with exit code 6, when no executor has started by then.  [default: wait, and say why]",
-)
-@click.option(  # not as a variable: what is set for start-local-cluster is in use by a cluster that runs
-    "--work-dir",
-    type=options.Folder(),
-    help="Where the embedded cluster keeps its log and sandboxes; else they go with it.",
-)
-@options.option(
-    "--dry-run", is_flag=True, help="Print the command, or what the dispatcher would get, and do nothing."
-)
+@options.own_of_submit()
 @spark_arguments
 @click.pass_context
 def command(
@@ -86,7 +75,7 @@ def command(
     spark_home: Path | None,
     ca_file: Path | None,
     dry_run: bool,
-    **client_mode: Any,
+    **_client_mode: Any,
 ) -> int:
     """Run an application on Mesos, as spark-submit does.
 
@@ -100,7 +89,6 @@ def command(
     """
     from sparkmesos_core.client_configuration import read_client_configuration
     from sparkmesos_core.settings import own_masters
-    from sparkmesos_core.spark.argument_checks import check_values
     from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
     terminal = context.find_object(Terminal) or Terminal()
@@ -125,11 +113,22 @@ def command(
             click.echo(line, file=terminal.stderr)
     if parsed.asks_dispatcher:
         return _ask_dispatcher(terminal, client, ca_file, dry_run)
-    check_values(parsed, client.configuration)
-    if client.configuration.get("spark.submit.deployMode") == "cluster":
-        _refuse_client_mode_options(context)
+    from sparkmesos_core.spark.argument_checks import refusals
+    from sparkmesos_core.submit.mesos_driver import check_options, speaks_http
+
+    own = options.client_mode_options(context)
+    is_cluster = client.configuration.get("spark.submit.deployMode") == "cluster"
+    if next(refusals(parsed, client.configuration), None) is not None:
+        # Shown with all else that is wrong; what follows relies on such values.
+        over_http = is_cluster or speaks_http(
+            own, client.configuration.get("spark.master"), client.env.variables
+        )
+        _is_sound(terminal, client, over_http=over_http, runs_here=not (is_cluster or dry_run))
+        return int(ExitCode.USAGE)
+    if is_cluster:
+        check_options(own, client.configuration)
         return _submit_to_cluster(terminal, client, ca_file, dry_run)
-    return _run_driver(terminal, client, ca_file, dry_run, environment, **client_mode)
+    return _run_driver(terminal, client, own, dry_run, environment)
 
 
 def _show_version(terminal: Terminal, spark_home: Path | None, environment: Mapping[str, str]) -> None:
@@ -144,27 +143,36 @@ def _show_version(terminal: Terminal, spark_home: Path | None, environment: Mapp
             raise
         terminal.warn(error.message)
         return
-    terminal.data(f"Spark {spark.version}, Scala {spark.scala_version} ({spark.path}, {spark.origin})")
+    # Scripts look for the word in front of the number, as Spark's own spark-submit prints both.
+    terminal.data(
+        f"Spark version {spark.version}, Scala version {spark.scala_version} ({spark.path}, {spark.origin})"
+    )
 
 
-def _refuse_client_mode_options(context: click.Context) -> None:
-    """What is set for good, in a variable or the settings file, is no mistake; what is typed is."""
-    for name in _CLIENT_MODE_ONLY:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "--" + name.replace("_", "-")
-            raise UsageError(
-                f"{option} is for client mode, but --deploy-mode is cluster",
-                hint=f"Leave out {option}: the driver will run on an agent, started by the dispatcher.",
-            )
+def _is_sound(
+    terminal: Terminal, client: ClientConfiguration, *, over_http: bool = True, runs_here: bool = False
+) -> bool:
+    """Shows all that is wrong with a submission; false if it must not run. Notes are for `config check`.
 
-
-def _is_sound(terminal: Terminal, client: ClientConfiguration, *, over_http: bool = False) -> bool:
-    """Shows what is wrong with the configuration; false if it must not run. Notes are for `config check`."""
+    `over_http` says that libmesos does not matter, `runs_here` that files of this machine have to be there.
+    """
     from sparkmesos_core.conf.finding import Severity
     from sparkmesos_core.configuration_check import by_severity, check_submission
+    from sparkmesos_core.spark.argument_checks import refusals
 
-    sound = True
-    for finding in by_severity(check_submission(client, over_http=over_http)):
+    refused = list(refusals(client.arguments, client.configuration))
+    for error in refused:
+        terminal.error(error)
+    keys = {error.setting.key for error in refused if isinstance(error, ConfigurationError)}
+    findings = check_submission(client, over_http=over_http)
+    if runs_here:
+        from sparkmesos_core.spark.missing_files import missing_files
+
+        findings = [*missing_files(client.arguments, client.configuration, Path.cwd()), *findings]
+    sound = not refused
+    for finding in by_severity(findings):
+        if finding.severity is Severity.ERROR and finding.key in keys:
+            continue
         place = f"{finding.origin}: " if finding.origin is not None else ""
         if finding.severity is Severity.ERROR:
             sound = False
@@ -178,9 +186,13 @@ def _dispatcher(client: ClientConfiguration, ca_file: Path | None) -> Dispatcher
     from sparkmesos_core.dispatcher.client import DispatcherClient
     from sparkmesos_core.submit.cluster_mode import dispatcher_of
 
-    return DispatcherClient(
-        dispatcher_of(client.configuration), ca_file=str(ca_file) if ca_file is not None else None
-    )
+    dispatcher = dispatcher_of(client.configuration)
+    if ca_file is None:
+        return DispatcherClient(dispatcher)
+    from sparkmesos_core.mesos.http import check_ca_file  # which imports a lot
+
+    check_ca_file(str(ca_file))
+    return DispatcherClient(dispatcher, ca_file=str(ca_file))
 
 
 def _ask_dispatcher(
@@ -244,38 +256,26 @@ def _submit_to_cluster(
 def _run_driver(
     terminal: Terminal,
     client: ClientConfiguration,
-    ca_file: Path | None,
+    own: ClientModeOptions,
     dry_run: bool,
     environment: Mapping[str, str],
-    *,
-    mesos_driver: str,
-    start_timeout: float | None,
-    work_dir: Path | None,
 ) -> int:
-    from sparkmesos_core.master import EmbeddedMaster
     from sparkmesos_core.submit import client_mode
+    from sparkmesos_core.submit.mesos_driver import check_options
 
-    if start_timeout is not None and not math.isfinite(start_timeout):
-        raise UsageError("--start-timeout is not a number of seconds", hint="Leave it out to wait for ever.")
-    submission = client_mode.plan(
-        client,
-        client_mode.ClientModeOptions(
-            mesos_driver=client_mode.MesosDriver(mesos_driver), ca_file=ca_file, start_timeout=start_timeout
-        ),
-    )
-    if work_dir is not None and not isinstance(submission.master, EmbeddedMaster):
-        raise UsageError(
-            "--work-dir is for an embedded master only",
-            hint=f"Leave it out: the sandboxes of {submission.master} are on its agents.",
-        )
-    if not dry_run:
-        client_mode.check_application(submission)
-    if not _is_sound(terminal, client, over_http=submission.libmesos is None):
+    submission = client_mode.plan(client, own)
+    check_options(own, client.configuration)
+    if not _is_sound(terminal, client, over_http=submission.libmesos is None, runs_here=not dry_run):
         return int(ExitCode.USAGE)
-    url, bridge = _prepare(terminal, submission, work_dir, dry_run)
+    if dry_run:
+        url, bridge = client_mode.future_url(submission), client_mode.future_bridge_for(submission)
+    else:
+        url, bridge = _prepare(terminal, submission)
     launch = client_mode.launch(submission, url, bridge, environment)
     if dry_run:
         terminal.data(shlex.join(launch.printable()))
+        if bridge is not None and not bridge.is_file():
+            terminal.say(printable(f"The bridge {bridge} has yet to be compiled, which `submit` does."))
         if launch.hides_secrets():
             terminal.warn("secret values are shown as ***: the command does not run as it stands")
         return int(ExitCode.OK)
@@ -283,6 +283,7 @@ def _run_driver(
     # Python ignores these two, and a program that is exec'ed would inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    launch.limits.apply()
     try:
         os.execve(launch.arguments[0], launch.arguments, dict(launch.environment))
     except OSError as error:
@@ -292,9 +293,7 @@ def _run_driver(
         ) from error
 
 
-def _prepare(
-    terminal: Terminal, submission: Submission, work_dir: Path | None, dry_run: bool
-) -> tuple[str, Path | None]:
+def _prepare(terminal: Terminal, submission: Submission) -> tuple[str, Path | None]:
     """What Spark gets as --master, and the bridge; an embedded cluster is started for it."""
     from sparkmesos_core.master import EmbeddedMaster
     from sparkmesos_core.submit import client_mode
@@ -304,13 +303,15 @@ def _prepare(
         # Compiled, if need be, when the master is known to answer.
         return url, client_mode.bridge_for(submission, terminal.say)
     bridge = client_mode.bridge_for(submission, terminal.say)
-    if dry_run:
-        return client_mode.PLACEHOLDER_URL, bridge
     from sparkmesos_core.localcluster import embedded  # which imports a lot
 
     # exec keeps the pid, so the cluster watches the driver that this process becomes.
     cluster = embedded.start(
-        submission.master.agents, submission.java, os.getpid(), work_dir, submission.environment
+        submission.master.agents,
+        submission.java,
+        os.getpid(),
+        submission.options.work_dir,
+        submission.environment,
     )
     terminal.say(f"Embedded Mesos: {cluster.http_url} (log and sandboxes: {cluster.work_dir})")
     return cluster.url, bridge

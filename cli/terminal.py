@@ -28,7 +28,9 @@ class Terminal:
 
     @property
     def stdout(self) -> TextIO:
-        """Where data goes."""
+        """Where data goes. Raises SparkMesosError where the shell closed it: Python has none then."""
+        if sys.stdout is None:
+            raise _unwritable("it is closed")
         return sys.stdout
 
     @property
@@ -38,20 +40,21 @@ class Terminal:
 
     def data(self, text: str) -> None:
         """A line of data."""
+        stdout = self.stdout
         try:
-            click.echo(_encodable(text, self.stdout), file=self.stdout)
-            self.stdout.flush()
-        except (OSError, AttributeError) as error:  # Python has no stdout where the shell closed it
-            if sys.stdout is not None:
-                # Python would try again at its end, and spoil the exit code.
-                devnull = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(devnull, sys.stdout.fileno())
-                os.close(devnull)
-            reason = getattr(error, "strerror", None) or "it is closed"
-            raise SparkMesosError(
-                f"The result cannot be written to stdout: {reason}",
-                hint="Direct stdout to where it can be written.",
-            ) from error
+            click.echo(_encodable(text, stdout), file=stdout)
+            stdout.flush()
+        except OSError as error:
+            self.give_up_stdout()
+            raise _unwritable(error.strerror or str(error)) from error
+
+    def give_up_stdout(self) -> None:
+        """Forgets what could not be written: Python would try again at its end, and spoil the exit code."""
+        with contextlib.suppress(OSError, AttributeError):  # a stream of a test has no descriptor
+            descriptor = sys.stdout.fileno()
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, descriptor)
+            os.close(devnull)
 
     def flush(self) -> None:
         """Writes out what is still held back, before another program takes over the streams."""
@@ -103,7 +106,10 @@ class Terminal:
         if not file.isatty():
             for row in rows:
                 line = "\t".join(printable(cell) for cell in row)
-                click.echo(_encodable(line, file), file=file)
+                if file is sys.stdout:
+                    self.data(line)
+                else:
+                    click.echo(_encodable(line, file), file=file)
             return
         from rich.console import Console
         from rich.padding import Padding
@@ -136,6 +142,12 @@ class Terminal:
         return (
             file.isatty() and not self.environment.get("NO_COLOR") and self.environment.get("TERM") != "dumb"
         )
+
+
+def _unwritable(reason: str) -> SparkMesosError:
+    return SparkMesosError(
+        f"The result cannot be written to stdout: {reason}", hint="Direct stdout to where it can be written."
+    )
 
 
 def _encodable(text: str, file: TextIO) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkmesos_core.client_configuration import (
@@ -18,12 +18,17 @@ from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.java_properties import read_properties_file
 from sparkmesos_core.conf.precedence import daemon_configuration
 from sparkmesos_core.conf.properties.registered_property import Reader
+from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import ConfigurationError, UsageError
+from sparkmesos_core.quoting import printable
+from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.settings import NO_MASTERS, OwnMasters
-from sparkmesos_core.spark.argument_checks import check_values
+from sparkmesos_core.spark import argument_checks
 from sparkmesos_core.spark.arguments import NO_RESOURCE, SubmitArguments
 from sparkmesos_core.spark.home import SparkHome
+from sparkmesos_core.spark.missing_files import missing_files
+from sparkmesos_core.submit.mesos_driver import ClientModeOptions, speaks_http
 
 _DAEMONS = {
     Mode.DISPATCHER: (Reader.DISPATCHER, "org.apache.spark.deploy.mesos.MesosClusterDispatcher"),
@@ -34,6 +39,23 @@ _DAEMONS = {
 }
 
 
+# Of spark-submit's options those that daemons have as well, or that mean the same for them.
+_OF_DAEMONS = {
+    Mode.DISPATCHER: frozenset({"--master", "--name", "--conf", "--properties-file", "--verbose"}),
+    Mode.SHUFFLE_SERVICE: frozenset({"--master", "--conf", "--properties-file", "--verbose"}),
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was looked at, and what is wrong with it."""
+
+    findings: list[Finding]
+    """The worst first."""
+    files: tuple[Path, ...]
+    """The spark-env.sh and the properties file that were read."""
+
+
 def submission_mode(configuration: Configuration) -> Mode:
     """Where the driver of a submission runs. What is neither client nor cluster counts as client."""
     return (
@@ -41,13 +63,22 @@ def submission_mode(configuration: Configuration) -> Mode:
     )
 
 
-def check_submission(client: ClientConfiguration, *, over_http: bool = False) -> list[Finding]:
+def check_submission(
+    client: ClientConfiguration, *, over_http: bool = False, starts_here: bool = True
+) -> list[Finding]:
     """What is wrong with what `submit` was given, options that Spark ignores on Mesos first.
 
-    `over_http` says that libmesos will not be used.
+    `over_http` says that libmesos will not be used, `starts_here` that the application is about to start.
     """
-    mode = submission_mode(client.configuration)
-    found = _check(client.configuration, client.env, mode, client.spark, over_http=over_http)
+    found = _check(
+        client.configuration,
+        client.env,
+        submission_mode(client.configuration),
+        client.spark,
+        over_http=over_http,
+        starts_here=starts_here,
+        names_application=client.arguments.resource is not None,
+    )
     return [*client.findings, *found]
 
 
@@ -57,16 +88,30 @@ def read_and_check_submission(
     spark_home: Path | None,
     environment: Mapping[str, str],
     own: OwnMasters = NO_MASTERS,
-) -> list[Finding]:
-    """What is wrong with what `submit` would do with these arguments, the worst first.
+    directory: Path,
+    options: ClientModeOptions | None = None,
+) -> Checked:
+    """What is wrong with what `submit` would do with these arguments in `directory`.
 
     What makes `submit` give up before there is a configuration, such as a file that cannot be read, is raised
-    as the UsageError that it is; what Spark refuses about values is a finding like others.
+    as the UsageError that it is; what Spark or `submit` refuses later is a finding like others.
     """
+    from sparkmesos_core import submission_refusals
+
     client = read_client_configuration(arguments, spark_home=spark_home, environment=environment, own=own)
-    found = check_submission(client)
-    found += _refused(arguments, client.configuration, found)
-    return by_severity(found)
+    master, variables = client.configuration.get("spark.master"), client.env.variables
+    options = options or ClientModeOptions()
+    over_http = speaks_http(options, master, variables)
+    found = check_submission(client, over_http=over_http, starts_here=False)
+    if submission_mode(client.configuration) is Mode.CLIENT:
+        found += missing_files(arguments, client.configuration, directory, starts_here=False)
+    found += submission_refusals.misplaced_options(arguments, client.configuration)
+    # An application need not be named.
+    named = replace(arguments, resource=arguments.resource or NO_RESOURCE)
+    by_spark = argument_checks.refusals(named, client.configuration)
+    found += _refused("refused-by-spark", by_spark, found)
+    found += _refused("refused-by-submit", submission_refusals.refusals(client, directory, options), found)
+    return Checked(by_severity(found), _files(client.env, client.properties_file))
 
 
 def read_and_check_daemon(
@@ -76,10 +121,12 @@ def read_and_check_daemon(
     spark_home: Path | None,
     environment: Mapping[str, str],
     own: OwnMasters = NO_MASTERS,
-) -> list[Finding]:
-    """What is wrong with what the dispatcher or the shuffle service would read here, the worst first.
+    zookeeper: str | None = None,
+) -> Checked:
+    """What is wrong with what the dispatcher or the shuffle service would read here.
 
     `arguments` are those of spark-submit that daemons understand, too: --master, --conf, --properties-file.
+    `zookeeper` is the dispatcher's --zk, which switches its recovery on (`MesosClusterDispatcher.main`).
     Raises UsageError for what cannot be read or understood.
     """
     daemon, class_name = _DAEMONS[mode]
@@ -88,6 +135,10 @@ def read_and_check_daemon(
     env = load_spark_env(home, environment, arguments=(class_name,))
     properties_file = find_properties_file(arguments.values.get("--properties-file"), home, env.variables)
     options, conf = arguments.settings()
+    if zookeeper is not None:
+        origin = Origin(Source.OPTION, "--zk")
+        options.append(Setting("spark.deploy.recoveryMode", "ZOOKEEPER", origin))
+        options.append(Setting("spark.deploy.zookeeper.url", zookeeper, origin))
     configuration = daemon_configuration(
         daemon,
         options=options,
@@ -96,31 +147,61 @@ def read_and_check_daemon(
         file=read_properties_file(properties_file) if properties_file is not None else (),
         env=env,
     )
-    return by_severity([*env.findings(), *_check(configuration, env, mode, spark)])
+    found = [*env.findings(), *_not_for_daemons(mode, arguments), *_check(configuration, env, mode, spark)]
+    return Checked(by_severity(found), _files(env, properties_file))
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, the worst first, otherwise in their order."""
+    """The findings, the worst first, those of a file in the order of its lines, otherwise in their order."""
     order = list(Severity)
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+    def place(finding: Finding) -> tuple[int, str, int]:
+        origin = finding.origin
+        in_file = origin is not None and origin.line is not None
+        name, line = (origin.name, origin.line or 0) if origin is not None and in_file else ("", 0)
+        return order.index(finding.severity), name, line
+
+    return sorted(findings, key=place)
 
 
-def _refused(
-    arguments: SubmitArguments, configuration: Configuration, found: Sequence[Finding]
-) -> list[Finding]:
-    """What spark-submit itself refuses, unless a rule found the same. An application need not be named."""
-    try:
-        check_values(replace(arguments, resource=arguments.resource or NO_RESOURCE), configuration)
-    except ConfigurationError as error:
+def _files(env: SparkEnv, properties_file: Path | None) -> tuple[Path, ...]:
+    return tuple(path for path in (env.script, properties_file) if path is not None)
+
+
+def _not_for_daemons(mode: Mode, arguments: SubmitArguments) -> list[Finding]:
+    """What is given that only applications have."""
+    program = f"the {mode.value.replace('-', ' ')}"
+    given = dict.fromkeys(one.name for one in arguments.given if one.name not in _OF_DAEMONS[mode])
+    found = [
+        Finding(
+            "ignored-option",
+            Severity.WARNING,
+            f"has no effect on {program}, which does not have it",
+            "Leave it out.",
+            origin=Origin(Source.OPTION, name),
+        )
+        for name in given
+    ]
+    if arguments.resource is not None:
+        message = f"{printable(redact_text(arguments.resource))} has no effect: {program} has no application"
+        found.append(Finding("ignored-option", Severity.WARNING, message, "Leave it out."))
+    return found
+
+
+def _refused(rule: str, errors: Iterable[UsageError], found: Sequence[Finding]) -> list[Finding]:
+    """What is refused as findings, unless a rule found the same."""
+    findings = []
+    for error in errors:
+        if not isinstance(error, ConfigurationError):
+            findings.append(Finding(rule, Severity.ERROR, error.message, error.hint))
+            continue
         setting = error.setting
-        if any(one.key == setting.key and one.severity is Severity.ERROR for one in found):
-            return []
+        if any(one.key == setting.key and one.severity is Severity.ERROR for one in (*found, *findings)):
+            continue
         reason = error.message.removeprefix(f"{setting.key}, set in {setting.origin}: ")
-        message = f"Spark refuses {setting.key}: {reason}"
-        return [Finding("refused-by-spark", Severity.ERROR, message, error.hint, setting.key, setting.origin)]
-    except UsageError as error:
-        return [Finding("refused-by-spark", Severity.ERROR, error.message, error.hint)]
-    return []
+        message = f"{'Spark' if rule == 'refused-by-spark' else '`submit`'} refuses {setting.key}: {reason}"
+        findings.append(Finding(rule, Severity.ERROR, message, error.hint, setting.key, setting.origin))
+    return findings
 
 
 def _check(
@@ -130,6 +211,8 @@ def _check(
     spark: SparkHome | None,
     *,
     over_http: bool = False,
+    starts_here: bool = False,
+    names_application: bool = False,
 ) -> list[Finding]:
     scripts = {name: script for name in env.changed if (script := env.script_of(name))}
     circumstances = Circumstances(
@@ -140,5 +223,7 @@ def _check(
         scripts=scripts,
         files=gather(configuration, env.variables, scripts.values(), mode=mode),
         over_http=over_http,
+        starts_here=starts_here,
+        names_application=names_application,
     )
     return check_configuration(configuration, circumstances)

@@ -1,24 +1,31 @@
 """What a cluster needs in spark-defaults.conf and spark-env.sh, and what these files become with it.
 
-Reads the files, writes none: `file_replacement` does.
+Reads the files, checks the entries, tries what is to become of the script, and writes nothing:
+`file_replacement` does.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkmesos_core.conf.checks import Circumstances, Mode, check_configuration
+from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.editing.entries import Conflict, Edit, Entry
 from sparkmesos_core.conf.editing.properties_edit import redacted_properties, set_properties
 from sparkmesos_core.conf.editing.script_edit import redacted_script, set_exports
+from sparkmesos_core.conf.editing.shell_assignments import Assignment, find_assignments
+from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.conf.java_properties import parse_properties
+from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import SparkNotFoundError, UsageError
 from sparkmesos_core.file_replacement import Replacement
-from sparkmesos_core.master import EmbeddedMaster, MesosMaster, parse_master
+from sparkmesos_core.master import DEFAULT_DISPATCHER_PORT, EmbeddedMaster, MesosMaster, parse_master
 from sparkmesos_core.redaction import redact_text
+from sparkmesos_core.regular_files import read_regular_file
+from sparkmesos_core.script_trial import try_script
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.native_library import VARIABLE as LIBMESOS_VARIABLE
 
@@ -51,6 +58,8 @@ class FilePlan:
     before: str | None
     """None if there is no such file yet. Bytes that are not UTF-8 are surrogate escapes."""
     after: str
+    wanted: Mapping[str, str]
+    """The names that the change gives a value, with it."""
     conflicts: tuple[Conflict, ...]
     mode: int
     """The permissions that the file gets if it is new, less those that the umask takes away."""
@@ -97,6 +106,11 @@ def cluster_entries(
         remarks.append(
             f"{url}: `sparkmesos submit` understands this, but Spark's own spark-submit does not; "
             "a mesos://zk:// URL is for both"
+        )
+    if isinstance(url, MesosMaster) and any(host.port == DEFAULT_DISPATCHER_PORT for host in url.hosts):
+        remarks.append(
+            f"{url}: {DEFAULT_DISPATCHER_PORT} is the port of dispatchers, that of a Mesos master is 5050; a "
+            "dispatcher is named with --master in cluster mode, or in sparkmesos' own settings"
         )
     properties = [Entry("spark.master", url.spark_url)]
     exports: list[Entry] = []
@@ -150,32 +164,75 @@ def plan_files(folder: Path, entries: ClusterEntries, *, replace: bool) -> list[
     ]
 
 
+def check_entries(entries: ClusterEntries, plans: Sequence[FilePlan]) -> list[Finding]:
+    """What `config check` would say of these properties in the file as it is, the worst first.
+
+    Returns warnings. Raises UsageError for errors.
+    """
+    file = next(plan for plan in plans if plan.path.name == PROPERTIES_FILE)
+    origin = Origin(Source.FILE, str(file.path))
+    new = [Setting(entry.name, entry.value, origin) for entry in entries.properties]
+    names = {setting.key for setting in new}
+    old = [one for one in parse_properties(file.before or "", str(file.path)) if one.key not in names]
+    configuration = Configuration([new, old])
+    circumstances = Circumstances(Mode.CLIENT, master=configuration.get("spark.master"))
+    found = [one for one in check_configuration(configuration, circumstances) if one.key in names]
+    if errors := [one for one in found if one.severity is Severity.ERROR]:
+        raise UsageError(
+            "\n".join(one.message for one in errors), hint="\n".join(one.hint for one in errors if one.hint)
+        )
+    return [one for one in found if one.severity is Severity.WARNING]
+
+
+def remark_on_folder(folder: Path) -> str:
+    """What is to be said about the folder of the files; empty if nothing is."""
+    if not {"site-packages", "dist-packages"} & set(folder.parts):
+        return ""
+    return (
+        f"{folder} is part of an installed package, and goes when its environment is made anew; --conf-dir "
+        "names another folder, which then has to be SPARK_CONF_DIR"
+    )
+
+
 def _plan(path: Path, before: str | None, edit: Edit, mode: int) -> FilePlan:
-    return FilePlan(path, before, edit.text, edit.conflicts, mode)
+    return FilePlan(path, before, edit.text, edit.wanted, edit.conflicts, mode)
+
+
+def libmesos_of_script(plans: Sequence[FilePlan]) -> tuple[Path, Assignment] | None:
+    """What the script will say of libmesos in the end, with the script; None if it says nothing."""
+    for plan in plans:
+        if plan.path.name == SCRIPT_FILE:
+            for assignment in reversed(find_assignments(plan.after, str(plan.path))):
+                if assignment.name == LIBMESOS_VARIABLE:
+                    return plan.path, assignment
+    return None
+
+
+def try_plans(plans: Sequence[FilePlan], spark_home: Path | None, environment: Mapping[str, str]) -> None:
+    """Lets bash judge the change of the script, if there is one.
+
+    Raises UsageError if the script would be broken by it, or not do what was asked for.
+    """
+    for plan in plans:
+        if plan.path.name != SCRIPT_FILE or not plan.changes:
+            continue
+        try:
+            home = find_spark(spark_home, environment).path
+        except SparkNotFoundError:  # --conf-dir does without
+            home = None
+        try_script(plan.path, plan.after, plan.wanted, home, environment)
 
 
 def _read(path: Path) -> str | None:
     try:
-        # A named pipe would not be opened before somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_regular_file(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{path} is not a regular file", hint="Give another folder with --conf-dir.")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise _unreadable(path, error) from error
-    finally:
-        os.close(descriptor)
-
-
-def _unreadable(path: Path, error: Exception) -> UsageError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return UsageError(f"{path} cannot be read: {reason}", hint="Correct its permissions, or --conf-dir.")
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="Correct it or its permissions, or give another folder with --conf-dir.",
+        ) from error
 
 
 def _lines(path: Path, text: str) -> list[tuple[str, str]]:

@@ -197,6 +197,11 @@ def _split_scheme(text: str, what: str, hint: str) -> tuple[Literal["http", "htt
     for pattern, meaning in _FOREIGN:
         if pattern.match(text):
             raise MasterUrlError(f"'{_shown(text)}' {meaning}", hint=hint)
+    if text.startswith("-"):
+        raise MasterUrlError(
+            f"'{_shown(text)}' looks like an option, and is no {what} URL",
+            hint=f"Does what stands in front of it lack its value? {hint}",
+        )
     if not (match := _SCHEME.match(text)):
         hint_here = f"Did you mean mesos://{text}? {hint}" if _looks_like_hosts(text) else hint
         raise MasterUrlError(f"{what} URL '{_shown(text)}' does not begin with mesos://", hint=hint_here)

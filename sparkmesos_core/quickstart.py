@@ -20,6 +20,7 @@ from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.launch import Launch
+from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
 
 AGENTS = 2
 # One core per executor and two in all: one executor on each agent. Small heaps, so that it runs on a laptop.
@@ -169,7 +170,7 @@ def _plan(application: Application, master: str, environment: Mapping[str, str])
         spark_home=None,
         environment=environment,
     )
-    return client_mode.plan(client, client_mode.ClientModeOptions(mesos_driver=client_mode.MesosDriver.HTTP))
+    return client_mode.plan(client, ClientModeOptions(mesos_driver=MesosDriver.HTTP))
 
 
 def run_framework(cluster: daemon.ClusterState) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.directories import config_directory
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.regular_files import read_regular_file
 
 CONFIG_VARIABLE = "SPARKMESOS_CONFIG"
 
@@ -34,6 +34,8 @@ SHARED = {
 
 MAX_BYTES = 1 << 20
 """More than any settings file has; something else of that name shall not be read to its end."""
+
+BELONGS_TO_SPARK = "Options and properties of Spark belong into spark-defaults.conf."
 
 _DOCUMENT = "docs/reference/settings.md lists what can be set."
 
@@ -64,6 +66,16 @@ class OwnSettings:
     def _origin(self, *keys: str) -> Origin:
         return Origin(Source.SPARKMESOS, str(self.path), self.line(*keys))
 
+    def text_of(self, value: Any, *keys: str) -> str:
+        """The value of a key if it is a text that is not blank. Raises UsageError, naming its place, else."""
+        if isinstance(value, str) and value.strip() and "\0" not in value:
+            return value
+        wrong = "is empty" if value == "" else "is not a text"
+        meaning = SHARED[keys[-1]]
+        raise self.error(
+            keys, f"{'.'.join(keys)} {wrong}", hint=f'Write {meaning} in quotes: {keys[-1]} = "…".'
+        )
+
     def command_table(self, *names: str) -> Mapping[str, Any]:
         """The table of a command, given with the groups that it is in; empty if there is none."""
         table: Any = self.tables
@@ -80,14 +92,17 @@ class OwnSettings:
     def spark_master(self, key: str, environment: Mapping[str, str]) -> Setting | None:
         """spark.master as one of `master` and `dispatcher` has it, with its origin; None if that is not set.
 
-        The variable of the setting is stronger than the file, and there the table of `submit` than the top.
+        The variable of the setting is stronger than the file, and there the table of `submit`, where options
+        of that command stand, than the top. Raises UsageError for what is no text there.
         """
         variable = f"SPARKMESOS_{key.upper()}"
         if value := environment.get(variable):
             return Setting("spark.master", value, Origin(Source.SPARKMESOS, variable))
-        own = self.command_table("submit").get(key)
-        if isinstance(own, str) and own:
-            return Setting("spark.master", own, self._origin("submit", key))
+        table = self.command_table("submit")
+        if key == "master" and key in table:
+            return Setting(
+                "spark.master", self.text_of(table[key], "submit", key), self._origin("submit", key)
+            )
         if shared := self.shared.get(key):
             return Setting("spark.master", shared, self._origin(key))
         return None
@@ -111,11 +126,12 @@ class OwnMasters:
 NO_MASTERS = OwnMasters()
 
 
-def settings_file(environment: Mapping[str, str]) -> Path:
-    """Where the settings are: SPARKMESOS_CONFIG, else config.toml in the configuration folder."""
+def settings_file(environment: Mapping[str, str]) -> Path | None:
+    """Where the settings are: SPARKMESOS_CONFIG, else config.toml in the configuration folder, if any."""
     if value := environment.get(CONFIG_VARIABLE):
         return Path(value).absolute()
-    return config_directory(environment) / "config.toml"
+    folder = config_directory(environment)
+    return None if folder is None else folder / "config.toml"
 
 
 def own_masters(environment: Mapping[str, str]) -> OwnMasters:
@@ -132,6 +148,8 @@ def read_settings(environment: Mapping[str, str]) -> OwnSettings:
     Raises UsageError, naming file and line, for what is not TOML or not a setting.
     """
     path = settings_file(environment)
+    if path is None:
+        return OwnSettings()
     text = _read(path, required=bool(environment.get(CONFIG_VARIABLE)))
     return OwnSettings() if text is None else parse_settings(text, path)
 
@@ -150,15 +168,11 @@ def parse_settings(text: str, path: Path) -> OwnSettings:
             tables[key] = value
             continue
         if key not in SHARED:
-            raise settings.error((key,), f"there is no setting {key!r}", hint=did_you_mean(key, SHARED))
-        if not isinstance(value, str) or not value.strip() or "\0" in value:
-            wrong = "is empty" if value == "" else "is not a text"
-            raise settings.error(
-                (key,), f"{key} {wrong}", hint=f'Write {SHARED[key]} in quotes: {key} = "…".'
-            )
+            hint = BELONGS_TO_SPARK if key.startswith("spark.") else did_you_mean(key, SHARED)
+            raise settings.error((key,), f"there is no setting {key!r}", hint=hint)
+        shared[key] = settings.text_of(value, key)
         if key == "output" and value not in ("table", "json"):
             raise settings.error((key,), "output is neither table nor json", hint='Write output = "json".')
-        shared[key] = value
     return settings
 
 
@@ -167,7 +181,9 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     import difflib  # only who mistyped has to wait for it
 
     near = difflib.get_close_matches(name.lower().replace("_", "-").lstrip("-"), known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"There are: {', '.join(known)}." if known else "There are none."
 
 
 def _load_toml(text: str, path: Path) -> dict[str, Any]:
@@ -182,8 +198,13 @@ def _load_toml(text: str, path: Path) -> dict[str, Any]:
     except ValueError as error:  # TOMLDecodeError, and numbers that Python refuses to convert
         problem, _, position = str(error).partition(" (at ")
         line = re.match(r"line (\d+), column (\d+)", position)
-        place = f"{path}:{line[1]}" if line else str(path)
         where = f" (column {line[2]})" if line else " (at its end)" if position else ""
+        last = text.count("\n") + (not text.endswith("\n"))
+        place = f"{path}:{line[1] if line else last}" if where else str(path)
+        if re.search("overwrite|twice", problem):
+            raise UsageError(
+                f"{place}: this key or table is there already", hint="Remove one of the two."
+            ) from error
         raise UsageError(
             f"{place}: this is not TOML{where}: {problem}", hint='Write KEY = "VALUE".'
         ) from error
@@ -191,40 +212,30 @@ def _load_toml(text: str, path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path, *, required: bool) -> str | None:
+    if str(path) == os.devnull:
+        return ""
     try:
-        # A pipe of that name would keep us waiting for somebody to write to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not required:
-            return None
-        raise UsageError(
-            f"{CONFIG_VARIABLE}={path} does not exist", hint="Correct it, or unset it to have no settings."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode) and str(path) != os.devnull:
-            raise _unreadable(path, "it is not a file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_regular_file(path, at_most=MAX_BYTES)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    finally:
-        os.close(descriptor)
-    if len(content) > MAX_BYTES:
-        raise _unreadable(path, f"it is larger than {MAX_BYTES} bytes")
+        is_missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        # HOME may be that of another user, into which this one cannot even look: after sudo, in containers.
+        is_hidden = isinstance(error, PermissionError) and not os.access(path.parent, os.X_OK)
+        if (is_missing or is_hidden) and not required:
+            return None
+        if is_missing:
+            raise UsageError(
+                f"{CONFIG_VARIABLE}={path} does not exist",
+                hint="Correct it, or unset it to have no settings.",
+            ) from error
+        raise UsageError(
+            f"The settings file {path} cannot be read: {error.strerror}",
+            hint=f"Correct it, or name another one in {CONFIG_VARIABLE}; {os.devnull} has no settings.",
+        ) from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: this is not UTF-8", hint="TOML files are UTF-8.") from error
-
-
-def _unreadable(path: Path, reason: str) -> UsageError:
-    return UsageError(
-        f"The settings file {path} cannot be read: {reason}",
-        hint=f"Correct it, or name another one in {CONFIG_VARIABLE}.",
-    )
 
 
 def _line_of(text: str, keys: tuple[str, ...]) -> int | None:

@@ -66,8 +66,7 @@ def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callabl
     Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars, when compiling
     fails, and when the cache cannot be written.
     """
-    _check_spark(jars_dir)
-    jar = cache_dir / f"bridge-{bridge_key(jars_dir)}.jar"
+    jar = bridge_path(jars_dir, cache_dir)
     if jar.is_file():
         return jar
     try:
@@ -81,6 +80,15 @@ def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callabl
             hint="Make this directory writable, or set SPARKMESOS_CACHE_DIR to another one.",
         ) from error
     return jar
+
+
+def bridge_path(jars_dir: Path, cache_dir: Path) -> Path:
+    """Where `ensure_bridge` has the bridge for a Spark, whether it is there yet or not.
+
+    Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars.
+    """
+    _check_spark(jars_dir)
+    return cache_dir / f"bridge-{bridge_key(jars_dir)}.jar"
 
 
 def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[str], None]) -> Path:

@@ -6,14 +6,13 @@ it leaves open. Spark reads the file as UTF-8 and trims the values (`Utils.getPr
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.regular_files import read_regular_file
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _BLANKS = " \t\f"
@@ -44,23 +43,11 @@ def parse_properties(text: str, name: str) -> list[Setting]:
 def read_properties_file(path: Path) -> list[Setting]:
     """The properties in a file. Raises UsageError, naming the file, if it cannot be read or understood."""
     try:
-        # A named pipe would not be opened before somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(
-                    f"The properties file {path} is not a regular file",
-                    hint="Spark does not read folders, pipes and devices: give the path of a file.",
-                )
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read()
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        content = read_regular_file(path)
+    except OSError as error:
         raise UsageError(
-            f"The properties file {path} cannot be read: {reason}",
-            hint="Correct its path or its permissions.",
+            f"The properties file {path} cannot be read: {error.strerror}",
+            hint="Correct its path or its permissions. Spark reads regular files only.",
         ) from error
     return parse_properties(content.decode("utf-8", "surrogateescape"), str(path))
 

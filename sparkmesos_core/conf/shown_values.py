@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.redaction import REDACTED, is_secret_name, redact_text
 
 
 def shown_value(key: str, value: str) -> str:
     """A property's value without secrets, and without bytes that cannot be printed."""
-    entry = find_property(key)
-    if value and (is_secret_name(key) or (entry is not None and entry.secret)):
+    if value and is_secret_name(key):
         return REDACTED
     return redact_text(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -11,26 +11,39 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from sparkmesos_core.conf.process_limits import ProcessLimits, changed_limits, parse_limits
 from sparkmesos_core.errors import TimedOutError, UsageError
 
 # bash changes these for itself; they say nothing about the script.
 _OF_THE_SHELL = ("_", "SHLVL", "PWD", "OLDPWD")
-# What a script can change besides variables, and the builtins that tell.
-_REPORTS = {
-    "the umask": "builtin umask",
-    "the limits": "builtin ulimit -S -a; builtin ulimit -H -a",
-    "the working folder": "builtin pwd",
-}
+# What tells of that which a script can change besides variables. The second fails where the mode is off.
+_REPORTS = (
+    "builtin umask",
+    "builtin shopt -o -p posix || :",
+    "builtin ulimit -S -a",
+    "builtin ulimit -H -a",
+    "builtin pwd",
+)
 # Scripts use small descriptors (`exec 3>…`); ours stays out of their way.
 _FIRST_DESCRIPTOR = 60
 
 
-def source(
-    script: Path, environment: Mapping[str, str], arguments: Sequence[str], timeout: float
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The environment after `script`, and what else it has changed, in words.
+@dataclass(frozen=True)
+class Sourced:
+    """What a script has changed."""
+
+    variables: dict[str, str]
+    """The whole environment after it."""
+    limits: ProcessLimits
+    lost: tuple[str, ...]
+    """What else it has changed, and cannot be handed on, in words."""
+
+
+def source(script: Path, environment: Mapping[str, str], arguments: Sequence[str], timeout: float) -> Sourced:
+    """Runs `script` and tells what it has changed.
 
     `arguments` are what the script sees as $0, $1, …; all that it assigns to is exported. What it prints goes
     to stderr, its stdin is empty. What it leaves running in the background is left alone.
@@ -70,13 +83,27 @@ def source(
             f"{script}:{line} is not valid bash, so that the rest of it has no effect",
             hint=f"See what is wrong with: bash -n {shlex.quote(str(script))}",
         )
-    lost = tuple(what for what, old, new in zip(_REPORTS, before, after, strict=True) if old != new)
     variables = {name: value for name, _, value in (os.fsdecode(pair).partition("=") for pair in pairs)}
     for name in _OF_THE_SHELL:
         variables.pop(name, None)
         if name in environment:
             variables[name] = environment[name]
-    return variables, lost
+    return Sourced(variables, *_beyond_variables(before, after))
+
+
+def _beyond_variables(before: list[bytes], after: list[bytes]) -> tuple[ProcessLimits, tuple[str, ...]]:
+    """What differs between the two times that `_REPORTS` were written."""
+    (old_umask, _, _, _, old_folder), (new_umask, _, _, _, new_folder) = before, after
+    old, new = (
+        parse_limits(soft.decode(), hard.decode(), posix=mode.startswith(b"set -o"))
+        for _, mode, soft, hard, _ in (before, after)
+    )
+    limits = changed_limits(old, new)
+    lost = [f"a limit (ulimit -{limit.letter})" for limit in limits if not limit.is_known]
+    if old_folder != new_folder:
+        lost.append("the working folder")
+    umask = int(new_umask, 8) if new_umask != old_umask else None
+    return ProcessLimits(umask, tuple(limit for limit in limits if limit.is_known)), tuple(lost)
 
 
 def _program(script: Path, env: str, descriptor: int) -> str:
@@ -85,14 +112,12 @@ def _program(script: Path, env: str, descriptor: int) -> str:
     It writes, each with a null character behind it, what `_REPORTS` says before and after the script, the
     status of the latter, and the environment. It assigns to no variable, as each would be exported.
     """
-    report = "".join(
-        f"{{ {command}; builtin printf '\\0'; }} >&{descriptor}\n" for command in _REPORTS.values()
-    )
+    report = "".join(f"{{ {command}; builtin printf '\\0'; }} >&{descriptor}\n" for command in _REPORTS)
     return (
         f"{report}set -a\n. -- {shlex.quote(str(script.absolute()))}\n"
-        f'set -- "$?"\nset +a\n{report}'
+        f'builtin set -- "$?"\nbuiltin set +a\n{report}'
         f"builtin printf '%s\\0' \"$1\" >&{descriptor}\n"
-        f"exec {shlex.quote(env)} -0 >&{descriptor}\n"
+        f"builtin exec {shlex.quote(env)} -0 >&{descriptor}\n"
     )
 
 

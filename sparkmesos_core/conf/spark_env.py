@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.conf.process_limits import NO_LIMITS, ProcessLimits
 from sparkmesos_core.conf.setting import Origin, Source
 
 TIMEOUT = 60.0
@@ -27,6 +28,8 @@ class SparkEnv:
     """The spark-env.sh that was sourced; None if there is none, or it had been sourced before."""
     changed: frozenset[str] = field(default_factory=frozenset)
     """The variables that the script set, changed or removed."""
+    limits: ProcessLimits = NO_LIMITS
+    """The umask and the limits that it set: for the program which is started with `variables`."""
     lost: tuple[str, ...] = ()
     """What else the script changed, and the programs started with this environment will not have."""
 
@@ -40,7 +43,7 @@ class SparkEnv:
             Finding(
                 id="spark-env-beyond-variables",
                 severity=Severity.WARNING,
-                message=f"the script changes {what}, which has no effect: only its variables are taken",
+                message=f"the script changes {what}, which has no effect beyond the script",
                 hint="Do that in the shell, or the service, that starts sparkmesos.",
                 origin=Origin(Source.FILE, str(self.script)),
             )
@@ -77,6 +80,7 @@ def load_spark_env(
     argv0 = str(spark_home / "bin" / "spark-class") if spark_home is not None else "spark-class"
     from sparkmesos_core.conf.sourced_script import source  # costly, and mostly not needed
 
-    after, lost = source(script, before, (argv0, *arguments), timeout)
+    sourced = source(script, before, (argv0, *arguments), timeout)
+    after = sourced.variables
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return SparkEnv(after, script, frozenset(changed), lost)
+    return SparkEnv(after, script, frozenset(changed), sourced.limits, sourced.lost)

@@ -6,6 +6,7 @@ Sources: the calls of `getenv` in Spark's launcher, `SparkSubmitArguments`, `Spa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -191,6 +192,8 @@ VARIABLES: tuple[SparkVariable, ...] = (
 )  # fmt: skip
 """All of them; of those that stand for the same property the stronger come first."""
 
+_LIKENESS = 0.8  # what a suggestion needs at least: JAVA_HOME is not meant by HOME
+
 
 @cache
 def _by_name() -> dict[str, SparkVariable]:
@@ -207,3 +210,18 @@ def find_variable(name: str) -> SparkVariable | None:
         if family and name.startswith(prefix) and name != prefix:
             return variable
     return None
+
+
+def similar_variables(name: str, count: int = 3) -> list[str]:
+    """Variables that may be meant by a name that is none, the likeliest first.
+
+    Of `SPARK_MASTER` that is `MASTER`: which of them begin so, nobody remembers.
+    """
+    from difflib import get_close_matches  # which only a mistake needs
+
+    known = [variable.name for variable in VARIABLES]
+    written = re.sub(r"\W", "_", name.upper()[:100])
+    bare = re.sub(r"^(?:SPARK|MESOS)_", "", written)
+    exact = [one for one in known if re.sub(r"^(?:SPARK|MESOS)_", "", one) == bare]
+    near = get_close_matches(written, known, n=count, cutoff=_LIKENESS)
+    return exact or near

@@ -2,8 +2,9 @@
 
 The JVM reads its arguments in the character set of its locale and writes those of a Python driver in it. In
 cron jobs, containers and on Mesos agents that is often ASCII: all else becomes question marks. So it
-does if any of the locale variables names a locale that is not installed. And `bin/spark-class` removes every
-carriage return. All of this was seen with Spark 3.5.9 and Java 17.
+does if any of the locale variables names a locale that is not installed. And since Spark 3.4
+`bin/spark-class` removes every carriage return. All of this was seen with Java 17, the locales with Spark
+3.5.9, the carriage returns with 3.4.4 and 3.5.9, and not with 3.3.4.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.redaction import redact_arguments
 
@@ -33,13 +33,15 @@ _FILE_ENCODING = re.compile(r"-Dfile\.encoding=([^\s'\"]*)")
 _DRIVER_ENVIRONMENT = "spark.mesos.driverEnv."
 
 
-def check_arguments(arguments: Sequence[str]) -> None:
+def check_arguments(arguments: Sequence[str], spark_release: tuple[int, int] | None = None) -> None:
     """Raises UsageError for an argument that Spark or the JVM would change whatever the locale is.
 
     The arguments are those of the process, so that bytes that are no text are lone surrogates (PEP 383).
+    `spark_release` is that of the Spark whose scripts they will pass, None if it is not known.
     """
+    loses_carriage_returns = spark_release is None or spark_release >= (3, 4)
     for argument, shown in zip(arguments, redact_arguments(arguments), strict=True):
-        if "\r" in argument:
+        if "\r" in argument and loses_carriage_returns:
             raise UsageError(
                 f"The argument {_shorten(shown)} contains a carriage return, which Spark's scripts remove",
                 hint="Convert the script or file that it is from, if that has Windows line ends; "
@@ -123,20 +125,18 @@ def check_java_encoding(
                 )
 
 
-def driver_locale(arguments: Sequence[str], configuration: Configuration) -> tuple[Setting, ...]:
-    """What to set in cluster mode so that a driver reads its arguments as they are; mostly nothing.
+def driver_locale(arguments: Sequence[str], properties: Mapping[str, str]) -> dict[str, str]:
+    """The property to add in cluster mode so that a driver reads its arguments as they are; mostly none.
 
     Agents give a driver the environment of `spark.mesos.driverEnv` and hardly anything else, so that its JVM
-    runs in the locale C. `arguments` and the values of `configuration` become arguments of its spark-submit.
-    Where the driver runs without such a locale it is no worse off than before.
+    runs in the locale C. `arguments` and `properties` become arguments of its spark-submit. Where the driver
+    runs without such a locale it is no worse off than before.
     """
-    texts = (*arguments, *configuration.values())
-    if all(text.isascii() for text in texts):
-        return ()
-    if any(_DRIVER_ENVIRONMENT + name in configuration for name in ("LC_ALL", "LC_CTYPE", "LANG")):
-        return ()
-    origin = Origin(Source.SPARKMESOS, "sparkmesos, for what is not ASCII")
-    return (Setting(f"{_DRIVER_ENVIRONMENT}LC_ALL", _UTF_8_LOCALES[0], origin),)
+    if all(text.isascii() for text in (*arguments, *properties, *properties.values())):
+        return {}
+    if any(_DRIVER_ENVIRONMENT + name in properties for name in ("LC_ALL", "LC_CTYPE", "LANG")):
+        return {}
+    return {f"{_DRIVER_ENVIRONMENT}LC_ALL": _UTF_8_LOCALES[0]}
 
 
 def _locales(environment: Mapping[str, str]) -> list[str]:

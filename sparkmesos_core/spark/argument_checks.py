@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from collections.abc import Iterator
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.values.sizes import parse_size
@@ -15,35 +15,41 @@ _MEMORY = {"spark.driver.memory": "Driver memory", "spark.executor.memory": "Exe
 _CORES = {
     "spark.driver.cores": "Driver cores",
     "spark.executor.cores": "Executor cores",
-    "spark.cores.max": "The total of cores",
+    "spark.cores.max": "Total cores",
 }
 _JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
 
 
 def check_values(arguments: SubmitArguments, configuration: Configuration) -> None:
-    """Checks what Spark checks before it submits anything (`SparkSubmitArguments.validateSubmitArguments`).
+    """Raises the first of `refusals`, if there is one."""
+    for error in refusals(arguments, configuration):
+        raise error
 
-    `configuration` is the effective one of these arguments. Does nothing if they ask for something else than
-    a submission. Raises UsageError, or ConfigurationError with the place of a value, for a missing
-    application and for values that Spark refuses whatever the deploy mode.
+
+def refusals(arguments: SubmitArguments, configuration: Configuration) -> Iterator[UsageError]:
+    """What Spark refuses before it submits anything (`SparkSubmitArguments.validateSubmitArguments`).
+
+    `configuration` is the effective one of these arguments. Nothing if they ask for something else than a
+    submission. A UsageError, or a ConfigurationError with the place of a value, for each thing: a missing
+    application, and values that Spark refuses whatever the deploy mode.
     """
     if arguments.action is not Action.SUBMIT:
         return
     for key in _JAVA_OPTIONS:
         if "Xmx" in configuration.get(key, ""):
-            _refuse(
+            yield _refusal(
                 configuration,
                 key,
                 "the options of the driver's JVM must not set its heap (-Xmx)",
                 "Use --driver-memory or spark.driver.memory for it.",
             )
     if arguments.resource is None:
-        raise UsageError(
+        yield UsageError(
             "No application given", hint="Name a JAR, a Python file or an R file behind the options."
         )
     deploy_mode = configuration.get("spark.submit.deployMode")
     if deploy_mode is not None and deploy_mode not in ("client", "cluster"):
-        _refuse(
+        yield _refusal(
             configuration,
             "spark.submit.deployMode",
             f"{quoted(deploy_mode)} is no deploy mode",
@@ -54,25 +60,27 @@ def check_values(arguments: SubmitArguments, configuration: Configuration) -> No
         and "spark.local.connect" not in configuration
         and (deploy_mode is not None or "spark.master" in configuration)
     ):
-        _refuse(
+        yield _refusal(
             configuration,
             "spark.remote",
             "a server of Spark Connect takes the place of a master and a deploy mode",
             "Leave it out to run on Mesos.",
         )
-    _check_numbers(arguments, configuration)
+    yield from _numbers(arguments, configuration)
     if arguments.values.get("--proxy-user") == "":
-        raise UsageError("--proxy-user is empty", hint="Give the name of a user, or leave it out.")
+        yield UsageError("--proxy-user is empty", hint="Give the name of a user, or leave it out.")
     if "--proxy-user" in arguments.values:
         for key in ("spark.kerberos.principal", "spark.yarn.principal"):
             if key in configuration:
-                _refuse(configuration, key, "a principal excludes --proxy-user", "Give only one of the two.")
+                yield _refusal(
+                    configuration, key, "a principal excludes --proxy-user", "Give only one of the two."
+                )
 
 
-def _check_numbers(arguments: SubmitArguments, configuration: Configuration) -> None:
+def _numbers(arguments: SubmitArguments, configuration: Configuration) -> Iterator[UsageError]:
     for key, what in _MEMORY.items():
         if key in configuration and not _is_memory(configuration[key]):
-            _refuse(
+            yield _refusal(
                 configuration,
                 key,
                 f"{what} {quoted(configuration[key])} is not a positive size",
@@ -82,12 +90,12 @@ def _check_numbers(arguments: SubmitArguments, configuration: Configuration) -> 
         # An --executor-cores of the command line has no property of its own on Mesos.
         given = arguments.values.get("--executor-cores") if key == "spark.executor.cores" else None
         if given is not None and not _is_positive(given):
-            raise UsageError(
+            yield UsageError(
                 f"--executor-cores {quoted(given)} is not a positive whole number",
                 hint="Write 2, for example.",
             )
         if given is None and key in configuration and not _is_positive(configuration[key]):
-            _refuse(
+            yield _refusal(
                 configuration,
                 key,
                 f"{what} {quoted(configuration[key])} are not a positive whole number",
@@ -98,12 +106,12 @@ def _check_numbers(arguments: SubmitArguments, configuration: Configuration) -> 
     count = arguments.values.get("--num-executors")
     if count is not None:
         if not _is_positive(count):
-            raise UsageError(
+            yield UsageError(
                 f"--num-executors {quoted(count)} is not a positive whole number",
                 hint="Write 4, for example.",
             )
     elif not _is_positive(configuration.get("spark.executor.instances", "1")):
-        _refuse(
+        yield _refusal(
             configuration,
             "spark.executor.instances",
             "the number of executors is not a positive whole number",
@@ -118,15 +126,19 @@ def _is_memory(text: str) -> bool:
         return False
 
 
+def java_int(text: str) -> int | None:
+    """What `Integer.parseInt` makes of a text: no blanks, digits of any script, 32 bits; None if nothing."""
+    if not re.fullmatch(r"[+-]?\d{1,1000}", text):
+        return None
+    number = int(text)
+    return number if -(2**31) <= number < 2**31 else None
+
+
 def _is_positive(text: str) -> bool:
-    """Whether Java reads an int larger than 0: no blanks, digits of any script, 32 bits."""
-    digits = text[1:] if text[:1] == "+" else text
-    if not re.fullmatch(r"\d{1,1000}", digits):
-        return False
-    return 0 < int(digits) < 2**31
+    return (java_int(text) or 0) > 0
 
 
-def _refuse(configuration: Configuration, key: str, reason: str, hint: str) -> NoReturn:
+def _refusal(configuration: Configuration, key: str, reason: str, hint: str) -> UsageError:
     setting = configuration.setting(key)
     error = UsageError(reason, hint=hint)
-    raise error if setting is None else ConfigurationError(setting, error)
+    return error if setting is None else ConfigurationError(setting, error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sparkmesos_core.conf.setting import Origin, Setting, Source
@@ -26,6 +26,8 @@ SHELLS = frozenset({"spark-shell", "pyspark-shell", "sparkr-shell"})
 
 # First arguments that make a shell of the whole command line, and the application they stand for.
 _SHELL_LAUNCHERS = {"pyspark-shell-main": "pyspark-shell", "sparkr-shell-main": "sparkr-shell"}
+LAUNCHERS = frozenset({RUN_EXAMPLE, *_SHELL_LAUNCHERS})
+"""What is no application although it can stand in front of the options."""
 # Classes of Spark whose own arguments may stand among the options, and the application they stand for.
 _CLASSES_WITH_MIXED_ARGUMENTS = {
     "org.apache.spark.repl.Main": "spark-shell",
@@ -154,6 +156,24 @@ class SubmitArguments:
         """The whole command line again, with more options behind the user's own, where they win."""
         return [*self.options, *extra, *self.application]
 
+    def without_switch(self, name: str) -> SubmitArguments:
+        """The same without an option that takes no value, given by its official name."""
+        kept: list[str] = []
+        words = iter(self.options)
+        for word in words:
+            match = _WITH_VALUE.fullmatch(word)
+            option = find_option(match[1] if match else word)
+            if option is None or option.name != name:
+                kept.append(word)
+            if option is not None and not option.is_switch and not match:
+                kept += [value for value in (next(words, None),) if value is not None]
+        return replace(
+            self,
+            options=tuple(kept),
+            given=tuple(given for given in self.given if given.name != name),
+            values={other: value for other, value in self.values.items() if other != name},
+        )
+
 
 class _Parser:
     """Reads one command line, from left to right."""
@@ -223,9 +243,9 @@ class _Parser:
         if name == "--conf":
             key, equals, text = value.partition("=")
             if not equals:
-                shown = re.split(r"[\s:]", value, maxsplit=1)[0][:80]  # what follows may be a secret
                 raise UsageError(
-                    f"--conf {shown} has no '='", hint="Write --conf KEY=VALUE, quoted if it has blanks."
+                    f"--conf {_name_in(value)} has no '='",
+                    hint="Write --conf KEY=VALUE, quoted if it has blanks.",
                 )
             self._conf[key] = text
         elif name in _AS_CONF:
@@ -284,8 +304,18 @@ def _unknown_option(name: str, argument: str) -> UsageError:
             f"{spelled}= is not read as an option {reason}",
             hint=f"Give the value as an argument of its own: {spelled} {option.metavar}.",
         )
+    if re.match("-[cD]spark", name):
+        return UsageError(
+            f"spark-submit has no option {_name_in(name)}",
+            hint=f"Write --conf {_name_in(name)[2:]}=VALUE.",
+        )
     similar = similar_options(name)
     return UsageError(
-        f"spark-submit has no option {name[:80]}",
+        f"spark-submit has no option {_name_in(name)}",
         hint=f"Did you mean {similar[0]}?" if similar else "See --help.",
     )
+
+
+def _name_in(text: str) -> str:
+    """What looks like a name at the beginning of a text; what follows may be a secret."""
+    return re.split(r"[\s=:]", text, maxsplit=1)[0][:80]

@@ -19,6 +19,7 @@ from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest
 from sparkmesos_core.errors import ConfigurationError, UsageError
 from sparkmesos_core.master import parse_dispatcher
 from sparkmesos_core.redaction import is_secret_name, redact_text
+from sparkmesos_core.spark.argument_bytes import driver_locale
 from sparkmesos_core.spark.arguments import NO_RESOURCE, RUN_EXAMPLE, SHELLS, SubmitArguments
 from sparkmesos_core.spark.file_patterns import resolve_files
 from sparkmesos_core.spark.java_uri import parse_uri, resolve_uri, resolve_uris
@@ -44,7 +45,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Variables whose names say that they hold secrets, such as `SPARK_MESOS_SECRET`",
         "It sends them.",
         "They are not sent: the dispatcher shows and keeps what it gets. Properties are, since they were set "
-        "for this application.",
+        "for this application; a warning names those that the network can see.",
     ),
     Difference(
         "machine-variables",
@@ -74,13 +75,16 @@ DIFFERENCES: tuple[Difference, ...] = (
         "argument-bytes",
         "Arguments and properties that are not ASCII",
         "Drivers get `?` for each such character, since tasks run without a locale.",
-        "A locale for the driver is sent along, unless one is set.",
+        "`spark.mesos.driverEnv.LC_ALL=C.UTF-8` is sent along, unless `LC_ALL`, `LC_CTYPE` or `LANG` is "
+        "set for the driver in this way.",
     ),
     Difference(
         "unreadable-bytes",
         "Arguments with a carriage return, or that are not UTF-8",
-        "Its scripts remove carriage returns, and the JVM puts other characters in place of such bytes.",
-        "They are refused before anything starts, in client mode, too.",
+        "Its scripts remove carriage returns since 3.4, and the JVM puts other characters in place of such "
+        "bytes.",
+        "They are refused before anything starts, in client mode, too; carriage returns only there where the "
+        "Spark that is used would remove them.",
     ),
     Difference(
         "blank-in-path",
@@ -221,6 +225,7 @@ def cluster_request(
         if key in properties:
             properties[key] = resolve_uris(properties[key], directory)
     properties.setdefault("spark.app.submitTime", str(now_ms))
+    properties |= driver_locale((app_resource, main_class, *arguments.application_arguments), properties)
     return CreateSubmissionRequest(
         app_resource=app_resource,
         main_class=main_class,

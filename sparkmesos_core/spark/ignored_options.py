@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-
-if TYPE_CHECKING:
-    from sparkmesos_core.spark.arguments import SubmitArguments
+from sparkmesos_core.spark.argument_checks import java_int
+from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
 _EXECUTOR_CORES = "spark.executor.cores"
 _CORES_MAX = "spark.cores.max"
@@ -45,7 +43,7 @@ def translate(
     will run the application, None if it is not known. Numbers that are not numbers are passed over:
     spark-submit itself refuses them (`check_values`).
     """
-    if arguments.action.name != "SUBMIT":
+    if arguments.action is not Action.SUBMIT:
         return Translation((), ())
     options = _Options(arguments, configuration, _release(spark_version))
     settings = [*options.executor_cores(), *options.num_executors(), *options.queue()]
@@ -130,6 +128,15 @@ class _Options:
                     option,
                 )
             return
+        if total is not None and total.value.strip() != str(wanted):
+            self._add(
+                "contradicting-options",
+                Severity.WARNING,
+                f"{text} with {cores} cores each comes to {_CORES_MAX}={wanted}, "
+                f"which is used, and not {total.value} of {total.origin}",
+                f"Leave out {option} to keep that. Give --total-executor-cores if it is to be another one.",
+                option,
+            )
         yield _meant(_CORES_MAX, str(wanted), option)
 
     def queue(self) -> Iterator[Setting]:
@@ -209,8 +216,8 @@ class _Options:
 
     def _initial_executors(self, option: str, text: str) -> Iterator[Setting]:
         """With dynamic allocation the number is only what it begins with (`Utils`, initial executors)."""
-        count = _whole(text)
-        if count is None or not 0 <= count <= _LARGEST_INT:
+        count = java_int(text)
+        if count is None or count < 0:
             self._add(
                 "ignored-option",
                 Severity.ERROR,
@@ -276,14 +283,9 @@ def _spelling(setting: Setting) -> str:
     return f"--conf {setting.key}" if setting.origin.source is Source.CONF else setting.origin.name
 
 
-def _whole(text: str) -> int | None:
-    """A whole number as Java's Integer.parseInt reads it; None if it is none."""
-    return int(text) if re.fullmatch(r"[+-]?\d{1,10}", text) else None
-
-
 def _positive(text: str) -> int | None:
-    number = _whole(text)
-    return number if number is not None and 0 < number <= _LARGEST_INT else None
+    number = java_int(text)
+    return number if number is not None and number > 0 else None
 
 
 def _release(version: str | None) -> tuple[int, int] | None:

@@ -37,8 +37,9 @@ _IPV6_SERVER = re.compile(
     rf"(?:(?:[{_UNRESERVED};:&=+$,]|%[0-9A-Fa-f]{{2}}|{_OTHER})*@)?"
     r"\[(?P<address>[0-9A-Fa-f:.]+)(?:%(?:25)?[A-Za-z0-9_.]+)?\](?::[0-9]*)?"
 )
-_TO_QUOTE_IN_PATH = re.compile(rf"[^{_PATH}\u0080-\U0010ffff]|[\u0080-\u009f]|[^\S\x00-\x7f]")
-_TO_QUOTE_IN_URIC = re.compile(rf"[^{_URIC}\u0080-\U0010ffff]|[\u0080-\u009f]|[^\S\x00-\x7f]")
+# Sets that reach beyond Latin-1 take long to compile, and this module is on the way of every submission.
+_TO_QUOTE_IN_PATH = re.compile(rf"(?![{_PATH}])[\x00-\x9f]|[^\S\x00-\x7f]")
+_TO_QUOTE_IN_URIC = re.compile(rf"(?![{_URIC}])[\x00-\x9f]|[^\S\x00-\x7f]")
 
 _LONGEST_PATH = 4096
 """What Linux takes, in bytes."""

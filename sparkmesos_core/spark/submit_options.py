@@ -7,7 +7,6 @@ those that `org.apache.spark.deploy.SparkSubmit` sets from them on Mesos.
 from __future__ import annotations
 
 import builtins
-import difflib
 from dataclasses import dataclass
 from enum import Enum
 
@@ -146,7 +145,9 @@ OPTIONS: tuple[SubmitOption, ...] = (
     ),
     SubmitOption("--help", _G.GENERAL, "Shows the options.", aliases=("-h",)),
     SubmitOption(
-        "--verbose", _G.GENERAL, "Says which arguments and properties are in effect.", aliases=("-v",)
+        "--verbose", _G.GENERAL,
+        "Says which arguments and properties are in effect, without secrets, in place of Spark's own report.",
+        aliases=("-v",),
     ),
     SubmitOption("--version", _G.GENERAL, "Shows the version of Spark."),
     SubmitOption(
@@ -193,6 +194,7 @@ OPTIONS: tuple[SubmitOption, ...] = (
 )  # fmt: skip
 """Every option, in the order of `spark-submit --help`."""
 
+_LIKENESS = 0.75  # what a suggestion needs at least: --ca-file is not a mistyped --files
 _BY_NAME = {name: option for option in OPTIONS for name in option.names}
 
 
@@ -202,7 +204,19 @@ def find_option(name: str) -> SubmitOption | None:
 
 
 def similar_options(name: str, more: tuple[str, ...] = ()) -> list[str]:
-    """Names of options that look like a mistyped one, the best first; `more` names the caller's own."""
-    known = [name for option in OPTIONS if not option.hidden for name in option.names]
-    shown = name[:64]  # so that a megabyte of nonsense is not compared
-    return difflib.get_close_matches(shown, [*known, *more], n=3)
+    """Names of options that look like a mistyped one, the best first; `more` names the caller's own.
+
+    Those that act on a driver that runs are never among them.
+    """
+    from difflib import get_close_matches  # only who mistyped has to wait for it
+
+    known = [
+        name
+        for option in OPTIONS
+        if not option.hidden and option.group is not OptionGroup.SUBMISSIONS
+        for name in option.names
+    ]
+    # Without the dashes, which are alike in all of them.
+    by_word = {one.lstrip("-"): one for one in (*known, *more)}
+    shown = name[:64].lstrip("-")  # so that a megabyte of nonsense is not compared
+    return [by_word[word] for word in get_close_matches(shown, by_word, n=3, cutoff=_LIKENESS)]

@@ -8,13 +8,12 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from sparkmesos_core.bridge.compile import ensure_bridge
+from sparkmesos_core.bridge.compile import bridge_path, ensure_bridge
 from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.directories import cache_directory
-from sparkmesos_core.errors import MesosError, SparkNotFoundError, UsageError
+from sparkmesos_core.errors import MesosError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.http import check_ca_file, is_loopback
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
@@ -23,34 +22,12 @@ from sparkmesos_core.spark.argument_bytes import check_arguments, check_java_enc
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
 from sparkmesos_core.submit.launch import Launch
+from sparkmesos_core.submit.mesos_driver import ClientModeOptions, Master, libmesos_for
 
 logger = logging.getLogger(__name__)
 
-Master = MesosMaster | ZooKeeperMaster | EmbeddedMaster
-
 PLACEHOLDER_URL = "mesos://EMBEDDED"
 """Stands for the URL of an embedded master that is not started."""
-
-
-class MesosDriver(Enum):
-    """What speaks to Mesos inside the driver's JVM."""
-
-    AUTO = "auto"
-    """libmesos where there is one, else the bridge."""
-    NATIVE = "native"
-    """libmesos."""
-    HTTP = "http"
-    """The bridge, which speaks the v1 HTTP API."""
-
-
-@dataclass(frozen=True)
-class ClientModeOptions:
-    """What sparkmesos itself can be told about a submission in client mode."""
-
-    mesos_driver: MesosDriver = MesosDriver.AUTO
-    ca_file: Path | None = None
-    start_timeout: float | None = None
-    """Seconds after which an application whose executors do not start is given up; None waits for ever."""
 
 
 @dataclass(frozen=True)
@@ -90,31 +67,17 @@ def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
         )
     master = parse_master(master_text)
     arguments = (*client.arguments.options, *client.arguments.application)
-    check_arguments(arguments)
+    check_arguments(arguments, spark.release)
     check_java_encoding(arguments, environment, client.configuration)
     locale_variables(arguments, environment)  # so that what it refuses is refused before anything starts
     if options.ca_file is not None:
         check_ca_file(str(options.ca_file))
     java = find_java(spark, environment)
-    libmesos = _libmesos(options, master, environment)
+    libmesos = libmesos_for(options, master, environment)
     logger.info("Spark %s in %s (%s)", spark.version, spark.path, spark.origin)
     logger.info("Java %s in %s (%s)", java.major, java.home, java.origin)
     logger.info("Mesos through %s", f"libmesos ({libmesos})" if libmesos else "the HTTP bridge")
     return Submission(client, options, master, spark, java, libmesos)
-
-
-def check_application(submission: Submission) -> None:
-    """Raises UsageError if the application is a file of this machine that does not exist.
-
-    spark-submit would find out only after it has started a JVM.
-    """
-    resource = submission.client.arguments.resource or ""
-    is_path = ":" not in resource and Path(resource).suffix in (".py", ".R", ".r", ".jar")
-    if is_path and not Path(resource).is_file():
-        raise UsageError(
-            f"The application {resource} does not exist",
-            hint="Correct its path, which is taken from the current folder; or give its URL.",
-        )
 
 
 def bridge_for(submission: Submission, announce: Callable[[str], None]) -> Path | None:
@@ -124,8 +87,19 @@ def bridge_for(submission: Submission, announce: Callable[[str], None]) -> Path 
     """
     if submission.libmesos is not None:
         return None
-    cache = cache_directory(submission.environment) / "bridge"
+    cache = _bridge_cache(submission)
     return ensure_bridge(submission.spark.jars, submission.java.executable, cache, announce)
+
+
+def future_bridge_for(submission: Submission) -> Path | None:
+    """Where `bridge_for` would have the bridge. Compiles and writes nothing. Raises BridgeError."""
+    if submission.libmesos is not None:
+        return None
+    return bridge_path(submission.spark.jars, _bridge_cache(submission))
+
+
+def _bridge_cache(submission: Submission) -> Path:
+    return cache_directory(submission.environment) / "bridge"
 
 
 def launch(
@@ -161,13 +135,15 @@ def launch(
     if submission.options.start_timeout is not None:
         variables["SPARKMESOS_START_TIMEOUT"] = f"{submission.options.start_timeout:g}"
     variables.update(_defaults(submission, master_url))
-    arguments = submission.client.arguments.with_options(*options)
+    # What Spark tells with --verbose our own report tells, too, and without its secrets.
+    arguments = submission.client.arguments.without_switch("--verbose").with_options(*options)
     variables.update(locale_variables(arguments, environment))
     changed = {name: value for name, value in variables.items() if callers.get(name) != value}
     return Launch(
         arguments=(str(submission.spark.program("spark-submit")), *arguments),
         environment={**environment, **variables},
         set_variables=changed,
+        limits=submission.client.env.limits,
     )
 
 
@@ -196,6 +172,13 @@ def leader_url(submission: Submission) -> str:
     return MesosMaster((leader.address, *others), leader.scheme).spark_url
 
 
+def future_url(submission: Submission) -> str:
+    """What stands for `leader_url` where no master is to be asked."""
+    if isinstance(submission.master, EmbeddedMaster):
+        return PLACEHOLDER_URL
+    return submission.master.spark_url
+
+
 def _check_version(leader: Leader) -> None:
     """The scheduler HTTP API, which the bridge speaks, is stable since Mesos 1.0."""
     major = (leader.version or "").partition(".")[0]
@@ -211,35 +194,6 @@ def _is_fine_grained(submission: Submission) -> bool:
     """Whether each Spark task is to be a Mesos task, as far as is known before the application runs."""
     coarse = submission.client.configuration.get("spark.mesos.coarse")
     return (coarse or "true").strip().lower() == "false"
-
-
-def _libmesos(options: ClientModeOptions, master: Master, environment: Mapping[str, str]) -> Path | None:
-    """The libmesos to use, None for the bridge."""
-    reason = _needs_bridge(options, master)
-    if options.mesos_driver is MesosDriver.HTTP or (options.mesos_driver is MesosDriver.AUTO and reason):
-        return None
-    if reason:
-        raise UsageError(
-            f"--mesos-driver native was asked for, but {reason}", hint="Leave out --mesos-driver native."
-        )
-    found = native_library.find_libmesos(environment)
-    if found is None and options.mesos_driver is MesosDriver.NATIVE:
-        raise SparkNotFoundError(
-            "--mesos-driver native was asked for, but there is no libmesos in the usual places",
-            hint=f"Set {native_library.VARIABLE} to its path, or use --mesos-driver http, which needs none.",
-        )
-    return found
-
-
-def _needs_bridge(options: ClientModeOptions, master: Master) -> str:
-    """Why libmesos cannot do what is asked for; empty if it can."""
-    if isinstance(master, EmbeddedMaster):
-        return "the embedded cluster speaks only HTTP, not libmesos' protocol"
-    if options.ca_file is not None or (isinstance(master, MesosMaster) and master.scheme == "https"):
-        return "libmesos does not speak https"
-    if options.start_timeout is not None:
-        return "only the bridge watches the start of executors (--start-timeout)"
-    return ""
 
 
 def _defaults(submission: Submission, master_url: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest, DriverStatus, Outcome
 from sparkmesos_core.errors import ExitCode, UsageError
 from sparkmesos_core.master import Dispatcher, parse_dispatcher
-from sparkmesos_core.redaction import redact_arguments, redact_text
+from sparkmesos_core.quoting import printable
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
@@ -47,23 +47,23 @@ def request_for(client: ClientConfiguration, directory: Path, now_ms: int) -> Cr
     `client` has passed `check_values`; `directory` is the one that relative paths are relative to; `now_ms`
     is the time, in milliseconds since the epoch. Raises UsageError, also for files that agents cannot see.
     """
-    from sparkmesos_core.spark.argument_bytes import check_arguments, driver_locale
+    from sparkmesos_core.redaction import redact_arguments
+    from sparkmesos_core.spark.argument_bytes import check_arguments
     from sparkmesos_core.spark.cluster_request import cluster_request
 
     for what, text in _unseen(client, directory):
-        path = Path(text.partition("#")[0])
+        (shown,) = redact_arguments([text])  # it may be a property whose --conf was forgotten
+        path = Path(shown.partition("#")[0])
         url = (path if path.is_absolute() else directory / path).as_uri()
         raise UsageError(
-            f"{what} is a path on this machine, where the agents cannot see it: {redact_text(text)}",
+            f"{what} is a path on this machine, where the agents cannot see it: {printable(shown)}",
             hint=_UNSEEN_HINT.format(url=url),
         )
     # Options too: the driver's own spark-submit gets their values as arguments.
     check_arguments((*client.arguments.options, *client.arguments.application))
     return cluster_request(
         client.arguments,
-        client.configuration.above(
-            driver_locale(client.arguments.application_arguments, client.configuration)
-        ),
+        client.configuration,
         client.env.variables,
         spark_version=client.spark.version if client.spark else ASSUMED_SPARK_VERSION,
         directory=directory,
@@ -75,14 +75,13 @@ def printable_request(request: CreateSubmissionRequest) -> str:
     """The request as JSON, secrets replaced: for people, it cannot be sent."""
     import json
 
+    from sparkmesos_core.conf.shown_values import shown_value
+    from sparkmesos_core.redaction import redact_arguments
+
     content = request.to_json()
     for part in ("sparkProperties", "environmentVariables"):
-        assignments = redact_arguments(f"{name}={value}" for name, value in content[part].items())
-        content[part] = {
-            name: shown.removeprefix(f"{name}=")
-            for name, shown in zip(content[part], assignments, strict=True)
-        }
-    content["appResource"] = redact_text(content["appResource"])
+        content[part] = {name: shown_value(name, value) for name, value in content[part].items()}
+    (content["appResource"],) = redact_arguments([content["appResource"]])
     content["appArgs"] = redact_arguments(content["appArgs"])
     return json.dumps(content, indent=2, ensure_ascii=False)
 

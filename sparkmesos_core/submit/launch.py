@@ -1,10 +1,11 @@
-"""A program to start: its command line, its environment, and how both are shown."""
+"""A program to start: its command line, what it inherits, and how that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sparkmesos_core.conf.process_limits import NO_LIMITS, ProcessLimits
 from sparkmesos_core.redaction import REDACTED, redact_arguments
 
 
@@ -16,6 +17,8 @@ class Launch:
     environment: Mapping[str, str]
     set_variables: Mapping[str, str]
     """What sparkmesos itself sets in the environment."""
+    limits: ProcessLimits = NO_LIMITS
+    """The umask and the limits it gets."""
 
     def printable(self) -> list[str]:
         """The command line as a list, with the variables in front through `env`, secrets replaced."""

@@ -30,7 +30,8 @@ _AFTER = """\
 
 Spark passes over `--executor-cores`, `--num-executors` and `--queue` in silence when it runs on Mesos. They
 are given the meaning that the table shows: in client mode Spark's own spark-submit gets the properties as
-`--conf` behind your options, in cluster mode they are in the request. Options that can have no effect are
+`--conf` behind your options, in cluster mode they are in the request. So `--num-executors` wins over a
+`spark.cores.max` of spark-defaults.conf, too, which a warning names. Options that can have no effect are
 warned about.
 
 ## What cluster mode sends

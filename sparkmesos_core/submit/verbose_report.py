@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sparkmesos_core.conf.shown_values import shown_value
 from sparkmesos_core.quoting import printable
-from sparkmesos_core.redaction import redact_arguments, redact_text
+from sparkmesos_core.redaction import redact_arguments
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
@@ -21,7 +21,8 @@ def verbose_report(client: ClientConfiguration) -> Iterator[str]:
     yield "Arguments:"
     for given in arguments.given:
         yield f"  {printable(_shown_option(given))}"
-    yield f"  application: {printable(redact_text(arguments.resource or '')) or 'none'}"
+    (resource,) = redact_arguments([arguments.resource or ""])
+    yield f"  application: {printable(resource) or 'none'}"
     if arguments.main_class:
         yield f"  main class: {printable(arguments.main_class)}"
     yield f"  its arguments: {printable(shlex.join(redact_arguments(arguments.application_arguments)))}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from sparkmesos_core.dispatcher.client import DispatcherClient
 from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest, DriverStatus, Outcome
@@ -140,6 +142,26 @@ def test_nobody_listens():
     with pytest.raises(UnreachableError, match="refuses the connection") as error:
         DispatcherClient(Dispatcher(HostPort("127.0.0.1", port))).create(REQUEST)
     assert "7077" in error.value.hint
+
+
+def test_https(tmp_path: Path):
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with http_stub(answers("client-local-python"), tls) as stub:
+        dispatcher = Dispatcher(stub.address, "https")
+        assert DispatcherClient(dispatcher, ca_file=str(ca_file)).create(REQUEST).submission_id == DRIVER
+        with pytest.raises(UnreachableError, match="a certificate that is not trusted") as error:
+            DispatcherClient(dispatcher).create(REQUEST)
+    assert "--ca-file" in error.value.hint
+
+
+def test_plain_http_where_https_was_expected():
+    with http_stub({}) as stub, pytest.raises(UnreachableError, match="does not speak TLS") as error:
+        DispatcherClient(Dispatcher(stub.address, "https")).status(DRIVER)
+    assert "mesos://HOST:7077" in error.value.hint
 
 
 def test_what_answers_is_no_http_server():

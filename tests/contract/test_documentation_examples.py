@@ -29,6 +29,12 @@ REFERENCE = Path(__file__).parent / "reference"
 EXAMPLES: list[dict[str, Any]] = json.loads((REFERENCE / "documentation-examples.json").read_text())
 SPARK = {"2.0.1": "2.0.1", "3.5": "3.5.9"}
 DAEMONS = {Mode.DISPATCHER: Reader.DISPATCHER, Mode.SHUFFLE_SERVICE: Reader.SHUFFLE_SERVICE}
+# Where an example is not about the master: one that nothing is said about.
+HARMLESS_MASTERS = {
+    Mode.CLIENT: "mesos://localhost:5050",
+    Mode.CLUSTER: "mesos://localhost:7077",
+    Mode.DISPATCHER: "mesos://localhost:5050",
+}
 CASES = [
     pytest.param(document, example, id=f"{document}-{number}-{example['where']}")
     for number, example in enumerate(EXAMPLES)
@@ -52,10 +58,11 @@ def configuration_of(example: dict[str, Any]) -> Configuration:
 @pytest.mark.parametrize(("document", "example"), CASES)
 def test_example(document: str, example: dict[str, Any]) -> None:
     configuration = configuration_of(example)
+    mode = Mode(example["for"])
     circumstances = Circumstances(
-        mode=Mode(example["for"]),
+        mode=mode,
         spark_version=SPARK[document],
-        master=configuration.get("spark.master"),
+        master=configuration.get("spark.master") or HARMLESS_MASTERS.get(mode),
         environment=example.get("variables", {}),
     )
     found = check_configuration(configuration, circumstances)

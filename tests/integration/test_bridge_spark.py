@@ -310,7 +310,7 @@ def test_an_application_without_executors_ends_at_its_limit(spark: Spark, tmp_pa
     assert re.fullmatch(r"sparkmesos: No executor has started within \d+ s\.", told[0])
     assert any(line.startswith("sparkmesos: What to do: ") for line in told)
     assert told[-1] == (
-        "sparkmesos: Giving up: no executor has started within 4.5 s (SPARKMESOS_START_TIMEOUT)."
+        "sparkmesos: Giving up: no executor has started within 4.5 s (--start-timeout or SPARKMESOS_START_TIMEOUT)."
     )
     spark.assert_nothing_left()
 

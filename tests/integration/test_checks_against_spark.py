@@ -75,6 +75,12 @@ CASES: list[tuple[str, dict[str, str], str, dict[str, str]]] = [
         {"spark.authenticate": "true", "spark.authenticate.secret": "x"},
     ),
     (
+        "authentication-secret-missing",
+        {"spark.authenticate": "true", "spark.authenticate.secret.file": "/etc/hostname"},
+        "spark.authenticate.secret config",
+        {"spark.authenticate": "true", "spark.authenticate.secret": "x"},
+    ),
+    (
         "encryption-without-authentication",
         {"spark.network.crypto.enabled": "true"},
         "spark.authenticate must be enabled",
@@ -180,3 +186,28 @@ def test_spark_and_the_check_agree(number: int, answers: list[str]) -> None:
     assert rule in errors_of(refused, version)
     assert "UnsatisfiedLinkError" in answers[2 * number + 1]
     assert errors_of(fine, version) == []
+
+
+@pytest.mark.parametrize(
+    "memory", ["1g", "1G", "1048576k", "01g", "600000000", "1gb", "1024mb", "1000000000b", "1p", " 1g", "1g "]
+)
+def test_java_and_the_check_agree_about_the_heap_of_the_driver(memory: str) -> None:
+    java = find_java(find_spark(None, {}), os.environ).executable
+    started = subprocess.run([str(java), f"-Xmx{memory}", "-version"], capture_output=True, check=False)
+    found = errors_of({"spark.driver.memory": memory}, "3.5.9")
+    assert ("heap-not-for-java" in found) == (started.returncode != 0)
+
+
+def test_in_cluster_mode_the_driver_gets_the_heap_that_the_submission_says() -> None:
+    """The dispatcher gives its driver both, and for Spark's launcher, too, --conf is stronger."""
+    spark = find_spark(None, {})
+    done = subprocess.run(
+        [
+            str(spark.path / "bin" / "spark-class"), "org.apache.spark.deploy.SparkSubmit",
+            "--driver-memory", "1408M", "--conf", "spark.driver.memory=1gb", "app.py",
+        ],
+        env={"PATH": os.environ["PATH"], "JAVA_HOME": str(find_java(spark, os.environ).home)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Invalid maximum heap size: -Xmx1gb" in done.stderr

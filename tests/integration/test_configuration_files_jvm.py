@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from py4j.java_gateway import GatewayParameters, JavaGateway, java_import
 from py4j.protocol import Py4JJavaError
 
 from sparkmesos_core.client_configuration import find_properties_file
@@ -23,39 +20,15 @@ from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.spark.arguments import SubmitArguments
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
+from tests.integration.spark_jvm import spark_jvm
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def jvm() -> Iterator[Any]:
-    """Spark's classes in a JVM of their own, to be called from here."""
-    spark = find_spark(None, os.environ)
-    java = find_java(spark, os.environ)
-    (server,) = (Path(sysconfig.get_path("data")) / "share" / "py4j").glob("py4j0.*.jar")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SPARK")}
-    process = subprocess.Popen(
-        [
-            str(java.executable), "-Xshare:auto", "-XX:TieredStopAtLevel=1",
-            "-cp", f"{server}{os.pathsep}{spark.jars}/*",
-            "py4j.GatewayServer", "--die-on-broken-pipe", "0",
-        ],
-        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    gateway = None
-    try:
-        port = int(process.stdout.readline())
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
-        java_import(gateway.jvm, "org.apache.spark.*")
-        yield gateway.jvm
-    finally:
-        if gateway is not None:
-            gateway.close()
-        with process:
-            process.kill()
+    with spark_jvm() as classes:
+        yield classes
 
 
 def read_by_spark(jvm: Any, path: Path) -> dict[str, str] | None:

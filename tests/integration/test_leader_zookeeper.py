@@ -295,8 +295,16 @@ def test_a_callback_that_fails_does_not_end_the_watch(
 
 def test_submit_asks_zookeeper_and_lets_spark_go_on_asking(server, masters: KazooClient, commands) -> None:
     """There has to be a leader before a JVM starts, but the driver is to follow the next one, too."""
+    import pyspark
+
+    home = commands.folder / "spark"
+    (home / "bin").mkdir(parents=True)
+    (home / "jars").symlink_to(Path(pyspark.__file__).parent / "jars")
+    (home / "bin" / "spark-submit").write_text('#!/bin/sh\necho "$@"\n')
+    (home / "bin" / "spark-submit").chmod(0o755)
+    (commands.folder / "app.py").touch()
     register(masters, 1)
     url = f"zk://{server.hosts}{PATH}"
-    run = commands.run("submit", "--master", url, "--dry-run", "app.py")
+    run = commands.run("submit", "--spark-home", str(home), "--master", url, "app.py")
     assert run.returncode == 0, run.stderr
-    assert f"--master mesos://{url} " in run.stdout
+    assert f"--master {url} --master mesos://{url} " in run.stdout

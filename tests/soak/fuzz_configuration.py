@@ -1,4 +1,7 @@
-"""Fuzzes everything that reads a configuration; `--help` says how. Exits 1 if anything breaks the contract."""
+"""Fuzzes everything that reads a configuration. Exits 1 if anything breaks the contract.
+
+Runs as `python -m tests.soak.fuzz_configuration`, or by scripts/soak.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tests.soak.fuzzing import Report, run_case, run_cases
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the command line asks for and prints what came out."""
-    parser = argparse.ArgumentParser(prog="fuzz_configuration", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fuzz_configuration", description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=3000, help="how many cases (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the cases; without it, a new one, which is printed")
     parser.add_argument("--target", choices=list(TARGETS), help="only this one")

@@ -168,7 +168,7 @@ def test_a_variable_that_is_translated_is_one_setting(tmp_path: Path) -> None:
 
 
 def test_what_the_script_changes_beyond_variables_is_a_finding(tmp_path: Path) -> None:
-    client = read("app.py", SPARK_HOME=str(make_spark(tmp_path / "spark", script="umask 0123")))
+    client = read("app.py", SPARK_HOME=str(make_spark(tmp_path / "spark", script="cd /")))
     assert [finding.id for finding in client.findings] == ["spark-env-beyond-variables"]
 
 

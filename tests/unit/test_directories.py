@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkmesos_core.directories import cache_directory, state_directory
+import pytest
+
+from sparkmesos_core.directories import cache_directory, config_directory, state_directory
+from sparkmesos_core.errors import UsageError
 
 
 def test_own_variable_then_xdg_then_home() -> None:
@@ -18,3 +21,20 @@ def test_cache() -> None:
     assert cache_directory({"HOME": "/c"}) == Path("/c/.cache/sparkmesos")
     assert cache_directory({"XDG_CACHE_HOME": "/d", "HOME": "/c"}) == Path("/d/sparkmesos")
     assert cache_directory({"SPARKMESOS_CACHE_DIR": "/e", "XDG_CACHE_HOME": "/d"}) == Path("/e")
+
+
+def test_configuration() -> None:
+    assert config_directory({"HOME": "/c"}) == Path("/c/.config/sparkmesos")
+    assert config_directory({"XDG_CONFIG_HOME": "/d", "HOME": "/c"}) == Path("/d/sparkmesos")
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", none)
+    assert config_directory({}) is None
+    assert cache_directory({"XDG_CACHE_HOME": "/d"}) == Path("/d/sparkmesos")
+    with pytest.raises(UsageError, match="no home folder") as caught:
+        state_directory({"HOME": ""})
+    assert "SPARKMESOS_STATE_DIR" in caught.value.hint

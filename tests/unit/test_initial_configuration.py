@@ -8,9 +8,11 @@ import pytest
 from sparkmesos_core.conf.editing.entries import Entry
 from sparkmesos_core.errors import MasterUrlError, SparkNotFoundError, UsageError
 from sparkmesos_core.initial_configuration import (
+    check_entries,
     cluster_entries,
     find_configuration_folder,
     plan_files,
+    remark_on_folder,
 )
 
 
@@ -58,8 +60,41 @@ class TestClusterEntries:
         with pytest.raises(UsageError, match="the executor URI"):
             cluster_entries("mesos://a", uri, None)
 
+    def test_the_port_of_dispatchers(self) -> None:
+        (remark,) = cluster_entries("mesos://a:7077", None, None).remarks
+        assert remark.startswith("mesos://a:7077: 7077 is the port of dispatchers")
+        assert cluster_entries("mesos://a:5051", None, None).remarks == ()
+
+
+class TestChecks:
+    def check(self, folder: Path, uri: str | None) -> list[str]:
+        entries = cluster_entries("mesos://zk://u:hidden@h/m", uri, None)
+        plans = plan_files(folder, entries, replace=False)
+        return [finding.id for finding in check_entries(entries, plans)]
+
+    def test_nothing_to_say(self, tmp_path: Path) -> None:
+        assert self.check(tmp_path, None) == []
+        assert self.check(tmp_path, "https://h/s.tgz") == []
+
+    def test_warnings(self, tmp_path: Path) -> None:
+        assert self.check(tmp_path, "https://h/s.tar?x=1") == ["executor-uri-not-unpacked"]
+
+    def test_what_else_is_wrong_in_the_file_is_left_to_config_check(self, tmp_path: Path) -> None:
+        file = tmp_path / "spark-defaults.conf"
+        file.write_text("spark.executor.memory x\nspark.executor.uri file:/old\nspark.executor.uri file:/o\n")
+        assert self.check(tmp_path, "https://h/s.tgz") == []
+
+    def test_errors(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="placeholder '<h>'") as caught:
+            self.check(tmp_path, "https://<h>/s.tgz")
+        assert caught.value.hint == "Put the real value there."
+
 
 class TestFolder:
+    def test_one_of_a_package(self) -> None:
+        assert "--conf-dir" in remark_on_folder(Path("/v/lib/site-packages/pyspark/conf"))
+        assert remark_on_folder(Path("/opt/spark/conf")) == ""
+
     def test_given(self) -> None:
         assert find_configuration_folder(Path("/a"), None, {"SPARK_CONF_DIR": "/b"}) == Path("/a")
 
@@ -141,7 +176,7 @@ class TestPlan:
     @pytest.mark.parametrize("name", ["spark-defaults.conf", "spark-env.sh"])
     def test_what_cannot_be_read(self, tmp_path: Path, name: str) -> None:
         os.mkfifo(tmp_path / name)
-        with pytest.raises(UsageError, match=f"{name} is not a regular file"):
+        with pytest.raises(UsageError, match=f"{name} cannot be read: it is not a regular file"):
             plan_files(tmp_path, self.ENTRIES, replace=False)
         (tmp_path / name).unlink()
         (tmp_path / name).symlink_to(name)

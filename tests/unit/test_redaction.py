@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkmesos_core.redaction import redact_arguments, redact_text
+from sparkmesos_core.redaction import is_secret_name, redact_arguments, redact_text
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,17 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
             "a=x-Dmy.token=b -D-Dtoken=c -Dtoken= -D=token",
             "a=x-Dmy.token=*** -D-Dtoken=*** -Dtoken=*** -D=token",
         ),
-        ("a=-Dx=-Dtoken=b -Dy", "a=-Dx=-Dtoken=b -Dy"),
+        ("a=-Dx=-Dtoken=b,c -Dy", "a=-Dx=-Dtoken=*** -Dy"),
+        ("a=-Djavax.net.ssl.trustStorePassword=x", "a=-Djavax.net.ssl.trustStorePassword=***"),
+        (
+            "spark.mesos.executor.docker.parameters=env=DB_PASSWORD=a b,volume=/a:/b,env=X=1",
+            "spark.mesos.executor.docker.parameters=env=DB_PASSWORD=***,volume=/a:/b,env=X=1",
+        ),
+        ("x=user=u password=a,b c=d", "x=user=u password=*** c=d"),
+        ("x=env=A_TOKEN='a, b=c',d=e", "x=env=A_TOKEN=***"),
+        ("jdbc:sqlserver://h;user=u;password=a&b;x=y", "jdbc:sqlserver://h;user=u;password=***;x=y"),
+        ("spark.mesos.secret.file=/etc/secret", "spark.mesos.secret.file=/etc/secret"),
+        ("--token-file=/etc/token", "--token-file=/etc/token"),
         ('a="-Dmy.name=x y"', 'a="-Dmy.name=x y"'),
         ("https://h/#access_token=abc", "https://h/#access_token=***"),
         ("https://h/?next=http://i/?token=abc&x=1", "https://h/?next=http://i/?token=***&x=1"),
@@ -44,6 +54,47 @@ from sparkmesos_core.redaction import redact_arguments, redact_text
 )
 def test_arguments(argument: str, expected: str) -> None:
     assert redact_arguments([argument]) == [expected]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.hadoop.fs.s3a.secret.key",
+        "spark.executorEnv.AWS_SECRET_ACCESS_KEY",
+        "spark.mesos.dispatcher.driverDefault.spark.mesos.secret",
+        "spark.ssl.keyStorePassword",
+        "spark.my.accesstokenvalue",
+        "spark.hadoop.fs.s3a.access.key",
+        "spark.x.accesskey",
+        "DB_PASSWORD",
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.mesos.dispatcher.driverDefault.spark.mesos.secret.file",
+        "spark.kubernetes.authenticate.oauthTokenFile",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "spark.hadoop.fs.s3a.aws.credentials.provider",
+        "spark.hadoop.hadoop.security.credential.provider.path",
+        "spark.security.credentials.hive.enabled",
+        "spark.sql.shuffle.tokenize",
+        "spark.authenticate.secretBitLength",
+        "spark.mesos.executor.secret.envkeys",
+    ],
+)
+def test_names_of_what_is_about_a_secret(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_every_name_that_spark_redacts_is_redacted_unless_it_is_about_a_secret() -> None:
+    for part in ("secret", "password", "token", "access.key", "accesskey"):
+        for name in (part, part.upper(), f"spark.a{part}b", f"X_{part}_Y"):
+            assert is_secret_name(name)
 
 
 def test_the_value_behind_a_secret_option() -> None:
@@ -62,6 +113,9 @@ def test_the_value_behind_a_secret_option() -> None:
         "-D" * 100_000 + "=",
         "-Da=-D" * 30_000,
         "-Dtoken=*** " * 20_000,
+        ",".join(["token=***"] * 20_000),
+        "token=***,a=" + "," * 200_000,
+        "token=***,a=" + ",b" * 100_000,
     ],
 )
 def test_the_time_that_it_takes_grows_no_faster_than_the_text(text: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def write(folder: Path, text: str) -> dict[str, str]:
     return {"SPARKMESOS_CONFIG": str(file), "HOME": str(folder)}
 
 
+def refused(*_arguments: object) -> int:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
 class TestWhereTheFileIs:
     def test_the_variable_wins(self) -> None:
         environment = {"SPARKMESOS_CONFIG": "/a/b.toml", "XDG_CONFIG_HOME": "/x", "HOME": "/h"}
@@ -41,8 +50,28 @@ class TestWhereTheFileIs:
     def test_then_the_home_folder(self) -> None:
         assert settings_file({"HOME": "/h"}) == Path("/h/.config/sparkmesos/config.toml")
 
+    def test_without_a_home_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Path, "home", no_home)
+        assert settings_file({}) is None
+        assert read_settings({"HOME": ""}) == OwnSettings()
+
 
 class TestReading:
+    @pytest.mark.parametrize("searchable", [True, False])
+    def test_what_may_not_be_read(
+        self, tmp_path: Path, searchable: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # root may read everything
+        monkeypatch.setattr(os, "open", refused)
+        monkeypatch.setattr(os, "access", lambda path, mode: searchable)
+        with pytest.raises(UsageError, match=r"own\.toml cannot be read: Permission denied"):
+            read_settings({"SPARKMESOS_CONFIG": str(tmp_path / "own.toml")})
+        if searchable:
+            with pytest.raises(UsageError, match=r"config\.toml cannot be read: Permission denied"):
+                read_settings({"HOME": str(tmp_path)})
+        else:  # the home of somebody else
+            assert read_settings({"HOME": str(tmp_path)}) == OwnSettings()
+
     def test_no_file_is_no_settings(self, tmp_path: Path) -> None:
         assert read_settings({"HOME": str(tmp_path)}) == OwnSettings()
 
@@ -73,11 +102,11 @@ class TestReading:
 
     def test_a_pipe_does_not_keep_us_waiting(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "own.toml")
-        with pytest.raises(UsageError, match="it is not a file"):
+        with pytest.raises(UsageError, match="it is not a regular file"):
             read_settings({"SPARKMESOS_CONFIG": str(tmp_path / "own.toml")})
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="cannot be read: it is not a file"):
+        with pytest.raises(UsageError, match="cannot be read: it is not a regular file"):
             read_settings({"SPARKMESOS_CONFIG": str(tmp_path)})
 
     def test_something_endless(self) -> None:
@@ -99,9 +128,13 @@ class TestMistakesNameTheLine:
         ("text", "message", "hint"),
         [
             ('# a comment\nmaster "mesos://h"', r":2: this is not TOML \(column 8\)", "KEY"),
-            ('a = "', r"own.toml(:1)?: this is not TOML", "KEY"),
+            ('\na = "', r"own.toml:2: this is not TOML \(at its end\)", "KEY"),
+            ('\na = """\n', r"own.toml:2: this is not TOML \(at its end\)", "KEY"),
             ('# mastr\n\nmastr = "mesos://h"', ":3: there is no setting 'mastr'", "Did you mean master?"),
             ('staging_url = "s3://b"', ":1: there is no setting", "Did you mean staging-url?"),
+            ("'spark.cores.max' = 1", ":1: there is no setting 'spark.cores.max'", "spark-defaults.conf"),
+            ('output = "json"\noutput = "json"', ":2: this key or table is there already", "Remove one"),
+            ("[a]\n[b]\n[a]\n", ":3: this key or table is there already", "Remove one"),
             ("zzz = 1", ":1: there is no setting 'zzz'", "There are: master, dispatcher"),
             ("\nmaster = 5050", ":2: master is not a text", 'master = "…"'),
             ('master = ""', ":1: master is empty", 'master = "…"'),
@@ -170,6 +203,17 @@ class TestOwnMasters:
         assert setting is not None
         assert setting.value == "mesos://s:1"
         assert str(setting.origin) == f"{tmp_path / 'own.toml'}:3"
+
+    @pytest.mark.parametrize(
+        ("value", "wrong"), [("5050", "not a text"), ('["a"]', "not a text"), ('""', "empty")]
+    )
+    def test_a_master_of_submit_that_is_no_text(self, tmp_path: Path, value: str, wrong: str) -> None:
+        environment = write(tmp_path, f'master = "mesos://f:1"\n[submit]\nmaster = {value}\n')
+        with pytest.raises(UsageError, match=rf"own\.toml:3: submit\.master is {wrong}"):
+            own_masters(environment)
+
+    def test_a_dispatcher_is_no_option_of_submit(self, tmp_path: Path) -> None:
+        assert own_masters(write(tmp_path, '[submit]\ndispatcher = "mesos://d:1"\n')).dispatcher is None
 
     def test_then_what_is_shared(self, tmp_path: Path) -> None:
         setting = own_masters(write(tmp_path, '\nmaster = "mesos://f:1"\n')).master

@@ -90,7 +90,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
         done = true
       } else if (!quiet && limit.exists(now >= _) && lock.synchronized(running.isEmpty)) {
         if (now - complained > again / 2) complain(now)
-        say(Seq(s"Giving up: no executor has started within ${text(limit.get)} s ($LimitVariable)."))
+        say(Seq(s"Giving up: no executor has started within ${text(limit.get)} s (--start-timeout or $LimitVariable)."))
         exit()
         done = true
       } else {

@@ -12,6 +12,7 @@ from sparkmesos_core.conf.checks import (
     effects,
     properties,
     sizing,
+    variables,
 )
 from sparkmesos_core.conf.checks.circumstances import Circumstances
 from sparkmesos_core.conf.checks.rule import Rule, Subject
@@ -21,6 +22,7 @@ from sparkmesos_core.conf.finding import Finding, Severity
 GROUPS: tuple[tuple[str, Sequence[Rule]], ...] = (
     ("Names and values", properties.RULES),
     ("Without effect", effects.RULES),
+    ("Variables", variables.RULES),
     ("Connection", connection.RULES),
     ("Credentials and secrets", credentials.RULES),
     ("Cores, memory, executors", sizing.RULES),

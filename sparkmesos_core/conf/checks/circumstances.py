@@ -54,6 +54,10 @@ class Circumstances:
     """Facts about files, by the path as the configuration writes it; rules pass over what is missing here."""
     over_http: bool = False
     """Whether the driver speaks to Mesos over HTTP for certain, and libmesos does not matter."""
+    starts_here: bool = False
+    """Whether the program is about to start on this machine, so that all its files have to be here."""
+    names_application: bool = False
+    """Whether it is about one submission, and not about a configuration as such."""
 
     @property
     def version(self) -> tuple[int, int, int] | None:

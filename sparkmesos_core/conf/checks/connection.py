@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from sparkmesos_core.conf.checks.circumstances import Mode
-from sparkmesos_core.conf.checks.rule import APPLICATION, Found, Rules, Subject
+from sparkmesos_core.conf.checks.rule import APPLICATION, Found, Rules, Subject, is_quoted
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import MasterUrlError
 from sparkmesos_core.master import EmbeddedMaster, ZooKeeperMaster, parse_dispatcher, parse_master
@@ -28,6 +28,15 @@ def is_local_master(master: str, mode: Mode) -> bool:
         return True
     hosts = parsed.servers if isinstance(parsed, ZooKeeperMaster) else parsed.hosts
     return all(_is_loopback(host.host) for host in hosts)
+
+
+def is_in_clear(dispatcher: str) -> bool:
+    """Whether the network sees what this dispatcher is sent; false for an address that nobody understands."""
+    try:
+        parsed = parse_dispatcher(dispatcher)
+    except MasterUrlError:
+        return False
+    return parsed.scheme == "http" and not _is_loopback(parsed.address.host)
 
 
 @RULES.add(
@@ -53,7 +62,7 @@ def _spark(subject: Subject) -> Iterable[Found]:
 )
 def _master(subject: Subject) -> Iterable[Found]:
     master = subject.circumstances.master
-    if master is None:
+    if master is None or is_quoted(master):
         return
     try:
         if subject.mode is Mode.CLUSTER:
@@ -67,6 +76,26 @@ def _master(subject: Subject) -> Iterable[Found]:
             error.hint.rstrip(".") + ".",
             "spark.master" if setting is not None and setting.value == master else "",
         )
+
+
+@RULES.add(
+    "no-master",
+    Severity.WARNING,
+    "no master for an application that is named, or for a dispatcher; a note for a configuration as such, to "
+    "which `--master` can be given",
+    modes=frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER}),
+)
+def _no_master(subject: Subject) -> Iterable[Found]:
+    if subject.circumstances.master is not None or subject.setting("spark.remote") is not None:
+        return
+    what = "dispatcher" if subject.mode is Mode.CLUSTER else "master"
+    address = "HOST:7077" if subject.mode is Mode.CLUSTER else "HOST:5050"
+    named = subject.circumstances.names_application
+    yield Found(
+        f"No {what} is set, and nothing that depends on it is checked",
+        f"Give --master mesos://{address}, or set spark.master.",
+        severity=None if named else Severity.NOTE,
+    )
 
 
 @RULES.add(
@@ -161,15 +190,16 @@ def _tls_files(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "authentication-secret-missing",
     Severity.ERROR,
-    "`spark.authenticate` without a secret, which Spark makes up on its own only elsewhere than on Mesos",
+    "`spark.authenticate` without `spark.authenticate.secret`: on Mesos Spark neither makes up a secret nor "
+    "reads one from a file",
     modes=APPLICATION,
 )
 def _authenticate(subject: Subject) -> Iterable[Found]:
     key = "spark.authenticate"
-    secrets = ("spark.authenticate.secret", "spark.authenticate.secret.file")
-    if subject.value(key) is True and not any(subject.setting(one) for one in secrets):
+    if subject.value(key) is True and subject.setting("spark.authenticate.secret") is None:
         yield Found(
-            f"{key} is on, but there is no spark.authenticate.secret: on Mesos Spark does not make up one",
+            f"{key} is on, but there is no spark.authenticate.secret: on Mesos Spark neither makes one up "
+            "nor reads it from a file",
             "Set spark.authenticate.secret in a properties file that only you can read.",
             key,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.rule import (
@@ -14,8 +14,11 @@ from sparkmesos_core.conf.checks.rule import (
     severity_without_effect,
 )
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.values.constraints import Constraint
+from sparkmesos_core.conf.values.scalars import java_double
 from sparkmesos_core.conf.values.secrets import Secret, parse_secrets
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import quoted
 
 RULES = Rules()
 
@@ -200,21 +203,48 @@ _BRACKET = re.compile(r"\s*[\[{]|.*[\]}]\s*$", re.DOTALL)
     "look for an attribute of just this text",
     modes=APPLICATION,
 )
-def _constraints(subject: Subject) -> Iterable[Found]:
+def _notation(subject: Subject) -> Iterable[Found]:
+    for key, constraint in _constraints(subject):
+        odd = [value for value in constraint.values if _BRACKET.match(value)]
+        if odd:
+            yield Found(
+                f"{key} asks for {constraint.attribute} to be '{odd[0]}', which is how agents write "
+                "ranges and sets; a constraint lists single values",
+                "Separate values by commas, without brackets. Spark up to 3.5 never finds a value in "
+                "an attribute that is a range.",
+                key,
+            )
+
+
+@RULES.add(
+    "constraint-blank",
+    Severity.WARNING,
+    "a constraint with a blank that Spark takes for a part of the name or value, `zone: a`, so that no agent "
+    "meets it",
+    modes=APPLICATION,
+)
+def _blanks(subject: Subject) -> Iterable[Found]:
+    for key, constraint in _constraints(subject):
+        # Mesos takes all blanks out of the values that an agent is given, but none out of the names.
+        odd = [value for value in constraint.values if " " in value and java_double(value) is None]
+        if constraint.attribute.strip() != constraint.attribute:
+            odd.insert(0, constraint.attribute)
+        if odd:
+            yield Found(
+                f"{key} looks for {quoted(odd[0])}, with its blank, which no agent has",
+                "Write NAME:VALUE,VALUE;NAME:VALUE with blanks around semicolons at most.",
+                key,
+            )
+
+
+def _constraints(subject: Subject) -> Iterator[tuple[str, Constraint]]:
+    """The constraints that somebody looks at here, each with the property that holds it."""
     keys = ["spark.mesos.constraints"]
     if subject.mode is Mode.CLUSTER:
         keys.append("spark.mesos.driver.constraints")
     for key in keys:
         for constraint in subject.value(key) or ():
-            odd = [value for value in constraint.values if _BRACKET.match(value)]
-            if odd:
-                yield Found(
-                    f"{key} asks for {constraint.attribute} to be '{odd[0]}', which is how agents write "
-                    "ranges and sets; a constraint lists single values",
-                    "Separate values by commas, without brackets. Spark up to 3.5 never finds a value in "
-                    "an attribute that is a range.",
-                    key,
-                )
+            yield key, constraint
 
 
 def _roles(subject: Subject) -> list[str]:

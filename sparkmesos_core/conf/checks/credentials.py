@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 from sparkmesos_core.conf.checks.circumstances import FileFacts, Mode
+from sparkmesos_core.conf.checks.connection import is_in_clear
 from sparkmesos_core.conf.checks.properties import settings
 from sparkmesos_core.conf.checks.rule import Found, Rules, Subject
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.setting import Setting, Source
+from sparkmesos_core.redaction import is_secret_name
 
 RULES = Rules()
 
@@ -17,6 +20,7 @@ FRAMEWORKS = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
 HERE = frozenset({Mode.CLIENT, Mode.DISPATCHER})
 """The modes in which it does so on this machine, so that its files are files of this machine."""
 _CREDENTIALS = ("principal", "secret")
+_PRIVATE_KEY = "LIBPROCESS_SSL_KEY_FILE"
 
 
 def sources(subject: Subject, name: str) -> list[Setting]:
@@ -34,6 +38,13 @@ def sources(subject: Subject, name: str) -> list[Setting]:
             ]
             found += [setting, *variables]
     return found
+
+
+def secrets(subject: Subject) -> Iterator[Setting]:
+    """The settings that hold a secret, by their names."""
+    for setting in settings(subject):
+        if is_secret_name(setting.key) and setting.value.strip().lower() not in ("", "true", "false"):
+            yield setting
 
 
 @RULES.add(
@@ -79,7 +90,8 @@ def _twice(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "credential-file",
     Severity.ERROR,
-    "a file for principal or secret that does not exist, cannot be read, is empty or is no UTF-8 text",
+    "a file for principal or secret that does not exist, cannot be read, is empty or is no UTF-8 text; in "
+    "`config check` a warning, since it may be checked on another machine",
     modes=HERE,
 )
 def _file(subject: Subject) -> Iterable[Found]:
@@ -102,6 +114,7 @@ def _file(subject: Subject) -> Iterable[Found]:
                 f"The file {setting.value} of {setting.key} {problem}",
                 "It has to hold nothing but the text, in UTF-8.",
                 setting.key,
+                None if subject.circumstances.starts_here else Severity.WARNING,
                 origin=setting.origin,
             )
 
@@ -128,14 +141,11 @@ def _newline(subject: Subject) -> Iterable[Found]:
     "secret-readable",
     Severity.WARNING,
     "a file with a secret in it that everybody on this machine can read: a properties file, spark-env.sh, "
-    "or the file of a secret",
+    "the file of a secret, or the key of libmesos",
 )
 def _readable(subject: Subject) -> Iterable[Found]:
     reported = set()
-    for setting in settings(subject):
-        found = subject.property(setting.key)
-        if found is None or not found.secret or not setting.value:
-            continue
+    for setting in secrets(subject):
         origin = setting.origin
         path = origin.name if origin.source is Source.FILE else origin.script
         facts = subject.circumstances.files.get(path)
@@ -143,7 +153,7 @@ def _readable(subject: Subject) -> Iterable[Found]:
             reported.add(path)
             yield Found(
                 f"The file that sets the secret {setting.key} can be read by everybody on this machine",
-                f"Run: chmod o-r {path}",
+                _close(path),
                 setting.key,
             )
     if subject.mode in HERE:
@@ -152,10 +162,18 @@ def _readable(subject: Subject) -> Iterable[Found]:
                 reported.add(setting.value)
                 yield Found(
                     f"The secret in {setting.value} can be read by everybody on this machine",
-                    f"Run: chmod o-r {setting.value}",
+                    _close(setting.value),
                     setting.key,
                     origin=setting.origin,
                 )
+        path = subject.variable(_PRIVATE_KEY) or ""
+        facts = subject.circumstances.files.get(path)
+        if facts is not None and facts.is_file and facts.world_readable:
+            yield Found(
+                f"The key in {path} can be read by everybody on this machine",
+                _close(path),
+                origin=subject.variable_origin(_PRIVATE_KEY),
+            )
 
 
 @RULES.add(
@@ -164,10 +182,8 @@ def _readable(subject: Subject) -> Iterable[Found]:
     "a secret among the arguments of a command, where everybody on this machine can see it while it runs",
 )
 def _command_line(subject: Subject) -> Iterable[Found]:
-    for setting in settings(subject):
-        found = subject.property(setting.key)
-        given = setting.origin.source in (Source.CONF, Source.OPTION)
-        if found is not None and found.secret and given and setting.value:
+    for setting in secrets(subject):
+        if setting.origin.source in (Source.CONF, Source.OPTION):
             yield Found(
                 f"{setting.key} is given on the command line, which everybody on this machine can see",
                 "Put it into a properties file that only you can read.",
@@ -177,21 +193,29 @@ def _command_line(subject: Subject) -> Iterable[Found]:
 
 @RULES.add(
     "secret-in-submission",
-    Severity.NOTE,
-    "a secret that goes to the dispatcher as it is, since its protocol has no encryption",
+    Severity.WARNING,
+    "secrets that go in clear to a dispatcher on another machine, since that does not speak https; a note "
+    "where the network does not see them, but the dispatcher keeps them",
     modes=frozenset({Mode.CLUSTER}),
 )
 def _submission(subject: Subject) -> Iterable[Found]:
-    for setting in settings(subject):
-        found = subject.property(setting.key)
-        sent = setting.origin.source is not Source.VARIABLE
-        if found is not None and found.secret and found.is_mesos and sent and setting.value:
-            yield Found(
-                f"{setting.key} is sent to the dispatcher with the submission, in clear unless it speaks "
-                "https",
-                "References (secret.names) need a store of secrets, but keep the secret out of it.",
-                setting.key,
-            )
+    keys = [one.key for one in secrets(subject) if one.origin.source is not Source.VARIABLE]
+    if not keys:
+        return
+    master = subject.circumstances.master
+    in_clear = master is not None and is_in_clear(master)
+    yield Found(
+        f"The dispatcher is sent {', '.join(keys)}, "
+        + ("in clear over the network" if in_clear else "and keeps what it is sent"),
+        ("Use a dispatcher behind https, mesos://https://HOST. " if in_clear else "")
+        + "What spark.mesos.driver.secret.names refer to is not sent, but needs a store of secrets.",
+        keys[0],
+        severity=Severity.WARNING if in_clear else Severity.NOTE,
+    )
+
+
+def _close(path: str) -> str:
+    return f"Run: chmod o-r {shlex.quote(path)}"
 
 
 def _credential_files(subject: Subject, *names: str) -> Iterator[tuple[Setting, FileFacts]]:

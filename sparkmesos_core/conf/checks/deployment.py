@@ -12,11 +12,13 @@ from sparkmesos_core.conf.checks.rule import (
     Found,
     Rules,
     Subject,
+    is_quoted,
     is_reference,
     severity_without_effect,
 )
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.setting import Setting, Source
+from sparkmesos_core.redaction import redact_text
 
 RULES = Rules()
 
@@ -25,6 +27,25 @@ UNPACKED = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".
 FETCHED = frozenset({"http", "https", "ftp", "ftps", "file"})
 """The schemes that the fetcher reads on its own; it runs `hadoop` for all others."""
 _FETCHING = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
+
+
+@RULES.add(
+    "conf-dir-missing",
+    Severity.WARNING,
+    "`SPARK_CONF_DIR` that is no folder, so that neither spark-env.sh nor spark-defaults.conf is read",
+)
+def _conf_dir(subject: Subject) -> Iterable[Found]:
+    name = "SPARK_CONF_DIR"
+    folder = subject.variable(name) or ""
+    # Spark itself sets it, too, and a pip-installed Spark has no such folder.
+    by_itself = f"{subject.variable('SPARK_HOME')}/conf"
+    facts = subject.circumstances.files.get(folder)
+    if facts is not None and (facts.is_file or not facts.exists) and folder != by_itself:
+        yield Found(
+            f"{name}={folder} is not a folder: nothing is read from it",
+            "Correct or unset it.",
+            origin=subject.variable_origin(name),
+        )
 
 
 @RULES.add(
@@ -56,6 +77,8 @@ def _differs(subject: Subject) -> Iterable[Found]:
 def _unpacked(subject: Subject) -> Iterable[Found]:
     uri = subject.executor_uri
     if uri is None or not uri.value or "<" in uri.value or uri.value.endswith(UNPACKED):
+        return
+    if is_quoted(uri.value):
         return
     hidden = "?" in uri.value or "#" in uri.value
     yield Found(
@@ -98,8 +121,8 @@ def _file_slash(subject: Subject) -> Iterable[Found]:
     for setting, uri in _uris(subject):
         if re.match(r"file:/(?!/)", uri):
             yield Found(
-                f"The Mesos fetcher cannot fetch {uri}: it takes it for a relative path",
-                f"Write file://{uri.removeprefix('file:')}, a file of the agent.",
+                f"The Mesos fetcher cannot fetch {redact_text(uri)}: it takes it for a relative path",
+                f"Write file://{redact_text(uri.removeprefix('file:'))}, a file of the agent.",
                 setting.key,
                 origin=setting.origin,
             )
@@ -138,7 +161,7 @@ def _relative(subject: Subject) -> Iterable[Found]:
     for setting, uri in _uris(subject):
         if not uri.startswith("/") and ":" not in uri and "<" not in uri:
             yield Found(
-                f"{uri} is a relative path, which agents look for below their --frameworks_home",
+                f"{redact_text(uri)} is a relative path, which agents look for below their --frameworks_home",
                 "Give a URI, or the absolute path of a file that every agent has.",
                 setting.key,
                 origin=setting.origin,
@@ -253,10 +276,11 @@ def _driver_default(subject: Subject) -> Iterable[Found]:
 def _uris(subject: Subject) -> Iterator[tuple[Setting, str]]:
     """What Mesos is to fetch into sandboxes, as far as properties say it."""
     uri = subject.executor_uri
-    if uri is not None and subject.circumstances.is_application and uri.value.strip():
+    is_application = subject.circumstances.is_application
+    if uri is not None and is_application and uri.value.strip() and not is_quoted(uri.value):
         yield uri, uri.value.strip()
     setting = subject.setting("spark.mesos.uris")
-    if setting is not None and not is_reference(setting.value):
+    if setting is not None and not is_reference(setting.value) and not is_quoted(setting.value):
         for one in setting.value.split(","):
             if one.strip():
                 yield setting, one.strip()

@@ -9,7 +9,7 @@ from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, either, is_read, meant, settings
 from sparkmesos_core.conf.checks.rule import DELIBERATE, Found, Rules, Subject, severity_without_effect
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.properties.registered_property import Grain, Reader
+from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
 from sparkmesos_core.conf.properties.registry import exists_in, find_property
 from sparkmesos_core.conf.setting import Source
 
@@ -28,9 +28,9 @@ _PROGRAMS = {
 }
 _READER_NAMES = {
     Reader.CLIENT: "spark-submit",
-    Reader.DISPATCHER: "the dispatcher, in its own configuration",
-    Reader.SUBMISSION: "the dispatcher, for drivers in cluster mode",
-    Reader.BACKEND: "the driver, to launch executors",
+    Reader.DISPATCHER: "the dispatcher (in its own configuration)",
+    Reader.SUBMISSION: "the dispatcher (for drivers in cluster mode)",
+    Reader.BACKEND: "the driver (to launch executors)",
     Reader.DRIVER: "the driver and its executors",
     Reader.SHUFFLE_SERVICE: "the shuffle service",
 }
@@ -40,7 +40,7 @@ _READER_NAMES = {
 def _deprecated(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
         found = find_property(meant(setting)[0])
-        if found is not None and found.deprecated:
+        if found is not None and found.deprecated and not _is_of_another_spark(subject, found):
             yield Found(f"{setting.key} is deprecated", _sentence(found.deprecated), setting.key)
 
 
@@ -55,12 +55,12 @@ def _version(subject: Subject) -> Iterable[Found]:
         return
     for setting in settings(subject):
         found = find_property(meant(setting)[0])
-        if found is None or exists_in(found, version) or not subject.is_changed(setting.key):
+        if found is None or not _is_of_another_spark(subject, found) or not subject.is_changed(setting.key):
             continue
         since = f"it came with {found.since}" if _later(found.since, subject) else f"{found.until} removed it"
         yield Found(
             f"Spark {version} does not read {setting.key}: {since}",
-            "Remove it, or use another Spark.",
+            _sentence(found.deprecated) if found.deprecated else "Remove it, or use another Spark.",
             setting.key,
         )
 
@@ -79,6 +79,8 @@ def _no_effect(subject: Subject) -> Iterable[Found]:
             continue
         if setting.origin.source is Source.OPTION or setting.key in _IMPLIED:
             continue  # `ignored_options` is about options
+        if _is_of_another_spark(subject, found):
+            continue  # which says it already
         if not found.readers:
             yield Found(
                 f"{setting.key} has no effect on Mesos",
@@ -131,6 +133,14 @@ def _grain(subject: Subject) -> Iterable[Found]:
                 setting.key,
                 severity_without_effect(setting),
             )
+
+
+def _is_of_another_spark(subject: Subject, found: Property) -> bool:
+    """Whether the Spark here, which knows Mesos, does not know the property."""
+    version = subject.circumstances.spark_version
+    if version is None or subject.circumstances.version is None or subject.since(4):
+        return False
+    return not exists_in(found, version)
 
 
 def _default_hint(subject: Subject, keys: list[str]) -> str:

@@ -12,7 +12,12 @@ from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.setting import Source
 
 _LONGEST_CREDENTIAL = 64 * 1024
-_VARIABLES = ("MESOS_NATIVE_JAVA_LIBRARY", "LIBPROCESS_SSL_KEY_FILE", "LIBPROCESS_SSL_CERT_FILE")
+_VARIABLES = (
+    "MESOS_NATIVE_JAVA_LIBRARY",
+    "LIBPROCESS_SSL_KEY_FILE",
+    "LIBPROCESS_SSL_CERT_FILE",
+    "SPARK_CONF_DIR",
+)
 _CREDENTIALS = ("spark.mesos.principal.file", "spark.mesos.secret.file")
 
 
@@ -45,6 +50,14 @@ def gather(
     return facts
 
 
+def _is_open_to_all(path: str) -> bool:
+    """Whether everybody may pass through the folders above; true if they cannot be looked at."""
+    try:
+        return all(folder.stat().st_mode & stat.S_IXOTH for folder in Path(path).resolve().parents)
+    except OSError:
+        return True
+
+
 def _facts(path: str, *, read: bool = False) -> FileFacts:
     """What is known of a path; of what is in it only if it is to be read."""
     try:
@@ -56,7 +69,7 @@ def _facts(path: str, *, read: bool = False) -> FileFacts:
     facts = FileFacts(
         is_file=stat.S_ISREG(status.st_mode),
         readable=os.access(path, os.R_OK),
-        world_readable=bool(status.st_mode & stat.S_IROTH),
+        world_readable=bool(status.st_mode & stat.S_IROTH) and _is_open_to_all(path),
         empty=status.st_size == 0,
     )
     if not read or not facts.is_file or not facts.readable:

@@ -6,17 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sparkmesos_core.conf.checks.circumstances import Mode
-from sparkmesos_core.conf.checks.rule import (
-    Found,
-    Rules,
-    Subject,
-    is_reference,
-)
+from sparkmesos_core.conf.checks.rule import APPLICATION, Found, Rules, Subject, is_quoted, is_reference
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.properties.registered_property import Property, Reader
 from sparkmesos_core.conf.properties.registry import PROPERTIES, find_property, similar_names
 from sparkmesos_core.conf.setting import Setting, Source
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.redaction import redact_text
 
 RULES = Rules()
 
@@ -124,14 +120,15 @@ def _wrong_value(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
         key, text = meant(setting)
         found = find_property(key)
-        if found is None or is_reference(text):
+        if found is None or is_reference(text) or _is_mistakenly_quoted(text, found):
             continue
         try:
             found.type.parse(text)
         except UsageError as error:
             # What is wrong with a secret can only be said by quoting it.
-            reason = f"is not {found.type.expects}" if found.secret else f"cannot be used: {error.message}"
-            hint = "" if found.secret else error.hint
+            quotable = not found.secret and redact_text(text) == text
+            reason = f"cannot be used: {error.message}" if quotable else f"is not {found.type.expects}"
+            hint = error.hint if quotable else ""
             matters = found.type.name != "URL"  # which Spark only hands on, to be a link somewhere
             if found.type.name == "labels" and setting.origin.source is Source.FILE:
                 hint += " In a properties file each backslash has to be doubled: key:a\\\\:b."
@@ -140,6 +137,59 @@ def _wrong_value(subject: Subject) -> Iterable[Found]:
                 hint.strip(),
                 setting.key,
                 Severity.ERROR if is_read(subject, setting, found) and matters else Severity.WARNING,
+            )
+
+
+@RULES.add(
+    "quoted-value",
+    Severity.ERROR,
+    "a value in quotes, which are part of it: in a properties file there are none; a warning where it may be "
+    "meant, as in a name",
+)
+def _quoted(subject: Subject) -> Iterable[Found]:
+    for setting in settings(subject):
+        key, text = meant(setting)
+        found = find_property(key)
+        in_file = setting.origin.source is Source.FILE
+        if not _is_mistakenly_quoted(text, found) or is_reference(text) or (found is None and not in_file):
+            continue
+        may_be_meant = (
+            found is None
+            or found.secret
+            or key in _ANY_TEXT
+            or found.prefix is not None
+            or not is_read(subject, setting, found)
+        )
+        yield Found(
+            f"The quotes around the value of {setting.key} are part of it",
+            "Remove them: what follows the name up to the end of the line is the value."
+            if in_file
+            else "Remove them, or leave it to the shell to take them off.",
+            setting.key,
+            Severity.WARNING if may_be_meant else None,
+        )
+
+
+@RULES.add(
+    "unit-forgotten",
+    Severity.WARNING,
+    "a time without a unit that fits another unit better: `spark.executor.heartbeatInterval` below a second, "
+    "in ms, or `spark.network.timeout` of hours, in seconds",
+    modes=APPLICATION,
+)
+def _units(subject: Subject) -> Iterable[Found]:
+    # Larger ones are people's way to say never.
+    for key, unit, other, doubtful in (
+        ("spark.executor.heartbeatInterval", "ms", "s", range(1, 1000)),
+        ("spark.network.timeout", "s", "ms", range(30_000, 3_600_001, 1000)),
+    ):
+        text = (subject.text(key) or "").strip()
+        if re.fullmatch(r"[0-9]{1,9}", text) and int(text) in doubtful:
+            meant = f"{text}s" if other == "s" else f"{int(text) // 1000}s"
+            yield Found(
+                f"{key} is {text}, which without a unit means {text} {unit}",
+                f"Write the unit: {meant}, or {text}{unit} if that is meant.",
+                key,
             )
 
 
@@ -173,7 +223,8 @@ def _placeholder(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "empty-value",
     Severity.ERROR,
-    "an empty value where Spark takes it for one: it would launch an image or fetch a URI of no name",
+    "an empty value where Spark takes it for one: it would launch an image, fetch a URI or write to a "
+    "folder of no name",
 )
 def _empty(subject: Subject) -> Iterable[Found]:
     if not subject.circumstances.is_application:
@@ -183,6 +234,7 @@ def _empty(subject: Subject) -> Iterable[Found]:
         "spark.mesos.executor.home",
         "spark.mesos.executor.docker.image",
         "spark.mesos.network.name",
+        "spark.local.dir",
     ):
         if subject.text(key) == "":
             yield Found(f"{key} is empty, which does not unset it", "Remove it, or give it a value.", key)
@@ -191,10 +243,24 @@ def _empty(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "set-twice",
     Severity.WARNING,
-    "a property with two different values in one file, of which the last counts",
+    "a property with two different values in one file, of which the last counts; a note for `--conf`, where "
+    "wrappers put theirs behind yours",
 )
 def _twice(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
+        if setting.origin.source is Source.CONF:
+            values = {
+                one.value
+                for one in subject.configuration.overridden(setting.key)
+                if one.origin == setting.origin
+            }
+            if values - {setting.value}:
+                yield Found(
+                    f"{setting.key} is given by --conf with different values, of which the last counts",
+                    "Remove those that are not meant.",
+                    setting.key,
+                    Severity.NOTE,
+                )
         if setting.origin.source is not Source.FILE:
             continue
         for other in subject.configuration.overridden(setting.key):
@@ -217,9 +283,15 @@ _OF_A_FORK = frozenset(
         "spark.mesos.scheduler.revive.interval",
     }
 )
+_ANY_TEXT = frozenset({"spark.app.name", "spark.job.description"})
 # What spark-submit reads only to send it to the dispatcher.
 _SENT_ON = frozenset({"spark.driver.cores", "spark.driver.supervise"})
 _PLACEHOLDER = re.compile(r"<[^<>]*>")
+
+
+def _is_mistakenly_quoted(text: str, found: Property | None) -> bool:
+    """Options of a JVM may well be in quotes."""
+    return is_quoted(text) and (found is None or found.type.name != "Java options")
 
 
 def is_one_mistake_away(text: str, name: str) -> bool:

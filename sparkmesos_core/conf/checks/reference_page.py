@@ -29,8 +29,11 @@ with exit code 2, warnings are shown, notes are for `config check` only. How to 
 - Rules about a version of Spark keep quiet where no Spark is installed.
 
 Besides these rules there are `ignored-option` and `contradicting-options`, about options of spark-submit that
-Spark passes over on Mesos, `spark-env-beyond-variables`, about a spark-env.sh that changes more than
-variables, and `refused-by-spark`, about values that spark-submit itself refuses.
+Spark passes over on Mesos, `spark-env-beyond-variables`, about a spark-env.sh that changes the
+working folder, `refused-by-spark`, about values that spark-submit itself refuses, `missing-file`, about an
+application or files of this machine that are not there, and, in `config check`, `refused-by-submit`, about
+whatever else `submit` refuses of an application and its files, and `option-behind-application`, about options
+of submit that the application gets (a note; a warning if it is the only `--master`).
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,6 @@ from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
 
 APPLICATION = frozenset({Mode.CLIENT, Mode.CLUSTER})
-DAEMONS = frozenset({Mode.DISPATCHER, Mode.SHUFFLE_SERVICE})
 EVERYWHERE = frozenset(Mode)
 
 DELIBERATE = frozenset({Source.OPTION, Source.CONF, Source.JAVA_OPTIONS})
@@ -127,6 +127,11 @@ class Subject:
 def is_reference(text: str) -> bool:
     """Whether Spark puts something else into this text when it reads it: `${env:NAME}`, `${spark.key}`."""
     return "${" in text
+
+
+def is_quoted(text: str) -> bool:
+    """Whether a text stands in quotes as a whole, `"analytics"`, which are part of it for Spark."""
+    return re.fullmatch(r"([\"'])(?=.*\w)(?:(?!\1).)+\1", text.strip(), re.DOTALL) is not None
 
 
 def severity_without_effect(setting: Setting) -> Severity:

@@ -18,11 +18,14 @@ from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.values.java_options import definitions
 from sparkmesos_core.conf.values.sizes import parse_size
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import quoted
 
 RULES = Rules()
 
 LEAST_HEAP = 450
 """MiB below which Spark 2.0 to 3.5 refuses to start a driver or executor (`UnifiedMemoryManager`)."""
+_JAVA_SIZE = re.compile(r"[0-9]+[kKmMgGtT]?")
+"""What the JVM takes behind -Xmx: no blank, no second letter."""
 
 
 @RULES.add(
@@ -143,20 +146,23 @@ def _heap(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "heap-not-for-java",
     Severity.ERROR,
-    "driver memory in client mode that Spark understands, but Java does not, to which Spark gives it as it "
-    "is: `2gb`",
-    modes=frozenset({Mode.CLIENT}),
+    "memory of the driver, or of a daemon (`SPARK_DAEMON_MEMORY`), that Java does not understand, to which "
+    "Spark gives it as it is: `2gb`",
 )
 def _java_heap(subject: Subject) -> Iterable[Found]:
+    hint = "Write digits and one letter for the unit, k, m, g or t, as in 512m or 2g."
+    if not subject.circumstances.is_application:
+        name = "SPARK_DAEMON_MEMORY"
+        text = subject.variable(name)
+        if text and not _JAVA_SIZE.fullmatch(text):
+            message = f"{name} is {quoted(text)}, which becomes a -Xmx that Java does not understand"
+            yield Found(message, hint, origin=subject.variable_origin(name))
+        return
+    # In cluster mode, too: the dispatcher passes it on as --conf, which is stronger than its --driver-memory.
     key = "spark.driver.memory"
     text = subject.text(key)
-    if text is None or subject.value(key) is None or re.fullmatch(r"\s*[0-9]+[kKmMgGtT]?\s*", text):
-        return
-    yield Found(
-        f"{key} is {text.strip()}, which becomes -Xmx{text.strip()}: Java does not understand this unit",
-        "Write one letter for the unit, as in 512m or 2g.",
-        key,
-    )
+    if text is not None and subject.value(key) is not None and not _JAVA_SIZE.fullmatch(text):
+        yield Found(f"{key} is {quoted(text)}, which becomes a -Xmx that Java does not understand", hint, key)
 
 
 @RULES.add(
@@ -169,7 +175,7 @@ def _xmx(subject: Subject) -> Iterable[Found]:
         for role in ("driver", "executor"):
             for kind in ("extraJavaOptions", "defaultJavaOptions"):
                 key = f"spark.{role}.{kind}"
-                if "-Xmx" in (subject.text(key) or ""):
+                if "Xmx" in (subject.text(key) or ""):  # the launcher looks for no more than that
                     yield Found(
                         f"{key} sets the size of the heap (-Xmx), which Spark refuses",
                         f"Set spark.{role}.memory instead.",

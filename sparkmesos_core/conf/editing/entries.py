@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -33,5 +34,7 @@ class Edit:
     """What a file becomes."""
 
     text: str
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    """The names that the change gives a value, with it."""
     conflicts: tuple[Conflict, ...] = ()
     """What was left as it is, since it was not to be replaced."""

@@ -48,7 +48,7 @@ def set_properties(text: str, entries: Sequence[Entry], name: str, *, replace: b
             continue
         wanted[entry.name] = entry.value
     if not wanted:
-        return Edit(text, tuple(conflicts))
+        return Edit(text, conflicts=tuple(conflicts))
     edited = "".join(lines)
     if added:
         edited += _gap(edited, ending) + "".join(added)
@@ -58,7 +58,7 @@ def set_properties(text: str, entries: Sequence[Entry], name: str, *, replace: b
             f"{name} cannot be changed without changing more than {', '.join(wanted)}",
             hint="Edit it by hand.",
         )
-    return Edit(edited, tuple(conflicts))
+    return Edit(edited, wanted, tuple(conflicts))
 
 
 def format_property(name: str, value: str) -> str:
@@ -74,9 +74,12 @@ def redacted_properties(text: str, name: str) -> list[str]:
     lines = _LINE.findall(text)
     shown = [_redacted_comment(line.rstrip("\r\n")) for line in lines]
     for setting in parse_properties(text, name):
-        if is_secret_name(setting.key):
-            first, end = _extent(lines, setting)
-            shown[first] = f"{setting.key} {REDACTED}"
+        value = REDACTED if is_secret_name(setting.key) else redact_text(setting.value)
+        first, end = _extent(lines, setting)
+        # Where it is written with backslashes, its lines do not look like what has to be hidden.
+        escaped = value != setting.value and any("\\" in line for line in lines[first:end])
+        if value == REDACTED or escaped:
+            shown[first] = f"{setting.key} {value}"
             shown[first + 1 : end] = [REDACTED] * (end - first - 1)
     return shown
 

@@ -24,27 +24,30 @@ def set_exports(text: str, entries: Sequence[Entry], name: str, *, replace: bool
     last = {assignment.name: assignment for assignment in find_assignments(text, name)}
     conflicts: list[Conflict] = []
     added: list[str] = []
+    wanted: dict[str, str] = {}
     replaced: list[tuple[int, int, str]] = []
     for entry in entries:
         present = last.get(entry.name)
         word = f"{entry.name}={shlex.quote(entry.value)}"
-        if present is None:
-            if not entry.only_correct:
-                added.append(f"export {word}\n")
-        elif entry.only_add or (present.certain and present.value == entry.value):
+        if present is None and entry.only_correct:
             continue
-        elif not replace:
-            known = present.value if present.certain else None
-            conflicts.append(Conflict(entry, present.line, known))
-        elif present.is_replaceable:
+        if present is not None:
+            if entry.only_add or (present.certain and present.value == entry.value):
+                continue
+            if not replace:
+                known = present.value if present.certain else None
+                conflicts.append(Conflict(entry, present.line, known))
+                continue
+        if present is not None and present.is_replaceable:
             replaced.append((present.start, present.end, word))
         else:
             added.append(f"export {word}\n")
+        wanted[entry.name] = entry.value
     for start, end, word in sorted(replaced, reverse=True):
         text = text[:start] + word + text[end:]
     if added:
         text += _gap(text) + "".join(added)
-    return Edit(text, tuple(conflicts))
+    return Edit(text, wanted, tuple(conflicts))
 
 
 def redacted_script(text: str, name: str) -> list[str]:

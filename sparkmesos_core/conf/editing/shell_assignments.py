@@ -14,8 +14,8 @@ from typing import NoReturn
 from sparkmesos_core.errors import UsageError
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
-_OPENERS = {"if", "for", "while", "until", "case", "select", "{"}
-_CLOSERS = {"fi", "done", "esac", "}"}
+_OPENERS = {"if", "for", "while", "until", "select", "{"}
+_CLOSERS = {"fi", "done", "}"}
 _TRANSPARENT = {"then", "else", "elif", "do", "!", "time"}
 _DECLARATIONS = {"export", "declare", "typeset", "readonly", "local"}
 _END_OF_WORD = frozenset(" \t\n;&|<>()")
@@ -59,18 +59,31 @@ class _Scanner:
     found: list[Assignment] = field(default_factory=list)
     words: list[_Word] = field(default_factory=list)
     depth: int = 0
-    parentheses: int = 0
+    enclosing: list[str] = field(default_factory=list)
+    """The subshells, "(", and the case commands, "case", that are open, the innermost last."""
+    nesting: int = 0
+    """How many expansions this text is in."""
+    is_list: bool = False
+    """Whether it is the words of an array, where no word is a keyword."""
+    closed: bool = False
+    """Whether there was a parenthesis that closes none of its own."""
     before: str = "\n"
     """The operator in front of the command that is being read."""
     here_documents: list[tuple[str, bool]] = field(default_factory=list)
-    line_ends: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.line_ends = [match.start() for match in re.finditer("\n", self.text)]
+    line_ends: list[int] | None = None
 
     def run(self) -> list[Assignment]:
+        self._read(nested=False)
+        if self.here_documents:
+            self._refuse(
+                len(self.text), f"the here-document that ends with {self.here_documents[0][0]!r} has no end"
+            )
+        return self.found
+
+    def _read(self, *, nested: bool) -> None:
+        """Reads all commands; those of a substitution up to the parenthesis that closes it."""
         text, size = self.text, len(self.text)
-        while self.position < size:
+        while self.position < size and not (nested and self.closed):
             character = text[self.position]
             if character in " \t":
                 self.position += 1
@@ -95,33 +108,46 @@ class _Scanner:
             else:
                 self._take_word()
         self._end_command("\n", 0)
-        if self.here_documents:
-            self._refuse(size, f"the here-document that ends with {self.here_documents[0][0]!r} has no end")
-        return self.found
 
     def _take_word(self) -> None:
         word = self._word()
         if word.raw.isdigit() and self.text[self.position : self.position + 1] in ("<", ">"):
             return  # the descriptor of a redirection
-        if not self.words and word.raw in _OPENERS | _CLOSERS | _TRANSPARENT:
-            if word.raw in _OPENERS:
-                self.depth += 1
-            elif word.raw in _CLOSERS:
-                self.depth = max(0, self.depth - 1)
-            return
-        self.words.append(word)
+        if self.words or self.is_list or not self._is_keyword(word.raw):
+            self.words.append(word)
+
+    def _is_keyword(self, word: str) -> bool:
+        """Whether the first word of a command is a keyword; notes what that opens or closes."""
+        if word in _OPENERS:
+            self.depth += 1
+        elif word in _CLOSERS:
+            self.depth = max(0, self.depth - 1)
+        elif word == "case":
+            self.enclosing.append(word)
+        elif word == "esac":
+            if self.enclosing[-1:] == ["case"]:
+                self.enclosing.pop()
+        else:
+            return word in _TRANSPARENT
+        return True
 
     def _parenthesis(self, character: str) -> None:
+        if not self.words and self.text.startswith("((", self.position):
+            self._skip_balanced(")", self.position, self.nesting)  # arithmetic, where << shifts
+            return
         self._end_command(character, 1)
         if character == "(":
-            self.parentheses += 1
-        else:  # a lone one ends the pattern of a case
-            self.parentheses = max(0, self.parentheses - 1)
+            self.enclosing.append(character)
+        elif not self.enclosing:
+            self.closed = True
+        elif self.enclosing[-1] == "(":
+            self.enclosing.pop()
+        # Else it ends a pattern of a case.
 
     def _end_command(self, operator: str, width: int) -> None:
         certain = (
             not self.depth
-            and not self.parentheses
+            and not self.enclosing
             and self.before not in ("&&", "||", "|", "|&")
             and operator not in ("|", "|&", "&")
         )
@@ -162,7 +188,7 @@ class _Scanner:
         """Moves to the end of a word; its value, None if the shell has to compute it."""
         text, parts, literal = self.text, list[str](), True
         if is_value and text.startswith("(", self.position):
-            self._skip_balanced("(", ")", self.position, 0)
+            self._skip_commands(self.position, self.nesting, is_list=True)
             return None
         while self.position < len(text) and (character := text[self.position]) not in _END_OF_WORD:
             begin = self.position
@@ -174,11 +200,11 @@ class _Scanner:
                 parts.append(text[begin + 1 : end])
                 self.position = end + 1
             elif character == '"':
-                inner = self._double_quoted(0)
+                inner = self._double_quoted(self.nesting)
                 literal = literal and inner is not None
                 parts.append(inner or "")
             elif character in "$`":
-                if self._expansion(0):
+                if self._expansion(self.nesting):
                     literal = False
                 else:
                     parts.append(character)
@@ -226,10 +252,12 @@ class _Scanner:
             self.position += 1
             return True
         following = text[begin + 1 : begin + 2]
-        if following == "(":
-            self._skip_balanced("(", ")", begin + 1, depth)
+        if following == "(" and text.startswith("((", begin + 1):
+            self._skip_balanced(")", begin + 1, depth)
+        elif following == "(":
+            self._skip_commands(begin + 1, depth)
         elif following == "{":
-            self._skip_balanced("{", "}", begin + 1, depth, quoted=quoted)
+            self._skip_balanced("}", begin + 1, depth, quoted=quoted)
         elif following == "'" and not quoted:
             self.position += 2
             while self.position < len(text) and text[self.position] != "'":
@@ -248,13 +276,25 @@ class _Scanner:
             return False
         return True
 
-    def _skip_balanced(
-        self, opening: str, closing: str, begin: int, depth: int, *, quoted: bool = False
-    ) -> None:
-        """Moves behind the bracket that closes the one at `begin`."""
+    def _skip_commands(self, begin: int, depth: int, *, is_list: bool = False) -> None:
+        """Moves behind the parenthesis that closes the one at `begin`, with commands in between."""
+        if depth > _DEEPEST:
+            self._refuse(begin, "expansions are nested too deeply")
+        commands = _Scanner(
+            self.text, self.where, begin + 1, nesting=depth + 1, is_list=is_list, line_ends=self.line_ends
+        )
+        commands._read(nested=True)
+        if not commands.closed:
+            self._refuse(begin, "the ( that stands there has no end")
+        self.position = commands.position
+        self.here_documents += commands.here_documents
+
+    def _skip_balanced(self, closing: str, begin: int, depth: int, *, quoted: bool = False) -> None:
+        """Moves behind the bracket that closes the one at `begin`, with no commands in between."""
         if depth > _DEEPEST:
             self._refuse(begin, "expansions are nested too deeply")
         text, level = self.text, 0
+        opening = "(" if closing == ")" else ""  # to bash a single { is nothing special in ${…}
         self.position = begin
         while self.position < len(text):
             character = text[self.position]
@@ -269,11 +309,11 @@ class _Scanner:
             elif character in "$`":
                 pass  # a lone dollar, which was passed
             else:
-                level += (character == opening) - (character == closing)
+                level += (character == opening or self.position == begin) - (character == closing)
                 self.position += 1
                 if not level:
                     return
-        self._refuse(begin, f"the {opening} that stands there has no end")
+        self._refuse(begin, f"the {text[begin]} that stands there has no end")
 
     def _redirection(self) -> None:
         match = re.compile(r"<<<|<<-|<<|<>|<&|>>|>&|>\||[<>]").match(self.text, self.position)
@@ -282,7 +322,7 @@ class _Scanner:
         while self.text[self.position : self.position + 1] in (" ", "\t"):
             self.position += 1
         if self.text[self.position : self.position + 1] == "(":  # <(command)
-            self._skip_balanced("(", ")", self.position, 0)
+            self._skip_commands(self.position, self.nesting)
             return
         start = self.position
         value = self._rest_of_word(is_value=False)
@@ -305,6 +345,8 @@ class _Scanner:
         self.here_documents = []
 
     def _line(self, position: int) -> int:
+        if self.line_ends is None:
+            self.line_ends = [match.start() for match in re.finditer("\n", self.text)]
         return bisect.bisect_left(self.line_ends, position) + 1
 
     def _find(self, what: str, start: int, begin: int) -> int:
@@ -315,7 +357,8 @@ class _Scanner:
 
     def _refuse(self, position: int, problem: str) -> NoReturn:
         raise UsageError(
-            f"{self.where}:{self._line(position)}: {problem}", hint="Correct the script; `bash -n` checks it."
+            f"{self.where}:{self._line(position)}: {problem}",
+            hint="Correct the script; `bash -n` checks it. If that finds nothing, edit the script by hand.",
         )
 
 

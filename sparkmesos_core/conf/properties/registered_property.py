@@ -44,7 +44,7 @@ class ValueType:
     expects: str
     """How to write a value, as a phrase: `a size such as 512m or 2g; a bare number means MiB`."""
     unit: str = ""
-    """Unit of a bare number in the configuration (B, KiB, MiB, ms, s); empty if it has none."""
+    """Unit of a bare number in the configuration (B, MiB, ms, s); empty if it has none."""
     choices: tuple[str, ...] = ()
     """The values that there are, as one writes them; empty if they cannot be enumerated."""
 

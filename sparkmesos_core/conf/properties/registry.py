@@ -30,6 +30,8 @@ _LONGEST_NAME = 300  # of a key that could be a misspelt name
 _LIKENESS = 0.72  # what a suggestion needs at least
 _LIKENESS_OF_HEADS = 0.75  # the same for what the keys of a family begin with
 _ALL_BUT_CERTAIN = 0.98
+_LIKELY = 0.9
+_FURTHER = 0.1
 
 
 def find_property(key: str) -> Property | None:
@@ -64,7 +66,8 @@ def similar_names(key: str, count: int = 3) -> list[str]:
     """Keys that may be meant by one that is not in the registry, the likeliest first.
 
     Knows typing errors, wrong case and separators, a missing or superfluous `mesos`, and parts left out. In a
-    family the part that one chooses is kept: `spark.mesos.driverenv.A` yields `spark.mesos.driverEnv.A`.
+    family the part that one chooses is kept, `spark.mesos.driverenv.A` yields `spark.mesos.driverEnv.A`, and
+    where it was left out, the placeholder stands for it.
     """
     if not 3 <= len(key) <= _LONGEST_NAME:
         return []
@@ -72,9 +75,12 @@ def similar_names(key: str, count: int = 3) -> list[str]:
     for name, likeness in _candidates(key):
         scores[name] = max(scores.get(name, 0.0), likeness)
     likely = sorted((name for name, score in scores.items() if score >= _LIKENESS), key=lambda n: -scores[n])
-    # Where one is all but certain, the others only distract.
-    certain = bool(likely) and scores[likely[0]] >= _ALL_BUT_CERTAIN
-    return [name for name in likely if not certain or scores[name] >= _ALL_BUT_CERTAIN][:count]
+    if not likely:
+        return []
+    # Beside one that is all but certain the others only distract; beside a likely one, those much less so.
+    best = scores[likely[0]]
+    enough = _ALL_BUT_CERTAIN if best >= _ALL_BUT_CERTAIN else best - _FURTHER if best >= _LIKELY else 0.0
+    return [name for name in likely if scores[name] >= enough][:count]
 
 
 def _searched(entry: Property) -> str:
@@ -98,6 +104,8 @@ def _candidates(key: str) -> Iterator[tuple[str, float]]:
         if entry.prefix is None:
             yield entry.name, _likeness(key, entry.name)
             continue
+        if _squash(key) == _squash(entry.prefix):
+            yield entry.name, 1.0
         head = entry.prefix.count(".")
         # What the keys of a family begin with may have been written with a part less or more.
         for end, enough in (

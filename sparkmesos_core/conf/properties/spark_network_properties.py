@@ -118,9 +118,9 @@ NETWORK: tuple[Property, ...] = (
     Property(
         "spark.authenticate.secret.file",
         types.PATH,
-        "A file with the secret for spark.authenticate",
+        "Nothing on Mesos: only on Kubernetes may a file hold the secret for spark.authenticate",
         since="3.0.0",
-        readers=_A | _X,
+        readers=_NOBODY,
     ),
     Property(
         "spark.authenticate.enableSaslEncryption",

@@ -44,13 +44,6 @@ def parse_mebibytes(text: str, bare: str = "m") -> int:
     return mebibytes
 
 
-def format_mebibytes(mebibytes: int) -> str:
-    """As one writes it: `2g`, `1408m`, `0m`."""
-    if mebibytes and mebibytes % 1024 == 0:
-        return f"{mebibytes // 1024}g"
-    return f"{mebibytes}m"
-
-
 def _in_bytes(text: str, bare: str) -> int:
     lower = trim(text.lower())
     match = _SIZE.fullmatch(lower)

@@ -172,7 +172,6 @@ def _java_options(text: str) -> tuple[str, ...]:
 TEXT = ValueType("text", str, "any text")
 BOOLEAN = ValueType("boolean", parse_boolean, "true or false", choices=("true", "false"))
 INTEGER = ValueType("integer", parse_integer, "a whole number")
-LONG = ValueType("integer", partial(parse_integer, bits=64), "a whole number")
 NUMBER = ValueType("number", parse_number, "a number, as in 2 or 0.5")
 PORT = between(INTEGER, 0, 65535)
 """0 means: any free one."""
@@ -184,12 +183,6 @@ URL = ValueType("URL", _url, "a URL, as in http://host:8080/path")
 PATH = ValueType("path", str, "a path")
 
 BYTES = ValueType("size", parse_size, "a size such as 512k or 2g; a bare number means bytes", "B")
-KIBIBYTES = ValueType(
-    "size",
-    lambda text: parse_size(text, "k") // 1024,
-    "a size such as 512k or 2g; a bare number means KiB",
-    "KiB",
-)
 MEBIBYTES = ValueType(
     "size",
     parse_mebibytes,

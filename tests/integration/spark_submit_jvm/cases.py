@@ -161,8 +161,8 @@ class Case:
     name: str
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    properties: str | None = None
-    """What its properties file holds, if it has one of its own."""
+    files: dict[str, str] = field(default_factory=dict)
+    """What it needs in the folder beside what all cases find there."""
 
     def place(self, master: str, directory: Path) -> tuple[list[str], dict[str, str]]:
         """Arguments and environment with the placeholders filled in."""

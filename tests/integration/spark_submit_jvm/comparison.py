@@ -102,6 +102,8 @@ def difference(
         if not reason_not_sent(name)
     }
     expected["sparkProperties"] = {**theirs.request["sparkProperties"], **ours.translated}
+    if _needs_locale(expected):  # difference argument-bytes
+        expected["sparkProperties"].setdefault("spark.mesos.driverEnv.LC_ALL", "C.UTF-8")
     if expected["sparkProperties"][TIME] != ours.request["sparkProperties"][TIME]:
         ours.request["sparkProperties"][TIME] = expected["sparkProperties"].pop(TIME)
         expected["sparkProperties"][TIME] = ours.request["sparkProperties"][TIME]
@@ -116,6 +118,13 @@ def difference(
             if value.get(name) != mine.get(name) and not _as_good(name, mine.get(name), value.get(name)):
                 problems.append(f"{name} is {mine.get(name)!r} instead of {value.get(name)!r}")
     return "; ".join(problems)
+
+
+def _needs_locale(request: Mapping[str, Any]) -> bool:
+    """Whether something of a request that reaches the driver's command line is not ASCII."""
+    properties = request["sparkProperties"]
+    texts = (request["appResource"], request["mainClass"], *request["appArgs"], *properties.items())
+    return not all("".join(text).isascii() for text in texts)
 
 
 def _refused_on_purpose(arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> bool:

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 
 from tests.integration.spark_submit_jvm.cases import CLUSTER, CONFS, Case
 
-FILE = "scrambled.conf"
-"""The properties file of a case that has one."""
-
 WORDS = (
     "--name", "--conf", "-c", "--class", "--jars", "--files", "--verbose", "-v", "--supervise", "--master", "--deploy-mode",
     "--kill", "--status", "--help", "--version", "--usage-error", "spark.a=b", "spark.a", "x", "app.py", "app.jar",
@@ -52,8 +49,9 @@ def scrambled(count: int, seed: int) -> Iterator[Case]:
         name = ("--name", "n") if chance.random() < 0.3 else ()
         application = chance.choice(("http://repo.example/app.py", "app.jar", "local:///x.R"))
         lines = "".join(_line(chance, confs) for _ in range(chance.randrange(8)))
-        arguments = (*CLUSTER, "--properties-file", FILE, *name, application)
-        yield Case(f"file {seed}/{number}", arguments, environment, lines)
+        file = f"scrambled-{number}.conf"
+        arguments = (*CLUSTER, "--properties-file", file, *name, application)
+        yield Case(f"file {seed}/{number}", arguments, environment, {file: lines})
 
 
 def _line(chance: random.Random, confs: list[str]) -> str:

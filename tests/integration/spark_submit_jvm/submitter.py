@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,9 +80,9 @@ def dispatcher() -> Iterator[Dispatcher]:
         server.server_close()
 
 
-def compile_scala(source: Path, classes: Path, spark_home: Path = SPARK_HOME) -> None:
-    """Compiles one source with the compiler that comes with Spark."""
-    jars = spark_home / "jars"
+def compile_scala(source: Path, classes: Path) -> None:
+    """Compiles one source with the compiler that comes with the installed Spark."""
+    jars = SPARK_HOME / "jars"
     compiler = ":".join(str(jar) for jar in jars.glob("scala-[clr]*.jar"))
     needed = (
         "scala-library",
@@ -144,12 +145,10 @@ class Submitter:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        watchdog = threading.Timer(_PATIENCE, self._process.kill)
-        watchdog.start()
-        try:
-            line = self._process.stdout.readline()
-        finally:
-            watchdog.cancel()
+        # An answer is written at once, so that nothing of the one before is left in the buffer.
+        answers, _, _ = select.select([self._process.stdout], [], [], _PATIENCE)
+        assert answers, f"the JVM does not answer: see {self._log.name}"
+        line = self._process.stdout.readline()
         assert line, f"the JVM has ended: see {self._log.name}"
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,28 +105,45 @@ def environment_of(case: Case, directory: Path) -> dict[str, str]:
         "SPARK_HOME": str(SPARK_HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "LC_ALL": "C.UTF-8",
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # its JVMs live for a second
         **variables,
     }
 
 
+@pytest.fixture(scope="module")
+def of_spark(stand_in: Dispatcher, directory: Path) -> Callable[[Case], dict[str, Any]]:
+    """What spark-submit, whole, asks for; it is run once for each case."""
+
+    @functools.cache
+    def request_of(name: str) -> dict[str, Any]:
+        (case,) = (case for case in CASES if case.name == name)
+        home = environment_of(case, directory)["SPARK_HOME"]
+        return run(f"{home}/bin/spark-submit", case, stand_in, directory)
+
+    return lambda case: copy.deepcopy(request_of(case.name))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_our_request(case: Case, stand_in: Dispatcher, directory: Path) -> None:
+def test_our_request(
+    case: Case, of_spark: Callable[[Case], dict[str, Any]], stand_in: Dispatcher, directory: Path
+) -> None:
+    theirs = Theirs({}, [("POST", "/create", of_spark(case))])
     environment = environment_of(case, directory)
-    request = run(f"{environment['SPARK_HOME']}/bin/spark-submit", case, stand_in, directory)
-    theirs = Theirs({}, [("POST", "/create", request)])
     assert difference(case.place(stand_in.url, directory)[0], environment, directory, theirs) == ""
 
 
-def test_the_drop_in(stand_in: Dispatcher, directory: Path) -> None:
+def test_the_drop_in(
+    of_spark: Callable[[Case], dict[str, Any]], stand_in: Dispatcher, directory: Path
+) -> None:
     """The program that takes the place of spark-submit, whole, against spark-submit, whole."""
     case = CASES[0]
-    theirs = run(f"{SPARK_HOME}/bin/spark-submit", case, stand_in, directory)
+    theirs = of_spark(case)
     ours = run(str(Path(sys.executable).parent / "sparkmesos-submit"), case, stand_in, directory)
     variables = theirs["environmentVariables"]
     theirs["environmentVariables"] = {
         name: variables[name] for name in variables if not reason_not_sent(name)
     }
-    theirs["sparkProperties"]["spark.mesos.driverEnv.LC_ALL"] = "C.UTF-8"  # there is more than ASCII in it
+    theirs["sparkProperties"]["spark.mesos.driverEnv.LC_ALL"] = "C.UTF-8"  # difference argument-bytes
     for request in (ours, theirs):
         del request["sparkProperties"]["spark.app.submitTime"]
     assert ours == theirs

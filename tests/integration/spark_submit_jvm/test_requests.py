@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,12 @@ from sparkmesos_core.spark.arguments import Action, SubmitArguments
 from tests.integration.spark_releases import RUNNABLE, spark_release
 from tests.integration.spark_submit_jvm.cases import Case, each_value, generated, handwritten
 from tests.integration.spark_submit_jvm.comparison import ENVIRONMENT, Theirs, difference
-from tests.integration.spark_submit_jvm.scrambled_cases import FILE, scrambled
-from tests.integration.spark_submit_jvm.submitter import HERE, Dispatcher, Submitter, compile_scala
+from tests.integration.spark_submit_jvm.scrambled_cases import scrambled
+from tests.integration.spark_submit_jvm.submitter import Dispatcher, Submitter
 
 pytestmark = pytest.mark.slow
 
 SEED = 20261122
-
 
 KINDS: dict[str, Callable[[], Iterator[Case]]] = {
     "handwritten": handwritten,
@@ -38,14 +38,16 @@ def test_requests(submitter: Submitter, stand_in: Dispatcher, directory: Path, k
 
 
 @pytest.mark.parametrize("version", RUNNABLE)
-def test_older_releases(version: str, stand_in: Dispatcher, directory: Path, tmp_path: Path) -> None:
+def test_older_releases(
+    version: str, classes: Path, stand_in: Dispatcher, directory: Path, tmp_path: Path
+) -> None:
+    """With classes compiled for the installed release: what they call is the same in these."""
     home = spark_release(version)
-    compile_scala(HERE / "Submitter.scala", tmp_path / "classes", home)
     # Spark Connect came with 3.4.
     cases = [
         case for case in handwritten() if "onnect" not in str(case) and "remote" not in str(case).lower()
     ]
-    submitter = Submitter(tmp_path / "classes", directory, tmp_path / "log", home)
+    submitter = Submitter(classes, directory, tmp_path / "log", home)
     try:
         seen = compare(cases, submitter, {**ENVIRONMENT, "SPARK_HOME": str(home)}, stand_in, directory)
     finally:
@@ -63,12 +65,7 @@ def compare(
     """Fails where we differ. Returns how many command lines were sent, refused, or came to something else."""
     wrong: list[tuple[Case, str]] = []
     seen: Counter[str] = Counter()
-    for case in cases:
-        if case.properties is not None:
-            (directory / FILE).write_bytes(case.properties.encode())
-        arguments, extra = case.place(stand_in.url, directory)
-        environment = {**surroundings, **extra}
-        theirs = Theirs(submitter.run(arguments, environment), stand_in.take())
+    for case, arguments, environment, theirs in answers(cases, submitter, surroundings, stand_in, directory):
         problem = reading_differs(arguments, theirs)
         if not problem and theirs.is_submission:
             problem = difference(arguments, environment, directory, theirs)
@@ -77,6 +74,29 @@ def compare(
             wrong.append((case, problem))
     assert wrong[:10] == []
     return seen
+
+
+def answers(
+    cases: Iterable[Case],
+    submitter: Submitter,
+    surroundings: Mapping[str, str],
+    stand_in: Dispatcher,
+    directory: Path,
+) -> Iterator[tuple[Case, list[str], dict[str, str], Theirs]]:
+    """What Spark makes of each case, in their order, with its arguments and environment as they were.
+
+    While the caller looks at an answer the JVM is at work on the next ones.
+    """
+
+    def ask(case: Case) -> tuple[Case, list[str], dict[str, str], Theirs]:
+        for name, text in case.files.items():
+            (directory / name).write_bytes(text.encode())
+        arguments, extra = case.place(stand_in.url, directory)
+        environment = {**surroundings, **extra}
+        return case, arguments, environment, Theirs(submitter.run(arguments, environment), stand_in.take())
+
+    with ThreadPoolExecutor(max_workers=1) as jvm:
+        yield from jvm.map(ask, cases)
 
 
 ACTIONS = {

@@ -83,6 +83,13 @@ class TestList:
         assert run(["config", "list", "--spark-version", "three"]) == ExitCode.USAGE
         assert "three is not a version of Spark" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        ("version", "says_so"), [("3.5", False), ("4.0", True), ("9.9", True), ("10.0", True)]
+    )
+    def test_a_spark_without_mesos(self, capsys, version: str, says_so: bool) -> None:
+        assert run(["config", "list", "--spark-version", version]) == 0
+        assert ("has no support for Mesos" in capsys.readouterr().err) == says_so
+
 
 class TestExplain:
     def test_where_the_value_comes_from(self, here: Path, capsys) -> None:
@@ -145,6 +152,17 @@ class TestExplain:
         assert run(["config", "explain", "spark.mesos.fetchCache.enable"]) == 0
         assert "3.5.9" in rows(capsys.readouterr().out)["note"][0]
 
+    def test_what_nothing_reads(self, capsys) -> None:
+        assert run(["config", "explain", "spark.yarn.queue"]) == 0
+        assert rows(capsys.readouterr().out)["read by"] == ["nothing on Mesos"]
+
+    def test_a_password_in_a_value_that_is_none(self, capsys) -> None:
+        key = "spark.mesos.driver.webui.url"
+        assert run(["config", "explain", key, "--conf", f"{key}=http://me:hidden@host:port"]) == 0
+        out, err = capsys.readouterr()
+        assert "hidden" not in out + err
+        assert "is not a URL" in rows(out)["but"][0]
+
     def test_secrets_stay_secret(self, here: Path, capsys) -> None:
         (here / "spark-defaults.conf").write_text("spark.mesos.secret hidden\n")
         (here / "spark-env.sh").write_text("SPARK_MESOS_SECRET=hidden\n")
@@ -172,6 +190,8 @@ class TestExplain:
         [
             ("spark.executor.urii", "Did you mean spark.executor.uri"),
             ("spark_executor_ur", "Did you mean SPARK_EXECUTOR_URI"),
+            ("SPARK_MASTER", "Did you mean MASTER?"),
+            ("spark.executor.core", "Did you mean spark.executor.cores?"),
             ("xyzzy", "`sparkmesos config list`"),
         ],
     )
@@ -181,6 +201,19 @@ class TestExplain:
         assert out == ""
         assert f"No property or variable {key!r} is known" in err
         assert hint in err
+
+    def test_what_is_set_and_not_registered(self, here: Path, capsys) -> None:
+        (here / "spark-defaults.conf").write_text("\nspark.sql.shuffle.partitions 64\n")
+        key = "spark.sql.shuffle.partitions"
+        assert run(["config", "explain", key]) == 0
+        fields = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+        assert fields["value here"] == "64"
+        assert fields["set in"].endswith("spark-defaults.conf:2")
+        assert "not one of the properties that matter on Mesos" in fields["meaning"]
+        assert run(["config", "explain", key, "--output", "json", "--conf", f"{key}=65"]) == 0
+        explanation = json.loads(capsys.readouterr().out)["explanation"]
+        assert (explanation["property"], explanation["setting"]["value"]) == (None, "65")
+        assert explanation["overrides"][0]["value"] == "64"
 
     def test_the_meaning_is_told_even_if_the_configuration_is_broken(self, here: Path, capsys) -> None:
         (here / "spark-defaults.conf").write_text("spark.cores.max \\u00\n")
@@ -239,7 +272,7 @@ class TestShow:
         assert run(["config", "show", "--all", "--conf", "spark.mesos.coarse=false"]) == 0
         shown = rows(capsys.readouterr().out)
         assert shown["spark.mesos.coarse"] == ["false", "--conf"]
-        assert shown["spark.mesos.containerizer"] == ["docker", "Spark's default"]
+        assert shown["spark.mesos.containerizer"] == ["docker", "default"]
         assert "spark.mesos.fetchCache.enable" not in shown
 
     def test_own_settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -258,6 +291,56 @@ class TestShow:
         for output in ("table", "json"):
             assert run(["config", "show", "--output", output, "--conf", "spark.x=a\udcffb"]) == 0
             assert "a\ufffdb" in capsys.readouterr().out
+
+
+class TestOwnOptionsOfSubmit:
+    """What stands behind `submit` can stand behind these, too."""
+
+    LINE = (
+        "--mesos-driver",
+        "http",
+        "--start-timeout",
+        "5",
+        "--work-dir",
+        "w",
+        "--dry-run",
+        "--total-executor-cores",
+        "8",
+    )
+
+    @pytest.mark.parametrize("command", [("show",), ("explain", "spark.cores.max"), ("check",)])
+    def test_they_are_taken_and_hidden(self, command: tuple[str, ...], capsys) -> None:
+        assert (
+            run(["config", *command, *self.LINE, "--ca-file", "/dev/null", "https://h/app.py", "--dry-rum"])
+            != 2
+        )
+        run(["config", command[0], "--help"])
+        text = capsys.readouterr().out
+        assert not any(
+            name in text for name in ("--mesos-driver", "--start-timeout", "--ca-file", "--work-dir")
+        )
+        assert "--spark-home" in text
+
+    def test_the_rest_counts(self, capsys) -> None:
+        assert run(["config", "show", "--master", "mesos://h", *self.LINE, "app.py"]) == 0
+        assert rows(capsys.readouterr().out)["spark.cores.max"] == ["8", "--total-executor-cores"]
+
+    def test_a_wrong_value_is_one_here_too(self, capsys) -> None:
+        assert run(["config", "show", "--mesos-driver", "smoke", "app.py"]) == ExitCode.USAGE
+        assert "'smoke' is not one of" in capsys.readouterr().err
+
+    def test_the_settings_of_submit_count(self, tmp_path: Path, make_spark, capsys) -> None:
+        settings = tmp_path / "xdg" / "sparkmesos" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        other = make_spark("3.4.4", name="other")
+        settings.write_text(f'[submit]\nspark-home = "{other}"\nmesos-driver = "smoke"\n')
+        assert run(["config", "show"]) == ExitCode.USAGE
+        assert f"{settings}:3: mesos-driver of submit: 'smoke' is not one of" in capsys.readouterr().err
+        settings.write_text(f'[submit]\nspark-home = "{other}"\n')
+        assert run(["config", "show", "--output", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["configuration"]["spark_home"] == str(other)
+        settings.write_text(settings.read_text() + '[config.show]\nspark-home = "/nowhere"\n')
+        assert run(["config", "show"]) != 0
 
 
 class TestInit:
@@ -305,6 +388,44 @@ class TestInit:
             == ExitCode.FAILED
         )
         assert "kept (--replace replaces it)" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("arguments", [("--yes",), ("--dry-run",)])
+    def test_a_script_in_which_the_change_would_have_no_effect(
+        self, here: Path, tmp_path: Path, arguments: tuple[str, ...], capfd
+    ) -> None:
+        library = tmp_path / "lib.so"
+        library.touch()
+        (here / "spark-env.sh").write_text("return 0\n")
+        line = ["--master", "mesos://h", "--libmesos", str(library), *arguments]
+        assert run(["config", "init", *line]) == ExitCode.USAGE
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert f"{here}/spark-env.sh would not give MESOS_NATIVE_JAVA_LIBRARY the value" in err
+        assert [path.name for path in here.iterdir()] == ["spark-env.sh"]
+        assert (here / "spark-env.sh").read_text() == "return 0\n"
+
+    @pytest.mark.parametrize(
+        ("uri", "message"),
+        [
+            ("https://<host>/s.tgz", "spark.executor.uri still holds the placeholder '<host>'"),
+            ("file:/opt/s.tgz", "The Mesos fetcher cannot fetch file:/opt/s.tgz"),
+        ],
+    )
+    def test_what_config_check_calls_an_error_is_not_written(
+        self, here: Path, uri: str, message: str, capsys
+    ) -> None:
+        assert self.init("--master", "mesos://h", "--executor-uri", uri, "--yes") == ExitCode.USAGE
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"error: {message}")
+        assert list(here.iterdir()) == []
+
+    def test_what_config_check_warns_of_is_written(self, here: Path, capsys) -> None:
+        assert run(["config", "init", "--master", "mesos://h:7077", "--executor-uri", "s.tgz", "--yes"]) == 0
+        err = capsys.readouterr().err
+        assert "warning: mesos://h:7077: 7077 is the port of dispatchers" in err
+        assert "[uri-relative]" in err
+        assert "s.tgz" in (here / "spark-defaults.conf").read_text()
 
     def test_a_contradiction_is_kept(self, here: Path, capsys) -> None:
         (here / "spark-defaults.conf").write_text("spark.master mesos://zk://u:hidden@h/m\n")
@@ -362,6 +483,29 @@ class TestInit:
         out, err = capsys.readouterr()
         assert "others can read" in err
         assert "hidden" not in out + err
+
+    @pytest.mark.parametrize(
+        ("script", "said"),
+        [
+            (
+                "export MESOS_NATIVE_JAVA_LIBRARY=/nope.so\n",
+                "spark-env.sh:1 sets MESOS_NATIVE_JAVA_LIBRARY to /nope.so",
+            ),
+            ("MESOS_NATIVE_JAVA_LIBRARY=$HOME/x.so\n", ""),
+            ("unset MESOS_NATIVE_JAVA_LIBRARY\n", ""),
+            ("A=b\n", "No libmesos found, none needed"),
+        ],
+    )
+    def test_libmesos_that_the_script_names(
+        self, here: Path, capsys, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    ) -> None:
+        monkeypatch.delenv("MESOS_NATIVE_JAVA_LIBRARY", raising=False)
+        monkeypatch.setattr("sparkmesos_core.spark.native_library._FOLDERS", ())
+        (here / "spark-env.sh").write_text(script)
+        assert run(["config", "init", "--master", "mesos://h", "--dry-run"]) == 0
+        err = capsys.readouterr().err
+        assert said in err
+        assert ("libmesos" in err.replace("/libmesos", "") or "LIBRARY" in err) == bool(said)
 
     def test_libmesos_that_is_none(self, capsys) -> None:
         assert run(["config", "init", "--master", "mesos://h", "--libmesos", "/none.so"]) == ExitCode.USAGE

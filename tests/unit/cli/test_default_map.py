@@ -61,8 +61,9 @@ class TestValues:
             ("numbr = 3", "`sparkmesos toy` has no option --numbr", "Did you mean number?"),
             ("other_name = 3", "has no option --other_name", "There are: output, number"),
             ("argument = 3", "has no option --argument", "spark-defaults.conf"),
-            ("number = 33", "number of toy: 33 is not in the range", "--number"),
-            ('number = "x"', "number of toy: 'x' is not a valid integer", "--number"),
+            ("spark.cores.max = 3", "has no option --spark", "Options and properties of Spark"),
+            ("number = 33", "number of toy: 33 is not at least 1 and at most 9", "`sparkmesos toy --help`"),
+            ('number = "x"', "number of toy: 'x' is not a whole number", "--number"),
             ("number = [1]", "number of toy is neither a text nor a number", "number ="),
             ("number = true", "number of toy is neither a text nor a number", "number ="),
             ("number = 2026-01-01", "number of toy is neither a text nor a number", "number ="),
@@ -116,6 +117,7 @@ class TestCommandLine:
         ("text", "line", "message", "hint"),
         [
             ("\n[submitt]\n", 2, "`sparkmesos` has no command 'submitt'", "submit"),
+            ("\nspark.cores.max = 4\n", 2, "properties of Spark are no settings", "spark-defaults.conf"),
             ("[config.lst]\n", 1, "`sparkmesos config` has no command 'lst'", "list"),
             ('[config]\noutput = "json"\n', 2, "`sparkmesos config` has no command 'output'", ""),
             ("[config]\nlist = 3\n", 2, "config.list is the name of a command", "[config.list]"),
@@ -130,6 +132,11 @@ class TestCommandLine:
         assert out == ""
         assert f"error: {file}:{line}: {message}" in err
         assert hint in err
+
+    def test_a_spark_that_is_none(self, write, capsys) -> None:
+        file = write('\nspark-home = "/no/such"\n')
+        assert run(["config", "show"]) == ExitCode.USAGE
+        assert f"error: {file}:2: /no/such (spark-home) does not exist" in capsys.readouterr().err
 
     def test_other_commands_are_not_looked_at(self, write, capsys) -> None:
         write("[submit]\nnothing-like-that = 1\n")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -73,7 +74,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
-    assert capsys.readouterr().out == f"sparkmesos, version {__version__}\n"
+    assert capsys.readouterr().out == f"sparkmesos {__version__}\n"
 
 
 def test_no_command_shows_help_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,6 +126,54 @@ def test_a_bug_is_not_hidden(failing) -> None:
     failing(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         run(["fail"])
+
+
+def test_an_error_of_the_system_that_should_have_been_handled_is_not_hidden(failing) -> None:
+    failing(PermissionError(13, "Permission denied"))
+    with pytest.raises(PermissionError):
+        run(["fail"])
+
+
+def in_a_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(folder), "SPARKMESOS": f"{sys.executable} -m sparkmesos_cli",
+    }  # fmt: skip
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("$SPARKMESOS config list >/dev/full", 1, "cannot be written to stdout: No space left on device"),
+        ("$SPARKMESOS config list --output json >/dev/full", 1, "No space left on device"),
+        ("$SPARKMESOS --help >/dev/full", 1, "cannot be written: No space left on device"),
+        ("$SPARKMESOS config list >&-", 1, "cannot be written to stdout: it is closed"),
+        (
+            "mkdir x; cd x; rmdir ../x; SPARKMESOS_CONFIG=y $SPARKMESOS config list",
+            2,
+            "current folder does not exist",
+        ),
+    ],
+)
+def test_streams_and_folders_that_cannot_be_used(line: str, code: int, said: str, tmp_path: Path) -> None:
+    ran = in_a_shell(line, tmp_path)
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_without_a_stderr_talk_is_not_among_the_data(tmp_path: Path) -> None:
+    assert in_a_shell("$SPARKMESOS config list --filter xyzzy 2>&-", tmp_path).stdout == ""
+    wrong = in_a_shell("$SPARKMESOS config list --nope 2>&-", tmp_path)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
 def test_sigterm_is_ctrl_c() -> None:
@@ -246,8 +295,15 @@ def test_completion_completes_commands_and_options() -> None:
 # What one call writes is named in that call; how much to say is said in front of the command.
 NOT_VARIABLES = {
     "submit --work-dir",
+    "explain --work-dir",
+    "show --work-dir",
+    "check --work-dir",
     "build --output",
     "check --for",
+    "check --host",
+    "check --port",
+    "check --webui-port",
+    "check --zk",
     "init --conf-dir",
     "init --replace",
     "init --yes",
@@ -272,6 +328,44 @@ def test_options_can_be_variables() -> None:
                 assert parameter.envvar == (
                     None if f"{command.name} {longest}" in NOT_VARIABLES else expected
                 )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "command", "problem"),
+    [
+        ("OUTPUT", "foo", "config list", "'foo' is not one of 'table', 'json'"),
+        ("START_TIMEOUT", "soon", "submit app.py", "'soon' is not a number"),
+        ("START_TIMEOUT", "0", "submit app.py", "0.0 is not above 0"),
+        ("AGENTS", "1.5", "start-local-cluster", "'1.5' is not a whole number"),
+        ("AGENTS", "101", "start-local-cluster", "101 is not at least 1 and at most 100"),
+        ("STRICT", "maybe", "config check", "'maybe' is neither true nor false"),
+        ("CA_FILE", "/no/such", "submit app.py", "File '/no/such' does not exist"),
+    ],
+)
+def test_a_mistake_in_a_variable_names_it(
+    name: str, value: str, command: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv(f"SPARKMESOS_{name}", value)
+    assert run(command.split()) == ExitCode.USAGE
+    option = "--" + name.lower().replace("_", "-")
+    assert capsys.readouterr().err == (
+        f"error: SPARKMESOS_{name}: {problem}\nhint: Correct it, or unset it. It stands for {option}.\n"
+    )
+
+
+def test_a_spark_that_a_variable_names_has_to_be_there(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("SPARKMESOS_SPARK_HOME", "/no/such")
+    assert run(["config", "show"]) == ExitCode.FAILED
+    assert "error: /no/such (SPARKMESOS_SPARK_HOME) does not exist" in capsys.readouterr().err
+    assert run(["config", "show", "--spark-home", "/no/other"]) == ExitCode.FAILED
+    assert "error: /no/other (--spark-home) does not exist" in capsys.readouterr().err
+
+
+def test_a_mistake_on_the_command_line_names_the_option(capsys) -> None:
+    assert run(["submit", "--start-timeout", "soon", "app.py"]) == ExitCode.USAGE
+    err = capsys.readouterr().err
+    assert "error: Invalid value for '--start-timeout': 'soon' is not a number\n" in err
+    assert "`sparkmesos submit --help`" in err
 
 
 def test_completion_of_a_mistyped_command_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -121,6 +122,27 @@ class TestCreate:
         assert (result.code, result.out) == (ExitCode.USAGE, "")
         assert said in result.err
 
+    @pytest.mark.parametrize("what", [["--status", ID], ["--deploy-mode", "cluster", APP]])
+    def test_a_ca_file_without_a_certificate(self, submit, tmp_path: Path, what: list[str]) -> None:
+        (tmp_path / "empty.pem").touch()
+        given = ["--master", "mesos://https://nowhere.invalid", "--ca-file", str(tmp_path / "empty.pem")]
+        said = submit(*given, *what)
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert "empty.pem holds no certificate" in said.err
+
+    def test_secrets_that_the_network_would_see(self, submit) -> None:
+        secrets = (
+            "spark.mesos.driver.secret.envkeys=A,B",
+            "spark.mesos.driver.secret.values=hunter2,hunter3",
+        )
+        line = ["--deploy-mode", "cluster", "--dry-run", *(f"--conf={one}" for one in secrets), APP]
+        far = submit("--master", "mesos://nowhere.invalid", *line)
+        assert far.code == 0
+        assert far.err.count("in clear over the network") == 1
+        for near in ("mesos://localhost", "mesos://https://nowhere.invalid"):
+            assert "in clear" not in submit("--master", near, *line).err
+        assert "hunter" not in far.out + far.err
+
     def test_what_is_set_for_good_is_no_mistake(self, submit, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SPARKMESOS_START_TIMEOUT", "9")
         said, _ = asked(self.ACCEPTED, lambda url: submit("--master", url, "--deploy-mode", "cluster", APP))
@@ -138,9 +160,10 @@ class TestClientMode:
 
     @pytest.fixture
     def local(self, submit, make_spark, make_java, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(
-            "sparkmesos_core.submit.client_mode.ensure_bridge", lambda *arguments: Path("/cache/bridge.jar")
-        )
+        for name in ("ensure_bridge", "bridge_path"):
+            monkeypatch.setattr(
+                f"sparkmesos_core.submit.client_mode.{name}", lambda *arguments: Path("/cache/bridge.jar")
+            )
         home, java = make_spark(), make_java()
         (home / "conf").mkdir()
 
@@ -167,11 +190,102 @@ class TestClientMode:
         gone = {"MESOS_NATIVE_JAVA_LIBRARY": "/nonexistent/libmesos.so"}
         assert local("--master", "embedded", "--dry-run", APP, **gone).code == 0
 
+    @pytest.mark.parametrize(
+        ("master", "url"),
+        [
+            ("mesos://nowhere.invalid,h2", "mesos://nowhere.invalid:5050,h2:5050"),
+            ("zk://z/m", "mesos://zk://z:2181/m"),
+        ],
+    )
+    def test_a_dry_run_neither_connects_nor_compiles(
+        self, local, tmp_path: Path, master: str, url: str
+    ) -> None:
+        said = local("--master", master, "--dry-run", "--mesos-driver", "http", APP)
+        assert said.code == 0, said.err
+        command = shlex.split(said.out)
+        assert command[-5:] == ["--master", url, "--driver-class-path", "/cache/bridge.jar", APP]
+        assert "The bridge /cache/bridge.jar has yet to be compiled" in said.err
+        assert not (tmp_path / ".cache").exists()
+
+    def test_verbose_is_answered_here_and_not_handed_on(self, local) -> None:
+        line = ["-v", "--conf", "spark.x.uri=mongodb://u:mpw@h/db", "--name", "-v", "--verbose"]
+        said = local("--master", "embedded", "--dry-run", *line, APP, "--verbose")
+        assert said.code == 0, said.err
+        assert "Properties, each with where it is set:" in said.err
+        command = shlex.split(said.out)
+        assert command[command.index("--name") + 1] == "-v"
+        assert (command.count("-v"), command.count("--verbose"), command[-1]) == (1, 1, "--verbose")
+        assert "mpw" not in said.out + said.err
+
+    def test_all_that_is_wrong_is_said_at_once(self, local, tmp_path: Path) -> None:
+        defaults = "spark.submit.deployMode here\nspark.executor.memory much\nspark.mesos.coarse maybe\n"
+        said = local(
+            "--master",
+            "embedded",
+            "--total-executor-cores",
+            "two",
+            "--files",
+            "nope.txt",
+            "nope.py",
+            defaults=defaults,
+        )
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 6
+        for wrong in ("deployMode", "Executor memory", "Total cores", "coarse", "nope.txt", "nope.py"):
+            assert sum(wrong in line for line in errors) == 1
+
+    def test_missing_files_stop_it_and_missing_jars_do_not(self, local, monkeypatch, tmp_path: Path) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("there.txt").touch()
+        files = "there.txt,nope.txt#name,file:/nope/b.txt,http://h/x.txt,hdfs:/x,lo*al/?.txt"
+        said = local(
+            "--master", "embedded", "--jars", "nope.jar", "--files", files, "--py-files", "nope.py", APP
+        )
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert [line for line in said.err.splitlines() if not line.startswith("hint")][:4] == [
+            "error: --files: The file nope.txt#name does not exist",
+            "error: --files: The file file:/nope/b.txt does not exist",
+            "error: --py-files: The file nope.py does not exist",
+            "warning: --jars: The file nope.jar does not exist: Spark would go on without it",
+        ]
+
+    def test_an_option_in_the_place_of_a_master(self, local) -> None:
+        said = local("--master", "--total-executor-cores", "1", APP)
+        assert said.code == ExitCode.USAGE
+        assert "'--total-executor-cores' looks like an option" in said.err
+        assert "mesos://--total" not in said.err
+
     def test_a_secret_is_not_shown(self, local) -> None:
         said = local("--master", "embedded", "--dry-run", "--conf", "spark.x.password=hunter2", APP)
         assert said.code == 0
         assert "hunter2" not in said.out + said.err
         assert "does not run as it stands" in said.err
+
+    def test_the_driver_has_the_umask_and_the_limits_of_spark_env(
+        self, local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+
+        def execve(*_: object) -> None:
+            umask = os.umask(0)
+            os.umask(umask)
+            seen.append((umask, resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+            raise OSError(2, "No such file or directory")
+
+        monkeypatch.setattr("os.execve", execve)
+        monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest's own shall stay
+        monkeypatch.setattr("sparkmesos_core.submit.client_mode.leader_url", lambda _: "mesos://h:5050")
+        (tmp_path / "spark" / "conf" / "spark-env.sh").write_text("umask 0013; ulimit -S -n 300")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        umask = os.umask(0o022)
+        try:
+            said = local("--master", "mesos://h:5050", APP)
+        finally:
+            os.umask(umask)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert (said.code, seen) == (ExitCode.FAILED, [(0o013, 300)])
+        assert "spark-submit cannot be started" in said.err
 
     def test_the_work_dir_of_another_cluster(self, local) -> None:
         said = local("--master", "mesos://nowhere.invalid", "--work-dir", "x", APP)
@@ -234,7 +348,10 @@ class TestVersion:
         home = make_spark("3.4.4", "2.13")
         said = submit("--version", SPARK_HOME=str(home))
         assert said.code == 0
-        assert said.out == f"sparkmesos {__version__}\nSpark 3.4.4, Scala 2.13 ({home}, SPARK_HOME)\n"
+        assert (
+            said.out
+            == f"sparkmesos {__version__}\nSpark version 3.4.4, Scala version 2.13 ({home}, SPARK_HOME)\n"
+        )
 
     def test_without_spark(self, submit) -> None:
         said = submit("--version")
@@ -315,3 +432,8 @@ def test_the_drop_in_is_submit(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 0
     assert capfd.readouterr().out.startswith(f"sparkmesos {__version__}\n")
+
+
+def test_the_help_of_the_drop_in_names_it(submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sparkmesos-submit", "--help"])
+    assert submit("--help").out.startswith("Usage: sparkmesos-submit [OPTIONS] SPARK-SUBMIT-ARGUMENTS…")

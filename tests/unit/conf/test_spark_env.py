@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkmesos_core.conf.process_limits import NO_LIMITS, Limit
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import TimedOutError, UsageError
 
@@ -111,11 +112,20 @@ def test_a_folder_of_its_name_is_no_script(tmp_path: Path) -> None:
     assert load_spark_env(tmp_path, BEFORE).script is None
 
 
-@pytest.mark.parametrize("script", ["exit 1", "exit 0", "set -e\nfalse", "exec true", "kill -9 $$", "set -n"])
+@pytest.mark.parametrize(
+    "script", ["exit 1", "exit 0", "set -e\nfalse", "exec true", "kill -9 $$", "set -n", "builtin() { :; }"]
+)
 def test_a_script_that_does_not_come_to_its_end_is_refused(tmp_path: Path, script: str) -> None:
     with pytest.raises(UsageError, match=r"spark-env\.sh ended the shell") as caught:
         sourced(tmp_path, f"A=1\n{script}\nB=2")
     assert "return" in caught.value.hint
+
+
+def test_functions_with_the_names_of_builtins_do_no_harm(tmp_path: Path) -> None:
+    names = ("set", "exec", "printf", "umask", "ulimit", "pwd", "shopt")
+    env = sourced(tmp_path, "A=1\n" + "\n".join(f"{name}() {{ :; }}" for name in names))
+    assert env.variables["A"] == "1"
+    assert env.variables["KEPT"] == BEFORE["KEPT"]
 
 
 def test_a_syntax_error_is_refused_with_its_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -168,12 +178,29 @@ def test_its_output_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert capfd.readouterr() == ("", "out\nerr\n")
 
 
-def test_what_else_it_changes_is_told(tmp_path: Path) -> None:
-    env = sourced(tmp_path, "umask 0077\nulimit -S -c 0; ulimit -n 64\ncd /\nset -e")
-    assert set(env.lost) == {"the umask", "the limits", "the working folder"}
-    findings = env.findings()
-    assert [finding.message for finding in findings if "umask" in finding.message]
-    assert {str(finding.origin) for finding in findings} == {str(env.script)}
+@pytest.mark.parametrize("mode", ["", "set -e", "set -o posix"])
+def test_umask_and_limits_are_for_the_program_that_is_started(tmp_path: Path, mode: str) -> None:
+    env = sourced(tmp_path, f"umask 0027\nulimit -S -n 64; ulimit -c 0; ulimit -S -s 4096\n{mode}")
+    assert env.limits.umask == 0o027
+    limits = {limit.letter: limit for limit in env.limits.limits}
+    assert limits["n"] == Limit("n", 64, None)
+    assert limits["s"] == Limit("s", 4096 * 1024, None)
+    assert limits.keys() <= {"n", "s", "c"}
+    assert (env.lost, env.findings()) == ((), ())
+
+
+def test_a_limit_that_stays_is_none_that_was_changed(tmp_path: Path) -> None:
+    env = sourced(
+        tmp_path, "umask $(umask)\nulimit -S -n $(ulimit -S -n)", {**BEFORE, "POSIXLY_CORRECT": "y"}
+    )
+    assert env.limits == NO_LIMITS
+
+
+def test_another_working_folder_is_told(tmp_path: Path) -> None:
+    env = sourced(tmp_path, "cd /")
+    (finding,) = env.findings()
+    assert "changes the working folder" in finding.message
+    assert str(finding.origin) == str(env.script)
 
 
 def test_origins_name_the_script(tmp_path: Path) -> None:

@@ -119,6 +119,9 @@ def test_carriage_returns_are_refused(text: str) -> None:
         check_arguments(["app.py", "fine", text])
     assert ascii(text) in caught.value.message
     assert caught.value.hint
+    with pytest.raises(UsageError, match="carriage return"):
+        check_arguments([text], (3, 4))
+    check_arguments([text], (3, 3))
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"caf\xe9", b"\xed\xa0\x80", b"\xc3", b"\xc0\x80"])
@@ -135,13 +138,6 @@ def test_long_arguments_and_secrets_are_not_shown() -> None:
     with pytest.raises(UsageError) as caught:
         check_arguments(["--conf", "spark.mesos.secret=hush\r"])
     assert "hush" not in caught.value.message
-
-
-def configuration(**properties: str) -> Configuration:
-    origin = Origin(Source.CONF, "--conf")
-    return Configuration(
-        [[Setting(key.replace("_", "."), value, origin) for key, value in properties.items()]]
-    )
 
 
 @pytest.mark.parametrize("name", ["JAVA_TOOL_OPTIONS", "SPARK_LAUNCHER_OPTS", "SPARK_SUBMIT_OPTS"])
@@ -163,14 +159,11 @@ def test_an_encoding_among_the_options_of_the_driver() -> None:
 
 
 def test_a_driver_on_an_agent_gets_a_utf_8_locale_if_it_needs_one() -> None:
-    assert driver_locale(PLAIN, configuration(spark_app_name="x")) == ()
-    for arguments, properties in ((ODD, {}), (PLAIN, {"spark_app_name": "naïve"})):
-        (setting,) = driver_locale(arguments, configuration(**properties))
-        assert (setting.key, setting.value) == ("spark.mesos.driverEnv.LC_ALL", "C.UTF-8")
+    assert driver_locale(PLAIN, {"spark.app.name": "x"}) == {}
+    for arguments, properties in ((ODD, {}), (PLAIN, {"spark.app.name": "naïve"}), (PLAIN, {"spark.é": ""})):
+        assert driver_locale(arguments, properties) == {"spark.mesos.driverEnv.LC_ALL": "C.UTF-8"}
 
 
 @pytest.mark.parametrize("name", ["LC_ALL", "LC_CTYPE", "LANG"])
 def test_a_drivers_locale_that_is_given_is_kept(name: str) -> None:
-    origin = Origin(Source.CONF, "--conf")
-    given = Configuration([[Setting(f"spark.mesos.driverEnv.{name}", "de_DE.UTF-8", origin)]])
-    assert driver_locale(ODD, given) == ()
+    assert driver_locale(ODD, {f"spark.mesos.driverEnv.{name}": "de_DE.UTF-8"}) == {}

@@ -152,6 +152,14 @@ def test_spark_does_not_look_at_what_is_given_to_a_switch() -> None:
         (["--mastr", "x", APP], "no option --mastr", "Did you mean --master?"),
         (["--num-executor=3", APP], "no option --num-executor", "Did you mean --num-executors?"),
         (["-x", APP], "no option -x", "--help"),
+        (
+            ["-cspark.mesos.secret=hush", APP],
+            "no option -cspark.mesos.secret",
+            "--conf spark.mesos.secret=VALUE",
+        ),
+        (["-Dspark.mesos.secret=hush\n", APP], "no option -Dspark", "--conf spark.mesos.secret=VALUE"),
+        (["--confspark.mesos.secret=hush\n", APP], "no option --confspark.mesos.secret", "--help"),
+        (["--password hush", APP], "no option --password", "--help"),
         (["-c=a=b", APP], "-c= is not read as an option by Spark", "-c KEY=VALUE"),
         (["--" + "x" * 1_000_000, APP], "no option --xxx", "--help"),
         (["--conf"], "--conf needs a value", "--conf KEY=VALUE"),
@@ -168,6 +176,7 @@ def test_what_spark_refuses(arguments: list[str], message: str, hint: str) -> No
     assert message in refused.message
     assert hint in refused.hint
     assert len(refused.message) < 200
+    assert "hush" not in refused.message + refused.hint
 
 
 @pytest.mark.parametrize(
@@ -218,6 +227,27 @@ def test_arguments_of_shells_stand_among_the_options() -> None:
     assert parsed.application == ()
     again = parse(*parsed.with_options("--name", "m"))
     assert (again.values["--name"], again.application_arguments) == ("m", parsed.application_arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest"),
+    [
+        (["--verbose", "a.py", "--verbose"], ["a.py", "--verbose"]),
+        (["--name", "-v", "-v", "--conf=a=-v", "a.py"], ["--name", "-v", "--conf=a=-v", "a.py"]),
+        (["--verbose=no", "--name=--verbose", "a.py"], ["--name=--verbose", "a.py"]),
+        (["run-example", "-v", "SparkPi", "-v"], ["run-example", "SparkPi", "-v"]),
+        (
+            ["--class", "org.apache.spark.repl.Main", "-i", "-v", "x"],
+            ["--class", "org.apache.spark.repl.Main", "-i", "x"],
+        ),
+    ],
+)
+def test_a_switch_can_be_left_out(arguments: list[str], rest: list[str]) -> None:
+    parsed = parse(*arguments)
+    assert parsed.verbose
+    left = parsed.without_switch("--verbose")
+    assert left.with_options() == rest
+    assert left == parse(*rest)
 
 
 @pytest.mark.parametrize(

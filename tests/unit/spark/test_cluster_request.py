@@ -137,6 +137,23 @@ def test_variables_that_stand_for_properties() -> None:
     assert made.environment_variables == {"SPARK_DRIVER_MEMORY": "2g", "SPARK_EXECUTOR_URI": "http://h/s.tgz"}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("http://h/app.py", "é"),
+        ("http://h/é.py",),
+        ("--conf", "spark.x=é", "http://h/app.py"),
+        ("--conf", "spark.é=x", "http://h/app.py"),
+        ("--class", "é.App", "http://h/app.jar"),
+    ],
+)
+def test_what_is_not_ascii_brings_its_locale(arguments: tuple[str, ...]) -> None:
+    name = "spark.mesos.driverEnv.LC_ALL"
+    assert properties(*arguments)[name] == "C.UTF-8"
+    assert name not in properties(*(argument.replace("é", "e") for argument in arguments))
+    assert properties("--conf", f"{name}=C", *arguments)[name] == "C"
+
+
 def test_older_names_of_kerberos_properties() -> None:
     sent = properties(
         "http://h/app.py",

@@ -59,6 +59,12 @@ def test_executor_cores() -> None:
     assert found.findings == ()
 
 
+def test_zeros_in_front_are_as_good_to_us_as_to_spark() -> None:
+    cores = "0" * 20 + "2"
+    properties = meant(translation("--executor-cores", cores, "--num-executors", "+3"))
+    assert properties == {"spark.executor.cores": cores, "spark.cores.max": "6"}
+
+
 def test_the_last_of_several_counts() -> None:
     assert meant(translation("--executor-cores", "2", "--executor-cores=3")) == {"spark.executor.cores": "3"}
 
@@ -98,8 +104,7 @@ def test_what_spark_refuses_is_left_to_it(text: str) -> None:
         (("--num-executors", "3"), {"spark.executor.cores": "4"}, "12"),
         (("--num-executors=3", "--conf", "spark.executor.cores=1"), {}, "3"),
         (("--num-executors", "+3", "--executor-cores", "02"), {}, "6"),
-        # The command line wins over a file, as always.
-        (("--num-executors", "3", "--executor-cores", "2"), {"spark.cores.max": "100"}, "6"),
+        (("--num-executors", "3", "--executor-cores", "2"), {"spark.cores.max": " 6 "}, "6"),
         (("--num-executors", "1", "--executor-cores", "2147483647"), {}, "2147483647"),
     ],
 )
@@ -109,6 +114,14 @@ def test_num_executors(arguments: tuple[str, ...], file: dict[str, str], total: 
     assert setting.value == total
     assert setting.origin == Origin(Source.OPTION, "--num-executors")
     assert found.findings == ()
+
+
+def test_num_executors_win_over_a_file_and_say_so() -> None:
+    found = translation("--num-executors", "20", file={"spark.cores.max": "48", "spark.executor.cores": "4"})
+    assert meant(found) == {"spark.cores.max": "80"}
+    assert only(found).severity is Severity.WARNING
+    assert "spark.cores.max=80, which is used, and not 48 of spark-defaults.conf:3" in only(found).message
+    assert str(only(found).origin) == "--num-executors"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def test_finding() -> None:
 def test_similar_names() -> None:
     assert similar_options("--driver-mem")[0] == "--driver-memory"
     assert similar_options("--dry-rum", more=("--dry-run",))[0] == "--dry-run"
-    assert similar_options("--zzz") == []
+    assert similar_options("--cnf") == ["--conf"]
+    for unlike in ("--zzz", "--zk", "--ca-file", "--start-timeout", "--kil", "--statuss"):
+        assert similar_options(unlike) == [], unlike
     assert "--usage-error" not in similar_options("--usage-error")
 
 

@@ -25,15 +25,13 @@ from sparkmesos_core.settings import OwnMasters
 from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.client_mode import (
-    ClientModeOptions,
-    MesosDriver,
     Submission,
     bridge_for,
-    check_application,
     launch,
     leader_url,
 )
 from sparkmesos_core.submit.launch import Launch
+from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
 
 MASTER = "mesos://10.0.0.1:5050"
 
@@ -333,29 +331,6 @@ class TestRefusals:
         assert master(master=None) == "mesos://properties:5050"
         (spark_home / "conf" / "spark-defaults.conf").unlink()
         assert master(master=None) == "mesos://spark-variable:5050"
-
-    @pytest.mark.parametrize(
-        ("application", "there"),
-        [
-            ("nope.py", False),
-            ("/nowhere/app.jar", False),
-            ("here.py", True),
-            ("hdfs://h/app.jar", True),
-            ("local:/app.jar", True),
-            ("spark-internal", True),
-        ],
-    )
-    def test_an_application_that_does_not_exist(
-        self, environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: str, there: bool
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "here.py").touch()
-        submission = planned(environment, application)
-        if there:
-            check_application(submission)
-        else:
-            with pytest.raises(UsageError, match=f"{application} does not exist"):
-                check_application(submission)
 
     def test_a_wrong_master(self, environment) -> None:
         with pytest.raises(MasterUrlError):

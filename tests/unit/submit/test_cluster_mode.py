@@ -82,10 +82,10 @@ def test_uris_pass_as_they_are(uri: str) -> None:
     assert requested("--files", uri, APP).spark_properties["spark.files"] == uri
 
 
-def test_arguments_that_are_not_ascii_bring_their_locale() -> None:
-    name = "spark.mesos.driverEnv.LC_ALL"
-    assert requested(APP, "é").spark_properties[name] == "C.UTF-8"
-    assert name not in requested(APP, "e").spark_properties
+def test_a_property_whose_conf_was_forgotten_is_not_shown() -> None:
+    with pytest.raises(UsageError, match=r"agents cannot see it: spark\.mesos\.secret=\*\*\*") as caught:
+        requested("spark.mesos.secret=hunter2", APP)
+    assert "hunter2" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -49,5 +49,6 @@ def test_neither_secrets_nor_control_characters() -> None:
         )
     )  # fmt: skip
     assert "hunter2" not in shown
+    assert "hunter2" not in "\n".join(report("spark.mesos.secret=hunter2", "app.py"))  # without its --conf
     assert "\x1b" not in shown
     assert "  spark.mesos.secret=***  (--conf)" in shown

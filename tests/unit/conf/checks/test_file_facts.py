@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,14 @@ def configuration(**properties: str) -> Configuration:
     return Configuration(
         [[Setting(f"spark.mesos.{key}.file", text, origin) for key, text in properties.items()]]
     )
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def credential(tmp_path: Path, content: bytes, mode: int = 0o600) -> FileFacts:
@@ -44,9 +54,19 @@ def test_a_bad_credential(tmp_path: Path, content: bytes, expected: FileFacts) -
     assert credential(tmp_path, content) == expected
 
 
-def test_who_can_read_it(tmp_path: Path) -> None:
-    assert credential(tmp_path, b"x", 0o644).world_readable
-    assert not credential(tmp_path, b"x", 0o640).world_readable
+def test_who_can_read_it(open_folder: Path) -> None:
+    assert credential(open_folder, b"x", 0o644).world_readable
+    assert not credential(open_folder, b"x", 0o640).world_readable
+
+
+def test_nobody_else_can_read_what_is_in_a_closed_folder(open_folder: Path) -> None:
+    closed = open_folder / "closed"
+    (closed / "conf").mkdir(parents=True)
+    closed.chmod(0o750)
+    assert not credential(closed / "conf", b"x", 0o644).world_readable
+    link = open_folder / "link"
+    link.symlink_to(closed / "conf" / "secret")
+    assert not gather(configuration(secret=str(link)), {})[str(link)].world_readable
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -71,8 +91,10 @@ def test_credentials_are_files_of_agents_in_cluster_mode(tmp_path: Path) -> None
     assert gather(configuration(secret=str(tmp_path / "s")), {}, mode=Mode.CLUSTER) == {}
 
 
-def test_properties_files_scripts_and_variables(tmp_path: Path) -> None:
-    defaults, script, libmesos = (tmp_path / name for name in ("spark-defaults.conf", "spark-env.sh", "l.so"))
+def test_properties_files_scripts_and_variables(open_folder: Path) -> None:
+    defaults, script, libmesos = (
+        open_folder / name for name in ("spark-defaults.conf", "spark-env.sh", "l.so")
+    )
     defaults.write_text("spark.mesos.secret topsecret\n")
     defaults.chmod(0o644)
     script.write_text("")

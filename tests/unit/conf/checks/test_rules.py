@@ -39,6 +39,8 @@ class Given:
     master: str | None = None
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     over_http: bool = False
+    starts_here: bool = True
+    names_application: bool = False
 
     def configuration(self) -> Configuration:
         file = parse_properties(self.lines.replace(" ; ", "\n"), FILE)
@@ -62,6 +64,8 @@ class Given:
             scripts=self.scripts,
             files=self.files,
             over_http=self.over_http,
+            starts_here=self.starts_here,
+            names_application=self.names_application,
         )
         return check_configuration(self.configuration(), circumstances)
 
@@ -95,6 +99,7 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("wrong-value", ERROR, "spark.mesos.constraints", Given("spark.mesos.constraints os")),
     ("wrong-value", WARNING, "webui.url", Given("spark.mesos.driver.webui.url h:4040")),
     ("wrong-value", WARNING, "spark.mesos.maxDrivers", Given("spark.mesos.maxDrivers many")),
+    ("wrong-value", WARNING, "a URL", Given("spark.mesos.driver.webui.url http://u:topsecret@h:x")),
     (
         "wrong-value",
         ERROR,
@@ -125,6 +130,47 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
         WARNING,
         "extra.cores",
         Given("spark.mesos.coarse false", conf={"spark.mesos.extra.cores": "2"}),
+    ),
+    ("quoted-value", ERROR, "spark.mesos.role", Given('spark.mesos.role "analytics"')),
+    ("quoted-value", ERROR, "spark.executor.uri", Given(f"spark.executor.uri '{ARCHIVE}'")),
+    ("quoted-value", ERROR, "spark.cores.max", Given(conf={"spark.cores.max": '"4"'})),
+    ("quoted-value", ERROR, "spark.master", Given('spark.master "mesos://h:5050"')),
+    ("quoted-value", WARNING, "spark.app.name", Given('spark.app.name "My Job"')),
+    ("quoted-value", WARNING, "spark.mesos.secret", Given('spark.mesos.secret "topsecret"')),
+    ("quoted-value", WARNING, "spark.hadoop.a", Given('spark.hadoop.a "b"')),
+    ("empty-value", ERROR, "spark.local.dir", Given("spark.local.dir")),
+    (
+        "variable-without-effect",
+        WARNING,
+        "SPARK_MASTER",
+        Given(variables={"SPARK_MASTER": "h"}, scripts={"SPARK_MASTER": "/spark-env.sh"}),
+    ),
+    ("variable-without-effect", NOTE, "2.2.0", Given(variables={"SPARK_JAVA_OPTS": "-Da=b"})),
+    (
+        "misspelt-variable",
+        WARNING,
+        "SPARK_EXECUTOR_MEMORY",
+        Given(variables={"SPARK_EXECUTER_MEMORY": "1g"}, scripts={"SPARK_EXECUTER_MEMORY": "/spark-env.sh"}),
+    ),
+    ("misspelt-variable", NOTE, "SPARK_LOCAL_DIRS", Given(variables={"SPARK_LOCAL_DIR": "/d"})),
+    ("no-master", NOTE, "No master", Given()),
+    ("no-master", WARNING, "No dispatcher", Given(mode=CLUSTER, names_application=True)),
+    (
+        "conf-dir-missing",
+        WARNING,
+        "/no/conf",
+        Given(
+            variables={"SPARK_CONF_DIR": "/no/conf"},
+            files={"/no/conf": FileFacts(exists=False, is_file=False)},
+        ),
+    ),
+    ("unit-forgotten", WARNING, "30 ms", Given("spark.executor.heartbeatInterval 30")),
+    ("unit-forgotten", WARNING, "120000 s", Given("spark.network.timeout 120000")),
+    (
+        "credential-file",
+        WARNING,
+        "does not exist",
+        Given(FILES, files={"/s": FileFacts(exists=False)}, starts_here=False),
     ),
     ("spark-without-mesos", ERROR, "4.0.1", Given(spark="4.0.1")),
     ("master-url", ERROR, "Kubernetes", Given(master="k8s://https://h:6443")),
@@ -159,6 +205,12 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
         Given(variables=TLS, files={"/cert": FileFacts(exists=False, is_file=False)}),
     ),
     ("authentication-secret-missing", ERROR, "spark.authenticate", Given("spark.authenticate true")),
+    (
+        "authentication-secret-missing",
+        ERROR,
+        "a file",
+        Given("spark.authenticate true ; spark.authenticate.secret.file /s"),
+    ),
     ("io-encryption", ERROR, "spark.io.encryption", Given("spark.io.encryption.enabled true")),
     (
         "encryption-without-authentication",
@@ -191,16 +243,68 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
         Given("spark.authenticate.secret x", files={FILE: FileFacts(world_readable=True)}),
     ),
     (
+        "secret-readable",
+        WARNING,
+        "spark.ssl.keyPassword",
+        Given("spark.ssl.keyPassword topsecret", files={FILE: FileFacts(world_readable=True)}),
+    ),
+    (
+        "secret-readable",
+        WARNING,
+        "The key in /key",
+        Given(variables=TLS, files={"/key": FileFacts(world_readable=True)}),
+    ),
+    (
         "secret-on-command-line",
         WARNING,
         "spark.mesos.secret",
         Given("spark.mesos.principal p", conf={"spark.mesos.secret": "topsecret"}),
     ),
     (
+        "secret-on-command-line",
+        WARNING,
+        "spark.hadoop.fs.s3a.secret.key",
+        Given(conf={"spark.hadoop.fs.s3a.secret.key": "topsecret"}),
+    ),
+    (
+        "secret-on-command-line",
+        WARNING,
+        "spark.executorEnv.AWS_SECRET_ACCESS_KEY",
+        Given(conf={"spark.executorEnv.AWS_SECRET_ACCESS_KEY": "topsecret"}),
+    ),
+    (
         "secret-in-submission",
         NOTE,
         "spark.mesos.secret",
         Given("spark.mesos.principal p ; spark.mesos.secret topsecret", mode=CLUSTER),
+    ),
+    (
+        "secret-in-submission",
+        NOTE,
+        "and keeps what it is sent",
+        Given("spark.mesos.driver.secret.values x", mode=CLUSTER, master="mesos://localhost:7077"),
+    ),
+    (
+        "secret-in-submission",
+        NOTE,
+        "and keeps what it is sent",
+        Given("spark.mesos.driver.secret.values x", mode=CLUSTER, master="mesos://https://d.example"),
+    ),
+    (
+        "secret-in-submission",
+        WARNING,
+        "sent spark.hadoop.fs.s3a.secret.key, spark.mesos.secret, in clear over the network",
+        Given(
+            "spark.mesos.principal p ; spark.mesos.secret topsecret ; spark.hadoop.fs.s3a.secret.key topsecret",
+            mode=CLUSTER,
+            master="mesos://d.example:7077",
+        ),
+    ),
+    (
+        "secret-in-submission",
+        NOTE,
+        "driverEnv.DB_PASSWORD",
+        Given("spark.mesos.driverEnv.DB_PASSWORD topsecret", mode=CLUSTER),
     ),
     ("cores-max-unset", WARNING, "spark.cores.max", Given(master=MASTER)),
     ("cores-max-unset", WARNING, "spark.cores.max", Given(master="mesos://d.example:7077", mode=CLUSTER)),
@@ -215,9 +319,18 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ),
     ("heap-too-small", ERROR, "256 MiB", Given("spark.executor.memory 256m")),
     ("heap-too-small", ERROR, "1 MiB", Given("spark.driver.memory 2000000")),
-    ("heap-not-for-java", ERROR, "-Xmx2gb", Given("spark.driver.memory 2gb")),
+    ("heap-not-for-java", ERROR, "'2gb'", Given("spark.driver.memory 2gb")),
+    ("heap-not-for-java", ERROR, "' 2g'", Given(conf={"spark.driver.memory": " 2g"})),
+    ("heap-not-for-java", ERROR, "'2gb'", Given("spark.driver.memory 2gb", mode=CLUSTER)),
+    (
+        "heap-not-for-java",
+        ERROR,
+        "SPARK_DAEMON_MEMORY",
+        Given(variables={"SPARK_DAEMON_MEMORY": "1gb"}, mode=SHUFFLE),
+    ),
     ("heap-in-java-options", ERROR, "-Xmx", Given("spark.executor.extraJavaOptions -Xmx4g")),
     ("heap-in-java-options", ERROR, "-Xmx", Given("spark.driver.extraJavaOptions -Dx=y -Xmx4g")),
+    ("heap-in-java-options", ERROR, "-Xmx", Given("spark.executor.defaultJavaOptions -Dx=Xmx")),
     (
         "heap-in-java-options",
         ERROR,
@@ -296,6 +409,9 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ),
     ("constraint-notation", WARNING, "[7000-8000]", Given("spark.mesos.constraints port:[7000-8000]")),
     ("constraint-notation", WARNING, "{a", Given("spark.mesos.driver.constraints z:{a,b}", mode=CLUSTER)),
+    ("constraint-blank", WARNING, "' centos7'", Given("spark.mesos.constraints os: centos7")),
+    ("constraint-blank", WARNING, "'os '", Given("spark.mesos.constraints zone:a;os :centos7")),
+    ("constraint-blank", WARNING, "'a b'", Given("spark.mesos.driver.constraints z:a b", mode=CLUSTER)),
     (
         "executor-uri-differs",
         WARNING,
@@ -313,6 +429,8 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("uri-file-slash", ERROR, "file:/a.zip", Given("spark.mesos.uris http://h/b,file:/a.zip")),
     ("uri-needs-hadoop", NOTE, "hdfs", Given("spark.executor.uri hdfs://n/spark.tgz")),
     ("uri-relative", WARNING, "spark.tgz", Given("spark.executor.uri spark.tgz")),
+    ("uri-relative", WARNING, "a?token=***", Given("spark.mesos.uris a?token=topsecret")),
+    ("uri-file-slash", ERROR, "file:///a?token=***", Given("spark.mesos.uris file:/a?token=topsecret")),
     (
         "recovery-without-zookeeper",
         ERROR,
@@ -367,6 +485,35 @@ SILENT: list[tuple[str, Given]] = [
         Given("spark.sql.shuffle.partitions 4 ; spark.master mesos://h:5050", mode=DISPATCHER),
     ),
     ("other-run-mode", Given("spark.mesos.mesosExecutor.cores 1.0 ; spark.mesos.extra.cores 2")),
+    ("quoted-value", Given('spark.executor.extraJavaOptions "-Da=b c" ; spark.sql.csv.quote \'"\'')),
+    ("quoted-value", Given('spark.x.list "a","b" ; spark.mesos.role a', conf={"spark.x.json": '"a"'})),
+    ("wrong-value", Given('spark.cores.max "4"')),
+    ("executor-uri-not-unpacked", Given(f"spark.executor.uri '{ARCHIVE}'")),
+    ("master-url", Given(master='"mesos://h:5050"')),
+    ("set-twice", Given(conf={"spark.cores.max": "4"})),
+    ("deprecated-property", Given("spark.mesos.fetchCache.enable true")),
+    ("no-effect-here", Given("spark.mesos.fetchCache.enable true")),
+    ("variable-without-effect", Given(variables={"MASTER": "h", "SPARK_JAVA_OPTS": "-Da=b"}, spark="2.0.2")),
+    (
+        "variable-without-effect",
+        Given(variables={"SPARK_MASTER_HOST": "h", "SPARK_CLASSPATH": "a"}, spark=None),
+    ),
+    (
+        "misspelt-variable",
+        Given(variables={"SPARK_WORKER_CORES": "4", "SPARK_SHELL": "x", "SPARK_VERSION": "3"}),
+    ),
+    ("no-master", Given(master=MASTER)),
+    ("no-master", Given(mode=SHUFFLE)),
+    (
+        "conf-dir-missing",
+        Given(
+            variables={"SPARK_CONF_DIR": "/spark/conf", "SPARK_HOME": "/spark"},
+            files={"/spark/conf": FileFacts(exists=False, is_file=False)},
+        ),
+    ),
+    ("conf-dir-missing", Given(variables={"SPARK_CONF_DIR": "/c"}, files={"/c": FileFacts(is_file=False)})),
+    ("unit-forgotten", Given("spark.executor.heartbeatInterval 10000 ; spark.network.timeout 600")),
+    ("unit-forgotten", Given("spark.executor.heartbeatInterval 30s ; spark.network.timeout 10000000")),
     ("spark-without-mesos", Given(spark="3.5.9")),
     ("spark-without-mesos", Given(spark="4.0.1", mode=CLUSTER)),
     ("master-url", Given(master="embedded[3]")),
@@ -415,6 +562,18 @@ SILENT: list[tuple[str, Given]] = [
     ("secret-readable", Given("spark.mesos.role x", files={FILE: FileFacts(world_readable=True)})),
     ("secret-readable", Given("spark.mesos.secret x", files={FILE: FileFacts()})),
     ("secret-on-command-line", Given("spark.mesos.secret x", conf={"spark.mesos.role": "y"})),
+    (
+        "secret-on-command-line",
+        Given(
+            conf={
+                "spark.hadoop.fs.s3a.aws.credentials.provider": "a.Provider",
+                "spark.security.credentials.hive.enabled": "true",
+                "spark.authenticate.secretBitLength": "256",
+                "spark.mesos.secret.file": "/s",
+                "spark.my.requireToken": "true",
+            }
+        ),
+    ),
     ("secret-in-submission", Given("spark.mesos.driver.secret.names a", mode=CLUSTER)),
     ("secret-in-submission", Given(variables={"SPARK_MESOS_SECRET": "topsecret"}, mode=CLUSTER)),
     ("cores-max-unset", Given()),
@@ -431,7 +590,8 @@ SILENT: list[tuple[str, Given]] = [
     ("heap-too-small", Given("spark.executor.memory 450m ; spark.driver.memory 1073741824")),
     ("heap-too-small", Given("spark.executor.memory 100m ; spark.testing.reservedMemory 0")),
     ("heap-not-for-java", Given("spark.driver.memory 2G ; spark.executor.memory 2gb")),
-    ("heap-not-for-java", Given("spark.driver.memory 2gb", mode=CLUSTER)),
+    ("heap-not-for-java", Given(variables={"SPARK_DAEMON_MEMORY": "1g"}, mode=DISPATCHER)),
+    ("heap-not-for-java", Given(variables={"SPARK_DAEMON_MEMORY": "1gb"})),
     ("heap-in-java-options", Given("spark.executor.extraJavaOptions -Xms1g -XX:+UseG1GC")),
     ("heap-in-java-options", Given(variables={"SPARK_DAEMON_JAVA_OPTS": "-Xmx1g"})),
     ("properties-in-java-options", Given("spark.driver.extraJavaOptions -Dspark.ui.port=1")),
@@ -486,6 +646,7 @@ SILENT: list[tuple[str, Given]] = [
         ),
     ),
     ("constraint-notation", Given("spark.mesos.constraints rack:1-2;port:7500;zone:a,b;os:")),
+    ("constraint-blank", Given("spark.mesos.constraints os:centos7 ;rack: 3,\\t4;my zone:a")),
     (
         "executor-uri-differs",
         Given(f"spark.executor.uri {ARCHIVE}", variables={"SPARK_EXECUTOR_URI": ARCHIVE}),
@@ -562,7 +723,7 @@ def test_errors_come_first() -> None:
 
 
 def test_a_finding_names_its_place() -> None:
-    (found,) = Given("spark.mesos.role a ; spark.mesos.rol x").findings()
+    (found,) = Given("spark.mesos.role a ; spark.mesos.rol x", master="embedded").findings()
     assert str(found.origin) == f"{FILE}:2"
 
 

@@ -105,3 +105,16 @@ def test_secrets_are_not_shown() -> None:
         "spark.master mesos://zk://u:***@h/m",
         "a 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("spark.master mesos\\://zk\\://u\\:hush@h/m", ["spark.master mesos://zk://u:***@h/m"]),
+        ("spark.x http://u:\\\n  hush@h", ["spark.x http://u:***@h", "***"]),
+        ("spark.x -Da=1 \\\n -Dmy.password=\\\n hush", ["spark.x -Da=1 -Dmy.password=***", "***", "***"]),
+        ("spark.x C:\\\\a", ["spark.x C:\\\\a"]),
+    ],
+)
+def test_secrets_behind_backslashes_are_not_shown(text: str, shown: list[str]) -> None:
+    assert redacted_properties(text, "f") == shown

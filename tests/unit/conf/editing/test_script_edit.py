@@ -112,6 +112,37 @@ class TestFindAssignments:
     def test_what_only_looks_like_it(self, text: str) -> None:
         assert find_assignments(text, "f") == []
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "B=$(case x in a) echo 1;; (b) echo 2;; esac)",
+            'B="$(case x in a|b) echo ")";; esac)"',
+            "B=$(cat <<E\n it's ) \"\nE\n)",
+            "B=$(cat <<E)\nit's\nE",
+            "B=$(\n# it's\necho 1)",
+            "B=(1 # it's\n case 2)",
+            "((B = 1 << 3))",
+            "B=$((1 << 3))",
+            "B=$( (echo 1) | cat)",
+            "B=$((echo 1) | cat)",
+            "for ((i = 0; i < 2; i++)); do :; done",
+            'echo "${B//{/}" ${B#*{}',
+            "cat < <(echo it\\'s # it's\n)",
+            "(case x in a) :;; esac)",
+            "[[ x =~ ^(a|b)$ ]] || :",
+        ],
+    )
+    def test_what_bash_understands_is_passed(self, text: str) -> None:
+        checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0
+        found = find_assignments(f"{text}\nA=1", "f")
+        assert (found[-1].name, found[-1].value, found[-1].certain) == ("A", "1", True)
+        assert found[-1].line == text.count("\n") + 2
+        assert [one.name for one in found[:-1]] == ["B"] * text.startswith("B")
+
+    def test_what_is_in_a_subshell_with_a_case(self) -> None:
+        assert values("(case x in a) :;; esac; A=1)") == [("A", "1", 1, False)]
+
     def test_lines(self) -> None:
         assert values("fi\nA=1\n\nB='\n'\nif x; then :; fi\nC=3") == [
             ("A", "1", 2, True),
@@ -193,7 +224,9 @@ class TestSetExports:
         st.lists(
             st.sampled_from(
                 ["A=1", "export A='a b'", 'A="$HOME x"', "true && A=2", "if false; then A=3; fi", "# A='", "B='\n'",
-                 "unset A", "A=$(echo 'x')", "(A=4)", "f() { A=5; }", "declare -x A=6", "cat <<E >/dev/null\nA=7\nE"]
+                 "unset A", "A=$(echo 'x')", "(A=4)", "f() { A=5; }", "declare -x A=6", "cat <<E >/dev/null\nA=7\nE",
+                 "B=$(case x in A=8) A=9;; esac)", "B=(A=1 # it's\n case)", "((B = 1 << 3))", "B=$(cat <<E\nit's )\nE\n)",
+                 "(case x in x) :;; esac; A=2)"]
             )
         ),
         st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20),

@@ -60,14 +60,14 @@ def test_every_property_that_a_text_points_to_exists(entry: Property) -> None:
             assert find_property(key) is not None, key
 
 
-def test_what_is_a_secret_is_redacted_by_its_name_too() -> None:
+def test_what_is_a_secret_is_known_by_its_name() -> None:
     assert {entry.name for entry in PROPERTIES if entry.secret} == {
         "spark.mesos.secret",
         "spark.mesos.driver.secret.values",
         "spark.mesos.executor.secret.values",
         "spark.authenticate.secret",
     }
-    assert all(is_secret_name(entry.name) for entry in PROPERTIES if entry.secret)
+    assert [entry.name for entry in PROPERTIES if is_secret_name(entry.name) != entry.secret] == []
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,8 @@ def test_a_version_that_is_none() -> None:
         ("spark.mesos.driver.Env.A_B", "spark.mesos.driverEnv.A_B"),
         ("spark.mesos.executorEnv.X", "spark.executorEnv.X"),
         ("spark.mesos.dispatcher.queues.URGENT", "spark.mesos.dispatcher.queue.URGENT"),
+        ("spark.mesos.driverEnv", "spark.mesos.driverEnv.NAME"),
+        ("spark.mesos.dispatcher.driverDefault.", "spark.mesos.dispatcher.driverDefault.PROP"),
         # A slip in Spark's own documentation
         (
             "spark.mesos.dispatcher.driverProperty.spark.executor.memory",
@@ -194,8 +196,13 @@ def test_what_resembles_nothing_has_no_suggestions(key: str) -> None:
 
 
 def test_suggestions_are_at_most_as_many_as_asked_for() -> None:
-    assert len(similar_names("spark.mesos.driver.secret.value", 2)) == 2
-    assert len(similar_names("spark.mesos.driver.secret.value")) == 3
+    names = similar_names("spark.mesos.secret.names")
+    assert names == ["spark.mesos.driver.secret.names", "spark.mesos.executor.secret.names"]
+    assert similar_names("spark.mesos.secret.names", 1) == names[:1]
+
+
+def test_beside_a_likely_name_unlikely_ones_are_not_suggested() -> None:
+    assert similar_names("spark.executor.core") == ["spark.executor.cores"]
 
 
 def test_what_spark_no_longer_reads_is_never_suggested() -> None:

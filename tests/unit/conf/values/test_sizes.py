@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.conf.values.sizes import format_mebibytes, parse_mebibytes, parse_size
+from sparkmesos_core.conf.values.sizes import parse_mebibytes, parse_size
 from sparkmesos_core.errors import UsageError
 
 
@@ -95,16 +95,6 @@ def test_mebibytes(text: str, bare: str, expected: int) -> None:
 def test_more_mebibytes_than_spark_can_count(text: str) -> None:
     with pytest.raises(UsageError, match="larger than Spark can count"):
         parse_mebibytes(text)
-
-
-@given(st.integers(min_value=0, max_value=2**31 - 1))
-def test_what_is_formatted_reads_as_the_same(mebibytes: int) -> None:
-    text = format_mebibytes(mebibytes)
-    assert parse_mebibytes(text) == parse_mebibytes(text, "b") == mebibytes
-
-
-def test_formatted_in_the_largest_whole_unit() -> None:
-    assert [format_mebibytes(size) for size in (0, 1, 1024, 1408)] == ["0m", "1m", "1g", "1408m"]
 
 
 @given(st.text())
