@@ -37,6 +37,10 @@ COMMANDS = {
 }
 
 
+# As the shell has it for what SIGPIPE ended: `| head` is no mistake, and needs no message.
+_READER_IS_GONE = 128 + signal.SIGPIPE
+
+
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
@@ -81,6 +85,8 @@ def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
         result: Any = cli.main(list(arguments), prog_name="sparkmesos", standalone_mode=False, obj=terminal)
         return int(result or ExitCode.OK)
     except SparkMesosError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            return _READER_IS_GONE
         terminal.error(error)
         return int(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -96,7 +96,7 @@ def read_and_check_submission(
     What makes `submit` give up before there is a configuration, such as a file that cannot be read, is raised
     as the UsageError that it is; what Spark or `submit` refuses later is a finding like others.
     """
-    from sparkmesos_core import submission_refusals
+    from sparkmesos_core.submit import refusals as submit_refusals
 
     client = read_client_configuration(arguments, spark_home=spark_home, environment=environment, own=own)
     master, variables = client.configuration.get("spark.master"), client.env.variables
@@ -105,12 +105,12 @@ def read_and_check_submission(
     found = check_submission(client, over_http=over_http, starts_here=False)
     if submission_mode(client.configuration) is Mode.CLIENT:
         found += missing_files(arguments, client.configuration, directory, starts_here=False)
-    found += submission_refusals.misplaced_options(arguments, client.configuration)
+    found += submit_refusals.misplaced_options(arguments, client.configuration)
     # An application need not be named.
     named = replace(arguments, resource=arguments.resource or NO_RESOURCE)
     by_spark = argument_checks.refusals(named, client.configuration)
     found += _refused("refused-by-spark", by_spark, found)
-    found += _refused("refused-by-submit", submission_refusals.refusals(client, directory, options), found)
+    found += _refused("refused-by-submit", submit_refusals.refusals(client, directory, options), found)
     return Checked(by_severity(found), _files(client.env, client.properties_file))
 
 

@@ -170,6 +170,16 @@ def test_streams_and_folders_that_cannot_be_used(line: str, code: int, said: str
     assert "Traceback" not in ran.stderr
 
 
+def test_a_reader_that_has_seen_enough_is_no_mistake(tmp_path: Path) -> None:
+    many = "for i in $(seq 20000); do echo spark.x.property$i $i; done >x.conf; "
+    ran = in_a_shell(
+        many + "$SPARKMESOS -q config show --properties-file x.conf | head -n 1; echo ${PIPESTATUS[0]}",
+        tmp_path,
+    )
+    assert ran.stdout.splitlines()[1:] == ["141"]
+    assert ran.stderr == ""
+
+
 def test_without_a_stderr_talk_is_not_among_the_data(tmp_path: Path) -> None:
     assert in_a_shell("$SPARKMESOS config list --filter xyzzy 2>&-", tmp_path).stdout == ""
     wrong = in_a_shell("$SPARKMESOS config list --nope 2>&-", tmp_path)
