@@ -198,8 +198,9 @@ def _refused(rule: str, errors: Iterable[UsageError], found: Sequence[Finding]) 
         setting = error.setting
         if any(one.key == setting.key and one.severity is Severity.ERROR for one in (*found, *findings)):
             continue
-        reason = error.message.removeprefix(f"{setting.key}, set in {setting.origin}: ")
-        message = f"{'Spark' if rule == 'refused-by-spark' else '`submit`'} refuses {setting.key}: {reason}"
+        message = (
+            f"{'Spark' if rule == 'refused-by-spark' else '`submit`'} refuses {setting.key}: {error.reason}"
+        )
         findings.append(Finding(rule, Severity.ERROR, message, error.hint, setting.key, setting.origin))
     return findings
 

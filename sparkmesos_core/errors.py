@@ -51,8 +51,10 @@ class ConfigurationError(UsageError):
     """A property whose value cannot be used; the message names the place that sets it, never a secret."""
 
     def __init__(self, setting: Setting, reason: UsageError) -> None:
-        super().__init__(f"{setting.key}, set in {setting.origin}: {reason.message}", hint=reason.hint)
+        made = "set by" if setting.origin.line is None else "set in"
+        super().__init__(f"{setting.key}, {made} {setting.origin}: {reason.message}", hint=reason.hint)
         self.setting = setting
+        self.reason = reason.message
 
 
 class MasterUrlError(UsageError):

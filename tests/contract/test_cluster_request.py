@@ -41,7 +41,7 @@ not.spark 1
 ASKS_ABOUT_A_DRIVER = {name: c for name, c in WITH_ARGUMENTS.items() if "-kill" in name or "-status" in name}
 # Neither spark-submit nor we send anything: what is wrong, as our message puts it.
 REFUSED = {
-    "client-driver-cores-decimal": "spark.driver.cores, set in --driver-cores: Driver cores '1.0'",
+    "client-driver-cores-decimal": "spark.driver.cores, set by --driver-cores: Driver cores '1.0'",
     "client-no-class": "The main class of http://repo.mesos.example/app.jar is not known",
     "client-no-resource": "No application given",
     "client-two-dispatchers": "lists several hosts, but cluster mode wants the address of one dispatcher",
