@@ -119,4 +119,7 @@ def _gap(text: str, ending: str) -> str:
     if not last:
         return ""
     gap = "" if last[0][-1:] in "\r\n" else ending
-    return gap + ending if _continues(last[0]) else gap
+    if not _continues(last[0]):
+        return gap
+    # An empty line ends it. Behind a CR a line feed would not be one, but the end of the same line.
+    return gap + ("\r" if not gap and text.endswith("\r") else ending)

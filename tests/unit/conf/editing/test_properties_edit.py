@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sparkmesos_core.conf.editing.entries import Entry
@@ -79,6 +79,7 @@ class TestSetProperties:
         st.text(alphabet=st.characters(exclude_categories=["Cs"])),
         st.booleans(),
     )
+    @example("\n1\\\r", "", False)  # a CR at the end of a line that goes on, in a file of line feeds
     def test_nothing_else_changes(self, text: str, value: str, replace: bool) -> None:
         value = value.strip("".join(map(chr, range(0x21))))  # as Spark trims what it reads
         assume("\\u" not in text)
