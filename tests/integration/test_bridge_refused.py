@@ -47,10 +47,10 @@ def error(message: str) -> dict[str, Any]:
         ),
         pytest.param(
             None,
-            error("'FrameworkInfo.role' is not a valid role: Role component 'bad role' is invalid"),
-            {"spark.mesos.role": "bad role"},
-            ["'FrameworkInfo.role' is not a valid role", "Check spark.mesos.role."],
-            id="wrong role",
+            error("Roles {ghost} are not present in the master's --roles"),  # a malformed one `submit` refuses
+            {"spark.mesos.role": "ghost"},
+            ["Roles {ghost} are not present", "Check spark.mesos.role."],
+            id="unknown role",
         ),
     ],
 )
