@@ -47,7 +47,9 @@ def error(message: str) -> dict[str, Any]:
         ),
         pytest.param(
             None,
-            error("Roles {ghost} are not present in the master's --roles"),  # a malformed one `submit` refuses
+            error(
+                "Roles {ghost} are not present in the master's --roles"
+            ),  # a malformed one `submit` refuses
             {"spark.mesos.role": "ghost"},
             ["Roles {ghost} are not present", "Check spark.mesos.role."],
             id="unknown role",
