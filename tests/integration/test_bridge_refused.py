@@ -47,9 +47,8 @@ def error(message: str) -> dict[str, Any]:
         ),
         pytest.param(
             None,
-            error(
-                "Roles {ghost} are not present in the master's --roles"
-            ),  # a malformed one `submit` refuses
+            # Not a malformed one, which `submit` itself refuses.
+            error("Roles {ghost} are not present in the master's --roles"),
             {"spark.mesos.role": "ghost"},
             ["Roles {ghost} are not present", "Check spark.mesos.role."],
             id="unknown role",
