@@ -62,7 +62,7 @@ class MasterUrlError(UsageError):
 
 
 class UnreachableError(SparkMesosError):
-    """A master, an agent or ZooKeeper does not answer, or no leader is elected."""
+    """A server does not answer (a master, an agent, ZooKeeper, an upload's destination), or no master leads."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -91,6 +91,14 @@ class JavaNotFoundError(SparkMesosError):
 
 class BridgeError(SparkMesosError):
     """The HTTP bridge to Mesos could not be compiled or written."""
+
+
+class ArchiveError(SparkMesosError):
+    """An archive of Spark that agents or executors could not use, or that cannot be made."""
+
+
+class UploadError(SparkMesosError):
+    """A destination answered, but refused what was put there, or does not hold what was put there."""
 
 
 class LocalClusterError(SparkMesosError):

@@ -1,0 +1,1 @@
+"""Putting a file where agents can fetch it: over HTTP, into S3 and HDFS, onto a shared file system."""
