@@ -12,7 +12,9 @@ from sparkmesos_core.errors import UsageError
 
 SCHEMES = ("http", "https", "s3", "s3a", "s3n", "hdfs", "webhdfs", "swebhdfs", "file")
 
-_EXAMPLES = "https://HOST/dist/, s3a://BUCKET/dist/, hdfs://NAMENODE:8020/dist/ or a folder that all agents mount"
+_EXAMPLES = (
+    "https://HOST/dist/, s3a://BUCKET/dist/, hdfs://NAMENODE:8020/dist/ or a folder that all agents mount"
+)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)", re.DOTALL)
 # What no URI may hold; a blank would end the property's value for Mesos, a quote breaks its fetcher.
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f\\'\"<>^`{|}]")
@@ -151,7 +153,7 @@ def _local(path: str, file_name: str) -> Destination:
     # Not resolved: a mounted share may be a link, which agents have under the same name.
     absolute = os.path.normpath(Path(path).expanduser().absolute())
     if path.endswith("/") or Path(absolute).is_dir():
-        absolute = os.path.join(absolute, file_name)
+        absolute = str(Path(absolute, file_name))
     return Destination("file", "", absolute)
 
 

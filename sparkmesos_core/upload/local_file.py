@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.progress import SILENT, Progress
@@ -22,6 +24,27 @@ class LocalFile:
     """Bytes."""
     sha256: str
     """64 hex digits."""
+    modified_ns: int
+    """When it was last written, so that a change under our hands is noticed."""
+
+    def open(self) -> BinaryIO:
+        """The file, to be read without a buffer. Raises SparkMesosError if it cannot be opened."""
+        try:
+            return self.path.open("rb", buffering=0)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+    def check_unchanged(self) -> None:
+        """Raises SparkMesosError if the file has been written since its digest was computed."""
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns):
+            raise SparkMesosError(
+                f"{self.path} was changed while it was uploaded",
+                hint="Run the command again when it is done.",
+            )
 
 
 def read_local_file(path: Path, progress: Progress = SILENT) -> LocalFile:
@@ -30,9 +53,10 @@ def read_local_file(path: Path, progress: Progress = SILENT) -> LocalFile:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            if not path.is_file():
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SparkMesosError(f"{path} is not a regular file", hint="Name the file to upload.")
-            progress.begin("Computing SHA-256", os.fstat(descriptor).st_size)
+            before = os.fstat(descriptor)
+            progress.begin("Computing SHA-256", before.st_size)
             try:
                 buffer = bytearray(_PIECE_BYTES)
                 view = memoryview(buffer)
@@ -43,7 +67,11 @@ def read_local_file(path: Path, progress: Progress = SILENT) -> LocalFile:
             finally:
                 progress.end()
     except OSError as error:
-        raise SparkMesosError(
-            f"{path} cannot be read: {error.strerror or error}", hint="Check its path and permissions."
-        ) from error
-    return LocalFile(path, size, digest.hexdigest())
+        raise _unreadable(path, error) from error
+    return LocalFile(path, size, digest.hexdigest(), before.st_mtime_ns)
+
+
+def _unreadable(path: Path, error: OSError) -> SparkMesosError:
+    return SparkMesosError(
+        f"{path} cannot be read: {error.strerror or error}", hint="Check its path and permissions."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -32,9 +32,9 @@ class Stored:
     size: int | None
     """Bytes; None if it does not say."""
     modified: float | None = None
-    """When it was last written, by the server's clock, in seconds since the epoch; None if it does not say."""
+    """When it was last written, by its clock, in seconds since the epoch; None if it does not say."""
     sha256: str | None = None
-    """The digest that the server keeps together with this very content (metadata of S3); None for others."""
+    """The digest that it keeps together with this very content (metadata of S3); None for others."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class UploadOptions:
 class Target(Protocol):
     """One file at a destination. For one thread, one upload.
 
-    Every method but `discard` and `close` raises TransientFailureError for what may work the next time, else a
-    SparkMesosError: UnreachableError if there is no answer, UploadError if the destination refuses. No
+    Every method but `discard` and `close` raises TransientFailureError for what may work the next time, else
+    a SparkMesosError: UnreachableError if there is no answer, UploadError if the destination refuses. No
     message holds a secret.
     """
 
@@ -111,6 +111,10 @@ class Target(Protocol):
     @property
     def label(self) -> str:
         """The same for messages, with whatever could be secret replaced."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the user should know of the way it was put there, say that it was not at once; often none."""
 
     def prepare(self) -> None:
         """Make the folder if need be, and find out cheaply whether a file can be written there.
@@ -144,7 +148,7 @@ class Target(Protocol):
         """Put `<name>.sha256` beside."""
 
     def discard(self) -> None:
-        """Remove what `send` left, if anything. Never raises; also called after a success and an interrupt."""
+        """Remove what `send` left, if anything. Never raises; called after successes and interrupts, too."""
 
     def close(self) -> None:
         """Close connections. Never raises."""

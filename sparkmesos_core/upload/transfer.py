@@ -1,0 +1,195 @@
+"""Uploading one file: skip it if it is there, else send it aside, verify it, give it its name, record it.
+
+The same for all destinations; what they differ in is behind `Target`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sparkmesos_core.errors import SparkMesosError, UploadError
+from sparkmesos_core.progress import SILENT, Progress
+from sparkmesos_core.upload.backoff import Backoff
+from sparkmesos_core.upload.local_file import LocalFile
+from sparkmesos_core.upload.record import SUFFIX, record_of, recorded_digest
+from sparkmesos_core.upload.target import Stored, Target, TransientFailureError
+
+T = TypeVar("T")
+
+_BACKOFF = Backoff()
+
+_EXISTS_HINT = (
+    "Give it another name: agents that have the old file in their fetcher's cache never ask for it again. "
+    "--force replaces it all the same."
+)
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What has become of an upload that ended well."""
+
+    uri: str
+    sent: bool
+    """False if the same content was there already."""
+    remarks: tuple[str, ...] = ()
+    """What the user should know, a sentence each."""
+
+
+class Uploader:
+    """How patient an upload is, and whom it tells.
+
+    `announce` gets a line for each attempt that failed and will be repeated; `wait` sleeps.
+    """
+
+    def __init__(
+        self,
+        *,
+        progress: Progress = SILENT,
+        announce: Callable[[str], None] = lambda line: None,
+        backoff: Backoff = _BACKOFF,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._progress = progress
+        self._announce = announce
+        self._backoff = backoff
+        self._wait = wait
+
+    def put(self, target: Target, file: LocalFile, *, force: bool = False) -> Uploaded:
+        """Upload a file; whatever happens, nothing but all of it is ever seen under its name.
+
+        What is there already is left if it is the same, and replaced only if `force`. Raises SparkMesosError
+        when the destination refuses, keeps failing, or does not hold what was sent.
+        """
+        try:
+            self._retrying(target.prepare)
+            remarks: list[str] = []
+            if force or not self._is_there(target, file, remarks):
+                self._send(target, file)
+                self._publish(target, file)
+                self._record(target, file, remarks)
+                return Uploaded(target.uri, True, (*target.remarks, *remarks))
+            return Uploaded(target.uri, False, tuple(remarks))
+        finally:
+            target.discard()
+
+    def _is_there(self, target: Target, file: LocalFile, remarks: list[str]) -> bool:
+        """Whether the same content is there. Raises UploadError if another one is."""
+        stored = self._retrying(target.stat)
+        if stored is None:
+            return False
+        digest, recorded = self._digest_there(target, stored, file)
+        if digest != file.sha256:
+            what = f"of {stored.size} bytes" if stored.size != file.size else f"with the SHA-256 {digest}"
+            raise UploadError(f"there is another file {what} at {target.label}", hint=_EXISTS_HINT)
+        if not recorded:
+            self._record(target, file, remarks)
+        return True
+
+    def _digest_there(self, target: Target, stored: Stored, file: LocalFile) -> tuple[str | None, bool]:
+        """The digest of what is there, None if its size tells enough; and whether it is recorded beside."""
+        if stored.size is not None and stored.size != file.size:
+            return None, False
+        record = self._retrying(target.read_record)
+        recorded = recorded_digest(record[0]) if record is not None else None
+        if stored.sha256 is not None:
+            return stored.sha256, recorded == stored.sha256
+        if recorded is not None and record is not None:
+            # A record that is older than the file is about another one that was there before.
+            written = record[1]
+            if stored.modified is not None and written is not None and stored.modified <= written:
+                return recorded, True
+        there = self._retrying(lambda: self._digest("Comparing", target.content(), stored.size))
+        return there, recorded == there
+
+    def _send(self, target: Target, file: LocalFile) -> None:
+        def attempt() -> None:
+            self._progress.begin("Uploading", file.size)
+            try:
+                target.send(file, self._progress)
+            finally:
+                self._progress.end()
+            file.check_unchanged()
+            pieces = target.sent()
+            if pieces is not None and self._digest("Verifying", pieces, file.size) != file.sha256:
+                raise TransientFailureError(
+                    UploadError(
+                        f"what arrived at {target.label} is not what was sent (its SHA-256 differs)",
+                        hint="The network, a proxy or a disk corrupts data. Nothing was left there.",
+                    )
+                )
+
+        self._retrying(attempt)
+
+    def _publish(self, target: Target, file: LocalFile) -> None:
+        failed = False
+
+        def attempt() -> None:
+            nonlocal failed
+            try:
+                target.publish()
+            except TransientFailureError:
+                failed = True
+                raise
+            except SparkMesosError:
+                # It may have been done the last time, and only the answer was lost.
+                if not (failed and self._holds(target, file)):
+                    raise
+
+        self._retrying(attempt)
+        stored = self._retrying(target.stat)
+        if stored is None or stored.size not in (None, file.size):
+            size = "nothing" if stored is None else f"{stored.size} bytes"
+            raise UploadError(
+                f"{target.label} holds {size} after an upload of {file.size} bytes",
+                hint="Somebody else may have removed or replaced it; run the command again.",
+            )
+
+    def _holds(self, target: Target, file: LocalFile) -> bool:
+        try:
+            stored = target.stat()
+            return (
+                stored is not None
+                and stored.size in (None, file.size)
+                and self._digest("Comparing", target.content(), file.size) == file.sha256
+            )
+        except SparkMesosError:
+            return False
+
+    def _record(self, target: Target, file: LocalFile, remarks: list[str]) -> None:
+        name = target.uri.rpartition("/")[2]
+        try:
+            self._retrying(lambda: target.write_record(record_of(file.sha256, name)))
+        except SparkMesosError as error:
+            # The file is there and whole: whoever needs it can use it.
+            remarks.append(f"{name}{SUFFIX} could not be written beside it: {error.message}")
+
+    def _digest(self, step: str, pieces: Iterator[bytes], total: int | None) -> str:
+        digest = hashlib.sha256()
+        self._progress.begin(step, total)
+        try:
+            for piece in pieces:
+                digest.update(piece)
+                self._progress.advance(len(piece))
+        finally:
+            self._progress.end()
+        return digest.hexdigest()
+
+    def _retrying(self, call: Callable[[], T]) -> T:
+        failures = 0
+        while True:
+            try:
+                return call()
+            except TransientFailureError as failure:
+                failures += 1
+                delay = self._backoff.delay(failures, random.random, failure.retry_after)
+                if delay is None:
+                    error = failure.error
+                    tried = f" (tried {failures} times)" if failures > 1 else ""
+                    raise type(error)(f"{error.message}{tried}", hint=error.hint) from failure
+                self._announce(f"{failure.error.message}; trying again in {delay:.1f} s")
+            self._wait(delay)
