@@ -10,16 +10,13 @@ import click
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.setting import Origin, Source
 from sparkmesos_core.errors import ExitCode, UsageError
-from sparkmesos_core.quoting import printable
 
 from . import options
-from .property_report import place_record
+from .findings_report import finding_record, show_findings
 from .spark_arguments import SparkArgumentsCommand, spark_arguments
 from .terminal import Terminal
 
 _OF_DISPATCHER = ("zk", "host", "port", "webui_port")
-_HEADINGS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.NOTE: "Notes"}
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
 @click.command("check", cls=SparkArgumentsCommand, options_metavar="[OPTIONS]")
@@ -101,28 +98,14 @@ def command(
         )
     findings = configuration_check.by_severity([*_own_variables(environment), *checked.findings])
     if output == "json":
-        terminal.json("findings", [_json(finding) for finding in findings])
+        terminal.json("findings", [finding_record(finding) for finding in findings])
     else:
-        _show(terminal, findings, checked.files)
+        show_findings(terminal, findings)
+        if not findings:
+            names = " and ".join(map(str, checked.files))
+            terminal.say(f"no problems in {names}" if names else "no problems; there is no file to read")
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return int(ExitCode.FAILED if any(finding.severity in bad for finding in findings) else ExitCode.OK)
-
-
-def _json(finding: Finding) -> dict[str, Any]:
-    origin = finding.origin
-    return {
-        "id": finding.id,
-        "severity": finding.severity.value,
-        "message": finding.message,
-        "hint": finding.hint,
-        "key": finding.key,
-        "place": None if origin is None else place_record(origin),
-    }
-
-
-def _row(finding: Finding) -> tuple[str, ...]:
-    place = str(finding.origin) if finding.origin is not None else ""
-    return finding.severity.value, finding.id, place, finding.message, finding.hint
 
 
 def _own_variables(environment: dict[str, str]) -> list[Finding]:
@@ -140,33 +123,3 @@ def _own_variables(environment: dict[str, str]) -> list[Finding]:
         )
         for name, near in misspelt_own_variables(root, environment)
     ]
-
-
-def _show(terminal: Terminal, findings: list[Finding], files: tuple[Path, ...]) -> None:
-    """Groups for people on a terminal; a line each in a pipe: severity, rule, place, message, hint."""
-    if not terminal.stdout.isatty():
-        terminal.table((), [_row(finding) for finding in findings])
-    else:
-        for severity in Severity:
-            group = [finding for finding in findings if finding.severity is severity]
-            if group:
-                _show_group(terminal, severity, group)
-    if not findings:
-        names = " and ".join(map(str, files))
-        terminal.say(f"no problems in {names}" if names else "no problems; there is no file to read")
-    else:
-        counts = [
-            f"{count} {severity.value}{'' if count == 1 else 's'}"
-            for severity in Severity
-            if (count := sum(finding.severity is severity for finding in findings))
-        ]
-        terminal.say(", ".join(counts))
-
-
-def _show_group(terminal: Terminal, severity: Severity, group: list[Finding]) -> None:
-    terminal.data(terminal.style(_HEADINGS[severity], file=terminal.stdout, fg=_COLOURS[severity], bold=True))
-    for finding in group:
-        place = f"{finding.origin}: " if finding.origin is not None else ""
-        terminal.data(f"  {printable(place + finding.message)}  [{finding.id}]")
-        if finding.hint:
-            terminal.data(f"    {printable(finding.hint)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sparkmesos_core.errors import ExitCode, UsageError
-from sparkmesos_core.quoting import printable
 
 from . import options
+from .configuration_writing import report_conflicts, write_plans
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.initial_configuration import FilePlan
-
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command("init")
@@ -67,7 +64,6 @@ def command(
     call an error is not written.
     """
     from sparkmesos_core import initial_configuration as initial
-    from sparkmesos_core.file_replacement import replace_files
 
     environment = dict(terminal.environment)
     library = _libmesos(libmesos, environment)
@@ -80,21 +76,10 @@ def command(
         terminal.warn(remark)
     for doubt in doubts:
         terminal.warn(f"{doubt.message}  [{doubt.id}]", hint=doubt.hint)
-    kept = _report_conflicts(terminal, plans)
+    kept = report_conflicts(terminal, plans)
     _tell_of_libmesos(terminal, plans, missed=library is None and libmesos is None)
-    changes = [plan for plan in plans if plan.changes]
-    for plan in changes:
-        _show_diff(terminal, plan.diff())
-    if not changes:
-        terminal.say(f"Nothing to change in {folder}.")
-    elif not dry_run:
-        if not (yes or _confirmed()):
-            terminal.say("Nothing was written.")
-            return int(ExitCode.FAILED)
-        replace_files([plan.replacement() for plan in changes])
-        terminal.say(f"Wrote {' and '.join(str(plan.path) for plan in changes)}.")
-        _warn_of_readers(terminal, changes, entries.hold_a_secret)
-    return int(ExitCode.FAILED if kept else ExitCode.OK)
+    written = write_plans(terminal, plans, folder, dry_run=dry_run, yes=yes, on_stdout=True)
+    return int(ExitCode.OK if written and not kept else ExitCode.FAILED)
 
 
 def _libmesos(given: str | None, environment: Mapping[str, str]) -> Path | None:
@@ -130,37 +115,3 @@ def _tell_of_libmesos(terminal: Terminal, plans: Sequence[FilePlan], *, missed: 
             "`sparkmesos submit` will refuse that",
             hint="Correct it, or take it out: without libmesos Mesos is spoken to over HTTP.",
         )
-
-
-def _report_conflicts(terminal: Terminal, plans: Sequence[FilePlan]) -> int:
-    from sparkmesos_core.redaction import redact_text
-
-    count = 0
-    for plan in plans:
-        for conflict in plan.conflicts:
-            count += 1
-            present = (
-                "what only the shell can tell" if conflict.present is None else redact_text(conflict.present)
-            )
-            terminal.warn(
-                f"{plan.path}:{conflict.line} sets {conflict.entry.name} to {present}, "
-                f"not to {redact_text(conflict.entry.value)}: kept (--replace replaces it)"
-            )
-    return count
-
-
-def _show_diff(terminal: Terminal, lines: Sequence[str]) -> None:
-    for line in (printable(line, keep="\t") for line in lines):
-        terminal.data(terminal.style(line, file=terminal.stdout, fg=_COLOURS.get(line[:1])))
-
-
-def _confirmed() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("Nobody can be asked whether to write this", hint="Give --yes, or --dry-run.")
-    return click.confirm("Write this?", err=True)
-
-
-def _warn_of_readers(terminal: Terminal, plans: Sequence[FilePlan], secret: bool) -> None:
-    for plan in plans:
-        if secret and plan.path.name.endswith(".conf") and plan.path.stat().st_mode & 0o077:
-            terminal.warn(f"others can read {plan.path}, and with it a password in a URL: chmod 600 it")

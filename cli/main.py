@@ -23,6 +23,8 @@ from .terminal import Terminal
 COMMANDS = {
     "submit": ("submit", "Run an application on Mesos, as spark-submit does."),
     "quickstart": ("quickstart", "Run real Spark applications on an embedded Mesos and show what happens."),
+    "upload-dist": ("upload_dist", "Put a Spark where agents can fetch it."),
+    "serve-dist": ("serve_dist", "Serve archives of Spark to agents over HTTP, until Ctrl-C."),
     "start-local-cluster": (
         "start_local_cluster",
         "Start an embedded Mesos on this machine: a master and its agents, on loopback.",

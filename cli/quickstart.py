@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from sparkmesos_core.localcluster.daemon import ClusterState
     from sparkmesos_core.quickstart import Outcome
     from sparkmesos_core.submit.client_mode import Submission
+
+# Two agents fetch and unpack a Spark at once, on a disk that may be slow: Mesos' minute may be short.
+_REGISTRATION_SECONDS = 300.0
 
 
 @click.command("quickstart")
@@ -69,7 +74,11 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
             for outcome in together:
                 _show(terminal, output, outcome)
             results["together"] = [_content(outcome) for outcome in together]
-            terminal.heading(f"{step + 2}. A framework of your own, in Python: a task on each agent")
+            terminal.heading(
+                f"{step + 2}. Executors that fetch their Spark: packed, served, fetched by the agents"
+            )
+            results["fetched"] = _run_fetched(terminal, output, plan, cluster, environment)
+            terminal.heading(f"{step + 3}. A framework of your own, in Python: a task on each agent")
             terminal.say(f"   $ python {quickstart.FRAMEWORK} {cluster.url}")
             said = quickstart.run_framework(cluster)
             if output == "table":
@@ -82,7 +91,57 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
         terminal.json("quickstart", results)
     state = "The cluster is still up." if keep else "All is cleaned up."
     terminal.heading(f"Done in {time.monotonic() - began:.0f} s. {state}")
-    _say_next(terminal, cluster, keep)
+    _say_next(terminal, cluster, keep, packed=everything)
+
+
+def _run_fetched(
+    terminal: Terminal, output: str, plan: Submission, cluster: ClusterState, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Packs Spark, serves it, and runs an application from it, as on agents that have no Spark."""
+    from sparkmesos_core import quickstart
+    from sparkmesos_core.dist.serving import served
+    from sparkmesos_core.upload.rate import duration_text, size_text
+
+    from .transfer_progress import TransferProgress
+
+    began = time.monotonic()
+    terminal.say(f"   $ sparkmesos upload-dist {shlex.quote(str(plan.spark.path))} {_dist(cluster)}/")
+    archive = quickstart.pack(plan, cluster, environment, terminal.say, TransferProgress(terminal))
+    packed = time.monotonic() - began
+    size = archive.path.stat().st_size
+    terminal.say(f"   {archive.name}: {size_text(size)}, packed in {duration_text(packed)}")
+    with served(archive.path.parent) as server:
+        terminal.say(f"   $ sparkmesos serve-dist --port {server.address.port} {_dist(cluster)}")
+        uri = server.url + archive.path.name
+        application = quickstart.from_uri(quickstart.WHEREABOUTS, uri)
+        terminal.say(f"   $ {application.command.replace('MASTER', cluster.url)}")
+        with terminal.working("Agents fetch Spark, and it is at work"):
+            (outcome,) = quickstart.run([application], cluster, environment, terminal.say)
+        downloads = server.downloads
+    _show(terminal, output, outcome)
+    terminal.say(f"   {downloads} agents fetched {uri}")
+    sandboxes = cluster.work_dir.resolve()  # as shells see it
+    homes = {Path(home).resolve() for home in outcome.output.splitlines()}
+    unpacked = [home for home in homes if home.is_relative_to(sandboxes)]
+    if min(downloads, len(unpacked)) < quickstart.AGENTS:
+        raise MesosError(
+            f"{application.title}: {downloads} downloads and {len(unpacked)} Sparks in sandboxes by "
+            f"{quickstart.AGENTS} agents",
+            hint=f"The cluster's log is {cluster.work_dir / 'cluster.log'}.",
+        )
+    return {
+        **_content(outcome),
+        "uri": uri,
+        "size": size,
+        "packed_seconds": round(packed, 1),
+        "downloads": downloads,
+    }
+
+
+def _dist(cluster: ClusterState) -> str:
+    from sparkmesos_core.quickstart import dist_folder
+
+    return shlex.quote(str(dist_folder(cluster)))
 
 
 def _start(plan: Submission, keep: bool, environment: Mapping[str, str]) -> ClusterState:
@@ -92,12 +151,20 @@ def _start(plan: Submission, keep: bool, environment: Mapping[str, str]) -> Clus
     from sparkmesos_core.quickstart import AGENTS
 
     if not keep:
-        return embedded.start(AGENTS, plan.java, os.getpid(), None, environment)
+        return embedded.start(
+            AGENTS,
+            plan.java,
+            os.getpid(),
+            None,
+            environment,
+            executor_registration_timeout=_REGISTRATION_SECONDS,
+        )
     return daemon.start(
         daemon.DaemonSettings(
             work_dir=str(embedded.default_work_dir(environment)),
             agents=embedded.agent_settings(AGENTS),
             executor_environment=default_executor_environment(plan.java),
+            executor_registration_timeout=_REGISTRATION_SECONDS,
         )
     )
 
@@ -129,7 +196,7 @@ def _content(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _say_next(terminal: Terminal, cluster: ClusterState, keep: bool) -> None:
+def _say_next(terminal: Terminal, cluster: ClusterState, keep: bool, packed: bool) -> None:
     master = cluster.url if keep else '"$url"'
     terminal.say("Try next:")
     if not keep:
@@ -137,4 +204,6 @@ def _say_next(terminal: Terminal, cluster: ClusterState, keep: bool) -> None:
     terminal.say(f"  sparkmesos submit --master {master} YOUR_APPLICATION.py")
     if keep:
         terminal.say(f"  curl {cluster.http_url}/state   # or look at {cluster.http_url} in a browser")
+    if keep and packed:
+        terminal.say(f"  sparkmesos serve-dist {_dist(cluster)}   # the packed Spark, for spark.executor.uri")
     terminal.say("  sparkmesos stop-local-cluster")

@@ -189,7 +189,7 @@ def _dispatcher(client: ClientConfiguration, ca_file: Path | None) -> Dispatcher
     dispatcher = dispatcher_of(client.configuration)
     if ca_file is None:
         return DispatcherClient(dispatcher)
-    from sparkmesos_core.mesos.http import check_ca_file  # which imports a lot
+    from sparkmesos_core.network_failures import check_ca_file
 
     check_ca_file(str(ca_file))
     return DispatcherClient(dispatcher, ca_file=str(ca_file))

@@ -42,12 +42,12 @@ class ClusterEntries:
     properties: tuple[Entry, ...]
     exports: tuple[Entry, ...]
     remarks: tuple[str, ...] = ()
-    """What is to be said about them."""
+    """What is to be said about them, a sentence each."""
 
     @property
     def hold_a_secret(self) -> bool:
-        """Whether some value is not for everybody: ZooKeeper's password in the master's URL."""
-        return any(redact_text(entry.value) != entry.value for entry in self.properties)
+        """Whether some value is not for everybody: a password in the master's URL, a signature in another."""
+        return _hold_a_secret((*self.properties, *self.exports))
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class FilePlan:
     conflicts: tuple[Conflict, ...]
     mode: int
     """The permissions that the file gets if it is new, less those that the umask takes away."""
+    holds_a_secret: bool
+    """Whether a value that it is to have is not for everybody."""
 
     @property
     def changes(self) -> bool:
@@ -116,18 +118,37 @@ def cluster_entries(
     exports: list[Entry] = []
     if libmesos is not None:
         exports.append(Entry(LIBMESOS_VARIABLE, str(libmesos), only_add=found))
-    if executor_uri is not None:
-        # Spark unpacks it with the name in a shell command, unquoted.
-        if odd := re.search(r"[\s\x00-\x1f]|^$", executor_uri):
-            problem = "holds a blank or a line end" if odd[0] else "is empty"
-            raise UsageError(
-                f"the executor URI {problem}",
-                hint="Give the URI of an archive that agents can fetch, as https://HOST/spark-3.5.9-bin-hadoop3.tgz.",
-            )
-        properties.append(Entry("spark.executor.uri", executor_uri))
-        # Spark's shells let the variable win over the property.
-        exports.append(Entry("SPARK_EXECUTOR_URI", executor_uri, only_correct=True))
-    return ClusterEntries(tuple(properties), tuple(exports), tuple(remarks))
+    archive = executor_entries(executor_uri) if executor_uri is not None else ClusterEntries((), ())
+    return ClusterEntries((*properties, *archive.properties), (*exports, *archive.exports), tuple(remarks))
+
+
+def executor_entries(uri: str, *, exported: bool = False, cached: bool = False) -> ClusterEntries:
+    """The entries by which executors get their Spark from an archive that agents can fetch.
+
+    Spark's shells let SPARK_EXECUTOR_URI win over the property, so where it is set it is corrected; it is
+    added only if `exported`. `cached` adds that agents keep the archive, where nothing is said about that.
+    Raises UsageError for a URI that cannot be used.
+    """
+    # Spark unpacks it with the name in a shell command, unquoted.
+    if odd := re.search(r"[\s\x00-\x1f]|^$", uri):
+        problem = "holds a blank or a line end" if odd[0] else "is empty"
+        raise UsageError(
+            f"the executor URI {problem}",
+            hint="Give the URI of an archive that agents can fetch, as https://HOST/spark-3.5.9-bin-hadoop3.tgz.",
+        )
+    properties = [Entry("spark.executor.uri", uri)]
+    if cached:
+        properties.append(Entry("spark.mesos.fetcherCache.enable", "true", only_add=True))
+    return ClusterEntries(tuple(properties), (Entry("SPARK_EXECUTOR_URI", uri, only_correct=not exported),))
+
+
+def configuration_lines(entries: ClusterEntries) -> dict[str, tuple[str, ...]]:
+    """What files that are empty yet would hold of these entries, by their names, line for line."""
+    edits = {
+        PROPERTIES_FILE: set_properties("", entries.properties, PROPERTIES_FILE),
+        SCRIPT_FILE: set_exports("", entries.exports, SCRIPT_FILE),
+    }
+    return {name: tuple(edit.text.splitlines()) for name, edit in edits.items()}
 
 
 def find_configuration_folder(
@@ -158,9 +179,9 @@ def plan_files(folder: Path, entries: ClusterEntries, *, replace: bool) -> list[
         set_exports(script or "", entries.exports, str(folder / SCRIPT_FILE), replace=replace),
     )
     return [
-        _plan(folder / PROPERTIES_FILE, properties, edits[0], 0o600 if entries.hold_a_secret else 0o666),
+        _plan(folder / PROPERTIES_FILE, properties, edits[0], 0o666, entries.properties),
         # Spark's template of it can be executed, too.
-        _plan(folder / SCRIPT_FILE, script, edits[1], 0o777),
+        _plan(folder / SCRIPT_FILE, script, edits[1], 0o777, entries.exports),
     ]
 
 
@@ -194,8 +215,14 @@ def remark_on_folder(folder: Path) -> str:
     )
 
 
-def _plan(path: Path, before: str | None, edit: Edit, mode: int) -> FilePlan:
-    return FilePlan(path, before, edit.text, edit.wanted, edit.conflicts, mode)
+def _plan(path: Path, before: str | None, edit: Edit, mode: int, entries: Sequence[Entry]) -> FilePlan:
+    secret = _hold_a_secret(entries)
+    mode = mode & 0o700 if secret else mode
+    return FilePlan(path, before, edit.text, edit.wanted, edit.conflicts, mode, secret)
+
+
+def _hold_a_secret(entries: Sequence[Entry]) -> bool:
+    return any(redact_text(entry.value) != entry.value for entry in entries)
 
 
 def libmesos_of_script(plans: Sequence[FilePlan]) -> tuple[Path, Assignment] | None:
@@ -231,7 +258,7 @@ def _read(path: Path) -> str | None:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}",
-            hint="Correct it or its permissions, or give another folder with --conf-dir.",
+            hint="Correct it or its permissions, or give another folder.",
         ) from error
 
 

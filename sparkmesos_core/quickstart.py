@@ -6,14 +6,15 @@ import contextlib
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkmesos_core.client_configuration import read_client_configuration
 from sparkmesos_core.directories import state_directory
-from sparkmesos_core.errors import ExitCode, MesosError, SparkMesosError, TimedOutError
+from sparkmesos_core.errors import ArchiveError, ExitCode, MesosError, SparkMesosError, TimedOutError
 from sparkmesos_core.examples import FOLDER as EXAMPLES
 from sparkmesos_core.localcluster import daemon
 from sparkmesos_core.mesos.http import MesosHttp
@@ -21,6 +22,10 @@ from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.launch import Launch
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
+
+if TYPE_CHECKING:
+    from sparkmesos_core.dist.prepare import Prepared
+    from sparkmesos_core.progress import Progress
 
 AGENTS = 2
 # One core per executor and two in all: one executor on each agent. Small heaps, so that it runs on a laptop.
@@ -36,6 +41,8 @@ _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _TOUR = {
     # Both executors must be there before the first job, else a quick one takes all the work.
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    # However long their agents take to fetch what they run from.
+    "spark.scheduler.maxRegisteredResourcesWaitingTime": "10min",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.extraJavaOptions": _SHORT_LIVED,
@@ -52,12 +59,14 @@ class Application:
     title: str
     arguments: tuple[str, ...]
     """What stands behind the options of `sparkmesos submit`."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Properties and their values, besides those of all applications of the tour."""
 
     @property
     def command(self) -> str:
         """The command as a person would type it, with the master left open."""
-        sizing = [part for name, value in _SIZING.items() for part in ("--conf", f"{name}={value}")]
-        return shlex.join(["sparkmesos", "submit", "--master", "MASTER", *sizing, *self.arguments])
+        settings = _options({**_SIZING, **dict(self.settings)})
+        return shlex.join(["sparkmesos", "submit", "--master", "MASTER", *settings, *self.arguments])
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,9 @@ WORD_COUNT = Application(
     "Word count",
     "The ten commonest words of Moby-Dick",
     (str(EXAMPLES / "wordcount.py"), (EXAMPLES / "moby-dick.txt").as_uri()),
+)
+WHEREABOUTS = Application(
+    "Whereabouts", "Where each executor's Spark is", (str(EXAMPLES / "whereabouts.py"),)
 )
 FRAMEWORK = EXAMPLES / "hello_framework.py"
 _FRAMEWORK_TIMEOUT = 60
@@ -173,6 +185,55 @@ def _plan(application: Application, master: str, environment: Mapping[str, str])
     return client_mode.plan(client, ClientModeOptions(mesos_driver=MesosDriver.HTTP))
 
 
+def dist_folder(cluster: daemon.ClusterState) -> Path:
+    """Where the tour's archive of Spark is: in the cluster's work dir, which it goes or stays with."""
+    return cluster.work_dir / "dist"
+
+
+def pack(
+    submission: client_mode.Submission,
+    cluster: daemon.ClusterState,
+    environment: Mapping[str, str],
+    announce: Callable[[str], None],
+    progress: Progress,
+) -> Prepared:
+    """Packs the tour's Spark, bridge and all, into `dist_folder`.
+
+    Raises ArchiveError if it cannot be packed.
+    """
+    from sparkmesos_core.dist import prepare as dist_prepare
+
+    folder = dist_folder(cluster)
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder) as work:
+            prepared = dist_prepare.prepare(
+                submission.spark.path,
+                None,
+                dist_prepare.PrepareOptions(),
+                Path(work),
+                environment,
+                progress=progress,
+                announce=announce,
+            )
+            # Executors look for what it unpacks to by the name that it is served under.
+            return replace(prepared, path=prepared.path.replace(folder / prepared.name))
+    except OSError as error:
+        raise ArchiveError(
+            f"{folder} cannot be used: {error.strerror}", hint="Set SPARKMESOS_STATE_DIR to another folder."
+        ) from error
+
+
+def from_uri(application: Application, uri: str) -> Application:
+    """The application with executors that run from the archive at `uri`, which their agents fetch.
+
+    Through the fetcher's cache: else the archive itself is in the sandbox, too, where Spark's `cd BASE*` is
+    confused by it if /bin/sh is bash.
+    """
+    settings = (("spark.executor.uri", uri), ("spark.mesos.fetcherCache.enable", "true"))
+    return replace(application, settings=(*application.settings, *settings))
+
+
 def run_framework(cluster: daemon.ClusterState) -> str:
     """Runs the example of a framework in Python; returns its output. Raises TimedOutError or MesosError."""
     try:
@@ -194,11 +255,11 @@ def run_framework(cluster: daemon.ClusterState) -> str:
 
 
 def _arguments(application: Application) -> tuple[str, ...]:
-    settings = {**_SIZING, **_TOUR}
-    return (
-        *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
-        *application.arguments,
-    )
+    return (*_options({**_SIZING, **_TOUR, **dict(application.settings)}), *application.arguments)
+
+
+def _options(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(part for name, value in settings.items() for part in ("--conf", f"{name}={value}"))
 
 
 def _frameworks(cluster: daemon.ClusterState) -> list[dict[str, Any]]:

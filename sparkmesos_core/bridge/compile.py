@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import hashlib
 import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from sparkmesos_core.errors import BridgeError
@@ -47,15 +48,21 @@ _JAVA_OPTIONS = (
 _LAST_LINES = 15
 
 
-def bridge_key(jars_dir: Path) -> str:
+def bridge_key(jars: Mapping[str, int]) -> str:
     """What a compiled bridge depends on in 20 hex digits: its sources, names and sizes of Spark's jars."""
     digest = hashlib.sha256(f"format {_FORMAT}\n".encode())
     for source in _sources():
         text = source.read_bytes()
         digest.update(f"{source.name} {len(text)}\n".encode() + text)
-    for jar in _files(jars_dir, "*.jar"):
-        digest.update(f"{jar.name} {jar.stat().st_size}\n".encode())
+    for name, size in sorted(jars.items()):
+        digest.update(f"{name} {size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:20]
+
+
+def jar_sizes(jars_dir: Path) -> dict[str, int]:
+    """The jars in a directory with their sizes in bytes, but for links that lead nowhere, as for Java."""
+    jars = (path for path in jars_dir.glob("*.jar") if path.is_file())
+    return {jar.name: jar.stat().st_size for jar in jars}
 
 
 def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callable[[str], None]) -> Path:
@@ -67,16 +74,45 @@ def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callabl
     fails, and when the cache cannot be written.
     """
     jar = bridge_path(jars_dir, cache_dir)
+    return _ensure(jar, lambda: _build(jar, jars_dir, str(jars_dir), java, announce))
+
+
+def ensure_packed_bridge(
+    jars: Mapping[str, int],
+    place: str,
+    unpack: Callable[[Collection[str]], Path],
+    java: Callable[[], Path],
+    cache_dir: Path,
+    announce: Callable[[str], None],
+) -> Path:
+    """The bridge for a Spark whose jars are in an archive: the one that `ensure_bridge` has for it unpacked.
+
+    `jars` are the names and sizes of all its jars, `place` says where they are, for messages. Only if it has
+    to be compiled, `java` is asked for a program, and `unpack` for a directory with the jars that it is given
+    the names of. Raises what these raise, and BridgeError as `ensure_bridge` does.
+    """
+    check_jars(jars, place)
+    jar = cache_dir / f"bridge-{bridge_key(jars)}.jar"
+
+    def build() -> None:
+        program = java()
+        _build(jar, unpack(_select(jars, _COMPILER_JARS + _NEEDED_JARS + _PARTS)), place, program, announce)
+
+    return _ensure(jar, build)
+
+
+def _ensure(jar: Path, build: Callable[[], None]) -> Path:
+    """Has a jar of the cache built if it is not there; by one process, whoever else comes waits."""
     if jar.is_file():
         return jar
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        jar.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(jar.with_suffix(".lock")):
             if not jar.is_file():
-                _build(jar, jars_dir, java, announce)
+                build()
     except OSError as error:
         raise BridgeError(
-            f"The Mesos bridge cannot be written to {cache_dir}: {error.strerror or error}",
+            f"The Mesos bridge cannot be written to {jar.parent}: {error.strerror or error}",
             hint="Make this directory writable, or set SPARKMESOS_CACHE_DIR to another one.",
         ) from error
     return jar
@@ -87,8 +123,8 @@ def bridge_path(jars_dir: Path, cache_dir: Path) -> Path:
 
     Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars.
     """
-    _check_spark(jars_dir)
-    return cache_dir / f"bridge-{bridge_key(jars_dir)}.jar"
+    _check_directory(jars_dir)
+    return cache_dir / f"bridge-{bridge_key(jar_sizes(jars_dir))}.jar"
 
 
 def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[str], None]) -> Path:
@@ -96,9 +132,9 @@ def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[s
 
     Arguments and errors are those of `ensure_bridge`; the directory of `output` must exist.
     """
-    _check_spark(jars_dir)
+    _check_directory(jars_dir)
     try:
-        _build(output, jars_dir, java, announce)
+        _build(output, jars_dir, str(jars_dir), java, announce)
     except OSError as error:
         raise BridgeError(
             f"The Mesos bridge cannot be written to {output}: {error.strerror or error}",
@@ -111,59 +147,65 @@ def _sources() -> list[Path]:
     return sorted(_SOURCES.glob("*.scala"))
 
 
-def _jars(jars_dir: Path, names: tuple[str, ...]) -> list[Path]:
+def _select(jars: Iterable[str], names: tuple[str, ...]) -> list[str]:
     """The jars of these names in any version, e.g. mesos-1.4.3-shaded-protobuf.jar for "mesos"."""
-    return [jar for name in names for jar in _files(jars_dir, f"{name}-[0-9]*.jar")]
+    there = sorted(jars)
+    return [jar for name in names for jar in there if fnmatch.fnmatchcase(jar, f"{name}-[0-9]*.jar")]
 
 
-def _files(jars_dir: Path, pattern: str) -> list[Path]:
-    """Sorted, and without links that lead nowhere: Java passes over those as well."""
-    return sorted(path for path in jars_dir.glob(pattern) if path.is_file())
-
-
-def _check_spark(jars_dir: Path) -> None:
+def _check_directory(jars_dir: Path) -> None:
     if not jars_dir.is_dir():
         raise BridgeError(
             f"There is no directory {jars_dir} with Spark's jars",
             hint="Set SPARK_HOME to a Spark 3.3, 3.4 or 3.5, or install pyspark 3.5.",
         )
-    if not _jars(jars_dir, ("mesos",)):
+    check_jars(jar_sizes(jars_dir), str(jars_dir))
+
+
+def check_jars(jars: Collection[str], place: str) -> None:
+    """Raises BridgeError if no bridge can be compiled from jars of these names; `place` is where they are."""
+    if not _select(jars, ("mesos",)):
         raise BridgeError(
-            f"The Spark of {jars_dir} has no Mesos support: there is no mesos-*.jar",
+            f"The Spark of {place} has no Mesos support: there is no mesos-*.jar",
             hint="Use one of Spark 2.4 to 3.5; Spark 4 has dropped Mesos.",
         )
-    if not _jars(jars_dir, ("scala-compiler",)):
+    if not _select(jars, ("scala-compiler",)):
         raise BridgeError(
-            f"There is no scala-compiler-*.jar in {jars_dir}, which the Mesos bridge is compiled with",
+            f"There is no scala-compiler-*.jar in {place}, which the Mesos bridge is compiled with",
             hint="Every Spark release has one: restore it from the release, or compile the bridge with "
             "another copy of the same Spark by `sparkmesos bridge build`.",
         )
-    missing = [name for name in _COMPILER_JARS + _NEEDED_JARS if not _jars(jars_dir, (name,))]
+    missing = [name for name in _COMPILER_JARS + _NEEDED_JARS if not _select(jars, (name,))]
     if missing:
         listed = ", ".join(f"{name.removesuffix('_*')}-*.jar" for name in dict.fromkeys(missing))
         raise BridgeError(
-            f"The Mesos bridge needs jars that the Spark of {jars_dir} does not have: {listed}",
+            f"The Mesos bridge needs jars that the Spark of {place} does not have: {listed}",
             hint="A Spark built without Hadoop takes some of them from Hadoop's class path, where the bridge "
             "cannot use them: copy them from there into this directory, use the release of Spark that "
             "includes Hadoop, or use libmesos (--mesos-driver native).",
         )
 
 
-def _build(jar: Path, jars_dir: Path, java: Path, announce: Callable[[str], None]) -> None:
-    """Compiles into a temporary directory beside `jar`, then moves the finished jar to its place."""
+def _build(jar: Path, jars_dir: Path, place: str, java: Path, announce: Callable[[str], None]) -> None:
+    """Compiles into a temporary directory beside `jar`, then moves the finished jar to its place.
+
+    `place` is what messages call `jars_dir`.
+    """
     with tempfile.TemporaryDirectory(prefix=".bridge-", dir=jar.parent) as work:
         announce("Compiling the Mesos bridge with Spark's own Scala compiler (once per Spark, about 10 s)…")
         classes = Path(work) / "classes"
         classes.mkdir()
-        _compile(classes, jars_dir, java)
+        _compile(classes, jars_dir, place, java)
         finished = Path(work) / "bridge.jar"
         _pack(classes, finished)
         finished.replace(jar)
 
 
-def _compile(classes: Path, jars_dir: Path, java: Path) -> None:
+def _compile(classes: Path, jars_dir: Path, place: str, java: Path) -> None:
+    jars = jar_sizes(jars_dir)
+
     def path_of(names: tuple[str, ...]) -> str:
-        return os.pathsep.join(map(str, _jars(jars_dir, names)))
+        return os.pathsep.join(str(jars_dir / jar) for jar in _select(jars, names))
 
     compiler = [str(java), *_JAVA_OPTIONS, "-cp", path_of(_COMPILER_JARS), "scala.tools.nsc.Main"]
     libraries = path_of(_NEEDED_JARS + _PARTS)
@@ -187,14 +229,14 @@ def _compile(classes: Path, jars_dir: Path, java: Path) -> None:
     if done.returncode != 0 or not any(classes.rglob("*.class")):
         last = "\n".join(done.stdout.strip().splitlines()[-_LAST_LINES:])
         raise BridgeError(
-            f"The Mesos bridge does not compile with the Spark of {jars_dir} "
+            f"The Mesos bridge does not compile with the Spark of {place} "
             f"(exit code {done.returncode}):\n{last}",
-            hint=_compiler_advice(jars_dir, java),
+            hint=_compiler_advice(jars, java),
         )
 
 
-def _compiler_advice(jars_dir: Path, java: Path) -> str:
-    if any(jar.name.startswith("scala-compiler-2.11.") for jar in _jars(jars_dir, ("scala-compiler",))):
+def _compiler_advice(jars: Iterable[str], java: Path) -> str:
+    if any(jar.startswith("scala-compiler-2.11.") for jar in jars):
         # It finds the classes of Java 9 and newer only through Java's own compiler, which a runtime lacks.
         return (
             "The Scala compiler of Spark 2.4 needs Java 8, or the JDK (not only the runtime) of a newer one. "

@@ -53,10 +53,14 @@ def start(
     watched_pid: int,
     work_dir: Path | None,
     environment: Mapping[str, str],
+    *,
+    executor_registration_timeout: float | None = None,
 ) -> daemon.ClusterState:
     """Starts a cluster of that many agents that ends when the process `watched_pid` does, however that ends.
 
-    Without a `work_dir` it has a temporary one, which goes with it unless it fails. Raises LocalClusterError.
+    Without a `work_dir` it has a temporary one, which goes with it unless it fails. Executors may take
+    `executor_registration_timeout` seconds to register, else the time that Mesos gives them. Raises
+    LocalClusterError.
     """
     temporary = work_dir is None
     if work_dir is None:
@@ -77,6 +81,7 @@ def start(
             executor_environment=default_executor_environment(java),
             watched_pid=watched_pid,
             remove_work_dir=temporary,
+            executor_registration_timeout=executor_registration_timeout,
         )
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
@@ -17,10 +16,9 @@ from sparkmesos_core.localcluster.agent.process_end import call_at_end
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
+from sparkmesos_core.open_files import allow_many_files
 
 T = TypeVar("T")
-
-_MANY_FILES = 65536
 
 
 def serve(
@@ -31,20 +29,8 @@ def serve(
     Calls `on_ready` when a master leads and all agents are registered. `log` is the file that the log
     goes to, if it does. Raises LocalClusterError or UnreachableError if the start fails.
     """
-    _allow_many_files()
+    allow_many_files()  # every task and connection takes one; tasks inherit the limit, as from a real agent
     asyncio.run(_serve(settings, on_ready, log))
-
-
-def _allow_many_files() -> None:
-    """Raise the number of files that this process may have open: every task and connection takes one.
-
-    1024 is a common limit, beyond which tasks would fail to start. They inherit the higher one, as from a
-    real agent, whose service is given it, too.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(

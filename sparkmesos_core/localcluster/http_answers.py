@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import ipaddress
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 _WORTH_PACKING = 1024
 
@@ -69,36 +65,3 @@ def accepts_json(request: Request) -> bool:
 def authority(host: str, port: int) -> str:
     """The host and port of a URL, with brackets around IPv6 addresses."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class OnlyForLoopbackNames:
-    """ASGI middleware that refuses requests whose `Host` is a name of elsewhere.
-
-    A server on loopback runs commands for whoever can reach it. A web page in the user's browser cannot,
-    unless its own host name is made to point to 127.0.0.1; such requests carry that name.
-    """
-
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
-        self._app = app
-        self._names = {name.lower() for name in names} | {"localhost"}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 403."""
-        if scope["type"] == "http" and not self._fine(Headers(scope=scope).get("host", "")):
-            answer = text_answer(
-                403, "The embedded cluster answers only to the names of this machine's loopback"
-            )
-            await answer(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _fine(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        name = name.strip("[]").lower()
-        if not name or name in self._names or name.endswith(".localhost"):
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from sparkmesos_core.errors import LocalClusterError
-from sparkmesos_core.localcluster.http_answers import OnlyForLoopbackNames
+from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 
 SCHEDULER_PATH = "/api/v1/scheduler"
 
@@ -57,7 +57,7 @@ class HttpServer:
     async def start(self, app: ASGIApp) -> None:
         """Answer with this application from now on. Raises LocalClusterError if the port was taken away."""
         if ipaddress.ip_address(ip_address(self.host)).is_loopback:
-            app = OnlyForLoopbackNames(app, [self.host])
+            app = OnlyForLoopbackNames(app, [self.host], "The embedded cluster")
         config = _config(_WhileGoingOn(app, self._going_on))
         config.load()
         await self._port_free.wait()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
-import socket
-import ssl
-from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sparkmesos_core.errors import MesosError, UnreachableError, UsageError
+from sparkmesos_core.errors import MesosError, UnreachableError
+from sparkmesos_core.network_failures import (
+    FailureKind,
+    check_ca_file,
+    is_loopback,
+    network_failure_of,
+    speaks_tls,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -124,63 +127,38 @@ class MesosHttp:
 
     def _explain(self, error: BaseException) -> tuple[str, str]:
         """What went wrong, to stand after the URL, and what to do about it."""
-        import requests
-        import urllib3
-
-        causes = list(_causes(error))
-        text = " ".join(str(cause) for cause in causes)
-        if isinstance(error, requests.exceptions.ProxyError):
+        failure = network_failure_of(error)
+        if failure.proxy:
             return "cannot be reached through the proxy of the environment", "Check http_proxy and no_proxy"
-        if any(isinstance(cause, ssl.SSLError) for cause in causes):
-            return self._explain_tls(causes, text)
-        if any(isinstance(cause, (requests.Timeout, TimeoutError)) for cause in causes):
-            return f"did not answer within {self.timeout:g} s", "Check the address, the network and firewalls"
-        if any(
-            isinstance(cause, (socket.gaierror, urllib3.exceptions.LocationParseError)) for cause in causes
-        ):
-            return f"cannot be reached: the name '{self._host}' cannot be resolved", "Check the host name"
-        if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-            return "refuses the connection", "Check host and port, and that the server is running there"
-        if not self._tls and _speaks_tls(self._host, self._port, self.timeout):
-            return "speaks TLS, not plain HTTP", f"Write https://{_netloc(self._host)}:{self._port}"
-        if any(isinstance(cause, ConnectionError) for cause in causes):
-            return "closed the connection without an answer", "Check that this is the port of a Mesos server"
-        reasons = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-        reason = reasons[0] if reasons else type(error).__name__
-        return f"cannot be reached: {reason}", "Check the address and the network"
-
-    def _explain_tls(self, causes: list[BaseException], text: str) -> tuple[str, str]:
-        for cause in causes:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                if "doesn't match" in cause.verify_message or "mismatch" in cause.verify_message.lower():
-                    return (
-                        f"has a certificate for another name than '{self._host}'",
-                        "Use a name that is in the certificate",
-                    )
+        match failure.kind:
+            case FailureKind.CERTIFICATE if failure.other_name:
+                reason = f"has a certificate for another name than '{self._host}'"
+                return reason, "Use a name that is in the certificate"
+            case FailureKind.CERTIFICATE:
+                reason = f"has a certificate that is not trusted ({failure.reason})"
+                return reason, "Give the certificate of its authority with --ca-file"
+            case FailureKind.NO_TLS:
+                plain = f"{_netloc(self._host)}:{self._port}"
+                return "speaks plain HTTP, not TLS", f"Write mesos://{plain}, without https and CA file"
+            case FailureKind.TLS:
+                reason = f"failed in the TLS handshake ({failure.reason or 'closed'})"
+                return reason, "Check the TLS settings of the server"
+            case FailureKind.NO_CONNECTION | FailureKind.SILENCE:
+                reason = f"did not answer within {self.timeout:g} s"
+                return reason, "Check the address, the network and firewalls"
+            case FailureKind.NAME:
+                reason = f"cannot be reached: the name '{self._host}' cannot be resolved"
+                return reason, "Check the host name"
+            case FailureKind.REFUSED:
                 return (
-                    f"has a certificate that is not trusted ({cause.verify_message})",
-                    "Give the certificate of its authority with --ca-file",
+                    "refuses the connection",
+                    "Check host and port, and that the server is running there",
                 )
-        if any(token in text for token in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")):
-            plain = f"{_netloc(self._host)}:{self._port}"
-            return "speaks plain HTTP, not TLS", f"Write mesos://{plain}, without https and CA file"
-        reasons = [cause.reason for cause in causes if isinstance(cause, ssl.SSLError) and cause.reason]
-        reason = reasons[0] if reasons else "closed"
-        return f"failed in the TLS handshake ({reason})", "Check the TLS settings of the server"
-
-
-def check_ca_file(path: str) -> None:
-    """Raise UsageError unless the file holds certificates in PEM format."""
-    try:
-        ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise UsageError(
-            f"CA file {path} holds no certificate", hint="Give a file with certificates in PEM format"
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"CA file {path} cannot be read: {error.strerror}", hint="Check the path of --ca-file"
-        ) from None
+        if not self._tls and speaks_tls(self._host, self._port, self.timeout):
+            return "speaks TLS, not plain HTTP", f"Write https://{_netloc(self._host)}:{self._port}"
+        if failure.kind is FailureKind.CLOSED:
+            return "closed the connection without an answer", "Check that this is the port of a Mesos server"
+        return f"cannot be reached: {failure.reason}", "Check the address and the network"
 
 
 def describe_answer(response: requests.Response) -> str:
@@ -192,44 +170,6 @@ def describe_answer(response: requests.Response) -> str:
     if len(text) > _LONGEST_EXCERPT:
         text = text[:_LONGEST_EXCERPT] + "…"
     return f"{status}: {text}" if text else status
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, however requests and urllib3 packed it."""
-    pending: list[object] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop(0)
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's loopback by its text alone; nothing is looked up."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _speaks_tls(host: str, port: int, timeout: float) -> bool:
-    """Whether a server that gave no HTTP answer would have given a TLS one. Nothing is sent to it."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the question is only which protocol it speaks
-    try:
-        with (
-            socket.create_connection((host, port), timeout) as connection,
-            context.wrap_socket(connection, server_hostname=host),
-        ):
-            return True
-    except OSError:
-        return False
 
 
 def _netloc(host: str) -> str:

@@ -90,6 +90,7 @@ def parse_destination(text: str, file_name: str) -> Destination:
         )
     authority, slash, path = rest[2:].partition("/")
     user_info, at, host = authority.rpartition("@")
+    place = f"{scheme}://{host.partition('?')[0].partition('#')[0]}/…"
     if odd := _IMPOSSIBLE.search(rest):
         raise UsageError(
             f"the destination holds {odd[0]!r}, which no URI can",
@@ -97,9 +98,9 @@ def parse_destination(text: str, file_name: str) -> Destination:
         )
     if scheme in ("http", "https"):
         for mark, what in (("?", "a query"), ("#", "a fragment")):
-            if mark in path:
+            if mark in host + path:
                 raise UsageError(
-                    f"the destination {scheme}://{host}/… has {what}",
+                    f"the destination {place} has {what}",
                     hint="Agents fetch it by its path: leave out what begins with " + mark + ".",
                 )
     if not host and scheme in _NEEDS_AUTHORITY:

@@ -12,7 +12,7 @@ import sys
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ import requests
 
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
+from tests.servers.hdfs import Hdfs, real_hdfs
 
 MARK = "SPARKMESOS_TEST_MARK"
+_FAILURES = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST")
 
 
 @dataclass
@@ -96,20 +98,42 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def commands(tmp_path: Path, cache_dir: Path) -> Iterator[Commands]:
+    (tmp_path / "app.py").touch()  # for tests in which it never comes to running it
+    with _commands_in(tmp_path, cache_dir) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_commands(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Commands]:
+    """As `commands`, for what a module's tests share."""
+    with _commands_in(tmp_path_factory.mktemp("module"), cache_dir) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _commands_in(folder: Path, cache_dir: Path) -> Iterator[Commands]:
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SPARK", "MESOS", "PYSPARK", "JAVA"))
     }
     environment.update(
-        HOME=str(tmp_path / "home"),
-        SPARKMESOS_STATE_DIR=str(tmp_path / "state"),
+        HOME=str(folder / "home"),
+        SPARKMESOS_STATE_DIR=str(folder / "state"),
         SPARKMESOS_CACHE_DIR=str(cache_dir),
     )
-    (tmp_path / "app.py").touch()  # for tests in which it never comes to running it
-    made = Commands(tmp_path, environment)
-    yield made
-    made.clean_up()
+    made = Commands(folder, environment)
+    try:
+        yield made
+    finally:
+        made.clean_up()
+
+
+@pytest.fixture(scope="session")
+def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
+    """A real HDFS, one for all tests: each keeps to a folder of its own, and leaves it as it was."""
+    with real_hdfs(tmp_path_factory.mktemp("hdfs") / "hdfs") as running:
+        yield running
 
 
 @pytest.fixture
@@ -144,7 +168,15 @@ def run_task() -> Callable[..., Path]:
     return _run_task
 
 
-def _run_task(http_url: str, command: str, until: str = "TASK_FINISHED") -> Path:
+def _run_task(
+    http_url: str,
+    command: str,
+    until: str = "TASK_FINISHED",
+    *,
+    uris: Sequence[str] = (),
+    cpus: float = 0.1,
+    mem: float = 32,
+) -> Path:
     api = f"{http_url}/api/v1/scheduler"
     info = {"user": "test", "name": "test", "failover_timeout": 600}
     subscribe = {"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}
@@ -160,14 +192,14 @@ def _run_task(http_url: str, command: str, until: str = "TASK_FINISHED") -> Path
         offer = next(event["offers"]["offers"][0] for event in events if event["type"] == "OFFERS")
         resources = [
             {"name": name, "type": "SCALAR", "scalar": {"value": value}}
-            for name, value in (("cpus", 0.1), ("mem", 32))
+            for name, value in (("cpus", cpus), ("mem", mem))
         ]
         task = {
             "name": "test",
             "task_id": {"value": uuid.uuid4().hex},
             "agent_id": offer["agent_id"],
             "resources": resources,
-            "command": {"shell": True, "value": command},
+            "command": {"shell": True, "value": command, "uris": [{"value": uri} for uri in uris]},
         }
         launch = {"type": "LAUNCH", "launch": {"task_infos": [task]}}
         call("ACCEPT", accept={"offer_ids": [offer["id"]], "operations": [launch]})
@@ -176,6 +208,8 @@ def _run_task(http_url: str, command: str, until: str = "TASK_FINISHED") -> Path
                 continue
             status = event["update"]["status"]
             call("ACKNOWLEDGE", acknowledge={key: status[key] for key in ("agent_id", "task_id", "uuid")})
+            if status["state"] in _FAILURES and status["state"] != until:
+                raise AssertionError(f"instead of reaching {until} the task ended: {status}")
             if status["state"] == until:
                 address = offer["url"]["address"]
                 state = requests.get(f"http://{address['ip']}:{address['port']}/state", timeout=10).json()

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,17 +33,23 @@ def spark_release(version: str) -> Path:
 
     Skips the test if it cannot be downloaded, unless in CI, where that is a failure.
     """
-    cache = _cache()
-    home = cache / f"spark-{version}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"spark-{version}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked_cache(f"spark-{version}") as home:
         if not home.is_dir():
-            with tempfile.TemporaryDirectory(dir=cache) as folder:
+            with tempfile.TemporaryDirectory(dir=home.parent) as folder:
                 unpacked = Path(folder) / "spark"
                 _unpack(_download(version, Path(folder)), unpacked)
                 unpacked.rename(home)
     return home
+
+
+@contextmanager
+def locked_cache(name: str) -> Iterator[Path]:
+    """A folder in the cache, which need not be there yet; meanwhile no other test run has it."""
+    cache = _cache()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield cache / name
 
 
 def _cache() -> Path:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +10,7 @@ import pytest
 
 from sparkmesos_core.localcluster.agent.fetcher import FetcherCache, FetchError
 from tests.fetching import fetch, files, hide_hadoop, last_error, make_sandbox, make_tar
-
-KEY, SECRET = "fetcher-key", "fetcher-secret"
+from tests.servers.s3 import S3Server, rclone_s3, set_aws_environment
 
 
 @pytest.fixture(scope="module")
@@ -25,50 +21,30 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def endpoint(bucket: Path) -> Iterator[str]:
-    program = Path(sys.executable).parent / "rclone"
-    with subprocess.Popen(
-        [
-            *(program, "serve", "s3", bucket.parent, "--addr", "127.0.0.1:0"),
-            *("--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "0s"),
-        ],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "RCLONE_CONFIG": os.devnull},
-    ) as server:
-        assert server.stderr is not None
-        try:
-            for line in server.stderr:
-                if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                    break
-            else:
-                pytest.fail("rclone did not start")
-            yield found[0]
-        finally:
-            server.kill()
+def server(bucket: Path) -> Iterator[S3Server]:
+    with rclone_s3(bucket.parent, fresh=True) as running:
+        yield running
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+def endpoint(server: S3Server) -> str:
+    return server.url
+
+
+@pytest.fixture
+def sandbox(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    environment = server.environment()
+    del environment["AWS_ENDPOINT_URL_S3"]  # what each test gives
+    set_aws_environment(monkeypatch, environment)
     hide_hadoop(monkeypatch)
     return make_sandbox(tmp_path)
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a", "s3n"])
 def test_an_archive(
-    scheme: str, bucket: Path, endpoint: str, sandbox: Path, monkeypatch: pytest.MonkeyPatch
+    scheme: str, bucket: Path, server: S3Server, sandbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     (bucket / "folder").mkdir(exist_ok=True)
     make_tar(bucket / "folder" / "spark 1.tgz", content=os.urandom(300_000))
     uri = f"{scheme}://dist/folder/spark 1.tgz"
@@ -76,7 +52,7 @@ def test_an_archive(
     assert files(sandbox) == {"spark 1.tgz", "top/bin/run"}
     assert (sandbox / "spark 1.tgz").read_bytes() == (bucket / "folder" / "spark 1.tgz").read_bytes()
     assert f"Downloading resource with S3 client from '{uri}' to '{sandbox}/spark 1.tgz'" in log
-    assert SECRET not in log
+    assert server.secret not in log
 
 
 def test_through_the_cache(bucket: Path, endpoint: str, sandbox: Path, tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
-"""Fetching from HDFS over WebHDFS, by our own client and by a real Hadoop client.
+"""Fetching from HDFS over WebHDFS, by our own client and by a real Hadoop client, from a real HDFS.
 
-The servers are a stand-in for a namenode and a datanode, which know the two operations that reading a file
-needs. That a real client (the one in Spark's jars) reads from them, too, is what vouches for them.
+For faults, and for namenodes that answer as a test wants, there is a stand-in for a namenode and a datanode, which
+know the two operations that reading a file needs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,14 +18,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from sparkmesos_core.localcluster.agent.fetcher import FetcherCache, FetchError
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.fetching import fetch, files, hide_hadoop, last_error, make_sandbox, make_tar
 from tests.http_stub import Answer, HttpStub, http_stub
+from tests.servers.hdfs import Hdfs
 
 
 @contextmanager
-def hdfs(folder: Path, cut: int = 0) -> Iterator[tuple[HttpStub, HttpStub]]:
+def stand_in(folder: Path, cut: int = 0) -> Iterator[tuple[HttpStub, HttpStub]]:
     """A namenode and a datanode for the files in a folder, of which the last `cut` bytes do not come."""
 
     def datanode(path: str) -> Answer:
@@ -95,21 +93,66 @@ def site(folder: Path, **properties: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("scheme", ["hdfs", "webhdfs"])
-def test_our_own_client(scheme: str, source: Path, sandbox: Path) -> None:
-    with hdfs(source) as (namenode, datanode):
-        uri = f"{scheme}://{namenode.address}/dir/spark 1.tgz"
-        log = fetch(sandbox, uri)
+@pytest.fixture(scope="module")
+def stored(hdfs: Hdfs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An archive, of which HDFS has a copy, /fetcher/dir/spark.tgz."""
+    archive = make_tar(tmp_path_factory.mktemp("stored") / "spark.tgz", content=os.urandom(300_000))
+    hdfs.fs("-mkdir", "-p", "/fetcher/dir")
+    hdfs.fs("-put", str(archive), "/fetcher/dir/spark.tgz")
+    yield archive
+    hdfs.fs("-rm", "-r", "-skipTrash", "/fetcher")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["hdfs, configured", "webhdfs", "no authority"])
+def test_our_own_client(
+    way: str, hdfs: Hdfs, stored: Path, sandbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/fetcher/dir/spark.tgz"
+    uri = {
+        "hdfs, configured": hdfs.uri(path),
+        "webhdfs": hdfs.webhdfs_uri(path),
+        "no authority": f"hdfs://{path}",
+    }[way]
+    if way != "webhdfs":
+        monkeypatch.setenv("HADOOP_CONF_DIR", str(hdfs.conf_dir))
+    log = fetch(sandbox, uri)
+    assert (sandbox / "spark.tgz").read_bytes() == stored.read_bytes()
+    assert files(sandbox) == {"spark.tgz", "top/bin/run"}
+    assert f"Downloading resource with WebHDFS client from '{uri}' to '{sandbox}/spark.tgz'" in log
+
+
+@pytest.mark.slow
+def test_what_hdfs_refuses(hdfs: Hdfs, stored: Path, sandbox: Path) -> None:
+    with pytest.raises(FetchError):
+        fetch(sandbox, hdfs.webhdfs_uri("/fetcher/nope"))
+    namenode = f"http://{hdfs.namenodes[0].http}"
+    assert last_error(sandbox) == f"the namenode at {namenode} says: File does not exist: /fetcher/nope"
+    with pytest.raises(FetchError):
+        fetch(sandbox, hdfs.webhdfs_uri("/fetcher/dir"))
+    assert last_error(sandbox) == "'/fetcher/dir' is a directory"
+    hdfs.fs("-chmod", "600", "/fetcher/dir/spark.tgz")
+    try:
+        with pytest.raises(FetchError):
+            fetch(sandbox, hdfs.webhdfs_uri("/fetcher/dir/spark.tgz"))
+        assert "Permission denied: user=alice, access=READ" in last_error(sandbox)
+    finally:
+        hdfs.fs("-chmod", "644", "/fetcher/dir/spark.tgz")
+
+
+def test_an_odd_name(source: Path, sandbox: Path) -> None:
+    with stand_in(source) as (namenode, datanode):
+        uri = f"hdfs://{namenode.address}/dir/spark 1.tgz"
+        fetch(sandbox, uri)
     assert (sandbox / "spark 1.tgz").read_bytes() == (source / "dir" / "spark 1.tgz").read_bytes()
     assert files(sandbox) == {"spark 1.tgz", "top/bin/run"}
-    assert f"Downloading resource with WebHDFS client from '{uri}' to '{sandbox}/spark 1.tgz'" in log
     assert all("user.name=alice" in path for _, path, _ in namenode.requests)
     assert len(datanode.requests) == 1
 
 
 def test_through_the_cache(source: Path, sandbox: Path, tmp_path: Path) -> None:
     cache = FetcherCache(tmp_path / "cache")
-    with hdfs(source) as (namenode, datanode):
+    with stand_in(source) as (namenode, datanode):
         uri = {"value": f"hdfs://{namenode.address}/dir/spark 1.tgz", "cache": True}
         fetch(sandbox, uri, cache=cache)
         log = fetch(sandbox, uri, cache=cache)
@@ -117,11 +160,25 @@ def test_through_the_cache(source: Path, sandbox: Path, tmp_path: Path) -> None:
     assert "RETRIEVE_FROM_CACHE" in log
 
 
+def test_a_datanode_that_is_gone(sandbox: Path) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        datanode = f"127.0.0.1:{bound.getsockname()[1]}"
+        status = as_json(200, {"FileStatus": {"type": "FILE", "length": 3}})
+        there = Answer(307, b"", {"Location": f"http://{datanode}/webhdfs/v1/a?op=OPEN"})
+        with (
+            http_stub(lambda path: status if "GETFILESTATUS" in path else there) as namenode,
+            pytest.raises(FetchError),
+        ):
+            fetch(sandbox, f"webhdfs://{namenode.address}/a")
+    assert last_error(sandbox) == f"the datanode at {datanode}: Couldn't connect to server"
+
+
 def test_of_two_namenodes_the_active_one(
     source: Path, sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standby = refusal(403, "StandbyException", "Operation category READ is not supported in state standby")
-    with hdfs(source) as (active, _), http_stub(lambda path: standby) as passive:
+    with stand_in(source) as (active, _), http_stub(lambda path: standby) as passive:
         conf = site(
             tmp_path / "conf",
             **{
@@ -170,7 +227,7 @@ def test_an_rpc_port_is_not_taken_for_webhdfs(sandbox: Path, monkeypatch: pytest
     ids=["no file", "folder", "password", "no namenode"],
 )
 def test_why_it_failed(uri: str, why: str, source: Path, sandbox: Path) -> None:
-    with hdfs(source) as (namenode, _), pytest.raises(FetchError):
+    with stand_in(source) as (namenode, _), pytest.raises(FetchError):
         fetch(sandbox, uri.format(namenode.address))
     assert last_error(sandbox).startswith(why.format(namenode.address))
     assert "hunter2" not in (sandbox / "stderr").read_text()
@@ -178,7 +235,7 @@ def test_why_it_failed(uri: str, why: str, source: Path, sandbox: Path) -> None:
 
 
 def test_a_file_that_is_cut_short_fails(source: Path, sandbox: Path) -> None:
-    with hdfs(source, cut=1000) as (namenode, _), pytest.raises(FetchError):
+    with stand_in(source, cut=1000) as (namenode, _), pytest.raises(FetchError):
         fetch(sandbox, f"hdfs://{namenode.address}/dir/spark 1.tgz")
     assert "the download ended after " in last_error(sandbox)
     assert files(sandbox) == set()
@@ -204,31 +261,17 @@ def test_a_silent_namenode(sandbox: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_hadoop_client(source: Path, sandbox: Path, tmp_path: Path) -> None:
-    spark = find_spark(None, os.environ)
-    java = find_java(spark, os.environ)
-    home = tmp_path / "hadoop"
-    (home / "bin").mkdir(parents=True)
-    site(home / "conf")
-    (home / "conf" / "core-site.xml").write_text("<configuration/>")
-    run = shlex.join(["exec", str(java.executable), "-cp", f"{home / 'conf'}:{spark.jars}/*"])
-    (home / "bin" / "hadoop").write_text(
-        "#!/bin/sh\ncommand=$1\nshift\ncase $command in\n"
-        f'    version) {run} org.apache.hadoop.util.VersionInfo "$@" ;;\n'
-        f'    fs) {run} org.apache.hadoop.fs.FsShell "$@" ;;\nesac\n'
-    )
-    (home / "bin" / "hadoop").chmod(0o755)
-    make_tar(source / "dir" / "spark.tgz", content=os.urandom(300_000))
-    with hdfs(source) as (namenode, datanode):
-        log = fetch(sandbox, f"webhdfs://{namenode.address}/dir/spark.tgz", hadoop_home=home)
-        assert len(datanode.requests) == 1
-        with pytest.raises(FetchError):
-            fetch(sandbox, f"webhdfs://{namenode.address}/nope", hadoop_home=home)
-    assert (sandbox / "spark.tgz").read_bytes() == (source / "dir" / "spark.tgz").read_bytes()
+def test_a_real_hadoop_client(hdfs: Hdfs, stored: Path, sandbox: Path, tmp_path: Path) -> None:
+    home = hdfs.write_hadoop_home(tmp_path / "hadoop")
+    uri = hdfs.uri("/fetcher/dir/spark.tgz")
+    log = fetch(sandbox, uri, hadoop_home=home)
+    with pytest.raises(FetchError):
+        fetch(sandbox, hdfs.webhdfs_uri("/fetcher/nope"), hadoop_home=home)
+    assert (sandbox / "spark.tgz").read_bytes() == stored.read_bytes()
     assert files(sandbox) == {"spark.tgz", "top/bin/run"}
-    assert "Downloading resource with Hadoop client from 'webhdfs://" in log
+    assert f"Downloading resource with Hadoop client from '{uri}" in log
     assert (sandbox / "stdout").read_text().startswith("Hadoop 3.")
     assert last_error(sandbox).startswith(
         "HDFS copyToLocal failed: hadoop ended with status 256: copyToLocal: "
     )
-    assert last_error(sandbox).endswith("File does not exist: /nope")
+    assert last_error(sandbox).endswith("/fetcher/nope': No such file or directory")

@@ -371,6 +371,19 @@ class TestQuickstart:
         together = content["quickstart"]["together"]
         assert together[0]["output"][0].startswith("Pi is roughly 3.1")
         assert together[1]["output"] == content["quickstart"]["Word count"]["output"]
+        fetched = content["quickstart"]["fetched"]
+        name = fetched["uri"].rpartition("/")[2]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/spark-3\.[\d.]+-bin-hadoop\d\.tgz", fetched["uri"])
+        assert fetched["downloads"] == 2
+        assert len({task["agent"] for task in fetched["executors"]}) == 2
+        work_dir = commands.folder.resolve() / "state" / "local-cluster"
+        for home in fetched["output"]:
+            assert Path(home).name == name.removesuffix(".tgz")
+            assert Path(home).resolve().is_relative_to(work_dir / "agents")
+            assert (Path(home) / "RELEASE").is_file()
+            assert (Path(home) / "sparkmesos" / "bridge.jar").is_file()
+        assert len(set(fetched["output"])) == 2
+        assert (work_dir / "dist" / name).stat().st_size == fetched["size"]
         assert [line.split("\t")[1] for line in content["quickstart"]["framework"]] == ["TASK_FINISHED"] * 2
         assert commands.run("stop-local-cluster").returncode == 0
         assert commands.wait_for_no_process() == []

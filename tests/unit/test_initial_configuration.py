@@ -10,10 +10,47 @@ from sparkmesos_core.errors import MasterUrlError, SparkNotFoundError, UsageErro
 from sparkmesos_core.initial_configuration import (
     check_entries,
     cluster_entries,
+    configuration_lines,
+    executor_entries,
     find_configuration_folder,
     plan_files,
     remark_on_folder,
 )
+
+SIGNED = "https://b.example/s.tgz?X-Amz-Signature=hidden&a=/s.tgz"
+
+
+class TestExecutorEntries:
+    def test_what_is_added_and_what_is_only_corrected(self) -> None:
+        entries = executor_entries("http://r/s.tgz")
+        assert entries.properties == (Entry("spark.executor.uri", "http://r/s.tgz"),)
+        assert entries.exports == (Entry("SPARK_EXECUTOR_URI", "http://r/s.tgz", only_correct=True),)
+        entries = executor_entries("http://r/s.tgz", exported=True, cached=True)
+        assert entries.properties[1] == Entry("spark.mesos.fetcherCache.enable", "true", only_add=True)
+        assert entries.exports == (Entry("SPARK_EXECUTOR_URI", "http://r/s.tgz"),)
+
+    def test_the_lines(self) -> None:
+        assert configuration_lines(executor_entries("http://r/s.tgz", exported=True, cached=True)) == {
+            "spark-defaults.conf": (
+                "spark.executor.uri                http://r/s.tgz",
+                "spark.mesos.fetcherCache.enable   true",
+            ),
+            "spark-env.sh": ("export SPARK_EXECUTOR_URI=http://r/s.tgz",),
+        }
+        lines = configuration_lines(executor_entries(SIGNED, exported=True))
+        assert lines["spark-env.sh"] == (f"export SPARK_EXECUTOR_URI='{SIGNED}'",)
+
+    def test_a_signature_is_a_secret_in_both_files(self, tmp_path: Path) -> None:
+        entries = executor_entries(SIGNED, exported=True)
+        assert entries.hold_a_secret
+        plans = plan_files(tmp_path, entries, replace=False)
+        assert [(plan.mode, plan.holds_a_secret) for plan in plans] == [(0o600, True), (0o700, True)]
+        assert "hidden" not in "".join(line for plan in plans for line in plan.diff())
+
+    def test_a_password_in_one_of_them(self, tmp_path: Path) -> None:
+        entries = cluster_entries("mesos://zk://u:p@a/mesos", "http://r/s.tgz", Path("/l.so"))
+        plans = plan_files(tmp_path, entries, replace=False)
+        assert [(plan.mode, plan.holds_a_secret) for plan in plans] == [(0o600, True), (0o777, False)]
 
 
 class TestClusterEntries:

@@ -12,11 +12,18 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from sparkmesos_core.bridge.compile import bridge_key, ensure_bridge, write_bridge
+from sparkmesos_core.bridge.compile import (
+    bridge_key,
+    ensure_bridge,
+    ensure_packed_bridge,
+    jar_sizes,
+    write_bridge,
+)
 from sparkmesos_core.errors import BridgeError, ExitCode
 
 JARS = [
@@ -117,6 +124,44 @@ def test_the_jar_is_reproducible(jars: Path, java: FakeJava, tmp_path: Path) -> 
         assert archive.read("META-INF/MANIFEST.MF").startswith(b"Manifest-Version: 1.0\r\n")
 
 
+def test_jars_in_an_archive_have_the_bridge_of_the_same_unpacked(
+    jars: Path, java: FakeJava, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def unpack(names: Collection[str]) -> Path:
+        asked.extend(names)
+        folder = tmp_path / "unpacked"
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_bytes((jars / name).read_bytes())
+        return folder
+
+    sizes, cache = jar_sizes(jars), tmp_path / "cache"
+    jar = ensure_packed_bridge(sizes, "spark.tgz", unpack, lambda: java.path, cache, silent)
+    assert "mesos-1.4.3-shaded-protobuf.jar" in asked
+    assert "hadoop-client-api-3.3.4.jar" not in asked
+    assert ensure_bridge(jars, tmp_path / "no-java", cache, silent) == jar
+
+    def nothing(names: Collection[str] = ()) -> Path:
+        raise AssertionError("what is in the cache needs neither Java nor jars")
+
+    assert ensure_packed_bridge(sizes, "spark.tgz", nothing, nothing, cache, silent) == jar
+    assert len(java.calls()) == 1
+
+
+def test_jars_in_an_archive_are_named_by_it(jars: Path, tmp_path: Path) -> None:
+    sizes = jar_sizes(jars)
+    del sizes["scala-compiler-2.12.18.jar"]
+    with pytest.raises(BridgeError, match=r"no scala-compiler-\*\.jar in spark\.tgz"):
+        ensure_packed_bridge(sizes, "spark.tgz", lambda names: jars, lambda: tmp_path, tmp_path, silent)
+    broken = FakeJava(tmp_path, "sys.exit(1)")
+    with pytest.raises(BridgeError, match=r"with the Spark of spark\.tgz"):
+        ensure_packed_bridge(
+            jar_sizes(jars), "spark.tgz", lambda names: jars, lambda: broken.path, tmp_path / "c", silent
+        )
+
+
 def test_write_replaces(jars: Path, java: FakeJava, tmp_path: Path) -> None:
     output = tmp_path / "bridge.jar"
     output.write_text("old")
@@ -127,21 +172,21 @@ def test_write_replaces(jars: Path, java: FakeJava, tmp_path: Path) -> None:
 def test_the_key_depends_on_sources_and_jars(
     jars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [bridge_key(jars)]
-    assert bridge_key(jars) == keys[0]
+    keys = [bridge_key(jar_sizes(jars))]
+    assert bridge_key(jar_sizes(jars)) == keys[0]
     (jars / "zookeeper-3.6.3.jar").rename(jars / "zookeeper-3.6.4.jar")
-    keys.append(bridge_key(jars))
+    keys.append(bridge_key(jar_sizes(jars)))
     (jars / "zookeeper-3.6.4.jar").write_text("longer than it was before")
-    keys.append(bridge_key(jars))
+    keys.append(bridge_key(jar_sizes(jars)))
     sources = tmp_path / "scala"
     sources.mkdir()
     monkeypatch.setattr("sparkmesos_core.bridge.compile._SOURCES", sources)
     (sources / "A.scala").write_text("object A")
-    keys.append(bridge_key(jars))
+    keys.append(bridge_key(jar_sizes(jars)))
     (sources / "A.scala").write_text("object B")
-    keys.append(bridge_key(jars))
+    keys.append(bridge_key(jar_sizes(jars)))
     monkeypatch.setattr("sparkmesos_core.bridge.compile._FORMAT", 0)
-    keys.append(bridge_key(jars))
+    keys.append(bridge_key(jar_sizes(jars)))
     assert len(set(keys)) == len(keys)
 
 
@@ -228,9 +273,9 @@ def test_a_full_disk(jars: Path, java: FakeJava, tmp_path: Path, monkeypatch: py
 
 
 def test_links_that_lead_nowhere_are_no_jars(jars: Path, java: FakeJava, tmp_path: Path) -> None:
-    key = bridge_key(jars)
+    key = bridge_key(jar_sizes(jars))
     (jars / "removed.jar").symlink_to(tmp_path / "none")
-    assert bridge_key(jars) == key
+    assert bridge_key(jar_sizes(jars)) == key
     (jars / "scala-library-9.jar").symlink_to(tmp_path / "none")
     ensure_bridge(jars, java.path, tmp_path / "cache", silent)
     assert not any("scala-library-9" in argument for argument in java.calls()[0])

@@ -317,7 +317,16 @@ NOT_VARIABLES = {
     "init --conf-dir",
     "init --replace",
     "init --yes",
+    "upload-dist --check-only",
+    "upload-dist --force",
+    "upload-dist --replace",
+    "upload-dist --work-dir",
+    "upload-dist --write-conf",
+    "upload-dist --yes",
 }
+# Some say in the names of their variables whose they are, but for what other commands have, too.
+PREFIXES = {"upload-dist": "UPLOAD_", "serve-dist": "SERVE_"}
+SHARED = {"--ca-file", "--dry-run", "--output"}
 
 
 def commands_below(group: click.Group) -> Iterator[click.Command]:
@@ -334,7 +343,8 @@ def test_options_can_be_variables() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 longest = max(parameter.opts, key=len)
-                expected = "SPARKMESOS_" + longest[2:].upper().replace("-", "_")
+                prefix = "" if longest in SHARED else PREFIXES.get(command.name or "", "")
+                expected = f"SPARKMESOS_{prefix}" + longest[2:].upper().replace("-", "_")
                 assert parameter.envvar == (
                     None if f"{command.name} {longest}" in NOT_VARIABLES else expected
                 )

@@ -72,6 +72,7 @@ def test_a_file_beside() -> None:
         ("s3://", "names not a bucket"),
         ("https://host/a.tgz?x=1", "has a query"),
         ("https://host/a.tgz#x", "has a fragment"),
+        ("https://host?x=1", "https://host/… has a query"),
         ("https://host/a b.tgz", "holds ' ', which no URI can"),
         ("https://host/a'b.tgz", "which no URI can"),
         ("https://host/a/../b.tgz", "has . or .. in its path"),

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
 from sparkmesos_core.localcluster.agent.fetcher.content import PIECE_BYTES, Content
 from sparkmesos_core.localcluster.agent.fetcher.errors import FetchError
 from sparkmesos_core.localcluster.agent.fetcher.network_failures import network_failure
 from sparkmesos_core.localcluster.agent.fetcher.uris import authority_and_path
+from sparkmesos_core.s3_client import new_s3_client
 
 SCHEMES = ("s3", "s3a", "s3n")
-
-
-def new_s3_client(endpoint: str | None, stall_seconds: float) -> Any:
-    """A boto3 client; credentials, region and an endpoint that is not given come from where boto3 looks."""
-    import boto3
-    from botocore.config import Config
-
-    own_endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=own_endpoint or None,
-        config=Config(
-            connect_timeout=stall_seconds,
-            read_timeout=stall_seconds,
-            retries={"total_max_attempts": 2},
-            # Servers other than Amazon's seldom have a host name for each bucket.
-            s3={"addressing_style": "path"} if own_endpoint else {},
-        ),
-    )
 
 
 @contextmanager

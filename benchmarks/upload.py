@@ -1,0 +1,246 @@
+"""How long uploads of a Spark take, in turn with the tools that operators use for it, to the same server.
+
+- http: `curl -T`, to wsgidav and, if it is installed, to nginx
+- s3: boto3's `upload_file` with its defaults and, if it is installed, `aws s3 cp`, to rclone's server
+- hdfs: Hadoop's own `FsShell -put`, to a NameNode and a DataNode
+
+Two tables: what carries the bytes alone (curl's own `time_total`, `upload_file`), and whole processes from
+start to exit. The whole `sparkmesos upload-dist` also reads the archive to the end and checks it, reads back
+what has arrived where the server has not checked it, and records its SHA-256; the peers do none of that.
+
+The archive is the installed Spark with random bytes added up to `--megabytes`. Peak memory is that of the
+process itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.startup import SPARK
+from benchmarks.tables import machine, median_ratio, print_table
+from benchmarks.whole_process import Run, run
+from sparkmesos_core.dist.entry import Entry, EntryKind
+from sparkmesos_core.dist.excludes import Excludes
+from sparkmesos_core.dist.layout import folder_entries
+from sparkmesos_core.dist.packing import pack
+from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.progress import SILENT
+from tests.servers.hdfs import real_hdfs
+from tests.servers.nginx import nginx_server
+from tests.servers.s3 import rclone_s3
+from tests.servers.webdav import webdav_server
+
+OURS = str(Path(sys.executable).parent / "sparkmesos")
+_BUCKET = "dist"
+_PIECE = 1 << 20
+_HEADER = ("to", "sparkmesos", "peer", "takes", "ratio", "our peak", "peer's peak")
+
+Command = Callable[[int], Sequence[str]]
+"""The command of a run, which uploads under a name of its own."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours beside a peer."""
+
+    label: str
+    ours: Command
+    peer: str
+    theirs: Command
+    environment: Mapping[str, str]
+
+
+def archive_of(folder: Path, megabytes: int) -> Path:
+    """An archive with the installed Spark in it, of about this size."""
+    stem = f"spark-{SPARK.version}-benchmark"
+    archive = folder / f"{stem}.tgz"
+    entries = folder_entries(SPARK.path, Excludes()).entries
+    pack(entries, stem, archive, progress=SILENT)
+    missing = (megabytes << 20) - archive.stat().st_size
+    if missing > 0:
+        padding = folder / "padding"
+        with padding.open("wb") as file:
+            for start in range(0, missing, _PIECE):
+                file.write(os.urandom(min(_PIECE, missing - start)))
+        entries = [*entries, Entry("padding", EntryKind.FILE, 0o644, missing, source=padding)]
+        pack(entries, stem, archive, progress=SILENT)
+        padding.unlink()
+    return archive
+
+
+def measure(one: Comparison, runs: int, *, only_transfer: bool) -> tuple[str, ...]:
+    """A row: medians of alternating runs, the median of the pairs' ratios, peak memory."""
+    pairs: list[tuple[Run, Run]] = []
+    for number in range(runs + 1):
+        ours = run([*one.ours(number)], one.environment, prints_seconds=only_transfer)
+        theirs = run([*one.theirs(number)], one.environment, prints_seconds=only_transfer)
+        pairs.append((ours, theirs))
+    del pairs[0]  # it has warmed the file cache
+    times = [[pair[side].seconds for pair in pairs] for side in (0, 1)]
+    memory = [max(pair[side].peak_bytes for pair in pairs) >> 20 for side in (0, 1)]
+    medians = [f"{statistics.median(each):.2f} s" for each in times]
+    peaks = [f"{peak} MB" for peak in memory]
+    return (one.label, medians[0], one.peer, medians[1], median_ratio(*times), *peaks)
+
+
+@contextlib.contextmanager
+def http_places(folder: Path) -> Iterator[dict[str, str]]:
+    """The URLs of the servers for PUT, by name."""
+    with contextlib.ExitStack() as stack:
+        places = {}
+        stored = folder / "webdav"
+        stored.mkdir()
+        places["http (wsgidav)"] = f"http://{stack.enter_context(webdav_server(stored))}"
+        if shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin"):
+            stored, state = folder / "nginx", folder / "nginx-state"
+            stored.mkdir()
+            state.mkdir()
+            places["http (nginx)"] = f"http://{stack.enter_context(nginx_server(stored, state, webdav=True))}"
+        yield places
+
+
+def transfers(archive: Path, folder: Path) -> Iterator[Comparison]:
+    """What carries the bytes alone."""
+    one = [sys.executable, "-m", "benchmarks.one_transfer"]
+    environment = dict(os.environ)
+    with http_places(folder) as places:
+        for label, url in places.items():
+            yield Comparison(
+                label,
+                lambda number, url=url: [*one, "ours", str(archive), f"{url}/ours{number}.tgz"],  # type: ignore[misc]
+                "`curl -T`",
+                lambda number, url=url: [  # type: ignore[misc]
+                    *("curl", "-sS", "--fail", "-o", os.devnull, "-w", "%{time_total}"),
+                    *("-T", str(archive), f"{url}/curl{number}.tgz"),
+                ],
+                environment,
+            )
+    (folder / "s3" / _BUCKET).mkdir(parents=True)
+    with rclone_s3(folder / "s3") as server:
+        yield Comparison(
+            "s3 (rclone)",
+            lambda number: [*one, "ours", str(archive), f"s3://{_BUCKET}/ours{number}.tgz"],
+            "boto3 `upload_file`",
+            lambda number: [*one, "boto3", str(archive), f"s3://{_BUCKET}/boto{number}.tgz"],
+            {**environment, **server.environment()},
+        )
+
+
+def processes(archive: Path, folder: Path) -> Iterator[Comparison]:
+    """Whole processes."""
+    ours = [OURS, "-q", "upload-dist", "--no-bridge", "--force", str(archive)]
+    environment = dict(os.environ)
+    with http_places(folder) as places:
+        for label, url in places.items():
+            yield Comparison(
+                label,
+                lambda number, url=url: [*ours, f"{url}/ours{number}/{archive.name}"],  # type: ignore[misc]
+                "`curl -T`",
+                lambda number, url=url: [  # type: ignore[misc]
+                    *(
+                        "curl",
+                        "-sS",
+                        "--fail",
+                        "-o",
+                        os.devnull,
+                        "-T",
+                        str(archive),
+                        f"{url}/curl{number}.tgz",
+                    ),
+                ],
+                environment,
+            )
+    (folder / "s3" / _BUCKET).mkdir(parents=True)
+    with rclone_s3(folder / "s3") as server:
+        environment = {**environment, **server.environment()}
+
+        def to_s3(number: int) -> list[str]:
+            return [*ours, f"s3://{_BUCKET}/ours{number}/{archive.name}"]
+
+        yield Comparison(
+            "s3 (rclone)",
+            to_s3,
+            "boto3 `upload_file`",
+            lambda number: [
+                *(sys.executable, "-m", "benchmarks.one_transfer", "boto3"),
+                *(str(archive), f"s3://{_BUCKET}/boto{number}.tgz"),
+            ],
+            environment,
+        )
+        if shutil.which("aws"):
+            yield Comparison(
+                "s3 (rclone)",
+                to_s3,
+                "`aws s3 cp`",
+                lambda number: ["aws", "s3", "cp", str(archive), f"s3://{_BUCKET}/aws{number}.tgz"],
+                environment,
+            )
+    stored = folder / "hdfs"
+    stored.mkdir()
+    with real_hdfs(stored) as hdfs:
+        yield Comparison(
+            "hdfs",
+            lambda number: [
+                *ours,
+                "--hadoop-conf-dir",
+                str(hdfs.conf_dir),
+                hdfs.uri(f"/ours{number}/{archive.name}"),
+            ],
+            "`FsShell -put`",
+            lambda number: [
+                *hdfs.java("org.apache.hadoop.fs.FsShell"),
+                *("-put", str(archive), hdfs.uri(f"/put{number}.tgz")),
+            ],
+            dict(os.environ),
+        )
+
+
+def main() -> int:
+    """Prints both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=5, help="of each command [5]")
+    parser.add_argument(
+        "--megabytes", type=int, default=300, help="size of the archive, at least Spark's [300]"
+    )
+    arguments = parser.parse_args()
+    # Without bytecode every run would compile a checkout anew, as no installed package is.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive = archive_of(folder, arguments.megabytes)
+        print(
+            f"{archive.stat().st_size >> 20} MB with Spark {SPARK.version}, {machine()}, "
+            f"median of {arguments.runs} runs"
+        )
+        try:
+            for title, which, only_transfer in (
+                ("What carries the bytes alone:", transfers, True),
+                ("Whole processes:", processes, False),
+            ):
+                print(f"\n{title}")
+                place = folder / which.__name__
+                place.mkdir()
+                rows = [
+                    measure(one, arguments.runs, only_transfer=only_transfer) for one in which(archive, place)
+                ]
+                print_table(_HEADER, rows)
+                shutil.rmtree(place)
+        except SparkMesosError as error:
+            print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)
+            return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

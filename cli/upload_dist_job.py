@@ -1,0 +1,291 @@
+"""One run of `upload-dist`: make the archive, upload it, say what to do with its URI."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkmesos_core.errors import ArchiveError, ExitCode, SparkMesosError
+from sparkmesos_core.quoting import printable
+
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.dist.prepare import Inspection, PrepareOptions
+    from sparkmesos_core.initial_configuration import ClusterEntries
+    from sparkmesos_core.progress import Progress
+    from sparkmesos_core.upload.destination import Destination
+    from sparkmesos_core.upload.presigned_url import PresignedUrl
+    from sparkmesos_core.upload.target import UploadOptions
+
+# Larger than /tmp on many machines, where that is in memory; see hier(7).
+_LARGE_TEMPORARY = Path("/var/tmp")  # noqa: S108 - folders in it are made for us alone
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where the archive is to go, before anybody knows what it is called."""
+
+    text: str
+    name: str | None
+    """The name that DESTINATION gives it; None if that is a folder."""
+
+    @classmethod
+    def read(cls, text: str) -> Wanted:
+        """Raises UsageError for what is no destination."""
+        from sparkmesos_core.upload.destination import parse_destination
+
+        # Only in a folder does the name follow that of the file.
+        one, other = (parse_destination(text, name).name for name in ("a.tgz", "b.tgz"))
+        return cls(text, one if one == other else None)
+
+    def destination(self, file_name: str) -> Destination:
+        """The destination of an archive of this name."""
+        from sparkmesos_core.upload.destination import parse_destination
+
+        return parse_destination(self.text, file_name)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Where the archive is."""
+
+    stored_at: str
+    presigned: PresignedUrl | None = None
+
+    @property
+    def uri(self) -> str:
+        """What agents fetch."""
+        return self.stored_at if self.presigned is None else self.presigned.url
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of the command."""
+
+    terminal: Terminal
+    source: Path
+    wanted: Wanted
+    options: PrepareOptions
+    upload: UploadOptions
+    output: str
+    given: Mapping[str, Any]
+
+    def rehearse(self) -> int:
+        """--dry-run."""
+        from sparkmesos_core.conf.finding import Severity
+        from sparkmesos_core.dist import prepare
+        from sparkmesos_core.upload.targets import open_target
+
+        from . import upload_dist_report as report
+
+        with telling(self.terminal) as progress:
+            inspection = prepare.inspect(
+                self.source, self.wanted.name, self.options, self.upload.environment, progress=progress
+            )
+        errors = [one for one in inspection.findings if one.severity is Severity.ERROR]
+        if errors:
+            raise ArchiveError(
+                "\n".join(one.message for one in errors),
+                hint="\n".join(dict.fromkeys(one.hint for one in errors if one.hint)),
+            )
+        destination = self.wanted.destination(inspection.name)
+        with contextlib.closing(open_target(destination, self.upload)) as target:
+            uri = target.uri
+        report.say_findings(self.terminal, inspection.findings)
+        report.say_left_out(self.terminal, inspection.left_out)
+        signed = ", and a URL for it signed" if self._is_presigned(destination) else ""
+        self.terminal.say(f"Dry run: {self._what(inspection)} would be put at {uri}{signed}.")
+        return self._finish(_Outcome(uri), {"name": inspection.name}, dry_run=True)
+
+    def probe(self) -> None:
+        """Finds out whether the destination would take an archive, before there is one.
+
+        Raises what the destination refuses; what may work later is left for later.
+        """
+        from sparkmesos_core.upload.target import TransientFailureError
+        from sparkmesos_core.upload.targets import open_target
+
+        self._require_writable_configuration()
+        with contextlib.closing(open_target(self.wanted.destination("spark.tgz"), self.upload)) as target:
+            try:
+                target.prepare()
+            except TransientFailureError as failure:
+                self.terminal.warn(failure.error.message)
+            finally:
+                target.discard()
+
+    def run(self) -> int:
+        """Makes the archive, uploads it, and says what to do with it."""
+        from sparkmesos_core.dist import prepare
+        from sparkmesos_core.upload.local_file import read_local_file
+        from sparkmesos_core.upload.targets import open_target
+        from sparkmesos_core.upload.transfer import Uploader
+
+        from . import upload_dist_report as report
+
+        terminal = self.terminal
+        self._require_writable_configuration()
+        with (
+            _work_dir(self.given["work_dir"], self.upload.environment) as work,
+            telling(terminal) as progress,
+        ):
+            prepared = prepare.prepare(
+                self.source,
+                self.wanted.name,
+                self.options,
+                work,
+                self.upload.environment,
+                progress=progress,
+                announce=terminal.say,
+                build_output=lambda line: terminal.say(printable(line, keep="\t")),
+            )
+            report.say_prepared(terminal, prepared)
+            file = read_local_file(prepared.path, progress)
+            destination = self.wanted.destination(prepared.name)
+            with contextlib.closing(open_target(destination, self.upload)) as target, self._resumable():
+                uploader = Uploader(progress=progress, announce=terminal.warn)
+                uploaded = uploader.put(target, file, force=self.given["force"])
+        outcome = self._outcome(destination)
+        for remark in uploaded.remarks:
+            terminal.warn(remark)
+        done = "It is at" if uploaded.sent else "The same content is there already:"
+        terminal.say(f"{done} {uploaded.uri}")
+        record = report.prepared_record(prepared) | {
+            "sha256": file.sha256,
+            "size": file.size,
+            "uploaded": uploaded.sent,
+            "remarks": list(uploaded.remarks),
+        }
+        return self._finish(outcome, record, dry_run=False)
+
+    @contextlib.contextmanager
+    def _resumable(self) -> Iterator[None]:
+        """Says that an upload that ends early can go on."""
+        try:
+            yield
+        except (SparkMesosError, KeyboardInterrupt):
+            if self.upload.resume:
+                self.terminal.say("What has arrived is kept; the same command goes on from there.")
+            raise
+
+    def _what(self, inspection: Inspection) -> str:
+        what = "an archive made of" if inspection.makes else "the archive"
+        return f"{what} {self.source}, as {inspection.name},"
+
+    def _is_presigned(self, destination: Destination) -> bool:
+        # A variable may say so for all destinations that have such URLs.
+        return self.given["presign"] is not None and destination.scheme in ("s3", "s3a", "s3n")
+
+    def _outcome(self, destination: Destination) -> _Outcome:
+        if not self._is_presigned(destination):
+            return _Outcome(destination.uri)
+        from sparkmesos_core.upload.presigned_url import presign
+
+        return _Outcome(destination.uri, presign(destination, self.upload, self.given["presign"]))
+
+    def _finish(self, outcome: _Outcome, record: Mapping[str, Any], *, dry_run: bool) -> int:
+        """Prints the URI or the report, says what agents need, writes the configuration. The exit code."""
+        from sparkmesos_core import initial_configuration as initial
+        from sparkmesos_core.dist.agent_notes import Circumstances, agent_notes, is_cacheable
+
+        from . import upload_dist_report as report
+
+        http, s3, presigned = self.upload.http, self.upload.s3, outcome.presigned
+        circumstances = Circumstances(
+            outcome.uri,
+            with_credentials=bool(self.wanted.destination("a.tgz").user or http.user or http.token),
+            own_authority=http.ca_file is not None,
+            replaces=bool(self.given["force"]),
+            presigned_until=None if presigned is None else presigned.ends,
+            ends_sooner=presigned is not None and presigned.shortened,
+            temporary=presigned is not None and presigned.temporary,
+            s3_endpoint=s3.endpoint_url,
+            readable_by_all=(s3.acl or "").startswith("public-read"),
+        )
+        notes = agent_notes(circumstances)
+        entries = initial.executor_entries(outcome.uri, exported=True, cached=is_cacheable(circumstances))
+        lines = initial.configuration_lines(entries)
+        if self.output == "json":
+            self.terminal.json(
+                "upload",
+                {
+                    "uri": outcome.uri,
+                    "stored_at": outcome.stored_at,
+                    "presigned_until": None if presigned is None else presigned.ends.isoformat(),
+                    **record,
+                    "dry_run": dry_run,
+                    "agents": list(notes),
+                    "configuration": {name: list(texts) for name, texts in lines.items()},
+                },
+            )
+        else:
+            self.terminal.data(outcome.uri)
+        report.say_notes(self.terminal, notes)
+        if self.given["write_conf"] is None:
+            report.say_lines(self.terminal, lines)
+            return int(ExitCode.OK)
+        return self._write_conf(entries, dry_run=dry_run)
+
+    def _require_writable_configuration(self) -> None:
+        """Raises UsageError for what would end `_write_conf`: better now than after an upload."""
+        if self.given["write_conf"] is None:
+            return
+        from sparkmesos_core.initial_configuration import ClusterEntries, plan_files
+
+        from .configuration_writing import require_somebody_to_ask
+
+        if not self.given["yes"]:
+            require_somebody_to_ask()
+        plan_files(self.given["write_conf"].absolute(), ClusterEntries((), ()), replace=False)
+
+    def _write_conf(self, entries: ClusterEntries, *, dry_run: bool) -> int:
+        from sparkmesos_core import initial_configuration as initial
+
+        from .configuration_writing import report_conflicts, write_plans
+
+        folder = self.given["write_conf"].absolute()
+        plans = initial.plan_files(folder, entries, replace=self.given["replace"])
+        for doubt in initial.check_entries(entries, plans):
+            self.terminal.warn(f"{doubt.message}  [{doubt.id}]", hint=doubt.hint)
+        initial.try_plans(plans, None, self.upload.environment)
+        kept = report_conflicts(self.terminal, plans)
+        written = write_plans(
+            self.terminal, plans, folder, dry_run=dry_run, yes=self.given["yes"], on_stdout=False
+        )
+        return int(ExitCode.OK if written and not kept else ExitCode.FAILED)
+
+
+@contextlib.contextmanager
+def telling(terminal: Terminal) -> Iterator[Progress]:
+    """A progress whose last step ends, whatever happens."""
+    from .transfer_progress import TransferProgress
+
+    progress = TransferProgress(terminal)
+    try:
+        yield progress
+    finally:
+        progress.end()
+
+
+@contextlib.contextmanager
+def _work_dir(given: Path | None, environment: Mapping[str, str]) -> Iterator[Path]:
+    """A folder for what is made on the way; it goes with everything in it."""
+    parent = given or Path(environment.get("TMPDIR") or _LARGE_TEMPORARY)
+    if given is None and not parent.is_dir():
+        parent = Path(tempfile.gettempdir())
+    try:
+        folder = tempfile.TemporaryDirectory(
+            prefix="sparkmesos-dist-", dir=parent.absolute(), ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise SparkMesosError(
+            f"no folder for the archive can be made in {parent}: {error.strerror or error}",
+            hint="Name a folder on a disk with room with --work-dir.",
+        ) from error
+    with folder as name:
+        yield Path(name)

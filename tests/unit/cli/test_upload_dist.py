@@ -1,0 +1,503 @@
+"""`upload-dist` with a small archive and a folder: what it says, writes, and leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sparkmesos_cli.main import run
+from sparkmesos_core.errors import ExitCode, UploadError
+from sparkmesos_core.upload import targets
+from tests.unit.upload.memory_target import MemoryTarget
+
+NAME = "spark-3.5.9-bin-hadoop3.tgz"
+TOP = "spark-3.5.9-bin-hadoop3"
+CONTENT = {
+    "RELEASE": b"Spark 3.5.9 built for Hadoop 3.3.4\n",
+    "bin/spark-class": b"#!/bin/sh\n",
+    "bin/spark-submit": b"#!/bin/sh\n",
+    "bin/load-spark-env.sh": b"#!/bin/sh\n",
+    "bin/find-spark-home": b"#!/bin/sh\n",
+    "jars/spark-core_2.12-3.5.9.jar": b"core",
+    "jars/spark-mesos_2.12-3.5.9.jar": b"mesos",
+    "jars/spark-launcher_2.12-3.5.9.jar": b"launcher",
+    "jars/mesos-1.4.3-shaded-protobuf.jar": b"mesos",
+    "jars/scala-library-2.12.18.jar": b"scala",
+    "jars/hadoop-client-api-3.3.4.jar": b"hadoop",
+    "python/lib/pyspark.zip": b"python",
+}
+
+
+def write_archive(path: Path, *, without: tuple[str, ...] = (), more: dict[str, bytes] | None = None) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in {**CONTENT, **(more or {})}.items():
+            if name in without:
+                continue
+            member = tarfile.TarInfo(f"{TOP}/{name}")
+            member.size, member.mode = len(content), 0o755 if name.startswith("bin/") else 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return write_archive(tmp_path / NAME)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of this machine's, and a folder for temporary files."""
+    for name in list(os.environ):
+        if name.startswith(("SPARK", "AWS_", "HADOOP", "SOURCE_DATE_EPOCH")):
+            monkeypatch.delenv(name)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sys.stdin", None)
+    return temporary
+
+
+@pytest.fixture
+def upload(own_environment: Path) -> Callable[..., int]:
+    def call(*arguments: object, bridge: bool = False) -> int:
+        code = run(["upload-dist", *([] if bridge else ["--no-bridge"]), *map(str, arguments)])
+        assert list(own_environment.iterdir()) == []
+        return code
+
+    return call
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class TestUpload:
+    def test_the_uri_alone_is_on_stdout(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        assert upload(archive, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"file://{tmp_path}/dist/{NAME}\n"
+        uploaded = tmp_path / "dist" / NAME
+        assert uploaded.read_bytes() == archive.read_bytes()
+        assert (tmp_path / "dist" / f"{NAME}.sha256").read_text() == f"{digest(archive)}  {NAME}\n"
+        assert "Spark 3.5.9, Scala 2.12.18, Hadoop 3.3.4, Mesos 1.4.3, without a bridge" in err
+        assert "mount the same folder at the same path on each of them" in err
+        assert f"spark.executor.uri                file://{tmp_path}/dist/{NAME}\n" in err
+        assert "spark.mesos.fetcherCache.enable   true\n" in err
+        assert f"export SPARK_EXECUTOR_URI=file://{tmp_path}/dist/{NAME}\n" in err
+
+    def test_the_destination_gives_the_name(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        assert upload(archive, tmp_path / "dist" / "spark-mine.tgz") == 0
+        assert capsys.readouterr().out == f"file://{tmp_path}/dist/spark-mine.tgz\n"
+        with tarfile.open(tmp_path / "dist" / "spark-mine.tgz") as tar:
+            assert {name.partition("/")[0] for name in tar.getnames()} == {"spark-mine"}
+        assert (tmp_path / "dist" / "spark-mine.tgz.sha256").exists()
+
+    def test_a_folder(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        with tarfile.open(archive) as tar:
+            tar.extractall(tmp_path / "opt", filter="data")
+        home = tmp_path / "opt" / TOP
+        (home / "conf").mkdir()
+        (home / "conf" / "spark-env.sh").write_text("PASSWORD=hush\n")
+        (home / "notes.md").write_text("mine\n")
+        assert upload("--exclude", "*.md", home, f"{tmp_path}/dist/") == 0
+        assert "conf/" in capsys.readouterr().err
+        with tarfile.open(tmp_path / "dist" / NAME) as tar:
+            names = tar.getnames()
+        assert f"{TOP}/bin/spark-class" in names
+        assert not [name for name in names if name.endswith((".md", "/spark-env.sh"))]
+
+    def test_a_checkout_is_built(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        checkout = tmp_path / "checkout"
+        (checkout / "dev").mkdir(parents=True)
+        (checkout / "pom.xml").write_text(
+            "<artifactId>spark-parent_2.12</artifactId><version>3.5.9</version><id>mesos</id>"
+        )
+        script = checkout / "dev" / "make-distribution.sh"
+        script.write_text(f'#!/bin/sh\necho "built with $*"\ncp {archive} {checkout}/{NAME}\n')
+        script.chmod(0o755)
+        options = ("--profile", "yarn", "--profile", "hive", "--maven-option", "-DskipTests")
+        assert upload(*options, checkout, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"file://{tmp_path}/dist/{NAME}\n"
+        (said,) = re.findall("^built with (.*)$", err, re.MULTILINE)
+        assert {"-Pmesos", "-Pyarn", "-Phive", "-DskipTests"} <= set(said.split())
+        assert (tmp_path / "dist" / NAME).read_bytes() == archive.read_bytes()
+
+    def test_a_destination_that_refuses_is_known_before_a_build(
+        self, upload, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        checkout = tmp_path / "checkout"
+        (checkout / "dev").mkdir(parents=True)
+        (checkout / "pom.xml").touch()
+        script = checkout / "dev" / "make-distribution.sh"
+        script.write_text("#!/bin/sh\ntouch built\n")
+        script.chmod(0o755)
+        target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
+        monkeypatch.setattr(target, "close", lambda: None, raising=False)
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(checkout, "https://r.example/d/") == ExitCode.FAILED
+        assert "it says no" in capsys.readouterr().err
+        assert not (checkout / "built").exists()
+        assert target.calls == ["prepare", "discard"]
+
+    def test_the_same_again_sends_nothing(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        upload(archive, f"{tmp_path}/dist/")
+        before = (tmp_path / "dist" / NAME).stat().st_mtime_ns
+        capsys.readouterr()
+        assert upload(archive, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"file://{tmp_path}/dist/{NAME}\n"
+        assert "The same content is there already" in err
+        assert (tmp_path / "dist" / NAME).stat().st_mtime_ns == before
+
+    def test_something_else_is_kept_unless_forced(self, upload, archive, tmp_path: Path, capsys) -> None:
+        (tmp_path / "dist").mkdir()
+        other = tmp_path / "dist" / NAME
+        other.write_bytes(b"other")
+        assert upload(archive, f"{tmp_path}/dist/") == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "there is another file" in err
+        assert other.read_bytes() == b"other"
+        assert upload("--force", archive, f"{tmp_path}/dist/") == 0
+        assert "never ask for it again" in capsys.readouterr().err.partition("On agents:")[2]
+        assert other.read_bytes() == archive.read_bytes()
+
+    def test_json(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        assert upload("--output", "json", archive, f"{tmp_path}/dist/") == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["version"] == 1
+        said = report["upload"]
+        assert said["uri"] == said["stored_at"] == f"file://{tmp_path}/dist/{NAME}"
+        assert (said["sha256"], said["size"]) == (digest(archive), archive.stat().st_size)
+        assert (said["name"], said["uploaded"], said["made"], said["dry_run"]) == (NAME, True, False, False)
+        assert (said["spark_version"], said["scala_version"], said["hadoop_version"]) == (
+            "3.5.9",
+            "2.12.18",
+            "3.3.4",
+        )
+        assert said["presigned_until"] is None
+        assert said["configuration"]["spark-env.sh"] == [f"export SPARK_EXECUTOR_URI={said['uri']}"]
+        assert [line.split() for line in said["configuration"]["spark-defaults.conf"]] == [
+            ["spark.executor.uri", said["uri"]],
+            ["spark.mesos.fetcherCache.enable", "true"],
+        ]
+
+    def test_quiet(self, archive: Path, tmp_path: Path, capsys) -> None:
+        assert run(["-q", "upload-dist", "--no-bridge", str(archive), f"{tmp_path}/dist/"]) == 0
+        assert capsys.readouterr() == (f"file://{tmp_path}/dist/{NAME}\n", "")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["SOURCE"], "Missing argument 'DESTINATION'"),
+            (["/no/such/spark", "/mnt/"], "/no/such/spark"),
+            (["SOURCE", "gopher://x/"], "gopher:// is not known"),
+            (["SOURCE", "s3a:///x.tgz"], "names not a bucket"),
+            (["--profile", "yarn", "SOURCE", "/mnt/"], "--profile is for a checkout"),
+            (["--user", "me", "SOURCE", "/mnt/"], "--user means nothing"),
+            (["--replace", "SOURCE", "/mnt/"], "--replace and --yes are about"),
+            (["--exclude", "bin", "SOURCE", "/mnt/dist/"], "without which no executor starts"),
+            (["SOURCE", "/mnt/dist/spark.zip"], "spark.zip"),
+            (["--work-dir", "/no/such", "SOURCE", "/mnt/"], "--work-dir"),
+            (["--check-only", "SOURCE", "gopher://x/"], "gopher:// is not known"),
+        ],
+    )
+    def test_mistakes(self, upload, archive: Path, arguments: list[str], said: str, capsys) -> None:
+        code = upload(*(str(archive) if word == "SOURCE" else word for word in arguments))
+        out, err = capsys.readouterr()
+        assert said in err
+        assert out == ""
+        assert code in (ExitCode.USAGE, ExitCode.FAILED)
+        assert "Traceback" not in err
+
+    def test_an_archive_that_executors_could_not_run_from(self, upload, tmp_path: Path, capsys) -> None:
+        broken = write_archive(tmp_path / NAME, without=("bin/spark-class",))
+        assert upload(broken, f"{tmp_path}/dist/") == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        assert "bin/spark-class" in err
+        assert out == ""
+        assert not (tmp_path / "dist").exists()
+
+    def test_a_password_in_the_url_is_not_shown(self, upload, archive: Path, capsys, monkeypatch) -> None:
+        target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
+        monkeypatch.setattr(target, "close", lambda: None, raising=False)
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(archive, "https://me:hush@r.example/d/") == ExitCode.FAILED
+        assert "hush" not in "".join(capsys.readouterr())
+
+    def test_dry_runs_do_not_show_it_either(self, upload, archive: Path, capsys) -> None:
+        assert upload("--dry-run", archive, "https://me:hush@r.example/d/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"https://r.example/d/{NAME}\n"
+        assert "hush" not in err
+        assert "They send no credentials" in err
+
+
+class TestCheckOnly:
+    def test_what_is_in_it(self, upload, archive: Path, capsys) -> None:
+        assert upload("--check-only", archive) == 0
+        rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        facts = {row[0]: row[1] for row in rows if len(row) == 2}
+        assert facts["Name"] == NAME
+        assert (facts["Spark"], facts["Scala"], facts["Mesos support"]) == ("3.5.9", "2.12.18", "yes")
+        assert (facts["Bridge"], facts["Top folder"]) == ("no", TOP)
+
+    def test_what_is_wrong_with_it(self, upload, tmp_path: Path, capsys) -> None:
+        broken = write_archive(
+            tmp_path / NAME, without=("bin/spark-class", "jars/mesos-1.4.3-shaded-protobuf.jar")
+        )
+        assert upload("--check-only", broken, "/mnt/dist/") == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        errors = [line for line in out.splitlines() if line.startswith("error\t")]
+        assert len(errors) >= 2
+        assert "errors" in err
+
+    def test_the_name_that_the_destination_gives(self, upload, archive: Path, capsys) -> None:
+        assert upload("--check-only", "--output", "json", archive, "s3a://b/d/spark.zip") == ExitCode.FAILED
+        report = json.loads(capsys.readouterr().out)["archive"]
+        assert report["name"] == "spark.zip"
+        assert report["kind"] == "archive"
+        assert [one for one in report["findings"] if one["severity"] == "error"]
+
+    def test_nothing_is_made(self, upload, archive: Path, tmp_path: Path) -> None:
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        assert upload("--check-only", archive, f"{tmp_path}/dist/") == 0
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+    def test_on_a_terminal(self, archive: Path) -> None:
+        broken = write_archive(archive, without=("bin/spark-class",))
+        controller, terminal = os.openpty()
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--check-only", str(broken)],
+                stdout=terminal,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "TERM": "xterm"},
+                timeout=60,
+            )
+            shown = os.read(controller, 65536).decode()
+        finally:
+            os.close(terminal)
+            os.close(controller)
+        assert process.returncode == ExitCode.FAILED
+        assert re.search(r"Spark +3\.5\.9", shown)
+        assert "Errors\r\n" in shown
+
+
+class TestDryRun:
+    def test_it_says_what_would_be_done(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        assert upload("--dry-run", archive, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"file://{tmp_path}/dist/{NAME}\n"
+        assert f"would be put at file://{tmp_path}/dist/{NAME}." in err
+        assert not (tmp_path / "dist").exists()
+
+    def test_of_the_configuration_too(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
+        conf = tmp_path / "conf"
+        assert upload("--dry-run", "--write-conf", conf, archive, "hdfs://n/d/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"hdfs://n/d/{NAME}\n"
+        assert "+spark.executor.uri" in err
+        assert not conf.exists()
+
+    def test_of_what_would_be_refused(self, upload, tmp_path: Path, capsys) -> None:
+        broken = write_archive(tmp_path / NAME, without=("bin/spark-class",))
+        assert upload("--dry-run", broken, "hdfs://n/d/") == ExitCode.FAILED
+        assert capsys.readouterr().out == ""
+
+
+class TestWriteConf:
+    @pytest.fixture
+    def conf(self, tmp_path: Path) -> Path:
+        return tmp_path / "conf"
+
+    def test_both_files(self, upload, archive: Path, tmp_path: Path, conf: Path, capsys) -> None:
+        assert upload("--write-conf", conf, "--yes", archive, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        uri = f"file://{tmp_path}/dist/{NAME}"
+        assert out == f"{uri}\n"
+        assert "+export SPARK_EXECUTOR_URI=" in err
+        assert (conf / "spark-defaults.conf").read_text().split() == [
+            *("spark.executor.uri", uri, "spark.mesos.fetcherCache.enable", "true")
+        ]
+        assert (conf / "spark-env.sh").read_text() == f"export SPARK_EXECUTOR_URI={uri}\n"
+
+    def test_what_is_there_stays(self, upload, archive: Path, tmp_path: Path, conf: Path, capsys) -> None:
+        conf.mkdir()
+        defaults = conf / "spark-defaults.conf"
+        defaults.write_text(
+            "# mine\nspark.executor.uri http://old/s.tgz\nspark.mesos.fetcherCache.enable false\n"
+        )
+        arguments = ("--write-conf", conf, "--yes", archive, f"{tmp_path}/dist/")
+        assert upload(*arguments) == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        assert out != ""
+        assert "kept (--replace replaces it)" in err
+        assert "http://old" in defaults.read_text()
+        assert upload("--replace", *arguments) == 0
+        text = defaults.read_text()
+        assert "http://old" not in text
+        assert text.startswith("# mine\nspark.executor.uri ")
+        assert "spark.mesos.fetcherCache.enable false\n" in text
+
+    def test_nobody_to_ask_is_known_before_the_upload(self, upload, archive, tmp_path: Path, conf) -> None:
+        assert upload("--write-conf", conf, archive, f"{tmp_path}/dist/") == ExitCode.USAGE
+        assert not (tmp_path / "dist").exists()
+
+    def test_so_is_a_file_that_cannot_be_changed(self, upload, archive, tmp_path: Path, conf, capsys) -> None:
+        conf.mkdir()
+        (conf / "spark-env.sh").write_text("A='\n")
+        code = upload("--write-conf", conf, "--yes", archive, f"{tmp_path}/dist/")
+        assert code == ExitCode.USAGE
+        assert "spark-env.sh" in capsys.readouterr().err
+        assert not (tmp_path / "dist").exists()
+
+    @pytest.mark.parametrize(("typed", "code"), [(b"y\n", 0), (b"n\n", ExitCode.FAILED)])
+    def test_a_person_is_asked(self, archive, tmp_path: Path, conf: Path, typed: bytes, code: int) -> None:
+        person, terminal = os.openpty()
+        command = [sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--no-bridge"]
+        try:
+            os.write(person, typed)
+            process = subprocess.run(
+                [*command, "--write-conf", str(conf), str(archive), f"{tmp_path}/dist/"],
+                stdin=terminal,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        finally:
+            os.close(person)
+            os.close(terminal)
+        assert process.returncode == code, process.stderr
+        assert process.stdout == f"file://{tmp_path}/dist/{NAME}\n"
+        assert "Write this? [y/N]:" in process.stderr
+        assert conf.exists() is (code == 0)
+
+
+class TestPresigned:
+    @pytest.fixture
+    def target(self, monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
+        target = MemoryTarget(uri=f"s3a://bucket/d/{NAME}")
+        monkeypatch.setattr(target, "close", lambda: None, raising=False)
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        return target
+
+    ENDPOINT = ("--endpoint-url", "http://s3.example:9000", "--presign", "2h")
+
+    def test_the_url_is_what_comes_out(self, upload, archive: Path, target: MemoryTarget, capsys) -> None:
+        assert upload(*self.ENDPOINT, archive, "s3a://bucket/d/") == 0
+        out, err = capsys.readouterr()
+        assert out.startswith(f"http://s3.example:9000/bucket/d/{NAME}?")
+        assert out.endswith(f"/{NAME}\n")
+        assert target.held is not None
+        signature = re.search("X-Amz-Signature=([0-9a-f]+)", out)
+        assert signature is not None
+        assert signature[1] not in err
+        assert "fetcherCache" not in err
+        assert "*** stands for what only stdout has" in err
+        assert "so can everybody else" in err
+
+    def test_json(self, upload, archive: Path, target: MemoryTarget, capsys) -> None:
+        assert upload(*self.ENDPOINT, "--output", "json", archive, "s3a://bucket/d/") == 0
+        said = json.loads(capsys.readouterr().out)["upload"]
+        assert said["stored_at"] == f"s3a://bucket/d/{NAME}"
+        assert said["uri"].startswith("http://s3.example")
+        assert said["presigned_until"].endswith("+00:00")
+
+    def test_it_is_written_for_nobody_else_to_read(
+        self, upload, archive: Path, tmp_path: Path, target: MemoryTarget, capsys
+    ) -> None:
+        conf = tmp_path / "conf"
+        assert upload(*self.ENDPOINT, "--write-conf", conf, "--yes", archive, "s3a://bucket/d/") == 0
+        out, err = capsys.readouterr()
+        assert f"spark.executor.uri                {out}" in (conf / "spark-defaults.conf").read_text()
+        assert all(path.stat().st_mode & 0o077 == 0 for path in conf.iterdir())
+        assert "X-Amz-Signature=***" in err
+        shell = f". {conf}/spark-env.sh; printf '%s\\n' \"$SPARK_EXECUTOR_URI\""
+        assert subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout == out
+
+
+class TestInterrupted:
+    def test_nothing_is_left(self, archive: Path, tmp_path: Path, own_environment: Path) -> None:
+        """SIGTERM while it waits for a server, with an archive that it has made."""
+        home = tmp_path / "opt"
+        with tarfile.open(archive) as tar:
+            tar.extractall(home, filter="data")
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--no-bridge"),
+                *(str(home / TOP), "http://127.0.0.1:1/d/"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if "trying again in" in line:
+                    assert [path for path in own_environment.rglob("*") if path.is_file()]
+                    process.send_signal(signal.SIGTERM)
+                    break
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == ExitCode.INTERRUPTED
+        assert out == ""
+        assert "Traceback" not in err
+        assert list(own_environment.iterdir()) == []
+
+    @pytest.mark.parametrize("resume", [True, False])
+    def test_what_can_go_on_is_said(self, upload, archive: Path, monkeypatch, capsys, resume: bool) -> None:
+        target = MemoryTarget(fails={"send": [KeyboardInterrupt()]})
+        monkeypatch.setattr(target, "close", lambda: None, raising=False)
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        code = upload(*(["--resume"] if resume else []), archive, "s3a://bucket/d/")
+        assert code == ExitCode.INTERRUPTED
+        assert ("the same command goes on from there" in capsys.readouterr().err) is resume
+        assert "discard" in target.calls
+
+
+class TestTemporaryFolder:
+    @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder that root cannot write to")
+    def test_one_that_cannot_be_written_to(self, archive: Path, capsys) -> None:
+        code = run(["upload-dist", "--no-bridge", "--work-dir", "/proc/self", str(archive), "/mnt/dist/"])
+        assert code == ExitCode.FAILED
+        assert "no folder for the archive can be made in /proc/self" in capsys.readouterr().err
+
+    def test_one_that_is_not_there(self, archive: Path, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "gone"))
+        assert run(["upload-dist", "--no-bridge", str(archive), f"{tmp_path}/dist/"]) == 0
+
+
+def test_no_heavy_imports_for_a_folder(archive: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from sparkmesos_cli.main import run\n"
+        f"assert run(['upload-dist', '--no-bridge', {str(archive)!r}, {str(tmp_path) + '/dist/'!r}]) == 0\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(process.stderr.splitlines()[-1].split())
+    assert not loaded & {"requests", "rich", "boto3", "botocore", "hdfs", "kazoo", "starlette", "asyncio"}
+    assert process.stdout.startswith("file://")
