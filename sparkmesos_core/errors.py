@@ -62,7 +62,7 @@ class MasterUrlError(UsageError):
 
 
 class UnreachableError(SparkMesosError):
-    """A server does not answer (a master, an agent, ZooKeeper, an upload's destination), or no master leads."""
+    """A server does not answer (Mesos, ZooKeeper, the destination of an upload), or no master leads."""
 
     exit_code = ExitCode.UNREACHABLE
 

@@ -54,6 +54,8 @@ class HttpTarget:
         self._stall_seconds = options.stall_seconds
         self._session = HttpSession(self._url, options, destination.user, destination.password)
         self._token = secrets.token_hex(4)
+        self._asides = 0
+        self._front = "."
         self._aside: str | None = None
         """The URL of what is sent until it gets its name; None where nothing is moved."""
         self._absolute = True
@@ -61,6 +63,7 @@ class HttpTarget:
         self._redirects = False
         self._left_over: list[str] = []
         """What has to be removed, should anything go wrong, or in any case."""
+        self._stuck: list[str] = []
         self._before: tuple[object, ...] | None = None
         self._sending_in_place = False
         self._interrupted = False
@@ -85,7 +88,7 @@ class HttpTarget:
                 f"{self._destination.authority} cannot move files (WebDAV's MOVE), so the file was sent "
                 "to its final name at once: an agent that fetched it meanwhile may have got a part of it."
             )
-        remarks += [f"{shown(url)} is left over, and could not be removed." for url in self._left_over]
+        remarks += [f"{shown(url)} is left over, and could not be removed." for url in self._stuck]
         return remarks
 
     def prepare(self) -> None:
@@ -93,11 +96,11 @@ class HttpTarget:
         if self._aside is not None or self._in_place:
             return
         probe, aside = self._put_probe()
-        self._left_over = [probe, aside]
+        self._left_over.append(aside)
         for self._absolute in (True, False):
             answer = self._move(probe, aside)
             if answer.status in _DONE:
-                self._left_over = [aside]
+                self._left_over.remove(probe)
                 self._check_is_no_folder()
                 self._aside = aside
                 return
@@ -106,7 +109,11 @@ class HttpTarget:
             if answer.status not in _NO_MOVE:
                 raise self._session.refused("MOVE", answer)
         self._in_place = True
-        self._left_over = [] if self._removed(probe) else [probe]
+        self._left_over.remove(aside)
+        if self._removed(probe):
+            self._left_over.remove(probe)
+        else:
+            self._stuck = [probe]
 
     def stat(self) -> Stored | None:
         """See Target."""
@@ -132,6 +139,8 @@ class HttpTarget:
 
     def send(self, file: LocalFile, progress: Progress) -> None:
         """See Target."""
+        if self._aside is not None and self._interrupted:
+            self._aside = self._aside_url(self._destination.name)
         if self._in_place and not self._sending_in_place:
             self._before = self._stat(self._url)[1]
             self._sending_in_place = True
@@ -163,12 +172,22 @@ class HttpTarget:
         """See Target."""
         if self._aside is not None:
             self._session.success("MOVE", self._move(self._aside, self._url), _DONE)
-            self._left_over = []
+            self._left_over.remove(self._aside)
         self._sending_in_place = False
 
     def write_record(self, content: bytes) -> None:
         """See Target."""
-        self._put(self._url + SUFFIX, content)
+        url = self._url + SUFFIX
+        if self._aside is None:
+            self._put(url, content)
+            return
+        aside = self._aside_url(self._destination.name + SUFFIX)
+        self._left_over.append(aside)
+        self._interrupted = True
+        self._put(aside, content)
+        self._session.success("MOVE", self._move(aside, url), _DONE)
+        self._interrupted = False
+        self._left_over.remove(aside)
 
     def discard(self) -> None:
         """See Target."""
@@ -189,11 +208,8 @@ class HttpTarget:
         """Put an empty file aside, in a folder that is made if need be; its URL, and one to move it to."""
         refused: Answer | None = None
         # Some servers keep hidden names from everybody.
-        for front in (".", ""):
-            probe, aside = (
-                self._sibling(front + aside_name(self._destination.name, token)[1:])
-                for token in (f"{self._token}-probe", self._token)
-            )
+        for self._front in (".", ""):
+            probe, aside = (self._aside_url(self._destination.name) for _ in range(2))
             self._left_over.append(probe)
             answer = self._session.ask("PUT", probe, body=b"")
             if answer.status in _NO_PARENT and self._make_folder(self._sibling("")):
@@ -286,6 +302,15 @@ class HttpTarget:
         except (SparkMesosError, TransientFailureError):
             return False
         return answer.status in (*_DONE, *_GONE)
+
+    def _aside_url(self, name: str) -> str:
+        """A URL that nothing was ever sent to.
+
+        A server may come to what it got of an earlier attempt when a later one has succeeded, and would put
+        that in its place.
+        """
+        self._asides += 1
+        return self._sibling(self._front + aside_name(name, f"{self._token}-{self._asides}")[1:])
 
     def _sibling(self, name: str) -> str:
         return self._destination.sibling(name).uri

@@ -165,7 +165,7 @@ class S3Target:
                 raise (TransientFailureError(gone) if isinstance(gone, SparkMesosError) else gone) from error
 
     def sent(self) -> None:
-        """See Target: each part came with its MD5."""
+        """See Target: the MD5 of each part was compared, by the server or by `send`."""
 
     def publish(self) -> None:
         """See Target."""

@@ -202,8 +202,13 @@ def _run_task(
             "command": {"shell": True, "value": command, "uris": [{"value": uri} for uri in uris]},
         }
         launch = {"type": "LAUNCH", "launch": {"task_infos": [task]}}
-        call("ACCEPT", accept={"offer_ids": [offer["id"]], "operations": [launch]})
+        # What is left is for others: a framework that sits on offers keeps them from all.
+        refused = {"refuse_seconds": 3600}
+        call("ACCEPT", accept={"offer_ids": [offer["id"]], "operations": [launch], "filters": refused})
         for event in events:
+            if event["type"] == "OFFERS":
+                offers = [offer["id"] for offer in event["offers"]["offers"]]
+                call("DECLINE", decline={"offer_ids": offers, "filters": refused})
             if event["type"] != "UPDATE":
                 continue
             status = event["update"]["status"]
@@ -217,6 +222,7 @@ def _run_task(
                 executors = [
                     executor
                     for framework in frameworks
+                    if framework["id"] == framework_id["value"]
                     for executor in (*framework["executors"], *framework["completed_executors"])
                 ]
                 return Path(executors[0]["directory"])

@@ -328,7 +328,8 @@ def test_a_driver_in_the_cluster_needs_no_libmesos(
         options = " ".join(f"--conf '{name}={value}'" for name, value in conf.items())
         sandbox = run_task(
             cluster.http_url,
-            f"cd spark-3*; SPARK_LOCAL_IP=127.0.0.1 bin/spark-submit --master {cluster.url} {options} ../where.py",
+            "cd spark-3*; SPARK_LOCAL_IP=127.0.0.1 SPARKMESOS_START_TIMEOUT=120 "
+            f"bin/spark-submit --master {cluster.url} {options} ../where.py",
             uris=[archive.as_uri(), stage.application.as_uri()],
             cpus=1,
             mem=1024,

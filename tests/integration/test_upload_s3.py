@@ -30,10 +30,11 @@ from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.parts import etag_of_parts, parts_of
 from sparkmesos_core.upload.presigned_url import presign
 from sparkmesos_core.upload.s3_target import S3Target
-from sparkmesos_core.upload.target import S3Options, UploadOptions
+from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions
 from sparkmesos_core.upload.targets import open_target
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.fetching import fetch, files, hide_hadoop, make_sandbox, make_tar
+from tests.http_stub import Answer, http_stub
 from tests.servers.cutting_proxy import CuttingProxy, Kind, cutting_proxy
 from tests.servers.s3 import S3Server, moto_s3, rclone_s3, set_aws_environment
 
@@ -268,6 +269,28 @@ class TestRefusals:
     def test_an_impossible_bucket(self, rclone: S3Server, name: str, file: LocalFile) -> None:
         assert isinstance(self.put(rclone, name, file, bucket="no:bucket"), UsageError)
 
+    @pytest.mark.parametrize(
+        ("status", "code", "said"),
+        [
+            (400, "ExpiredToken", "the AWS credentials have expired"),
+            (403, "AccessDenied", "forbids it (AccessDenied)"),
+            (403, "RequestTimeTooSkewed", "the clock of this machine"),
+            (400, "AuthorizationHeaderMalformed", "is in another region: eu-west-1"),
+            (507, "InsufficientStorage", "has no room"),
+            (503, "SlowDown", "fails: SlowDown"),
+        ],
+    )
+    def test_what_no_server_here_says(self, status: int, code: str, said: str, name: str) -> None:
+        body = f"<Error><Code>{code}</Code><Message>m</Message><Region>eu-west-1</Region></Error>"
+        answer = Answer(status, body.encode(), {"Content-Type": "application/xml"})
+        with http_stub(lambda path: answer) as stub:
+            made = target(f"http://{stub.address}", name)
+            with pytest.raises((UploadError, TransientFailureError)) as caught:
+                made.prepare()
+            made.close()
+        assert said in str(caught.value)
+        assert isinstance(caught.value, TransientFailureError) == (status == 503)
+
     def test_no_server(self, name: str, file: LocalFile) -> None:
         with pytest.raises(
             UnreachableError, match=r"127\.0\.0\.1:9 refuses the connection \(tried 5 times\)"
@@ -394,7 +417,7 @@ import json, os, sys
 from sparkmesos_core.upload import parts
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.local_file import read_local_file
-from sparkmesos_core.upload.target import S3Options, UploadOptions
+from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions
 from sparkmesos_core.upload.targets import open_target
 from sparkmesos_core.upload.transfer import Uploader
 from pathlib import Path

