@@ -99,7 +99,7 @@ def _run_fetched(
 ) -> dict[str, Any]:
     """Packs Spark, serves it, and runs an application from it, as on agents that have no Spark."""
     from sparkmesos_core import quickstart
-    from sparkmesos_core.dist.serving import served
+    from sparkmesos_core.dist.serving.server import served
     from sparkmesos_core.upload.rate import duration_text, size_text
 
     from .transfer_progress import TransferProgress

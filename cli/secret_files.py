@@ -21,7 +21,7 @@ def read_secret(path: Path | None, option: str) -> str | None:
 
 def read_hadoop_token(path: Path | None, option: str) -> str | None:
     """A delegation token: its text, or Hadoop's own file of it. Raises UsageError as `read_secret` does."""
-    from sparkmesos_core.upload.hadoop_tokens import MAGIC, delegation_token
+    from sparkmesos_core.upload.hdfs.tokens import MAGIC, delegation_token
 
     if path is None:
         return None

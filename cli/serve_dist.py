@@ -13,7 +13,7 @@ from . import options
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from sparkmesos_core.dist.serving import FileServer
+    from sparkmesos_core.dist.serving.server import FileServer
 
 _MOST_URIS = 5
 
@@ -52,7 +52,7 @@ def command(terminal: Terminal, *, path: Path, host: str, port: int, output: str
           --conf spark.executor.uri=http://127.0.0.1:8000/spark-3.5.9-bin-hadoop3.tgz app.py
     """
     from sparkmesos_core.dist.names import is_extracted
-    from sparkmesos_core.dist.serving import served
+    from sparkmesos_core.dist.serving.server import served
     from sparkmesos_core.open_files import allow_many_files
 
     allow_many_files()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparkmesos_core.initial_configuration import ClusterEntries
     from sparkmesos_core.progress import Progress
     from sparkmesos_core.upload.destination import Destination
-    from sparkmesos_core.upload.presigned_url import PresignedUrl
+    from sparkmesos_core.upload.s3.presigned_url import PresignedUrl
     from sparkmesos_core.upload.target import UploadOptions
 
 # Larger than /tmp on many machines, where that is in memory; see hier(7).
@@ -184,7 +184,7 @@ class Job:
     def _outcome(self, destination: Destination) -> _Outcome:
         if not self._is_presigned(destination):
             return _Outcome(destination.uri)
-        from sparkmesos_core.upload.presigned_url import presign
+        from sparkmesos_core.upload.s3.presigned_url import presign
 
         return _Outcome(destination.uri, presign(destination, self.upload, self.given["presign"]))
 

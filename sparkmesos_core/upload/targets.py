@@ -12,15 +12,15 @@ def open_target(destination: Destination, options: UploadOptions) -> Target:
     The libraries of a scheme are loaded here, when that scheme is used.
     """
     if destination.scheme in ("http", "https"):
-        from sparkmesos_core.upload.http_target import HttpTarget
+        from sparkmesos_core.upload.http.target import HttpTarget
 
         return HttpTarget(destination, options)
     if destination.scheme in ("s3", "s3a", "s3n"):
-        from sparkmesos_core.upload.s3_target import S3Target
+        from sparkmesos_core.upload.s3.target import S3Target
 
         return S3Target(destination, options)
     if destination.scheme in ("hdfs", "webhdfs", "swebhdfs"):
-        from sparkmesos_core.upload.hdfs_target import HdfsTarget
+        from sparkmesos_core.upload.hdfs.target import HdfsTarget
 
         return HdfsTarget(destination, options)
     from sparkmesos_core.upload.folder_target import FolderTarget

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.upload.hadoop_tokens import delegation_token
+from sparkmesos_core.upload.hdfs.tokens import delegation_token
 from tests.integration.spark_jvm import spark_jvm
 
 pytestmark = pytest.mark.slow

@@ -19,11 +19,11 @@ import requests
 
 from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadError, UsageError
 from sparkmesos_core.master import HostPort
-from sparkmesos_core.namenodes import NameNodes
 from sparkmesos_core.progress import SILENT, Progress
+from sparkmesos_core.storage.namenodes import NameNodes
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.destination import parse_destination
-from sparkmesos_core.upload.hdfs_target import HdfsTarget
+from sparkmesos_core.upload.hdfs.target import HdfsTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.record import record_of
 from sparkmesos_core.upload.target import HdfsOptions, TransientFailureError, UploadOptions

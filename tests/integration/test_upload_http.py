@@ -19,7 +19,7 @@ from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadErro
 from sparkmesos_core.master import HostPort
 from sparkmesos_core.progress import SILENT, Progress
 from sparkmesos_core.upload.destination import parse_destination
-from sparkmesos_core.upload.http_target import HttpTarget
+from sparkmesos_core.upload.http.target import HttpTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.target import HttpOptions, UploadOptions
 from sparkmesos_core.upload.transfer import Uploaded, Uploader

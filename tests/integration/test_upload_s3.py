@@ -23,13 +23,13 @@ from botocore.exceptions import ClientError
 from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadError, UsageError
 from sparkmesos_core.localcluster.agent.fetcher import FetchError
 from sparkmesos_core.master import HostPort
-from sparkmesos_core.upload import multipart, parts
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
-from sparkmesos_core.upload.parts import etag_of_parts, parts_of
-from sparkmesos_core.upload.presigned_url import presign
-from sparkmesos_core.upload.s3_target import S3Target
+from sparkmesos_core.upload.s3 import multipart, parts
+from sparkmesos_core.upload.s3.parts import etag_of_parts, parts_of
+from sparkmesos_core.upload.s3.presigned_url import presign
+from sparkmesos_core.upload.s3.target import S3Target
 from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions
 from sparkmesos_core.upload.targets import open_target
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
@@ -369,7 +369,7 @@ class TestFaults:
     ) -> None:
         """Whether the server compares the digest or we do."""
         if announced:
-            monkeypatch.setattr("sparkmesos_core.upload.s3_target.is_amazon", lambda endpoint: True)
+            monkeypatch.setattr("sparkmesos_core.upload.s3.target.is_amazon", lambda endpoint: True)
         proxy.plan("flip", 100_000, behind=b"partNumber=2")
         with watched(rclone, name, file.size):
             assert put(target(f"http://{proxy.address}", name), file).sent
@@ -414,7 +414,7 @@ class TestFaults:
 
 SCRIPT = """
 import json, os, sys
-from sparkmesos_core.upload import parts
+from sparkmesos_core.upload.s3 import parts
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.local_file import read_local_file
 from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from sparkmesos_cli.main import run
 from sparkmesos_cli.serve_dist import command
 from sparkmesos_cli.terminal import Terminal
-from sparkmesos_core.dist import serving
+from sparkmesos_core.dist.serving import server as serving
 from sparkmesos_core.errors import UsageError
 
 
@@ -21,11 +19,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was to be served; nothing is."""
     calls: list[dict[str, Any]] = []
 
-    @contextlib.contextmanager
-    def served(path: Path, **options: Any) -> Iterator[None]:
+    def served(path: Path, **options: Any) -> NoReturn:
         calls.append({"path": path, **options})
         raise UsageError("not served")
-        yield
 
     monkeypatch.setattr(serving, "served", served)
     return calls

@@ -9,7 +9,7 @@ from sparkmesos_core.localcluster.agent.fetcher.content import PIECE_BYTES, Cont
 from sparkmesos_core.localcluster.agent.fetcher.errors import FetchError
 from sparkmesos_core.localcluster.agent.fetcher.network_failures import network_failure
 from sparkmesos_core.localcluster.agent.fetcher.uris import authority_and_path
-from sparkmesos_core.s3_client import new_s3_client
+from sparkmesos_core.storage.s3_client import new_s3_client
 
 SCHEMES = ("s3", "s3a", "s3n")
 

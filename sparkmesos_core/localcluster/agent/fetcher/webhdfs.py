@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.hadoop_configuration import (
+from sparkmesos_core.localcluster.agent.fetcher.content import PIECE_BYTES, Content
+from sparkmesos_core.localcluster.agent.fetcher.errors import FetchError
+from sparkmesos_core.localcluster.agent.fetcher.network_failures import network_failure
+from sparkmesos_core.localcluster.agent.fetcher.uris import authority_and_path, scheme_of
+from sparkmesos_core.storage.hadoop_configuration import (
     configuration_folder,
     hadoop_settings,
     hadoop_user,
     namenode_addresses,
 )
-from sparkmesos_core.localcluster.agent.fetcher.content import PIECE_BYTES, Content
-from sparkmesos_core.localcluster.agent.fetcher.errors import FetchError
-from sparkmesos_core.localcluster.agent.fetcher.network_failures import network_failure
-from sparkmesos_core.localcluster.agent.fetcher.uris import authority_and_path, scheme_of
-from sparkmesos_core.namenodes import (
+from sparkmesos_core.storage.namenodes import (
     DatanodeError,
     NameNodes,
     NoNamenodeError,

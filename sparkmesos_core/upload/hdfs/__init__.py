@@ -1,0 +1,1 @@
+"""Uploads into HDFS over WebHDFS."""

@@ -1,0 +1,1 @@
+"""Uploads by PUT, with WebDAV where the server has it."""

@@ -1,0 +1,1 @@
+"""Uploads into buckets of S3 and its like."""
