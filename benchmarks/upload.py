@@ -6,10 +6,12 @@
 
 Two tables: what carries the bytes alone (curl's own `time_total`, `upload_file`), and whole processes from
 start to exit. The whole `sparkmesos upload-dist` also reads the archive to the end and checks it, reads back
-what has arrived where the server has not checked it, and records its SHA-256; the peers do none of that.
+what has arrived where the server has not checked it, and records its SHA-256; the peers do none of that. So
+beside `aws s3 cp` there is also a process that only uploads; it computes the SHA-256, but does not check the
+archive.
 
-The archive is the installed Spark with random bytes added up to `--megabytes`. Peak memory is that of the
-process itself.
+The archive is the installed Spark with random bytes added up to `--megabytes`. Peak memory and CPU time
+(always from start to exit) are those of the client's process, not of the server.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from tests.servers.webdav import webdav_server
 OURS = str(Path(sys.executable).parent / "sparkmesos")
 _BUCKET = "dist"
 _PIECE = 1 << 20
-_HEADER = ("to", "sparkmesos", "peer", "takes", "ratio", "our peak", "peer's peak")
+_HEADER = ("to", "sparkmesos", "peer", "takes", "ratio", "our CPU", "peer's CPU", "our peak", "peer's peak")
 
 Command = Callable[[int], Sequence[str]]
 """The command of a run, which uploads under a name of its own."""
@@ -78,7 +80,7 @@ def archive_of(folder: Path, megabytes: int) -> Path:
 
 
 def measure(one: Comparison, runs: int, *, only_transfer: bool) -> tuple[str, ...]:
-    """A row: medians of alternating runs, the median of the pairs' ratios, peak memory."""
+    """A row: medians of alternating runs, the median of the pairs' ratios, CPU seconds, peak memory."""
     pairs: list[tuple[Run, Run]] = []
     for number in range(runs + 1):
         ours = run([*one.ours(number)], one.environment, prints_seconds=only_transfer)
@@ -89,7 +91,8 @@ def measure(one: Comparison, runs: int, *, only_transfer: bool) -> tuple[str, ..
     memory = [max(pair[side].peak_bytes for pair in pairs) >> 20 for side in (0, 1)]
     medians = [f"{statistics.median(each):.2f} s" for each in times]
     peaks = [f"{peak} MB" for peak in memory]
-    return (one.label, medians[0], one.peer, medians[1], median_ratio(*times), *peaks)
+    computed = [f"{statistics.median(pair[side].cpu_seconds for pair in pairs):.2f} s" for side in (0, 1)]
+    return (one.label, medians[0], one.peer, medians[1], median_ratio(*times), *computed, *peaks)
 
 
 @contextlib.contextmanager
@@ -177,13 +180,18 @@ def processes(archive: Path, folder: Path) -> Iterator[Comparison]:
             environment,
         )
         if shutil.which("aws"):
-            yield Comparison(
-                "s3 (rclone)",
-                to_s3,
-                "`aws s3 cp`",
-                lambda number: ["aws", "s3", "cp", str(archive), f"s3://{_BUCKET}/aws{number}.tgz"],
-                environment,
-            )
+            only = [sys.executable, "-m", "benchmarks.one_transfer", "ours", str(archive)]
+            for label, command in (
+                ("s3 (rclone)", to_s3),
+                ("s3 (rclone), only the upload", lambda number: [*only, f"s3://{_BUCKET}/only{number}.tgz"]),
+            ):
+                yield Comparison(
+                    label,
+                    command,
+                    "`aws s3 cp`",
+                    lambda number: ["aws", "s3", "cp", str(archive), f"s3://{_BUCKET}/aws{number}.tgz"],
+                    environment,
+                )
     stored = folder / "hdfs"
     stored.mkdir()
     with real_hdfs(stored) as hdfs:

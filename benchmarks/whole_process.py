@@ -1,4 +1,4 @@
-"""One process from start to exit: how long it took, and the most memory it had."""
+"""One process from start to exit: how long it took, what it computed, and the most memory it had."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Run:
     """One run of a command that ended well."""
 
     seconds: float
+    cpu_seconds: float
+    """Of the command and what it has started. Other work on the machine changes them less."""
     peak_bytes: int
     """Of resident memory; of the command itself, not of what it starts."""
 
@@ -42,4 +44,5 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, prints_second
         if prints_seconds:
             seconds = float(out.read())
     # Linux counts kibibytes, macOS bytes.
-    return Run(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Run(seconds, cpu_seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))

@@ -61,7 +61,8 @@ def write_plans(
         for line in (printable(line, keep="\t") for line in plan.diff()):
             show(terminal.style(line, file=stream, fg=_COLOURS.get(line[:1])))
     if not changes:
-        terminal.say(f"Nothing to change in {folder}.")
+        kept = any(plan.conflicts for plan in plans)
+        terminal.say(f"Kept {folder} as it is." if kept else f"Nothing to change in {folder}.")
     elif not dry_run:
         if not yes:
             require_somebody_to_ask()

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_SECOND = 5
 _BAR_COLUMNS = 30
+_WORDS_COLUMNS = 62
+"""What the words beside the bar may take."""
+_FEWEST_BAR_COLUMNS = 8
 
 
 class TransferProgress:
-    """A `Progress` that tells on stderr. `advance` may be called from any thread.
+    """A `Progress` that tells on stderr.
 
     Who is quiet is told nothing. Without a terminal there is a line `first` seconds after a step began, one
     every `every` seconds from then on, even if nothing moves, and one at its end. `clock` is for the numbers.
@@ -59,6 +62,13 @@ class TransferProgress:
         if (step := self._step) is not None:
             step.advance(count)
 
+    def already(self, count: int) -> None:
+        """That many bytes were done by an earlier run: they say nothing of how fast this one is."""
+        if (step := self._step) is not None:
+            step.already(count)
+            if self._shown is not None:
+                self._terminal.say(f"{step.name}: {size_text(count)} were there already")
+
     def end(self) -> None:
         """The step is over: what it showed goes, and a line says what was done."""
         step, shown = self._step, self._shown
@@ -78,22 +88,32 @@ class _Step:
         self._began = clock()
         self._lock = threading.Lock()
         self._done = 0
+        self._most = 0
+        self._before = 0
         self._rate = Rate()
         self._rate.note(self._began, 0)
 
     @property
     def done(self) -> int:
-        """Bytes."""
+        """Bytes, with those of earlier runs."""
         return self._done
 
     def advance(self, count: int) -> None:
         with self._lock:
             self._done += count
+            self._most = max(self._most, self._done)
+
+    def already(self, count: int) -> None:
+        with self._lock:
+            self._before += count
+            self._done += count
+            self._most = max(self._most, self._done)
 
     def figures(self) -> str:
         """How far it is now, without its name. From one thread at a time."""
-        done = self._done
-        self._rate.note(self._clock(), done)
+        with self._lock:
+            done, before = self._done, self._before
+        self._rate.note(self._clock(), done - before)
         per_second = self._rate.per_second()
         words = [self._amount(done)]
         if per_second is not None:
@@ -107,9 +127,12 @@ class _Step:
         """What was done in the end."""
         done, seconds = self._done, self._clock() - self._began
         if self.total is not None and done < self.total:
-            return f"{self.name}: stopped at {self._amount(done)}"
-        rate = f", {rate_text(done / seconds)}" if seconds >= 0.1 else ""
-        return f"{self.name}: {size_text(done)} in {duration_text(seconds)}{rate}"
+            # Who fails takes back what it did; people have seen how far it got.
+            return f"{self.name}: stopped at {self._amount(self._most)}"
+        here = done - self._before
+        rate = f", {rate_text(here / seconds)}" if seconds >= 0.1 else ""
+        before = f"; {size_text(self._before)} were there already" if self._before else ""
+        return f"{self.name}: {size_text(here)} in {duration_text(seconds)}{rate}{before}"
 
     def _amount(self, done: int) -> str:
         if self.total is None:
@@ -151,6 +174,7 @@ class _Bar:
         self._step = step
         coloured = terminal.style("x", bold=True) != "x"
         console = Console(file=terminal.stderr, no_color=not coloured, highlight=False)
+        self._columns = min(console.width - _WORDS_COLUMNS, _BAR_COLUMNS)
         self._live: Live = Live(
             console=console,
             get_renderable=self._draw,
@@ -168,11 +192,14 @@ class _Bar:
         from rich.table import Table
         from rich.text import Text
 
-        bar = ProgressBar(total=self._step.total, completed=max(self._step.done, 0), width=_BAR_COLUMNS)
         row = Table.grid(padding=(0, 1))
+        row.add_column(no_wrap=True, min_width=len(self._step.name))
+        cells: list[RenderableType] = [Text(self._step.name)]
         # On a narrow terminal the numbers matter more than the bar.
-        row.add_column(no_wrap=True)
-        row.add_column(no_wrap=True, overflow="crop")
+        if self._columns >= _FEWEST_BAR_COLUMNS:
+            row.add_column(no_wrap=True)
+            done = max(self._step.done, 0)
+            cells.append(ProgressBar(total=self._step.total, completed=done, width=self._columns))
         row.add_column(no_wrap=True, overflow="ellipsis")
-        row.add_row(Text(self._step.name), bar, Text(self._step.figures()))
+        row.add_row(*cells, Text(self._step.figures()))
         return row

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sparkmesos_core.errors import UsageError
 
@@ -18,6 +19,22 @@ from .upload_options import plain_option, read_upload_options, shared_option, up
 if TYPE_CHECKING:
     from sparkmesos_core.dist.prepare import PrepareOptions
     from sparkmesos_core.dist.source import Source
+
+
+_FOR_CHECKING = frozenset(
+    [
+        "source",
+        "destination",
+        "check_only",
+        "no_bridge",
+        "exclude",
+        "no_default_excludes",
+        "profile",
+        "maven_option",
+        "output",
+    ]
+)
+"""What --check-only has a use for. The two of a build are refused elsewhere, with a reason."""
 
 
 @click.command("upload-dist", cls=GroupedCommand)
@@ -64,7 +81,7 @@ if TYPE_CHECKING:
     plain_option(
         "--write-conf",
         type=Folder(),
-        help="Write the URI into the spark-defaults.conf and spark-env.sh of a folder.",
+        help="Write the URI into the spark-defaults.conf and spark-env.sh of a folder, which may be new.",
     ),
     plain_option("--replace", is_flag=True, help="Replace other values that these files have, too."),
     plain_option("--yes", is_flag=True, help="Write these files without asking."),
@@ -102,16 +119,18 @@ def command(
       sparkmesos upload-dist --check-only "$SPARK_HOME"
     """
     from sparkmesos_core.dist import prepare
-    from sparkmesos_core.dist.source import SourceKind, classify
+    from sparkmesos_core.dist.source import classify
 
     from .upload_dist_job import Job, Wanted, telling
     from .upload_dist_report import show_inspection
 
     found = classify(source)
+    _warn_of_password(terminal, destination)
     options = _prepare_options(found, others)
     environment = dict(terminal.environment)
     wanted = None if destination is None else Wanted.read(destination)
     if check_only:
+        _refuse_besides_checking()
         name = None if wanted is None else wanted.name
         with telling(terminal) as progress:
             inspection = prepare.inspect(source, name, options, environment, progress=progress)
@@ -120,18 +139,42 @@ def command(
         raise UsageError(
             "Missing argument 'DESTINATION'", hint="Say where to put it, or give --check-only to look only."
         )
+    wanted.require_name()
     if others["write_conf"] is None and (others["replace"] or others["yes"]):
         raise UsageError(
             "--replace and --yes are about the files of --write-conf",
             hint="Name their folder with it. What else has the archive's name is replaced by --force.",
         )
     upload = read_upload_options(click.get_current_context(), wanted.destination("spark.tgz"), environment)
-    job = Job(terminal, source, wanted, options, upload, output, others)
-    if dry_run:
-        return job.rehearse()
-    if found.kind is SourceKind.CHECKOUT:
-        job.probe()  # a build takes long
-    return job.run()
+    job = Job(terminal, found, wanted, options, upload, output, {**others, "dry_run": dry_run})
+    job.check()
+    return job.rehearse() if dry_run else job.run()
+
+
+def _warn_of_password(terminal: Terminal, destination: str | None) -> None:
+    from sparkmesos_core.upload.destination import parse_destination
+
+    source = click.get_current_context().get_parameter_source("destination")
+    if destination is None or source is not ParameterSource.COMMANDLINE:
+        return
+    if parse_destination(destination, "spark.tgz").password:
+        terminal.warn(
+            "every user of this machine can read the password in the destination's URL in the list of processes",
+            hint="Give --user and --password-file instead.",
+        )
+
+
+def _refuse_besides_checking() -> None:
+    """Raises UsageError for options that were typed beside --check-only and mean nothing to it."""
+    context = click.get_current_context()
+    for name in context.params:
+        if name in _FOR_CHECKING or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        option = "--" + name.replace("_", "-")
+        raise UsageError(
+            f"{option} means nothing to --check-only, which makes nothing, and asks and changes nobody",
+            hint=f"Leave out {option}; or take --dry-run in the place of --check-only.",
+        )
 
 
 def _prepare_options(found: Source, given: Mapping[str, Any]) -> PrepareOptions:
@@ -142,7 +185,7 @@ def _prepare_options(found: Source, given: Mapping[str, Any]) -> PrepareOptions:
     context = click.get_current_context()
     is_checkout = found.kind is SourceKind.CHECKOUT
     for name in ("profile", "maven_option"):
-        if not is_checkout and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if not is_checkout and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise UsageError(
                 f"{option} is for a checkout of Spark's source, and {found.path} is none",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkmesos_core.errors import ArchiveError, ExitCode, SparkMesosError
+from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
 from sparkmesos_core.quoting import printable
 
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.dist.prepare import Inspection, PrepareOptions
+    from sparkmesos_core.dist.source import Source
     from sparkmesos_core.initial_configuration import ClusterEntries
     from sparkmesos_core.progress import Progress
     from sparkmesos_core.upload.destination import Destination
@@ -43,6 +44,20 @@ class Wanted:
         one, other = (parse_destination(text, name).name for name in ("a.tgz", "b.tgz"))
         return cls(text, one if one == other else None)
 
+    def require_name(self) -> None:
+        """Raises UsageError if it gives the archive a name that no agent could use."""
+        from sparkmesos_core.dist.names import problem_of
+
+        if self.name is None or (problem := problem_of(self.name)) is None:
+            return
+        place = self.destination(self.name)
+        label = place.path if place.scheme == "file" else place.label
+        raise UsageError(
+            f"the destination {printable(label)} ends in no archive's name: {problem}",
+            hint=f"If {printable(self.name)} is a folder, write a slash at its end: {printable(label)}/. Else end "
+            "in a name such as spark-3.5.9-bin-hadoop3.tgz.",
+        )
+
     def destination(self, file_name: str) -> Destination:
         """The destination of an archive of this name."""
         from sparkmesos_core.upload.destination import parse_destination
@@ -68,16 +83,23 @@ class Job:
     """One call of the command."""
 
     terminal: Terminal
-    source: Path
+    source: Source
     wanted: Wanted
     options: PrepareOptions
     upload: UploadOptions
     output: str
     given: Mapping[str, Any]
 
+    def check(self) -> None:
+        """Raises UsageError for what can be known to be wrong before anything is read, made or asked."""
+        from sparkmesos_core.upload.targets import open_target
+
+        if not self.given["dry_run"]:
+            self._require_writable_configuration()
+        open_target(self.wanted.destination(self.source.name or "spark.tgz"), self.upload).close()
+
     def rehearse(self) -> int:
         """--dry-run."""
-        from sparkmesos_core.conf.finding import Severity
         from sparkmesos_core.dist import prepare
         from sparkmesos_core.upload.targets import open_target
 
@@ -85,14 +107,9 @@ class Job:
 
         with telling(self.terminal) as progress:
             inspection = prepare.inspect(
-                self.source, self.wanted.name, self.options, self.upload.environment, progress=progress
+                self.source.path, self.wanted.name, self.options, self.upload.environment, progress=progress
             )
-        errors = [one for one in inspection.findings if one.severity is Severity.ERROR]
-        if errors:
-            raise ArchiveError(
-                "\n".join(one.message for one in errors),
-                hint="\n".join(dict.fromkeys(one.hint for one in errors if one.hint)),
-            )
+        prepare.require_no_errors(inspection)
         destination = self.wanted.destination(inspection.name)
         with contextlib.closing(open_target(destination, self.upload)) as target:
             uri = target.uri
@@ -102,26 +119,18 @@ class Job:
         self.terminal.say(f"Dry run: {self._what(inspection)} would be put at {uri}{signed}.")
         return self._finish(_Outcome(uri), {"name": inspection.name}, dry_run=True)
 
-    def probe(self) -> None:
-        """Finds out whether the destination would take an archive, before there is one.
-
-        Raises what the destination refuses; what may work later is left for later.
-        """
-        from sparkmesos_core.upload.target import TransientFailureError
+    def _probe(self, name: str) -> None:
+        """Raises what the destination would refuse an archive with, before there is one."""
         from sparkmesos_core.upload.targets import open_target
+        from sparkmesos_core.upload.transfer import Uploader
 
-        self._require_writable_configuration()
-        with contextlib.closing(open_target(self.wanted.destination("spark.tgz"), self.upload)) as target:
-            try:
-                target.prepare()
-            except TransientFailureError as failure:
-                self.terminal.warn(failure.error.message)
-            finally:
-                target.discard()
+        with contextlib.closing(open_target(self.wanted.destination(name), self.upload)) as target:
+            Uploader(announce=self.terminal.warn).probe(target)
 
     def run(self) -> int:
         """Makes the archive, uploads it, and says what to do with it."""
         from sparkmesos_core.dist import prepare
+        from sparkmesos_core.dist.source import SourceKind
         from sparkmesos_core.upload.local_file import read_local_file
         from sparkmesos_core.upload.targets import open_target
         from sparkmesos_core.upload.transfer import Uploader
@@ -129,19 +138,22 @@ class Job:
         from . import upload_dist_report as report
 
         terminal = self.terminal
-        self._require_writable_configuration()
+        builds = self.source.kind is SourceKind.CHECKOUT
+        if builds:
+            self._probe("spark.tgz")
         with (
-            _work_dir(self.given["work_dir"], self.upload.environment) as work,
+            _work_dir(self.given["work_dir"], self.upload.environment, terminal.say) as work,
             telling(terminal) as progress,
         ):
             prepared = prepare.prepare(
-                self.source,
+                self.source.path,
                 self.wanted.name,
                 self.options,
                 work,
                 self.upload.environment,
                 progress=progress,
                 announce=terminal.say,
+                before_making=(lambda name: None) if builds else self._probe,
                 build_output=lambda line: terminal.say(printable(line, keep="\t")),
             )
             report.say_prepared(terminal, prepared)
@@ -149,16 +161,22 @@ class Job:
             destination = self.wanted.destination(prepared.name)
             with contextlib.closing(open_target(destination, self.upload)) as target, self._resumable():
                 uploader = Uploader(progress=progress, announce=terminal.warn)
-                uploaded = uploader.put(target, file, force=self.given["force"])
+                force, verify = self.given["force"], self.given["verify"]
+                uploaded = uploader.put(target, file, force=force, verify=verify)
         outcome = self._outcome(destination)
         for remark in uploaded.remarks:
             terminal.warn(remark)
-        done = "It is at" if uploaded.sent else "The same content is there already:"
-        terminal.say(f"{done} {uploaded.uri}")
+        by = ", by its .sha256 and size" if uploaded.by_record else ""
+        done = "It is at" if uploaded.sent else f"The same content is there already{by}:"
+        if self.output == "table" and outcome.presigned is None and terminal.stdout.isatty():
+            terminal.say(done.removesuffix(":") + ":")  # the URI follows
+        else:
+            terminal.say(f"{done} {uploaded.uri}")
         record = report.prepared_record(prepared) | {
             "sha256": file.sha256,
             "size": file.size,
             "uploaded": uploaded.sent,
+            "read_back": not uploaded.by_record,
             "remarks": list(uploaded.remarks),
         }
         return self._finish(outcome, record, dry_run=False)
@@ -174,8 +192,10 @@ class Job:
             raise
 
     def _what(self, inspection: Inspection) -> str:
-        what = "an archive made of" if inspection.makes else "the archive"
-        return f"{what} {self.source}, as {inspection.name},"
+        shown = printable(str(self.source.path))
+        if inspection.makes:
+            return f"an archive made of {shown}, as {inspection.name},"
+        return shown if inspection.name == self.source.path.name else f"{shown}, as {inspection.name},"
 
     def _is_presigned(self, destination: Destination) -> bool:
         # A variable may say so for all destinations that have such URLs.
@@ -204,7 +224,7 @@ class Job:
             presigned_until=None if presigned is None else presigned.ends,
             ends_sooner=presigned is not None and presigned.shortened,
             temporary=presigned is not None and presigned.temporary,
-            s3_endpoint=s3.endpoint_url,
+            s3_endpoint=s3.endpoint_url or _endpoint_for_aws_tools(self.upload.environment),
             readable_by_all=(s3.acl or "").startswith("public-read"),
         )
         notes = agent_notes(circumstances)
@@ -260,6 +280,11 @@ class Job:
         return int(ExitCode.OK if written and not kept else ExitCode.FAILED)
 
 
+def _endpoint_for_aws_tools(environment: Mapping[str, str]) -> str | None:
+    """Where S3 is by the variables that boto3 reads, too."""
+    return environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None
+
+
 @contextlib.contextmanager
 def telling(terminal: Terminal) -> Iterator[Progress]:
     """A progress whose last step ends, whatever happens."""
@@ -273,19 +298,21 @@ def telling(terminal: Terminal) -> Iterator[Progress]:
 
 
 @contextlib.contextmanager
-def _work_dir(given: Path | None, environment: Mapping[str, str]) -> Iterator[Path]:
+def _work_dir(
+    given: Path | None, environment: Mapping[str, str], announce: Callable[[str], None]
+) -> Iterator[Path]:
     """A folder for what is made on the way; it goes with everything in it."""
+    from sparkmesos_core.dist.work_folder import work_folder
+
     parent = given or Path(environment.get("TMPDIR") or _LARGE_TEMPORARY)
     if given is None and not parent.is_dir():
         parent = Path(tempfile.gettempdir())
-    try:
-        folder = tempfile.TemporaryDirectory(
-            prefix="sparkmesos-dist-", dir=parent.absolute(), ignore_cleanup_errors=True
-        )
-    except OSError as error:
-        raise SparkMesosError(
-            f"no folder for the archive can be made in {parent}: {error.strerror or error}",
-            hint="Name a folder on a disk with room with --work-dir.",
-        ) from error
-    with folder as name:
-        yield Path(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(work_folder(parent.absolute(), announce))
+        except OSError as error:
+            raise SparkMesosError(
+                f"no folder for the archive can be made in {parent}: {error.strerror or error}",
+                hint="Name a folder on a disk with room with --work-dir.",
+            ) from error
+        yield folder

@@ -117,7 +117,10 @@ class _Permission(click.types.StringParamType):
 
 _connection = under(
     "How it is sent",
-    plain_option("--force", is_flag=True, help="Replace what else is there under that name."),
+    plain_option("--force", is_flag=True, help="Send it, whatever is there under that name."),
+    upload_option(
+        "--verify", is_flag=True, help="Read back what is there already, rather than trust its .sha256."
+    ),
     upload_option(
         "--resume", is_flag=True, help="Keep the parts of an interrupted upload to S3, and go on from there."
     ),
@@ -239,18 +242,15 @@ def read_upload_options(
     if kind == _HTTP:
         http = _http_options(given, destination)
     elif kind == _S3:
-        if given["kms_key"] is not None and given["encryption"] == "AES256":
-            raise UsageError(
-                "--kms-key is for --encryption aws:kms", hint="With AES256 the key is the server's own."
-            )
+        _check_kms_key(given)
         s3 = S3Options(
             endpoint_url=given["endpoint_url"],
             path_style=given["path_style"],
             profile=given["aws_profile"],
             region=given["region"],
             acl=given["acl"],
-            encryption=given["encryption"] or ("aws:kms" if given["kms_key"] else None),
-            kms_key=given["kms_key"],
+            encryption=given["encryption"],
+            kms_key=given["kms_key"] if given["encryption"] == "aws:kms" else None,
             storage_class=given["storage_class"],
             ca_file=given["ca_file"],
         )
@@ -273,12 +273,22 @@ def read_upload_options(
     )
 
 
+def _check_kms_key(given: _Given) -> None:
+    if given["kms_key"] is not None and given["encryption"] != "aws:kms":
+        if given["encryption"] is not None and not given.typed("kms_key"):
+            return  # a variable, for where aws:kms is asked for
+        raise UsageError(
+            "--kms-key is for --encryption aws:kms",
+            hint="Give both; with AES256, or without encryption, no such key is used.",
+        )
+
+
 def _refuse_unused(given: _Given, scheme: str, kind: str) -> None:
     for name, kinds in _USED_BY.items():
         if kind not in kinds and given.typed(name):
             option = "--" + name.replace("_", "-")
             raise UsageError(
-                f"{option} means nothing to a destination of {kind if kind == _FILE else scheme + '://'}",
+                f"{option} means nothing to {'a folder' if kind == _FILE else scheme + '://'} as a destination",
                 hint=f"It is for {' and '.join(kinds)}; leave it out.",
             )
 

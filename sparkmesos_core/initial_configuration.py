@@ -118,7 +118,10 @@ def cluster_entries(
     exports: list[Entry] = []
     if libmesos is not None:
         exports.append(Entry(LIBMESOS_VARIABLE, str(libmesos), only_add=found))
-    archive = executor_entries(executor_uri) if executor_uri is not None else ClusterEntries((), ())
+    archive = ClusterEntries((), ())
+    if executor_uri is not None:
+        # What is behind a question mark is a signature in all likelihood, and agents cannot cache such a URL.
+        archive = executor_entries(executor_uri, cached="?" not in executor_uri)
     return ClusterEntries((*properties, *archive.properties), (*exports, *archive.exports), tuple(remarks))
 
 

@@ -77,6 +77,7 @@ def network_failure_of(error: BaseException) -> NetworkFailure:
 
 def _kind(chain: list[BaseException], names: set[str]) -> tuple[FailureKind, str]:
     reasons = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
+    reasons += filter(None, map(_refusal_of_proxy, chain))
     reason = reasons[0] if reasons else type(chain[0]).__name__
     for cause in chain:
         if isinstance(cause, socket.gaierror):
@@ -102,6 +103,12 @@ def _kind(chain: list[BaseException], names: set[str]) -> tuple[FailureKind, str
         if isinstance(cause, OSError) and "refused" in str(cause).lower():
             return FailureKind.REFUSED, reason
     return (FailureKind.GARBAGE if names & _GARBAGE else FailureKind.OTHER), reason
+
+
+def _refusal_of_proxy(cause: BaseException) -> str:
+    """The status and words with which a proxy refuses to connect; http.client has them in one text."""
+    _, mark, words = str(cause).partition("Tunnel connection failed: ")
+    return words if mark and type(cause) is OSError else ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

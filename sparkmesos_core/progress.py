@@ -6,13 +6,16 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of one step after the other. `advance` may be called from any thread, the others from one."""
+    """Told of one step after the other. `begin` and `end` are called from one thread, the others from any."""
 
     def begin(self, step: str, total: int | None) -> None:
         """A step begins, e.g. "Uploading"; `total` is its number of bytes, None if nobody knows."""
 
     def advance(self, count: int) -> None:
         """That many bytes more are done; negative for those that have to be done again."""
+
+    def already(self, count: int) -> None:
+        """That many bytes of the step, besides what `advance` tells, were done by an earlier run."""
 
     def end(self) -> None:
         """The step is over, well or not."""
@@ -23,6 +26,9 @@ class _Silent:
         pass
 
     def advance(self, count: int) -> None:
+        pass
+
+    def already(self, count: int) -> None:
         pass
 
     def end(self) -> None:

@@ -37,6 +37,7 @@ _NEEDED_JARS = (
 # What only some releases have: part of Spark's core since 3.5, part of ZooKeeper since its 3.5, and what the
 # Scala compiler of Spark 2.4 wants to see although the sources do not name it (it is gone since Spark 3.2).
 _PARTS = ("spark-common-utils_*", "zookeeper-jute", "hadoop-common")
+_USED_JARS = _COMPILER_JARS + _NEEDED_JARS + _PARTS
 # The program runs for seconds: the quick compiler of the JVM and the simplest collector halve its time.
 _JAVA_OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -49,13 +50,14 @@ _LAST_LINES = 15
 
 
 def bridge_key(jars: Mapping[str, int]) -> str:
-    """What a compiled bridge depends on in 20 hex digits: its sources, names and sizes of Spark's jars."""
+    """What a compiled bridge depends on in 20 hex digits: its sources, name and size of each jar it needs."""
     digest = hashlib.sha256(f"format {_FORMAT}\n".encode())
     for source in _sources():
         text = source.read_bytes()
         digest.update(f"{source.name} {len(text)}\n".encode() + text)
-    for name, size in sorted(jars.items()):
-        digest.update(f"{name} {size}\n".encode("utf-8", "surrogateescape"))
+    # The others make no difference, and an archive of this very Spark may lack some.
+    for name in sorted(set(_select(jars, _USED_JARS))):
+        digest.update(f"{name} {jars[name]}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:20]
 
 
@@ -96,7 +98,7 @@ def ensure_packed_bridge(
 
     def build() -> None:
         program = java()
-        _build(jar, unpack(_select(jars, _COMPILER_JARS + _NEEDED_JARS + _PARTS)), place, program, announce)
+        _build(jar, unpack(_select(jars, _USED_JARS)), place, program, announce)
 
     return _ensure(jar, build)
 

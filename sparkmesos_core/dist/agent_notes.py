@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
-from sparkmesos_core.dist.names import executor_prefix
-
 _S3 = ("s3", "s3a", "s3n")
 
 
@@ -122,17 +120,11 @@ def _how_it_is_fetched(given: Circumstances) -> str:
 
 
 def _what_the_cache_is_for(given: Circumstances) -> str:
-    # Without the cache, the archive stays in the sandbox beside its folder, and both match the pattern.
-    command = f"`cd {executor_prefix(given.uri)}*`"
+    # Without the cache, the archive stays in the sandbox beside its folder, and both match Spark's `cd BASE*`,
+    # which only dash can live with.
     if is_cacheable(given):
-        return (
-            "With spark.mesos.fetcherCache.enable each agent fetches it once, and keeps the archive out of "
-            f"sandboxes, where bash, if that is /bin/sh, would not know where to go at Spark's {command}."
-        )
-    return (
-        "Agents cannot cache a signed URL, so the archive stays in sandboxes beside its folder. Where "
-        f"/bin/sh is bash, Spark's {command} fails then: agents like that need another URI."
-    )
+        return "Turn on spark.mesos.fetcherCache.enable, so that each agent fetches it once."
+    return "Agents whose /bin/sh is bash need another URI: there no executor starts from a signed URL."
 
 
 def _loopback_host(uri: str) -> str | None:

@@ -20,6 +20,8 @@ MAX_ENTRIES = 500_000
 _BLOCK = 512
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_WANTED_BYTES = 1 << 20
+_MAX_NAME_BYTES = 4096
+"""Linux takes no longer path (PATH_MAX); this keeps what is held of an archive small."""
 _KINDS = {
     tarfile.REGTYPE: EntryKind.FILE,
     tarfile.AREGTYPE: EntryKind.FILE,
@@ -31,6 +33,7 @@ _KINDS = {
     tarfile.BLKTYPE: EntryKind.OTHER,
     tarfile.FIFOTYPE: EntryKind.OTHER,
 }
+_SPARSE = "GNU.sparse"
 _AGAIN = "Download or build it again."
 
 
@@ -131,8 +134,11 @@ class ArchiveReader:
     def _entry(self, info: tarfile.TarInfo, extended: Mapping[str, str], start: int) -> Entry:
         kind = _KINDS.get(info.type)
         name = extended.get("path", info.name)
-        if kind is None or any(key.startswith("GNU.sparse") for key in extended):
+        if kind is None or _SPARSE in extended:
             raise self._wrong(f"holds {quoted(name)} as a kind of entry that not every tar knows", start)
+        target = extended.get("linkpath", info.linkname)
+        if max(len(name), len(target)) > _MAX_NAME_BYTES:
+            raise self._wrong("holds a name that is too long for any file", start)
         if "\0" in name:
             raise self._wrong("holds a name with a null character", start)
         size = info.size
@@ -153,7 +159,7 @@ class ArchiveReader:
             kind=kind,
             mode=info.mode & 0o7777,
             size=size,
-            target=extended.get("linkpath", info.linkname) if linked else "",
+            target=target if linked else "",
         )
 
     def _header(self, *, first: bool) -> tarfile.TarInfo | None:
@@ -182,7 +188,10 @@ class ArchiveReader:
         return content
 
     def _records(self, info: tarfile.TarInfo, start: int) -> dict[str, str]:
-        """The records of a pax header: `LENGTH KEY=VALUE\\n`, with the length of the whole in bytes."""
+        """The records of a pax header that matter here.
+
+        Each is `LENGTH KEY=VALUE\\n`, with the length of the whole in bytes.
+        """
         content, records = self._extension(info, start), {}
         at = 0
         while at < len(content) and content[at] != 0:
@@ -191,7 +200,11 @@ class ArchiveReader:
             key, equals, value = content[at + len(digits) + 1 : at + length].partition(b"=")
             if length <= len(digits) or not equals or not value.endswith(b"\n") or at + length > len(content):
                 raise self._wrong("is damaged: a pax header is wrong", start)
-            records[_text(key)] = _text(value[:-1])
+            # No others are kept, so that many of them take no memory.
+            if key in (b"path", b"linkpath", b"size"):
+                records[key.decode()] = _text(value[:-1])
+            elif key.startswith(b"GNU.sparse"):
+                records[_SPARSE] = ""
             at += length
         return records
 

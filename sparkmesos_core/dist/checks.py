@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkmesos_core.conf.finding import Finding, Severity
@@ -21,6 +20,8 @@ OLDEST_WITH_BRIDGE = (2, 4)
 _SPARK_JAR = re.compile(r"spark-[a-z-]+_(?P<scala>\d+\.\d+)-\d.*\.jar")
 _SOURCED = ("load-spark-env.sh", "find-spark-home")
 _MOST_NAMED = 5
+_MOST_LINKS = 40
+"""So many links Linux follows on one path (path_resolution(7)); links in a circle have more."""
 _BUILD = (
     "Use a release of Spark 2.4 to 3.5, or build one with the profile -Pmesos: "
     "./dev/make-distribution.sh --tgz -Pmesos"
@@ -82,7 +83,10 @@ def _note(id: str, message: str, hint: str) -> Finding:
 def _archive_name(archive: _Archive) -> Iterator[Finding]:
     if problem := problem_of(archive.name):
         yield _error(
-            "archive-name", problem, "Call it as Spark's releases are called: spark-3.5.9-bin-hadoop3.tgz."
+            "archive-name",
+            problem,
+            "Call it as Spark's releases are called: spark-3.5.9-bin-hadoop3.tgz. "
+            "A destination that is a folder has a slash at its end.",
         )
 
 
@@ -95,8 +99,8 @@ def _top_folder(archive: _Archive) -> Iterator[Finding]:
         for entry, path in zip(archive.entries, archive.paths, strict=True)
         if len(path) == 1 and entry.kind is not EntryKind.FOLDER
     ]
-    if archive.spark is None:
-        return  # no Spark: said by another rule
+    if archive.spark is None or problem_of(archive.name):
+        return  # no Spark, or no name that leads anywhere: said by other rules
     if archive.spark == "":
         yield _error(
             "no-top-folder",
@@ -230,10 +234,15 @@ def _jars(archive: _Archive) -> Iterator[Finding]:
 def _paths(archive: _Archive) -> Iterator[Finding]:
     """What tar would put outside the sandbox, or refuse to."""
     outside, odd, special = [], [], []
+    links = {
+        path: entry.target
+        for entry, path in zip(archive.entries, archive.paths, strict=True)
+        if entry.kind is EntryKind.LINK
+    }
     for entry, path in zip(archive.entries, archive.paths, strict=True):
         if entry.name.startswith("/") or ".." in path:
             outside.append(entry.name)
-        elif entry.target and _leaves(path[:-1] if entry.kind is EntryKind.LINK else (), entry.target):
+        elif entry.target and _leaves(path[:-1] if entry.kind is EntryKind.LINK else (), entry.target, links):
             outside.append(f"{entry.name} -> {entry.target}")
         elif entry.kind is EntryKind.OTHER and not entry.target:
             odd.append(entry.name)
@@ -323,12 +332,30 @@ _RULES: tuple[Callable[[_Archive], Iterator[Finding]], ...] = (
 )
 
 
-def _leaves(folder: tuple[str, ...], target: str) -> bool:
-    """Whether a link in this folder leads out of where the archive is unpacked."""
+def _leaves(folder: tuple[str, ...], target: str, links: Mapping[tuple[str, ...], str]) -> bool:
+    """Whether a link in this folder leads out of where the archive is unpacked, by way of others or not.
+
+    As the kernel follows it: `..` is the folder above that which a link before it has led to.
+    """
     if target.startswith("/"):
         return True
-    end = posixpath.normpath(posixpath.join(*folder, target))
-    return end == ".." or end.startswith("../")
+    ahead = [*reversed(segments_of(target)), *reversed(folder)]
+    place: list[str] = []
+    followed = 0
+    while ahead:
+        segment = ahead.pop()
+        if segment == "..":
+            if not place:
+                return True
+            place.pop()
+        elif (further := links.get((*place, segment))) is not None and followed < _MOST_LINKS:
+            if further.startswith("/"):
+                return True
+            followed += 1
+            ahead += reversed(segments_of(further))
+        else:
+            place.append(segment)
+    return False
 
 
 def _some(names: Sequence[str]) -> str:

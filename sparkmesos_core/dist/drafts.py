@@ -220,7 +220,7 @@ class ArchiveDraft:
             raise ArchiveError(
                 f"{printable(str(self._path))} cannot be unpacked in {making.work}: "
                 f"{error.strerror or error}",
-                hint="Free some space, or let TMPDIR name a folder on a larger disk.",
+                hint="Free some space, or name a folder with --work-dir or TMPDIR on a larger disk.",
             ) from error
         finally:
             making.progress.end()
@@ -254,5 +254,5 @@ def _require_room(folder: Path, unpacked: int) -> None:
         raise ArchiveError(
             f"No room for the archive in {quoted(str(folder))}: {free / 1e6:.0f} MB are free, and about "
             f"{unpacked * _LEAST_PART / 1e6:.0f} MB needed",
-            hint="Free some space, or let TMPDIR name a folder on a larger disk.",
+            hint="Free some space, or name a folder with --work-dir or TMPDIR on a larger disk.",
         )

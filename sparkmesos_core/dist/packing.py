@@ -216,10 +216,10 @@ def _unwritable(target: Path, error: OSError) -> ArchiveError:
     if error.errno in _NO_ROOM:
         return ArchiveError(
             f"No room for {printable(target.name)} in {printable(str(target.parent))}: {error.strerror}",
-            hint="Free some space, or let TMPDIR name a folder on a larger disk.",
+            hint="Free some space, or name a folder with --work-dir or TMPDIR on a larger disk.",
         )
     return ArchiveError(
         f"{printable(target.name)} cannot be written in {printable(str(target.parent))}: "
         f"{error.strerror or error}",
-        hint="Check the folder and its permissions, or let TMPDIR name another one.",
+        hint="Check the folder and its permissions, or name another one with --work-dir or TMPDIR.",
     )

@@ -30,6 +30,7 @@ __all__ = [
     "classify",
     "inspect",
     "prepare",
+    "require_no_errors",
 ]
 
 
@@ -113,6 +114,7 @@ def prepare(
     *,
     progress: Progress = SILENT,
     announce: Callable[[str], None] = lambda line: None,
+    before_making: Callable[[str], None] = lambda name: None,
     build_output: Callable[[str], None] = lambda line: None,
 ) -> Prepared:
     """Make an archive of `source` in the folder `work`, if it is not one already that needs no change.
@@ -120,7 +122,8 @@ def prepare(
     `source` is what `classify` takes. `name` is what the archive will be called; None: as the source
     suggests. `work` exists, is the caller's to remove, and should be on a disk with room for the archive.
     `announce` gets a line before each thing that takes time, `build_output` every line that the build of a
-    checkout prints.
+    checkout prints. `before_making` gets the archive's name when all is known to be well, before anything is
+    compiled or packed; what it raises ends all.
 
     Raises UsageError for a source or a pattern that cannot be, ArchiveError with all that is wrong with the
     archive at once, BridgeError and JavaNotFoundError when the bridge cannot be compiled.
@@ -141,7 +144,8 @@ def prepare(
         )
     draft = _draft(found, excludes, progress)
     inspection = _inspected(found, draft, name, options, excludes)
-    _require_no_errors(inspection)
+    require_no_errors(inspection)
+    before_making(inspection.name)
     bridge = draft.compile_bridge(making).read_bytes() if options.bridge else None
     path, plan = draft.make(inspection.name, bridge, making)
     facts = facts_of(plan.entries, path.stat().st_size)
@@ -152,6 +156,21 @@ def prepare(
         findings=_findings(plan, facts, inspection.name, options, excludes),
         left_out=plan.left_out,
         made=plan.makes,
+    )
+
+
+def require_no_errors(inspection: Inspection) -> None:
+    """Raises ArchiveError, with all of them at once, if executors could not run from such an archive."""
+    errors = [finding for finding in inspection.findings if finding.severity is Severity.ERROR]
+    if not errors:
+        return
+    shown = printable(str(inspection.source.path))
+    messages = [error.message for error in errors]
+    raise ArchiveError(
+        f"Executors could not run from {shown}: {messages[0]}"
+        if len(messages) == 1
+        else f"Executors could not run from {shown}:\n" + "\n".join(f"  {message}" for message in messages),
+        hint="\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
     )
 
 
@@ -200,17 +219,3 @@ def _findings(
             )
         )
     return sorted(findings, key=lambda finding: list(Severity).index(finding.severity))
-
-
-def _require_no_errors(inspection: Inspection) -> None:
-    errors = [finding for finding in inspection.findings if finding.severity is Severity.ERROR]
-    if not errors:
-        return
-    shown = printable(str(inspection.source.path))
-    messages = [error.message for error in errors]
-    raise ArchiveError(
-        f"Executors could not run from {shown}: {messages[0]}"
-        if len(messages) == 1
-        else f"Executors could not run from {shown}:\n" + "\n".join(f"  {message}" for message in messages),
-        hint="\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
-    )

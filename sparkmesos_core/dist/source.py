@@ -19,6 +19,8 @@ _WANTED = (
     "Name a released spark-*.tgz, the top folder of an unpacked release, the folder of an installed pyspark "
     "(…/site-packages/pyspark), or a checkout of Spark's source."
 )
+# Of two slashes in a row, paths keep one.
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/+(?P<rest>.*)", re.DOTALL)
 _RELEASE_FOLDER = re.compile(r"spark-\d[\w.+-]*")
 
 
@@ -47,6 +49,7 @@ def classify(path: Path) -> Source:
 
     The `site-packages` that pyspark is installed in stands for it. Of an archive only the name is looked at.
     """
+    _refuse_url(path)
     path = path.expanduser().absolute()
     shown = printable(str(path))
     try:
@@ -66,6 +69,20 @@ def classify(path: Path) -> Source:
             f"{shown} cannot be read: {error.strerror or error}", hint="Check its path and permissions."
         ) from error
     raise UsageError(f"{shown} is not a Spark: {_why_not(children)}", hint=_WANTED)
+
+
+def _refuse_url(path: Path) -> None:
+    match = _URL.fullmatch(str(path))
+    if match is None or path.exists():
+        return
+    if match["scheme"].lower() == "file":
+        raise UsageError("SOURCE is a file:// URL", hint="Write its path alone.")
+    # Neither a password in front of the host nor a signature behind the path is for others to see.
+    shown = printable(f"{match['scheme']}://{re.split('[?#]', match['rest'].rpartition('@')[2])[0]}")
+    raise UsageError(
+        f"SOURCE is a URL, {shown}: download it first",
+        hint="Name what was downloaded. What is uploaded stands first, where it goes to second.",
+    )
 
 
 def _why_not(children: set[str]) -> str:

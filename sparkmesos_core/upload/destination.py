@@ -18,6 +18,8 @@ _EXAMPLES = (
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)", re.DOTALL)
 # What no URI may hold; a blank would end the property's value for Mesos, a quote breaks its fetcher.
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f\\'\"<>^`{|}]")
+# HOST:PORT, or a name of several parts whose last one could be that of a domain.
+_LOOKS_LIKE_HOST = re.compile(r"(?:[^/@]*@)?[\w.-]+:\d+|[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}|\d+(?:\.\d+){3}")
 _NEEDS_AUTHORITY = {
     "http": "a host",
     "https": "a host",
@@ -76,12 +78,19 @@ def parse_destination(text: str, file_name: str) -> Destination:
     match = _SCHEME.fullmatch(text)
     scheme = match["scheme"].lower() if match else "file"
     if match is None or (scheme not in SCHEMES and not match["rest"].startswith("//")):
+        _refuse_forgotten_scheme(text)
         return _local(text, file_name)
     if scheme not in SCHEMES:
         raise UsageError(
             f"the destination's scheme {scheme}:// is not known", hint=f"Write one of: {_EXAMPLES}."
         )
     rest = match["rest"]
+    # A password with a slash in it ends the authority early: nothing of it may be quoted.
+    if "@" in rest and "@" not in rest.removeprefix("//").partition("/")[0]:
+        raise UsageError(
+            f"the destination {scheme}://… has an @ behind its first slash",
+            hint="In a user name or a password write %2F for a slash and %40 for an @, also in a path.",
+        )
     if scheme == "file":
         return _local(_path_of_file_uri(rest), file_name)
     if not rest.startswith("//"):
@@ -105,7 +114,8 @@ def parse_destination(text: str, file_name: str) -> Destination:
                 )
     if not host and scheme in _NEEDS_AUTHORITY:
         raise UsageError(
-            f"the destination {scheme}:// names not {_NEEDS_AUTHORITY[scheme]}", hint=f"Write: {_EXAMPLES}."
+            f"the destination {scheme}:// does not name {_NEEDS_AUTHORITY[scheme]}",
+            hint=f"Write: {_EXAMPLES}.",
         )
     if at and scheme not in ("http", "https"):
         raise UsageError(
@@ -143,6 +153,16 @@ def _check_segments(destination: Destination) -> None:
         raise UsageError(
             f"the destination {destination.label} names no file: it has . or .. in its path",
             hint="Write the path without them; a slash at its end says that it is a folder.",
+        )
+
+
+def _refuse_forgotten_scheme(path: str) -> None:
+    first, slash, _ = path.partition("/")
+    if slash and _LOOKS_LIKE_HOST.fullmatch(first) and not Path(first).exists():
+        shown = path.rpartition("@")[2]
+        raise UsageError(
+            f"the destination {shown} looks like that of a server, but has no scheme",
+            hint=f"Write https://{shown}, or ./{shown} for a folder of this machine.",
         )
 
 

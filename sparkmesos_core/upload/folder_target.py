@@ -68,6 +68,7 @@ class FolderTarget:
     def prepare(self) -> None:
         """See Target."""
         with self._explained(self._path.parent):
+            self._refuse_new_top_folder()
             missing = [each for each in (self._path.parent, *self._path.parent.parents) if not each.exists()]
             for folder in reversed(missing):
                 with contextlib.suppress(FileExistsError):
@@ -78,6 +79,14 @@ class FolderTarget:
             if self._path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             os.close(os.open(self._aside, _NEW, _FILE_MODE))
+
+    def _refuse_new_top_folder(self) -> None:
+        # An unset variable in front of a path, or a share that is not mounted, would fill the root's disk.
+        if len(self._path.parts) > 2 and not (top := Path(*self._path.parts[:2])).exists():
+            raise UploadError(
+                f"{top} does not exist, and a folder directly under / is not made for an upload",
+                hint="Check the path; make the folder, or mount what belongs there.",
+            )
 
     def stat(self) -> Stored | None:
         """See Target."""

@@ -114,7 +114,8 @@ class Target(Protocol):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What the user should know of the way it was put there, say that it was not at once; often none."""
+        """What the user should know: that it was not put there at once, say; after `discard` also what that
+        could not remove. Often none."""
 
     def prepare(self) -> None:
         """Make the folder if need be, and find out cheaply whether a file can be written there.

@@ -36,14 +36,27 @@ class Uploaded:
     uri: str
     sent: bool
     """False if the same content was there already."""
+    by_record: bool = False
+    """That it was there already is what its record says; it was not read back."""
     remarks: tuple[str, ...] = ()
     """What the user should know, a sentence each."""
+
+
+@dataclass(frozen=True)
+class _There:
+    """What is under the name already."""
+
+    sha256: str | None
+    """None if its size tells that it is another file."""
+    recorded: bool = False
+    was_read: bool = False
 
 
 class Uploader:
     """How patient an upload is, and whom it tells.
 
-    `announce` gets a line for each attempt that failed and will be repeated; `wait` sleeps.
+    `announce` gets a line for each attempt that failed and will be repeated, and for what could not be
+    removed in the end; `wait` sleeps.
     """
 
     def __init__(
@@ -59,52 +72,69 @@ class Uploader:
         self._backoff = backoff
         self._wait = wait
 
-    def put(self, target: Target, file: LocalFile, *, force: bool = False) -> Uploaded:
+    def probe(self, target: Target) -> None:
+        """Find out whether an upload could begin; leave nothing. Raises as `put` does."""
+        try:
+            self._retrying(target.prepare)
+        finally:
+            self._discard(target)
+
+    def put(self, target: Target, file: LocalFile, *, force: bool = False, verify: bool = False) -> Uploaded:
         """Upload a file; whatever happens, nothing but all of it is ever seen under its name.
 
-        What is there already is left if it is the same, and replaced only if `force`. Raises SparkMesosError
-        when the destination refuses, keeps failing, or does not hold what was sent.
+        What is there already is left if it is the same, and replaced only if `force`. With `verify` it is
+        read to find out whether it is the same, whatever its record says. Raises SparkMesosError when the
+        destination refuses, keeps failing, or does not hold what was sent.
         """
         try:
             self._retrying(target.prepare)
             remarks: list[str] = []
-            if force or not self._is_there(target, file, remarks):
+            there = None if force else self._there(target, file, remarks, verify)
+            if there is None:
                 self._send(target, file)
                 self._publish(target, file)
                 self._record(target, file, remarks)
-                return Uploaded(target.uri, True, (*target.remarks, *remarks))
-            return Uploaded(target.uri, False, tuple(remarks))
+                return Uploaded(target.uri, True, remarks=(*target.remarks, *remarks))
+            by_record = not there.was_read
+            return Uploaded(target.uri, False, by_record, (*target.remarks, *remarks))
         finally:
-            target.discard()
+            self._discard(target)
 
-    def _is_there(self, target: Target, file: LocalFile, remarks: list[str]) -> bool:
-        """Whether the same content is there. Raises UploadError if another one is."""
+    def _discard(self, target: Target) -> None:
+        known = set(target.remarks)
+        target.discard()
+        for remark in target.remarks:
+            if remark not in known:
+                self._announce(remark)
+
+    def _there(self, target: Target, file: LocalFile, remarks: list[str], verify: bool) -> _There | None:
+        """What is there, which is the same; None if nothing is. Raises UploadError if it is another file."""
         stored = self._retrying(target.stat)
         if stored is None:
-            return False
-        digest, recorded = self._digest_there(target, stored, file)
-        if digest != file.sha256:
-            what = f"of {stored.size} bytes" if stored.size != file.size else f"with the SHA-256 {digest}"
+            return None
+        there = self._look(target, stored, file, verify)
+        if there.sha256 != file.sha256:
+            what = f"of {stored.size} bytes" if there.sha256 is None else f"with the SHA-256 {there.sha256}"
             raise UploadError(f"there is another file {what} at {target.label}", hint=_EXISTS_HINT)
-        if not recorded:
+        if not there.recorded:
             self._record(target, file, remarks)
-        return True
+        return there
 
-    def _digest_there(self, target: Target, stored: Stored, file: LocalFile) -> tuple[str | None, bool]:
-        """The digest of what is there, None if its size tells enough; and whether it is recorded beside."""
+    def _look(self, target: Target, stored: Stored, file: LocalFile, verify: bool) -> _There:
         if stored.size is not None and stored.size != file.size:
-            return None, False
+            return _There(None)
         record = self._retrying(target.read_record)
         recorded = recorded_digest(record[0]) if record is not None else None
-        if stored.sha256 is not None:
-            return stored.sha256, recorded == stored.sha256
-        if recorded is not None and record is not None:
-            # A record that is older than the file is about another one that was there before.
+        if stored.sha256 is not None and not verify:
+            return _There(stored.sha256, recorded == stored.sha256)
+        if recorded is not None and record is not None and not verify:
+            # A record that is older than the file is about another one that was there before. So may be one
+            # of the same time: the times that servers give are in whole seconds.
             written = record[1]
-            if stored.modified is not None and written is not None and stored.modified <= written:
-                return recorded, True
-        there = self._retrying(lambda: self._digest("Comparing", target.content(), stored.size))
-        return there, recorded == there
+            if stored.modified is not None and written is not None and stored.modified < written:
+                return _There(recorded, recorded=True)
+        sha256 = self._retrying(lambda: self._digest("Comparing", target.content(), stored.size))
+        return _There(sha256, recorded == sha256, was_read=True)
 
     def _send(self, target: Target, file: LocalFile) -> None:
         def attempt() -> None:

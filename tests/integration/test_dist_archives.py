@@ -86,7 +86,7 @@ def test_an_installed_pyspark_becomes_what_a_release_is(packed: Packed) -> None:
         assert tar.getnames() == [entry.name for entry in contents.entries]
 
 
-@pytest.mark.parametrize(("shell", "beside"), [("bash", False), ("dash", False), ("dash", True)])
+@pytest.mark.parametrize(("shell", "beside"), [("bash", False), ("dash", True)])
 def test_executors_start_from_it(packed: Packed, scratch: Path, shell: str, beside: bool) -> None:
     """By the very command that Spark gives Mesos, in a sandbox as its fetcher leaves it.
 

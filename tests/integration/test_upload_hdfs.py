@@ -135,6 +135,9 @@ class At(Progress):
     def begin(self, step: str, total: int | None) -> None:
         self._step = step
 
+    def already(self, count: int) -> None:
+        pass
+
     def advance(self, count: int) -> None:
         if self._step != "Uploading":
             return

@@ -168,6 +168,7 @@ def watched(path: Path, allowed: set[int]) -> Iterator[None]:
         while not stop.is_set():
             with contextlib.suppress(FileNotFoundError):
                 seen.add(path.stat().st_size)
+            stop.wait(0.0005)  # without, it would keep the uploader from running
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -414,6 +415,9 @@ def test_an_interrupt(faulty: Faulty, tmp_path: Path) -> None:
             pass
 
         def end(self) -> None:
+            pass
+
+        def already(self, count: int) -> None:
             pass
 
         def advance(self, count: int) -> None:

@@ -171,7 +171,7 @@ def test_a_file_that_somebody_else_put_there(server: S3Server, name: str, file: 
 def test_many_connections(
     server: S3Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multipart, "FIRST_CONNECTIONS", 10)
+    monkeypatch.setattr(multipart, "wanted_connections", lambda rate: 10)
     path = tmp_path / "file"
     path.write_bytes(os.urandom(12 * PART))
     file = read_local_file(path)
@@ -476,13 +476,13 @@ class TestResume:
     ) -> None:
         monkeypatch.setenv("SPARKMESOS_STATE_DIR", str(tmp_path))
         with cutting_proxy(HostPort("127.0.0.1", server.port)) as proxy:
-            proxy.bytes_per_second = 5e6
+            proxy.plan("stall", 100_000, behind=b"partNumber=4")
             with running(file.path, name, f"http://{proxy.address}", resume=True) as process:
                 until(lambda: len(arrived(server, name)) >= 2, process)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             # What the killed one had sent goes on through the buffers of sockets.
-            proxy.bytes_per_second = None
+            proxy.heal()
             for thread in proxy._threads:
                 thread.join(30)
             had = arrived(server, name)

@@ -121,6 +121,9 @@ def put_stub(
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
+            if self.close_connection:
+                # Else the next request might be sent over it before the client sees its end.
+                self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)

@@ -29,6 +29,11 @@ class TestExecutorEntries:
         assert entries.properties[1] == Entry("spark.mesos.fetcherCache.enable", "true", only_add=True)
         assert entries.exports == (Entry("SPARK_EXECUTOR_URI", "http://r/s.tgz"),)
 
+    @pytest.mark.parametrize(("uri", "cached"), [("http://r/s.tgz", True), (SIGNED, False)])
+    def test_those_of_a_cluster_say_the_same(self, uri: str, cached: bool) -> None:
+        entries = cluster_entries("mesos://h", uri, None)
+        assert entries.properties[1:] == executor_entries(uri, cached=cached).properties
+
     def test_the_lines(self) -> None:
         assert configuration_lines(executor_entries("http://r/s.tgz", exported=True, cached=True)) == {
             "spark-defaults.conf": (
@@ -59,6 +64,7 @@ class TestClusterEntries:
         assert entries.properties == (
             Entry("spark.master", "mesos://h:5050"),
             Entry("spark.executor.uri", "https://r/s.tgz"),
+            Entry("spark.mesos.fetcherCache.enable", "true", only_add=True),
         )
         assert entries.exports == (
             Entry("MESOS_NATIVE_JAVA_LIBRARY", "/lib/libmesos.so"),

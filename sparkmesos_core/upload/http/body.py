@@ -15,7 +15,7 @@ import struct
 import termios
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -96,7 +96,11 @@ class FileBody:
                 continue
             piece = piece or self._read(buffer)
             # A part of it at most, so that an answer is looked for whenever the server does not take more.
-            sent = connection.send(piece)
+            try:
+                sent = connection.send(piece)
+            except ConnectionError:
+                # Whoever answers early and hangs up resets the connection; the answer may have come before.
+                self._read_answer()
             piece = piece[sent:]
             self._sent += sent
             self._progress.advance(sent)
@@ -135,6 +139,9 @@ class FileBody:
                 return
             finally:
                 connection.settimeout(timeout)
+        self._read_answer()
+
+    def _read_answer(self) -> NoReturn:
         self.answered_early = True
         # What urllib3 takes as the sign to read the answer (urllib3.connectionpool, _make_request).
         raise BrokenPipeError

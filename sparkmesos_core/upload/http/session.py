@@ -99,8 +99,9 @@ class HttpSession:
     """Asks one origin, and those that it redirects to.
 
     Of the environment only proxies (never for loopback addresses), REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are
-    used, no netrc file: it could send foreign credentials. A password goes in the clear only to a server that
-    asks for it so, or by https. Raises UsageError for options that cannot be used.
+    used, no netrc file: it could send foreign credentials. A password goes by https at once, in the clear
+    only to a server that asks for it, or refuses without saying what it wants. Raises UsageError for options
+    that cannot be used.
     """
 
     def __init__(self, url: str, options: UploadOptions, user: str | None, password: str | None) -> None:
@@ -123,7 +124,8 @@ class HttpSession:
         self._basic, self._digest = _of_user(http, user, password)
         self._auth: AuthBase = _Nobody()
         self._chosen = False
-        self._answered = False
+        self.answered = False
+        """Whether there ever was an answer."""
         if http.token is not None and user is None:
             self._auth, self._chosen = _bearer(http.token), True
         elif self._basic is not None and self._origin[0] == "https":
@@ -199,7 +201,7 @@ class HttpSession:
         try:
             yield from answer.response.raw.stream(_PIECE_BYTES, decode_content=False)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failure(error, answer.url) from error
+            raise self._failure(error, answer.url, self._stall_seconds) from error
         finally:
             answer.response.close()
 
@@ -260,28 +262,30 @@ class HttpSession:
                 timeout=(silence, silence),
                 allow_redirects=False,
             )
-            self._answered = True
+            self.answered = True
             answer = Answer(response, url)
             if not stream:
                 answer.text()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failure(error, url) from error
+            raise self._failure(error, url, silence) from error
         return answer
 
-    def _failure(self, error: Exception, url: str) -> Exception:
+    def _failure(self, error: Exception, url: str, silence: float) -> Exception:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        # It is the server that fails, not the file asked for, which may be one that nobody has heard of.
+        server = shown(parts._replace(path="").geturl())
         failure = network_failure_of(error)
         if (
-            not self._answered
+            not self.answered
             and parts.scheme == "http"
             and failure.kind in (FailureKind.CLOSED, FailureKind.GARBAGE)
             and not failure.proxy
-            and speaks_tls(host, parts.port or 80, min(self._stall_seconds, _TLS_SECONDS))
+            and speaks_tls(host, parts.port or 80, min(silence, _TLS_SECONDS))
         ):
             hint = f"Write {parts._replace(scheme='https', path='', query='').geturl()}/…"
-            return UnreachableError(f"{shown(url)} speaks TLS, not plain HTTP", hint=hint)
-        return connection_failure(error, shown(url), host, self._stall_seconds)
+            return UnreachableError(f"{server} speaks TLS, not plain HTTP", hint=hint)
+        return connection_failure(error, server, host, silence)
 
 
 def _of_user(

@@ -27,10 +27,14 @@ from sparkmesos_core.upload.target import Stored, TransientFailureError, UploadO
 _DONE = (200, 201, 202, 204)
 _GONE = (404, 410)
 _NO_PARENT = (403, 404, 409)
-_NO_MOVE = (400, 403, 404, 405, 409, 412, 500, 501, 502)
+_NO_MOVE = (400, 403, 404, 405, 409, 412, 501)
+"""Answers of servers that cannot move files, or do not recognize themselves in the address to move to."""
+_DOUBTFUL = (500, 502)
+"""May mean the same (RFC 4918, 9.9.4, has 502 for an address of elsewhere), or trouble that passes."""
 _LINGER_SECONDS = 1.0
-_CLEANING_SECONDS = 10.0
-"""How long a server may be silent when there is nothing more to be gained."""
+_CLEANING_SECONDS = 5.0
+"""How long it may take to remove what is left: somebody who pressed Ctrl-C waits for it."""
+_LEAST_SECONDS = 0.2
 _SETTLING_SECONDS = (0.0, 0.25, 0.5)
 _COLLECTION = re.compile(rb"<(?:[\w-]+:)?resourcetype[^>]*>\s*<(?:[\w-]+:)?collection\b")
 
@@ -83,12 +87,12 @@ class HttpTarget:
     def remarks(self) -> list[str]:
         """See Target."""
         remarks = []
-        if self._in_place:
+        if self._in_place and self._before is not None:
             remarks.append(
                 f"{self._destination.authority} cannot move files (WebDAV's MOVE), so the file was sent "
-                "to its final name at once: an agent that fetched it meanwhile may have got a part of it."
+                "to its final name at once: an agent that fetched it meanwhile may have got a part of it"
             )
-        remarks += [f"{shown(url)} is left over, and could not be removed." for url in self._stuck]
+        remarks += [f"{shown(url)} may be left over: it could not be removed" for url in self._stuck]
         return remarks
 
     def prepare(self) -> None:
@@ -97,6 +101,7 @@ class HttpTarget:
             return
         probe, aside = self._put_probe()
         self._left_over.append(aside)
+        doubtful: Answer | None = None
         for self._absolute in (True, False):
             answer = self._move(probe, aside)
             if answer.status in _DONE:
@@ -104,16 +109,18 @@ class HttpTarget:
                 self._check_is_no_folder()
                 self._aside = aside
                 return
+            if answer.status in _DOUBTFUL:
+                doubtful = answer
+            elif answer.status not in _NO_MOVE:
+                raise self._session.refused("MOVE", answer)
             if answer.status in (405, 501):
                 break
-            if answer.status not in _NO_MOVE:
-                raise self._session.refused("MOVE", answer)
+        if doubtful is not None:
+            raise self._session.refused("MOVE", doubtful)
         self._in_place = True
         self._left_over.remove(aside)
-        if self._removed(probe):
+        if self._removed(probe, _CLEANING_SECONDS):
             self._left_over.remove(probe)
-        else:
-            self._stuck = [probe]
 
     def stat(self) -> Stored | None:
         """See Target."""
@@ -191,13 +198,28 @@ class HttpTarget:
 
     def discard(self) -> None:
         """See Target."""
+        if not (self._left_over or self._sending_in_place):
+            return
+        # A connection may be in the middle of something, or just about to be closed by the server.
+        self._session.close()
+        end = time.monotonic() + _CLEANING_SECONDS
         # A server may only be about to write what came before the connection ended.
         for delay in _SETTLING_SECONDS if self._interrupted else (0.0,):
             time.sleep(delay)
-            left_over = [url for url in self._left_over if not self._removed(url)]
-            if self._sending_in_place:
-                self._remove_half_a_file()
-        self._left_over = left_over
+            stuck: list[str] = []
+            # The final name first: it is what agents would fetch.
+            if self._sending_in_place and not self._removed_half_a_file((end - time.monotonic()) / 2):
+                stuck.append(self._url)
+            for number, url in enumerate(self._left_over):
+                # Each gets its share of the time, so that all are asked for at least.
+                share = (end - time.monotonic()) / (len(self._left_over) - number)
+                if not self._removed(url, share):
+                    stuck.append(url)
+            if time.monotonic() >= end:
+                break
+        if self._session.answered:  # else nothing has got there
+            self._stuck += stuck
+        self._left_over.clear()
         self._interrupted = self._sending_in_place = False
 
     def close(self) -> None:
@@ -217,7 +239,8 @@ class HttpTarget:
             if answer.status in _DONE:
                 self._redirects = answer.url != probe
                 return probe, aside
-            self._left_over.remove(probe)
+            if answer.status < 500:  # else it may be there all the same
+                self._left_over.remove(probe)
             refused = refused or answer
             if answer.status not in (400, 403):
                 break
@@ -237,6 +260,8 @@ class HttpTarget:
         answer = self._session.ask("PROPFIND", self._url, headers={"Depth": "0"})
         if answer.status == 207 and _COLLECTION.search(answer.text()):
             raise self._is_a_folder()
+        if answer.status != 207:
+            self._stat(self._url)
 
     def _is_a_folder(self) -> UploadError:
         return UploadError(
@@ -280,25 +305,27 @@ class HttpTarget:
         if answer.status in _GONE:
             answer.response.close()
             return None, ()
+        if urlsplit(answer.url).path == urlsplit(url).path + "/":
+            answer.response.close()
+            raise self._is_a_folder()
         if answer.status != 416:
             self._session.success(answer.response.request.method or "HEAD", answer, (200, 204, 206))
-        if urlsplit(answer.url).path == urlsplit(url).path + "/":
-            raise self._is_a_folder()
         modified = answer.headers.get("Last-Modified")
         return Stored(size, timestamp(modified)), (size, modified, answer.headers.get("ETag"))
 
-    def _remove_half_a_file(self) -> None:
+    def _removed_half_a_file(self, seconds: float) -> bool:
+        """Whether there is none under the final name, or no longer."""
+        end = time.monotonic() + seconds
         try:
-            there, state = self._stat(self._url, _CLEANING_SECONDS)
+            there, state = self._stat(self._url, max(_LEAST_SECONDS, seconds / 2))
         except (SparkMesosError, TransientFailureError):
-            return
+            return False
         # A server that keeps the old file until a new one is whole has nothing to be removed.
-        if there is not None and state != self._before:
-            self._removed(self._url)
+        return there is None or state == self._before or self._removed(self._url, end - time.monotonic())
 
-    def _removed(self, url: str) -> bool:
+    def _removed(self, url: str, seconds: float) -> bool:
         try:
-            answer = self._session.ask("DELETE", url, patience=_CLEANING_SECONDS)
+            answer = self._session.ask("DELETE", url, patience=max(_LEAST_SECONDS, seconds))
         except (SparkMesosError, TransientFailureError):
             return False
         return answer.status in (*_DONE, *_GONE)

@@ -17,7 +17,6 @@ from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.s3.failures import field_of
 from sparkmesos_core.upload.s3.part_body import PartBody
 from sparkmesos_core.upload.s3.parts import (
-    FIRST_CONNECTIONS,
     Part,
     etag_of_parts,
     is_md5,
@@ -27,7 +26,7 @@ from sparkmesos_core.upload.s3.parts import (
 
 _WANTS_MD5 = {"InvalidRequest", "InvalidDigest", "MissingContentMD5"}
 """What servers say whose buckets have a lock, if a part comes without its digest."""
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 19
 _DAMAGED_ATTEMPTS = 3
 """How often a part is sent whose digest is another one on the other side."""
 _INTERRUPT_SECONDS = 2.0
@@ -62,7 +61,7 @@ class _Connections:
     def run(self) -> None:
         """Send all parts. Raises the first failure, after the parts on their way have arrived or failed."""
         try:
-            self._have(FIRST_CONNECTIONS)
+            self._have(1)
             joined = 0
             while joined < len(self._threads):
                 self._threads[joined].join()
@@ -138,6 +137,11 @@ class MultipartUpload:
         self._done: dict[int, str] = {}
         self._digests: dict[int, str] = {}
         self._lock = threading.Lock()
+
+    @property
+    def arrived(self) -> int:
+        """How many parts have arrived, in this run."""
+        return len(self._done)
 
     @property
     def has_parts(self) -> bool:

@@ -10,7 +10,6 @@ MAX_PARTS = 10_000
 """S3 takes no more: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html."""
 MAX_CONNECTIONS = 10
 """How many parts are ever sent at once."""
-FIRST_CONNECTIONS = 2
 _ENOUGH = 120e6
 """Bytes per second, a gigabit: connections that reach this together leave little to win."""
 _PART_BYTES = 8 << 20
@@ -48,7 +47,7 @@ def wanted_connections(bytes_per_second: float) -> int:
     """
     if bytes_per_second * MAX_CONNECTIONS <= _ENOUGH:
         return MAX_CONNECTIONS
-    return max(FIRST_CONNECTIONS, math.ceil(_ENOUGH / bytes_per_second))
+    return math.ceil(_ENOUGH / bytes_per_second)
 
 
 def etag_of_parts(digests: list[str]) -> str:

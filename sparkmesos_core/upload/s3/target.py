@@ -136,16 +136,23 @@ class S3Target:
 
     def send(self, file: LocalFile, progress: Progress) -> None:
         """See Target."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError, ReadTimeoutError
 
         self._file = file
         if not file.size:
             return  # a multipart upload has at least one byte; `publish` puts it
         if self._upload is None:
             self._upload = self._taken_up(file) or self._begun(file)
+        arrived = self._upload.arrived
         with self._talking():
             try:
                 self._upload.send(file, progress)
+            except ReadTimeoutError:
+                # rclone takes a part once, and as long as it waits for the rest of one whose connection has
+                # died unnoticed, whoever sends that part again gets no answer.
+                if self._upload.arrived == arrived and not is_amazon(self._endpoint):
+                    self._abort()
+                raise
             except DamagedPartError as error:
                 # From now on the server compares before it takes a part.
                 self._announce_md5 = True

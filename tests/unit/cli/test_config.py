@@ -355,6 +355,7 @@ class TestInit:
         assert f"Wrote {here}/spark-defaults.conf." in err
         content = (here / "spark-defaults.conf").read_text()
         assert "spark.executor.uri                http://r/s.tgz\n" in content
+        assert "spark.mesos.fetcherCache.enable   true\n" in content
         assert not (here / "spark-env.sh").exists()
         assert self.init(*arguments) == 0
         out, err = capsys.readouterr()

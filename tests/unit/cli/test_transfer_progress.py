@@ -83,6 +83,37 @@ class TestWithoutATerminal:
         progress.end()
         assert stderr.getvalue() == "Uploading: stopped at 999 B of 1.0 kB (99 %)\n"
 
+    def test_how_far_it_got_is_not_what_was_taken_back(self, stderr: Stderr) -> None:
+        progress = TransferProgress(Talking(stderr), first=3600)
+        progress.begin("Uploading", 1000)
+        for count in (500, 300, -800, 100):
+            progress.advance(count)
+        progress.end()
+        assert stderr.getvalue() == "Uploading: stopped at 800 B of 1.0 kB (80 %)\n"
+
+    def test_what_an_earlier_run_has_sent(self, stderr: Stderr) -> None:
+        """It is no part of the rate, neither on the way nor in the end."""
+        now = iter([0.0, 1.0, 10.0])
+        progress = TransferProgress(Talking(stderr), first=0, every=3600, clock=lambda: next(now))
+        progress.begin("Uploading", 1_000_000)
+        stderr.wait_for("Uploading: 0 B of")
+        progress.already(900_000)
+        progress.advance(100_000)
+        progress.end()
+        assert stderr.getvalue().splitlines()[1:] == [
+            "Uploading: 900 kB were there already",
+            "Uploading: 100 kB in 10 s, 10 kB/s; 900 kB were there already",
+        ]
+
+    def test_nor_is_it_of_the_rate_on_the_way(self, stderr: Stderr) -> None:
+        now = itertools.count()
+        progress = TransferProgress(Talking(stderr), first=0, every=0.01, clock=lambda: float(next(now)))
+        progress.begin("Uploading", 1_000_000)
+        progress.already(900_000)
+        stderr.wait_for("900 kB of 1.0 MB (90 %), 0 B/s, stalled")
+        progress.end()
+        assert "stopped at 900 kB" in stderr.getvalue()
+
     def test_what_has_to_be_done_again(self, stderr: Stderr) -> None:
         progress = TransferProgress(Talking(stderr), first=3600)
         progress.begin("Uploading", 1000)
@@ -218,7 +249,8 @@ class TestOnATerminal:
         assert "\x1b[9" not in seen
 
     def test_a_narrow_one_has_one_line_still(self, shown: Callable[..., str]) -> None:
-        seen = shown("1.0 MB of", "something else", COLUMNS="40")
+        seen = shown("Uploading 1.0 MB of", "something else", COLUMNS="40")
+        assert "━" not in seen
         assert "\x1b[1A\x1b[2K\x1b[1A" not in seen
 
     def test_a_dumb_one_gets_lines(self, shown: Callable[..., str]) -> None:

@@ -215,6 +215,12 @@ class TestRefusals:
             (["SOURCE", "/mnt/dist/spark.zip"], "spark.zip"),
             (["--work-dir", "/no/such", "SOURCE", "/mnt/"], "--work-dir"),
             (["--check-only", "SOURCE", "gopher://x/"], "gopher:// is not known"),
+            (
+                ["--check-only", "--write-conf", "/conf", "SOURCE"],
+                "--write-conf means nothing to --check-only",
+            ),
+            (["--check-only", "--user", "me", "SOURCE"], "--user means nothing to --check-only"),
+            (["--dry-run", "--check-only", "SOURCE"], "--dry-run means nothing to --check-only"),
         ],
     )
     def test_mistakes(self, upload, archive: Path, arguments: list[str], said: str, capsys) -> None:
@@ -318,7 +324,17 @@ class TestDryRun:
     def test_of_what_would_be_refused(self, upload, tmp_path: Path, capsys) -> None:
         broken = write_archive(tmp_path / NAME, without=("bin/spark-class",))
         assert upload("--dry-run", broken, "hdfs://n/d/") == ExitCode.FAILED
-        assert capsys.readouterr().out == ""
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"Executors could not run from {broken}: there is no bin/spark-class" in err
+
+    @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+    def test_of_a_server_that_the_aws_tools_know(
+        self, upload, archive: Path, monkeypatch, capsys, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, "http://minio.example:9000")
+        assert upload("--dry-run", "--acl", "public-read", archive, "s3a://b/d/") == 0
+        assert f"without one use http://minio.example:9000/b/d/{NAME}" in capsys.readouterr().err
 
 
 class TestWriteConf:

@@ -75,6 +75,9 @@ class Told:
     def begin(self, step: str, total: int | None) -> None:
         self.total = total
 
+    def already(self, count: int) -> None:
+        pass
+
     def advance(self, count: int) -> None:
         self.count += count
 
@@ -342,6 +345,16 @@ def test_an_archive_that_ends_within_an_entry(read: Callable[[bytes], Contents])
     long = tar_of(member("n" * 300, b"content"))
     with pytest.raises(ArchiveError, match="ends within an entry"):
         read(long[: 2 * BLOCK] + bytes(20 * BLOCK))
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_that_no_file_can_have(read: Callable[[bytes], Contents], format: int) -> None:
+    longest = "n" * 4096
+    assert read(tar_of(member(longest), format=format)).entries[0].name == longest
+    linked = member("link", type=tarfile.SYMTYPE, linkname=longest + "n")
+    for one in (member(longest + "n"), linked):
+        with pytest.raises(ArchiveError, match="too long for any file"):
+            read(tar_of(one, format=format))
 
 
 def test_memory_is_constant(tmp_path: Path) -> None:

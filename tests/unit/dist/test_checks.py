@@ -95,6 +95,28 @@ def test_errors(entries: list[Entry], id: str, words: str) -> None:
     assert findings[0].hint
 
 
+def test_links_may_lead_outside_together() -> None:
+    """Each by its text alone stays inside; the kernel goes up from where the first has led."""
+    first = Entry(f"{TOP}/a/b", EntryKind.LINK, 0o777, target="../..")
+    second = Entry(f"{TOP}/c", EntryKind.LINK, 0o777, target="a/b/..")
+    circle = [
+        Entry(f"{TOP}/x", EntryKind.LINK, 0o777, target="y/z"),
+        replace(first, name=f"{TOP}/y", target="x"),
+    ]
+    assert check([*GOOD, first, *circle]) == []
+    (finding,) = check([*GOOD, first, second])
+    assert finding.id == "leads-outside"
+    assert f"{TOP}/c -> a/b/.." in finding.message
+    assert f"{TOP}/a/b ->" not in finding.message
+    absolute = replace(first, target="/etc")
+    (finding,) = check([*GOOD, absolute, replace(second, target="a/b/passwd")])
+    assert f"{TOP}/c -> a/b/passwd" in finding.message
+
+
+def test_a_bad_name_is_told_once() -> None:
+    assert ids(check(entries_of(small_spark(), "spark.zip"), "spark.zip")) == [("archive-name", "error")]
+
+
 def test_several_errors_are_told_at_once() -> None:
     found = ids(check(entries_of({"README": b"?"}), "spark.zip"))
     assert found[:2] == [("archive-name", "error"), ("no-spark", "error")]

@@ -44,7 +44,7 @@ def failure_of(error: BaseException) -> tuple[UnreachableError, bool]:
         ),
         (
             requests.exceptions.ProxyError(OSError("Tunnel connection failed: 407 no")),
-            "through the proxy of the environment",
+            "through the proxy of the environment (407 no)",
             "https_proxy",
             True,
         ),

@@ -68,8 +68,8 @@ def test_a_file_beside() -> None:
         ("", "the destination is empty"),
         ("ftp://host/a.tgz", "scheme ftp:// is not known"),
         ("s3:/bucket/a.tgz", "begins with s3: but not with s3://"),
-        ("https:///a.tgz", "names not a host"),
-        ("s3://", "names not a bucket"),
+        ("https:///a.tgz", "does not name a host"),
+        ("s3://", "does not name a bucket"),
         ("https://host/a.tgz?x=1", "has a query"),
         ("https://host/a.tgz#x", "has a fragment"),
         ("https://host?x=1", "https://host/… has a query"),
@@ -82,6 +82,13 @@ def test_a_file_beside() -> None:
         ("file://server/share/a.tgz", "names another host"),
         ("file:a.tgz", "its path is not absolute"),
         ("file:///a%00b", "null character"),
+        ("repo.example:8080/dist/", "looks like that of a server"),
+        ("repo.example/dist/", "looks like that of a server"),
+        ("localhost:8080/", "looks like that of a server"),
+        ("10.0.0.1/dist/", "looks like that of a server"),
+        ("me:hunter2@repo:80/dist/", "looks like that of a server"),
+        ("https://ci:hunter2/x@repo/dist/", "has an @ behind its first slash"),
+        ("https://ci:hun/ter2@repo/dist/", "has an @ behind its first slash"),
     ],
 )
 def test_what_cannot_be_one(text: str, says: str) -> None:
@@ -90,6 +97,13 @@ def test_what_cannot_be_one(text: str, says: str) -> None:
     assert says in caught.value.message
     assert caught.value.hint
     assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["./repo.example/dist/", "/repo.example/a.tgz", "dist/a.tgz", "a.tgz", "v1.2/a.tgz"]
+)
+def test_a_path_is_not_taken_for_a_host(text: str) -> None:
+    assert parse_destination(text, "x.tgz").scheme == "file"
 
 
 @given(st.text(), st.text(alphabet="abc.-", min_size=1).filter(lambda name: name not in (".", "..")))

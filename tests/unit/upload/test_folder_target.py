@@ -166,3 +166,10 @@ def test_what_was_sent_is_taken_back_from_the_progress_when_it_fails(tmp_path: P
     assert sum(sent) == 0
     target.discard()
     assert not (tmp_path / "dist").exists()
+
+
+def test_no_folder_is_made_under_the_root(file: LocalFile) -> None:
+    with pytest.raises(UploadError, match="/no-such-share does not exist") as caught:
+        put("/no-such-share/dist/", file)
+    assert "mount" in caught.value.hint
+    assert not Path("/no-such-share").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadErro
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.record import record_of, recorded_digest
-from sparkmesos_core.upload.target import TransientFailureError
+from sparkmesos_core.upload.target import Stored, TransientFailureError
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.unit.upload.memory_target import Held, MemoryTarget
 
@@ -32,6 +33,9 @@ class Recorder:
         assert not self.open
         self.open += 1
         self.steps.append([step, total, 0])
+
+    def already(self, count: int) -> None:
+        self.advance(count)
 
     def advance(self, count: int) -> None:
         self.steps[-1][2] += count
@@ -92,11 +96,12 @@ def test_what_the_server_has_checked_is_not_read_back(file: LocalFile) -> None:
 @pytest.mark.parametrize(
     ("held", "record", "reads"),
     [
-        (Held(CONTENT, 5.0), (record_of(SHA256, "spark.tgz"), 5.0), False),
+        (Held(CONTENT, 5.0), (record_of(SHA256, "spark.tgz"), 6.0), False),
         (Held(CONTENT, 5.0), (SHA256.upper().encode(), 6.0), False),
         (Held(CONTENT, None, SHA256), (record_of(SHA256, "spark.tgz"), None), False),
         (Held(CONTENT, None, SHA256), None, False),
-        # A record that is older than the file says nothing about it, and neither does one of unknown age.
+        # A record that is not younger than the file says nothing about it, nor does one of unknown age.
+        (Held(CONTENT, 5.0), (record_of(SHA256, "spark.tgz"), 5.0), True),
         (Held(CONTENT, 5.0), (record_of("0" * 64, "spark.tgz"), 4.0), True),
         (Held(CONTENT, 5.0), (record_of(SHA256, "spark.tgz"), 4.0), True),
         (Held(CONTENT, 5.0), (record_of(SHA256, "spark.tgz"), None), True),
@@ -109,7 +114,7 @@ def test_the_same_content_is_not_sent_again(
     held: Held, record: tuple[bytes, float | None] | None, reads: bool, file: LocalFile
 ) -> None:
     target, patient = MemoryTarget(held=held, record=record), Patient()
-    assert patient.uploader.put(target, file) == Uploaded(target.uri, sent=False)
+    assert patient.uploader.put(target, file) == Uploaded(target.uri, sent=False, by_record=not reads)
     assert "send" not in target.calls
     assert ("content" in target.calls) is reads
     assert target.record is not None
@@ -124,6 +129,7 @@ def test_the_same_content_is_not_sent_again(
         (Held(OTHER, 5.0), None, "another file with the SHA-256 " + hashlib.sha256(OTHER).hexdigest()),
         (Held(CONTENT, 5.0, "0" * 64), None, "another file with the SHA-256 " + "0" * 64),
         (Held(OTHER, 5.0), (record_of(SHA256, "spark.tgz"), 4.0), "another file with the SHA-256"),
+        (Held(OTHER, 5.0), (record_of(SHA256, "spark.tgz"), 5.0), "another file with the SHA-256"),
         (Held(CONTENT, 5.0), (record_of("1" * 64, "spark.tgz"), 6.0), "another file with the SHA-256 111"),
     ],
 )
@@ -137,6 +143,44 @@ def test_another_file_under_the_name_stays(
     assert target.held == held
     assert target.record == record
     assert not {"send", "publish", "write_record"} & set(target.calls)
+
+
+def test_another_file_of_unknown_size(file: LocalFile) -> None:
+    class Silent(MemoryTarget):
+        def stat(self) -> Stored | None:
+            return Stored(None)
+
+    digest = hashlib.sha256(OTHER).hexdigest()
+    with pytest.raises(UploadError, match=f"there is another file with the SHA-256 {digest}"):
+        Patient().uploader.put(Silent(held=Held(OTHER)), file)
+
+
+@pytest.mark.parametrize("error", [None, UploadError("403"), KeyboardInterrupt()])
+def test_what_could_not_be_removed_is_told(error: BaseException | None, file: LocalFile) -> None:
+    class Leaving(MemoryTarget):
+        def discard(self) -> None:
+            super().discard()
+            self.remarks = (*self.remarks, "something is left over")
+
+    patient = Patient()
+    target = Leaving(fails={"send": [error]}, remarks=("in place",))
+    with contextlib.nullcontext() if error is None else pytest.raises(type(error)):
+        assert patient.uploader.put(target, file).remarks == ("in place",)
+    assert patient.said == ["something is left over"]
+
+
+@pytest.mark.parametrize("sha256", [None, SHA256])
+def test_a_record_is_not_believed_when_that_is_asked_for(sha256: str | None, file: LocalFile) -> None:
+    record = (record_of(SHA256, "spark.tgz"), 6.0)
+    target = MemoryTarget(held=Held(OTHER, 5.0, sha256), record=record)
+    assert Patient().uploader.put(target, file).by_record
+    with pytest.raises(
+        UploadError, match="another file with the SHA-256 " + hashlib.sha256(OTHER).hexdigest()
+    ):
+        Patient().uploader.put(target, file, verify=True)
+    target = MemoryTarget(held=Held(CONTENT, 5.0, sha256), record=record)
+    assert not Patient().uploader.put(target, file, verify=True).by_record
+    assert "send" not in target.calls
 
 
 def test_force_replaces_it(file: LocalFile) -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import trustme
 from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadError, UsageError
 from sparkmesos_core.progress import SILENT
 from sparkmesos_core.upload.destination import parse_destination
+from sparkmesos_core.upload.http import target as http_target
 from sparkmesos_core.upload.http.target import HttpTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.target import HttpOptions, TransientFailureError, UploadOptions
@@ -50,6 +52,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stub does at once what it does; servers that do it later are among the integration tests."""
+    monkeypatch.setattr(http_target, "_SETTLING_SECONDS", (0.0, 0.0))
 
 
 @contextlib.contextmanager
@@ -89,10 +97,20 @@ class Counting:
     def begin(self, step: str, total: int | None) -> None:
         raise AssertionError("a target begins no step")
 
-    end = None
+    end = already = None
 
     def advance(self, count: int) -> None:
         self.sum += count
+
+
+def send_until_answered(opened: HttpTarget, file: LocalFile, progress: Counting) -> None:
+    """Send to a server that answers early and resets the connection, which may overtake its answer."""
+    while True:
+        try:
+            return opened.send(file, progress)  # type: ignore[arg-type]
+        except TransientFailureError as failure:
+            if not isinstance(failure.error, UnreachableError):
+                raise
 
 
 def test_a_file_is_sent_aside_and_moved(file: LocalFile) -> None:
@@ -148,14 +166,39 @@ class TestInPlace:
             (remark,) = uploaded.remarks
             assert "cannot move files" in remark
 
+    @pytest.mark.parametrize("first", [500, 502])
+    def test_a_server_in_trouble_may_be_able_to_move(self, first: int, file: LocalFile) -> None:
+        def rule(asked: Asked) -> Answer | None:
+            if asked.method != "MOVE":
+                return None
+            return Answer(400 if asked.headers["Destination"].startswith("/") else first)
+
+        with put_stub(rule) as stub:
+            with pytest.raises(UploadError, match=rf"answered {first} .*to MOVE \(tried 5 times\)"):
+                upload(file, f"http://{stub.address}/")
+            assert "/spark.tgz" not in {asked.path for asked in stub.requests}
+            assert stub.files == {}
+
+    def test_a_server_that_does_not_know_its_own_address(self, file: LocalFile) -> None:
+        def rule(asked: Asked) -> Answer | None:
+            known = asked.headers.get("Destination", "/").startswith("/")
+            return None if known else Answer(502)
+
+        with put_stub(rule) as stub:
+            assert upload(file, f"http://{stub.address}/") == []
+            assert stub.files["/spark.tgz"] == CONTENT
+            assert "PUT" not in stub.methods("/spark.tgz")
+
     def test_a_probe_that_may_not_be_removed_is_told_of(self, file: LocalFile) -> None:
         with (
             put_stub(always("DELETE", Answer(403)), moves=False) as stub,
             target(f"http://{stub.address}/") as opened,
         ):
-            uploaded = Uploader().put(opened, file)
-            assert len(uploaded.remarks) == 2
-            assert "left over" in uploaded.remarks[1]
+            said: list[str] = []
+            uploaded = Uploader(announce=said.append).put(opened, file)
+            assert len(uploaded.remarks) == 1
+            (probe,) = set(stub.files) - {"/spark.tgz", "/spark.tgz.sha256"}
+            assert said == [f"http://{stub.address}{probe} may be left over: it could not be removed"]
 
     @pytest.mark.parametrize("before", [None, b"older"])
     def test_what_arrives_in_part_is_removed(self, before: bytes | None, file: LocalFile) -> None:
@@ -206,14 +249,18 @@ class TestFolders:
                 Uploader().put(opened, file, force=True)
             assert stub.files == {}
 
-    def test_a_redirect_to_its_slash_tells_it(self, file: LocalFile) -> None:
+    @pytest.mark.parametrize("listing", [200, 403])
+    @pytest.mark.parametrize("force", [False, True])
+    def test_a_redirect_to_its_slash_tells_it(self, force: bool, listing: int, file: LocalFile) -> None:
         def rule(asked: Asked) -> Answer | None:
-            if asked.method == "HEAD":
-                return Answer(301, b"", {"Location": "/dist/"}) if asked.path == "/dist" else Answer(200)
+            if asked.method in ("HEAD", "GET"):
+                return Answer(301, b"", {"Location": "/dist/"}) if asked.path == "/dist" else Answer(listing)
             return None
 
-        with put_stub(rule) as stub, pytest.raises(UploadError, match="/dist is a folder"):
-            upload(file, f"http://{stub.address}/dist")
+        with put_stub(rule) as stub, target(f"http://{stub.address}/dist") as opened:
+            with pytest.raises(UploadError, match="/dist is a folder"):
+                Uploader().put(opened, file, force=force)
+            assert stub.files == {}
 
 
 class TestAuthentication:
@@ -270,14 +317,15 @@ class TestAuthentication:
 
 
 class TestRedirects:
-    @pytest.mark.parametrize("status", [301, 302, 307, 308])
-    def test_the_file_goes_where_they_lead(self, status: int, file: LocalFile) -> None:
+    # A server that reads all of a file before it answers is waited for in vain, for a second.
+    @pytest.mark.parametrize(("status", "early"), [(301, True), (302, True), (307, True), (308, False)])
+    def test_the_file_goes_where_they_lead(self, status: int, early: bool, file: LocalFile) -> None:
         with put_stub() as second:
 
             def rule(asked: Asked) -> Answer | None:
                 return Answer(status, b"", {"Location": f"http://{second.address}/real{asked.path}?signed=1"})
 
-            with put_stub(rule) as first:
+            with put_stub(rule, early=early) as first:
                 upload(file, f"http://user:hush@{first.address}/dist/")
                 assert first.files == {}
             assert second.files["/real/dist/spark.tgz"] == CONTENT
@@ -293,7 +341,7 @@ class TestRedirects:
             progress = Counting()
             with put_stub(rule, early=True) as first, target(f"http://{first.address}/") as opened:
                 opened.prepare()
-                opened.send(large, progress)  # type: ignore[arg-type]
+                send_until_answered(opened, large, progress)
                 opened.publish()
             assert progress.sum == LARGE
             assert len(second.files["/spark.tgz"]) == LARGE
@@ -357,7 +405,7 @@ class TestRefusals:
 
         def rule(asked: Asked) -> Answer | None:
             if asked.method == "PUT" and asked.headers["Content-Length"] != "0":
-                return Answer(status, b"enough", {"Connection": "close"})
+                return Answer(status, b"enough")
             return None
 
         progress = Counting()
@@ -366,7 +414,7 @@ class TestRefusals:
             with target(where, ca_file=ca_file if tls else None) as opened:
                 opened.prepare()
                 with pytest.raises(UploadError, match=f"answered {status} .*enough to PUT"):
-                    opened.send(large, progress)  # type: ignore[arg-type]
+                    send_until_answered(opened, large, progress)
                 opened.discard()
             assert stub.files == {}
         assert progress.sum == 0
@@ -378,7 +426,7 @@ class TestRefusals:
         with put_stub(rule, early=True) as stub, target(f"http://{stub.address}/") as opened:
             opened.prepare()
             with pytest.raises(TransientFailureError, match="before it had all"):
-                opened.send(large, SILENT)
+                send_until_answered(opened, large, Counting())
 
     def test_pages_are_not_quoted(self, file: LocalFile) -> None:
         answer = Answer(403, b"<html>no</html>", {"Content-Type": "text/html"})
@@ -558,6 +606,39 @@ def test_an_empty_file(tmp_path: Path) -> None:
     with put_stub() as stub:
         upload(read_local_file(path), f"http://{stub.address}/")
         assert stub.files["/spark.tgz"] == b""
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_server_that_dies_is_not_waited_for(
+    moves: bool, file: LocalFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_target, "_CLEANING_SECONDS", 0.5)
+    over = threading.Event()
+
+    def rule(asked: Asked) -> Answer | None:
+        if asked.headers.get("Content-Length") == str(len(CONTENT)):
+            return Answer(503)
+        if dead and asked.method in ("DELETE", "HEAD"):
+            over.wait(60)
+        return None
+
+    dead = False
+    with put_stub(rule, moves=moves) as stub, target(f"http://{stub.address}/") as opened:
+        opened.prepare()
+        for _ in range(3):
+            with pytest.raises(TransientFailureError, match="503"):
+                opened.send(file, SILENT)
+        stub.requests.clear()
+        dead = True
+        before = time.monotonic()
+        opened.discard()
+        # Much less than the 20 seconds that it may be silent for otherwise.
+        assert time.monotonic() - before < 10
+        asked = {asked.path for asked in stub.requests}
+        said = list(opened.remarks)
+        over.set()
+    assert len(asked) == (3 if moves else 1)
+    assert all(any(path in line for line in said) for path in asked)
 
 
 def test_an_interrupt(large: LocalFile) -> None:

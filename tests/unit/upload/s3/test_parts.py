@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkmesos_core.upload.s3.parts import (
-    FIRST_CONNECTIONS,
     MAX_CONNECTIONS,
     MAX_PARTS,
     etag_of_parts,
@@ -40,7 +39,7 @@ def test_parts_are_all_of_the_file(size: int, each: int) -> None:
 @pytest.mark.parametrize(
     ("rate", "connections"),
     [
-        (1e9, FIRST_CONNECTIONS),
+        (1e9, 1),
         (60e6, 2),
         (45e6, 3),
         (20e6, 6),

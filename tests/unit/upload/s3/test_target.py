@@ -62,6 +62,9 @@ class Sum:
 
     def end(self) -> None: ...
 
+    def already(self, count: int) -> None:
+        self.advance(count)
+
     def advance(self, count: int) -> None:
         with self._lock:
             self.total += count
