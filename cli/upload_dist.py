@@ -159,7 +159,7 @@ def _warn_of_password(terminal: Terminal, destination: str | None) -> None:
         return
     if parse_destination(destination, "spark.tgz").password:
         terminal.warn(
-            "every user of this machine can read the password in the destination's URL in the list of processes",
+            "the list of processes shows the password in the destination's URL to every user of this machine",
             hint="Give --user and --password-file instead.",
         )
 

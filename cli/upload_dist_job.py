@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
 from sparkmesos_core.quoting import printable
@@ -54,8 +55,8 @@ class Wanted:
         label = place.path if place.scheme == "file" else place.label
         raise UsageError(
             f"the destination {printable(label)} ends in no archive's name: {problem}",
-            hint=f"If {printable(self.name)} is a folder, write a slash at its end: {printable(label)}/. Else end "
-            "in a name such as spark-3.5.9-bin-hadoop3.tgz.",
+            hint=f"If {printable(self.name)} is a folder, write a slash at its end: {printable(label)}/\n"
+            "Else end in a name such as spark-3.5.9-bin-hadoop3.tgz.",
         )
 
     def destination(self, file_name: str) -> Destination:
@@ -168,7 +169,7 @@ class Job:
             terminal.warn(remark)
         by = ", by its .sha256 and size" if uploaded.by_record else ""
         done = "It is at" if uploaded.sent else f"The same content is there already{by}:"
-        if self.output == "table" and outcome.presigned is None and terminal.stdout.isatty():
+        if self.output == "table" and outcome.presigned is None and _is_a_terminal(sys.stdout):
             terminal.say(done.removesuffix(":") + ":")  # the URI follows
         else:
             terminal.say(f"{done} {uploaded.uri}")
@@ -278,6 +279,10 @@ class Job:
             self.terminal, plans, folder, dry_run=dry_run, yes=self.given["yes"], on_stdout=False
         )
         return int(ExitCode.OK if written and not kept else ExitCode.FAILED)
+
+
+def _is_a_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _endpoint_for_aws_tools(environment: Mapping[str, str]) -> str | None:

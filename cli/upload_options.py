@@ -287,8 +287,9 @@ def _refuse_unused(given: _Given, scheme: str, kind: str) -> None:
     for name, kinds in _USED_BY.items():
         if kind not in kinds and given.typed(name):
             option = "--" + name.replace("_", "-")
+            where = "a folder" if kind == _FILE else f"a destination of {scheme}://"
             raise UsageError(
-                f"{option} means nothing to {'a folder' if kind == _FILE else scheme + '://'} as a destination",
+                f"{option} means nothing to {where}",
                 hint=f"It is for {' and '.join(kinds)}; leave it out.",
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import threading
 import time
@@ -45,9 +46,9 @@ class _Connections:
         parts: Iterable[Part],
         descriptor: int,
         progress: Progress,
-        send: Callable[[Part, PartBody, Progress], bool],
+        send: Callable[[Part, PartBody], None],
     ) -> None:
-        """`send` sends one part, or finds that it need not be sent, which it tells by False."""
+        """`send` sends one part."""
         self._waiting = deque(parts)
         self._descriptor = descriptor
         self._progress = progress
@@ -98,9 +99,9 @@ class _Connections:
                     part = self._waiting.popleft()
                 began = time.monotonic()
                 body = PartBody(descriptor, part, buffer, self._progress, self._cancelled)
-                if self._send(part, body, self._progress):
-                    seconds = max(time.monotonic() - began, 1e-9)
-                    self._have(wanted_connections(part.size / seconds))
+                self._send(part, body)
+                seconds = max(time.monotonic() - began, 1e-9)
+                self._have(wanted_connections(part.size / seconds))
         except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
             self._failures.append(error)
             self._stopped.set()
@@ -158,12 +159,26 @@ class MultipartUpload:
         if done := sum(part.size for part in parts if part.number in self._done):
             progress.advance(done)
         with file.open() as opened:
+            if kept := self._take_up(parts, opened.fileno()):
+                progress.already(kept)
             _Connections(
                 [part for part in parts if part.number not in self._done],
                 opened.fileno(),
                 progress,
                 self._send_part,
             ).run()
+
+    def _take_up(self, parts: Iterable[Part], descriptor: int) -> int:
+        """Count the parts of an earlier run as arrived that are those of this very file. How many bytes."""
+        taken = 0
+        for part in parts:
+            etag, size = self._there.pop(part.number, ("", 0))
+            if size != part.size or not is_md5(etag):
+                continue
+            if (digest := _md5_of(part, descriptor)) == etag.strip('"'):
+                self._done[part.number], self._digests[part.number] = etag, digest
+                taken += part.size
+        return taken
 
     def complete(self) -> bool:
         """Make an object of the parts, at once. Whether the answer proves that it is made of what was sent.
@@ -192,21 +207,15 @@ class MultipartUpload:
         """Let the server forget the upload and its parts. Raises what botocore raises."""
         client.abort_multipart_upload(**self._names)
 
-    def _send_part(self, part: Part, body: PartBody, progress: Progress) -> bool:
-        known = self._there.get(part.number)
+    def _send_part(self, part: Part, body: PartBody) -> None:
         try:
-            if known is not None and (known[0].strip('"'), known[1]) == (body.md5().hex(), part.size):
-                etag, digest = known[0], known[0].strip('"')
-                progress.advance(part.size)
-            else:
-                etag, digest = self._upload(part, body)
+            etag, digest = self._upload(part, body)
         except CancelledError:
             if body.failure is not None:
                 raise body.failure from None
             raise
         with self._lock:
             self._done[part.number], self._digests[part.number] = etag, digest
-        return bool(body.reported)
 
     def _upload(self, part: Part, body: PartBody) -> tuple[str, str]:
         """The ETag and the MD5 of a part that has arrived as it was sent."""
@@ -247,3 +256,13 @@ class MultipartUpload:
             body.take_back()
             raise
         return str(field_of(answer, "ETag"))
+
+
+def _md5_of(part: Part, descriptor: int) -> str:
+    digest, done = hashlib.md5(usedforsecurity=False), 0
+    while done < part.size and (
+        piece := os.pread(descriptor, min(_BLOCK_BYTES, part.size - done), part.offset + done)
+    ):
+        digest.update(piece)
+        done += len(piece)
+    return digest.hexdigest()

@@ -19,6 +19,8 @@ import pytest
 from sparkmesos_cli.main import run
 from sparkmesos_core.errors import ExitCode, UploadError
 from sparkmesos_core.upload import targets
+from tests.http_stub import Answer
+from tests.servers.put_stub import Asked, put_stub
 from tests.unit.upload.memory_target import MemoryTarget
 
 NAME = "spark-3.5.9-bin-hadoop3.tgz"
@@ -145,12 +147,11 @@ class TestUpload:
         script.write_text("#!/bin/sh\ntouch built\n")
         script.chmod(0o755)
         target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
-        monkeypatch.setattr(target, "close", lambda: None, raising=False)
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         assert upload(checkout, "https://r.example/d/") == ExitCode.FAILED
         assert "it says no" in capsys.readouterr().err
         assert not (checkout / "built").exists()
-        assert target.calls == ["prepare", "discard"]
+        assert target.calls == ["close", "prepare", "discard", "close"]
 
     def test_the_same_again_sends_nothing(self, upload, archive: Path, tmp_path: Path, capsys) -> None:
         upload(archive, f"{tmp_path}/dist/")
@@ -161,6 +162,56 @@ class TestUpload:
         assert out == f"file://{tmp_path}/dist/{NAME}\n"
         assert "The same content is there already" in err
         assert (tmp_path / "dist" / NAME).stat().st_mtime_ns == before
+
+    def test_what_is_damaged_there_is_found_if_it_is_verified(
+        self, upload, archive, tmp_path, capsys
+    ) -> None:
+        upload(archive, f"{tmp_path}/dist/")
+        there = tmp_path / "dist" / NAME
+        there.write_bytes(b"x" * archive.stat().st_size)
+        os.utime(there, (1, 1))
+        capsys.readouterr()
+        assert upload(archive, f"{tmp_path}/dist/") == 0
+        assert f"already, by its .sha256 and size: file://{there}\n" in capsys.readouterr().err
+        assert upload("--verify", archive, f"{tmp_path}/dist/") == ExitCode.FAILED
+        assert "there is another file" in capsys.readouterr().err
+        assert upload("--force", archive, f"{tmp_path}/dist/") == 0
+        capsys.readouterr()
+        assert upload("--verify", "--output", "json", archive, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert f"The same content is there already: file://{there}\n" in err
+        said = json.loads(out)["upload"]
+        assert (said["uploaded"], said["read_back"]) == (False, True)
+
+    def test_a_destination_that_refuses_is_known_before_packing(
+        self, upload, archive: Path, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(archive, "https://r.example/d/spark-mine.tgz") == ExitCode.FAILED
+        err = capsys.readouterr().err
+        assert "it says no" in err
+        assert "Packing" not in err
+        assert "SHA-256" not in err
+        assert target.calls == ["close", "prepare", "discard", "close"]
+
+    def test_the_uri_is_there_once_on_a_terminal(self, archive: Path, tmp_path: Path) -> None:
+        controller, terminal = os.openpty()
+        command = [sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--no-bridge", str(archive)]
+        try:
+            process = subprocess.run(
+                [*command, f"{tmp_path}/dist/"],
+                stdout=terminal,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+            )
+            shown = os.read(controller, 65536).decode()
+        finally:
+            os.close(terminal)
+            os.close(controller)
+        assert shown == f"file://{tmp_path}/dist/{NAME}\r\n"
+        assert "It is at:\n" in process.stderr.partition("On agents:")[0]
 
     def test_something_else_is_kept_unless_forced(self, upload, archive, tmp_path: Path, capsys) -> None:
         (tmp_path / "dist").mkdir()
@@ -207,12 +258,17 @@ class TestRefusals:
             (["SOURCE"], "Missing argument 'DESTINATION'"),
             (["/no/such/spark", "/mnt/"], "/no/such/spark"),
             (["SOURCE", "gopher://x/"], "gopher:// is not known"),
-            (["SOURCE", "s3a:///x.tgz"], "names not a bucket"),
+            (["SOURCE", "s3a:///x.tgz"], "does not name a bucket"),
             (["--profile", "yarn", "SOURCE", "/mnt/"], "--profile is for a checkout"),
             (["--user", "me", "SOURCE", "/mnt/"], "--user means nothing"),
             (["--replace", "SOURCE", "/mnt/"], "--replace and --yes are about"),
             (["--exclude", "bin", "SOURCE", "/mnt/dist/"], "without which no executor starts"),
-            (["SOURCE", "/mnt/dist/spark.zip"], "spark.zip"),
+            (["SOURCE", "/mnt/dist/spark.zip"], "write a slash at its end: /mnt/dist/spark.zip/"),
+            (["SOURCE", "http://r/dist"], "If dist is a folder, write a slash at its end: http://r/dist/"),
+            (["SOURCE", "http://host:99999/y/"], "no HOST or HOST:PORT"),
+            (["--endpoint-url", "foo", "SOURCE", "s3a://b/d/"], "foo"),
+            (["--ca-file", "SOURCE", "SOURCE", "https://r/d/"], "holds no certificate"),
+            (["http://h/x.tgz", "/mnt/"], "SOURCE is a URL, http://h/x.tgz: download it first"),
             (["--work-dir", "/no/such", "SOURCE", "/mnt/"], "--work-dir"),
             (["--check-only", "SOURCE", "gopher://x/"], "gopher:// is not known"),
             (
@@ -229,6 +285,8 @@ class TestRefusals:
         assert said in err
         assert out == ""
         assert code in (ExitCode.USAGE, ExitCode.FAILED)
+        assert "Packing" not in err
+        assert "Reading" not in err or "no executor starts" in said
         assert "Traceback" not in err
 
     def test_an_archive_that_executors_could_not_run_from(self, upload, tmp_path: Path, capsys) -> None:
@@ -241,10 +299,22 @@ class TestRefusals:
 
     def test_a_password_in_the_url_is_not_shown(self, upload, archive: Path, capsys, monkeypatch) -> None:
         target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
-        monkeypatch.setattr(target, "close", lambda: None, raising=False)
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         assert upload(archive, "https://me:hush@r.example/d/") == ExitCode.FAILED
         assert "hush" not in "".join(capsys.readouterr())
+
+    @pytest.mark.parametrize("source", ["http://ci:hush@h/x.tgz", "https://ci:hu/sh@h/x.tgz?sig=hush"])
+    def test_nor_is_one_in_the_place_of_the_source(self, upload, source: str, capsys) -> None:
+        assert upload(source, "/mnt/dist/") == ExitCode.USAGE
+        err = capsys.readouterr().err
+        assert "SOURCE is a URL, http" in err
+        assert not re.search("hu|sh@|ci:", err)
+
+    def test_a_password_that_was_typed_is_warned_about(self, upload, archive: Path, capsys) -> None:
+        assert upload("--dry-run", archive, "https://me:hush@r.example/d/") == 0
+        assert "shows the password in the destination's URL" in capsys.readouterr().err
+        assert upload("--dry-run", archive, "https://me@r.example/d/") == 0
+        assert "list of processes" not in capsys.readouterr().err
 
     def test_dry_runs_do_not_show_it_either(self, upload, archive: Path, capsys) -> None:
         assert upload("--dry-run", archive, "https://me:hush@r.example/d/") == 0
@@ -371,6 +441,13 @@ class TestWriteConf:
         assert text.startswith("# mine\nspark.executor.uri ")
         assert "spark.mesos.fetcherCache.enable false\n" in text
 
+    def test_nothing_but_what_stays(self, upload, archive: Path, tmp_path: Path, conf: Path, capsys) -> None:
+        upload("--write-conf", conf, "--yes", archive, f"{tmp_path}/dist/")
+        capsys.readouterr()
+        other = ("--write-conf", conf, "--yes", archive, f"{tmp_path}/other/")
+        assert upload(*other) == ExitCode.FAILED
+        assert capsys.readouterr().err.endswith(f"Kept {conf} as it is.\n")
+
     def test_nobody_to_ask_is_known_before_the_upload(self, upload, archive, tmp_path: Path, conf) -> None:
         assert upload("--write-conf", conf, archive, f"{tmp_path}/dist/") == ExitCode.USAGE
         assert not (tmp_path / "dist").exists()
@@ -409,7 +486,6 @@ class TestPresigned:
     @pytest.fixture
     def target(self, monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
         target = MemoryTarget(uri=f"s3a://bucket/d/{NAME}")
-        monkeypatch.setattr(target, "close", lambda: None, raising=False)
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
@@ -456,13 +532,23 @@ class TestPresigned:
 class TestInterrupted:
     def test_nothing_is_left(self, archive: Path, tmp_path: Path, own_environment: Path) -> None:
         """SIGTERM while it waits for a server, with an archive that it has made."""
+
+        def busy(asked: Asked) -> Answer | None:
+            # The first is that of the probe, before there is an archive.
+            return Answer(503) if asked.method == "PUT" and asked.number else None
+
+        with put_stub(busy) as stub:
+            self.interrupt(archive, tmp_path, own_environment, f"http://{stub.address}/d/")
+            assert stub.files == {}
+
+    def interrupt(self, archive: Path, tmp_path: Path, own_environment: Path, destination: str) -> None:
         home = tmp_path / "opt"
         with tarfile.open(archive) as tar:
             tar.extractall(home, filter="data")
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--no-bridge"),
-                *(str(home / TOP), "http://127.0.0.1:1/d/"),
+                *(str(home / TOP), destination),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -472,7 +558,7 @@ class TestInterrupted:
         try:
             for line in process.stderr:
                 if "trying again in" in line:
-                    assert [path for path in own_environment.rglob("*") if path.is_file()]
+                    assert list(own_environment.rglob("*.tgz"))
                     process.send_signal(signal.SIGTERM)
                     break
             out, err = process.communicate(timeout=30)
@@ -487,7 +573,6 @@ class TestInterrupted:
     @pytest.mark.parametrize("resume", [True, False])
     def test_what_can_go_on_is_said(self, upload, archive: Path, monkeypatch, capsys, resume: bool) -> None:
         target = MemoryTarget(fails={"send": [KeyboardInterrupt()]})
-        monkeypatch.setattr(target, "close", lambda: None, raising=False)
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         code = upload(*(["--resume"] if resume else []), archive, "s3a://bucket/d/")
         assert code == ExitCode.INTERRUPTED

@@ -77,7 +77,6 @@ def test_s3(secret: Path) -> None:
     [
         ((), None, None),
         (("--no-path-style",), False, None),
-        (("--kms-key", "k"), None, "aws:kms"),
         (("--kms-key", "k", "--encryption", "aws:kms"), None, "aws:kms"),
     ],
 )
@@ -88,9 +87,10 @@ def test_what_s3_may_find_out_itself(
     assert (options.s3.path_style, options.s3.encryption) == (path_style, encryption)
 
 
-def test_a_key_that_nothing_is_encrypted_with() -> None:
-    with pytest.raises(UsageError, match="--kms-key"):
-        read("s3a://b/", "--kms-key", "k", "--encryption", "AES256")
+@pytest.mark.parametrize("encryption", [(), ("--encryption", "AES256")])
+def test_a_key_that_nothing_is_encrypted_with(encryption: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="--kms-key is for --encryption aws:kms"):
+        read("s3a://b/", "--kms-key", "k", *encryption)
 
 
 @pytest.mark.parametrize("scheme", ["hdfs", "webhdfs", "swebhdfs"])
@@ -121,8 +121,8 @@ def test_hadoops_own_file_of_a_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("destination", "typed", "said"),
     [
-        ("/mnt/d/", "--user=me", "--user means nothing to a destination of folders"),
-        ("file:///mnt/", "--stall-timeout=5", "--stall-timeout means nothing to a destination of folders"),
+        ("/mnt/d/", "--user=me", "--user means nothing to a folder"),
+        ("file:///mnt/", "--stall-timeout=5", "--stall-timeout means nothing to a folder"),
         ("https://r/", "--acl=private", "--acl means nothing to a destination of https://"),
         ("http://r/", "--resume", "--resume means nothing"),
         ("hdfs://n/", "--presign=1h", "--presign means nothing"),
