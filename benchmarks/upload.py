@@ -4,20 +4,21 @@
 - s3: boto3's `upload_file` with its defaults and, if it is installed, `aws s3 cp`, to rclone's server
 - hdfs: Hadoop's own `FsShell -put`, to a NameNode and a DataNode
 
-Two tables: what carries the bytes alone (curl's own `time_total`, `upload_file`), and whole processes from
-start to exit. The whole `sparkmesos upload-dist` also reads the archive to the end and checks it, reads back
-what has arrived where the server has not checked it, and records its SHA-256; the peers do none of that. So
-beside `aws s3 cp` there is also a process that only uploads; it computes the SHA-256, but does not check the
-archive.
+Three tables: what carries the bytes alone (curl's own `time_total`, `upload_file`); the same as whole
+processes from start to exit, with the digest of the file; and the whole `sparkmesos upload-dist`, which also
+reads the archive to its end and checks it, reads back what has arrived where the server has not checked it,
+and records its SHA-256. The peers do none of that.
 
 The archive is the installed Spark with random bytes added up to `--megabytes`. Peak memory and CPU time
-(always from start to exit) are those of the client's process, not of the server.
+(always from start to exit) are those of the client's process, not of the server. A process counts the memory
+of the one that it was forked from: peaks are never below that of this script.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
 import statistics
@@ -138,82 +139,52 @@ def transfers(archive: Path, folder: Path) -> Iterator[Comparison]:
         )
 
 
-def processes(archive: Path, folder: Path) -> Iterator[Comparison]:
-    """Whole processes."""
-    ours = [OURS, "-q", "upload-dist", "--no-bridge", "--force", str(archive)]
+def processes(archive: Path, folder: Path, ours: Sequence[str]) -> Iterator[Comparison]:
+    """Whole processes. `ours` is our command without the destination, which comes last."""
     environment = dict(os.environ)
     with http_places(folder) as places:
         for label, url in places.items():
+            curl = ["curl", "-sS", "--fail", "-o", os.devnull, "-T", str(archive)]
             yield Comparison(
                 label,
                 lambda number, url=url: [*ours, f"{url}/ours{number}/{archive.name}"],  # type: ignore[misc]
                 "`curl -T`",
-                lambda number, url=url: [  # type: ignore[misc]
-                    *(
-                        "curl",
-                        "-sS",
-                        "--fail",
-                        "-o",
-                        os.devnull,
-                        "-T",
-                        str(archive),
-                        f"{url}/curl{number}.tgz",
-                    ),
-                ],
+                lambda number, url=url, curl=curl: [*curl, f"{url}/curl{number}.tgz"],  # type: ignore[misc]
                 environment,
             )
     (folder / "s3" / _BUCKET).mkdir(parents=True)
     with rclone_s3(folder / "s3") as server:
-        environment = {**environment, **server.environment()}
-
-        def to_s3(number: int) -> list[str]:
-            return [*ours, f"s3://{_BUCKET}/ours{number}/{archive.name}"]
-
-        yield Comparison(
-            "s3 (rclone)",
-            to_s3,
-            "boto3 `upload_file`",
-            lambda number: [
-                *(sys.executable, "-m", "benchmarks.one_transfer", "boto3"),
-                *(str(archive), f"s3://{_BUCKET}/boto{number}.tgz"),
-            ],
-            environment,
-        )
+        boto3 = [sys.executable, "-m", "benchmarks.one_transfer", "boto3", str(archive)]
+        peers = {"boto3 `upload_file`": boto3}
         if shutil.which("aws"):
-            only = [sys.executable, "-m", "benchmarks.one_transfer", "ours", str(archive)]
-            for label, command in (
-                ("s3 (rclone)", to_s3),
-                ("s3 (rclone), only the upload", lambda number: [*only, f"s3://{_BUCKET}/only{number}.tgz"]),
-            ):
-                yield Comparison(
-                    label,
-                    command,
-                    "`aws s3 cp`",
-                    lambda number: ["aws", "s3", "cp", str(archive), f"s3://{_BUCKET}/aws{number}.tgz"],
-                    environment,
-                )
+            peers["`aws s3 cp`"] = ["aws", "s3", "cp", str(archive)]
+        for number_of_peer, (peer, command) in enumerate(peers.items()):
+            prefix = f"s3://{_BUCKET}/{number_of_peer}"
+            yield Comparison(
+                "s3 (rclone)",
+                lambda number, prefix=prefix: [*ours, f"{prefix}-ours{number}/{archive.name}"],  # type: ignore[misc]
+                peer,
+                lambda number, prefix=prefix, command=command: [  # type: ignore[misc]
+                    *command,
+                    f"{prefix}-theirs{number}/{archive.name}",
+                ],
+                {**environment, **server.environment()},
+            )
     stored = folder / "hdfs"
     stored.mkdir()
     with real_hdfs(stored) as hdfs:
+        put = [*hdfs.java("org.apache.hadoop.fs.FsShell"), "-put", str(archive)]
         yield Comparison(
             "hdfs",
-            lambda number: [
-                *ours,
-                "--hadoop-conf-dir",
-                str(hdfs.conf_dir),
-                hdfs.uri(f"/ours{number}/{archive.name}"),
-            ],
+            lambda number: [*ours, hdfs.uri(f"/ours{number}/{archive.name}")],
             "`FsShell -put`",
-            lambda number: [
-                *hdfs.java("org.apache.hadoop.fs.FsShell"),
-                *("-put", str(archive), hdfs.uri(f"/put{number}.tgz")),
-            ],
-            dict(os.environ),
+            lambda number: [*put, hdfs.uri(f"/put{number}.tgz")],
+            {**environment, "HADOOP_CONF_DIR": str(hdfs.conf_dir)},
         )
 
 
 def main() -> int:
-    """Prints both tables."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -232,17 +203,24 @@ def main() -> int:
             f"median of {arguments.runs} runs"
         )
         try:
-            for title, which, only_transfer in (
+            alone = [sys.executable, "-m", "benchmarks.one_transfer", "ours", str(archive)]
+            whole = [OURS, "-q", "upload-dist", "--no-bridge", "--force", str(archive)]
+            tables: list[tuple[str, Callable[[Path, Path], Iterator[Comparison]], bool]] = [
                 ("What carries the bytes alone:", transfers, True),
-                ("Whole processes:", processes, False),
-            ):
+                ("The same as whole processes:", functools.partial(processes, ours=alone), False),
+                ("`sparkmesos upload-dist`:", functools.partial(processes, ours=whole), False),
+            ]
+            for number, (title, comparisons, only_transfer) in enumerate(tables):
                 print(f"\n{title}")
-                place = folder / which.__name__
+                place = folder / str(number)
                 place.mkdir()
-                rows = [
-                    measure(one, arguments.runs, only_transfer=only_transfer) for one in which(archive, place)
-                ]
-                print_table(_HEADER, rows)
+                print_table(
+                    _HEADER,
+                    [
+                        measure(one, arguments.runs, only_transfer=only_transfer)
+                        for one in comparisons(archive, place)
+                    ],
+                )
                 shutil.rmtree(place)
         except SparkMesosError as error:
             print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)
