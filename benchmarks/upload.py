@@ -84,9 +84,11 @@ def measure(one: Comparison, runs: int, *, only_transfer: bool) -> tuple[str, ..
     """A row: medians of alternating runs, the median of the pairs' ratios, CPU seconds, peak memory."""
     pairs: list[tuple[Run, Run]] = []
     for number in range(runs + 1):
-        ours = run([*one.ours(number)], one.environment, prints_seconds=only_transfer)
-        theirs = run([*one.theirs(number)], one.environment, prints_seconds=only_transfer)
-        pairs.append((ours, theirs))
+        done: dict[Command, Run] = {}
+        for command in (one.ours, one.theirs) if number % 2 else (one.theirs, one.ours):
+            os.sync()  # what the last one wrote is not to slow down the next one
+            done[command] = run([*command(number)], one.environment, prints_seconds=only_transfer)
+        pairs.append((done[one.ours], done[one.theirs]))
     del pairs[0]  # it has warmed the file cache
     times = [[pair[side].seconds for pair in pairs] for side in (0, 1)]
     memory = [max(pair[side].peak_bytes for pair in pairs) >> 20 for side in (0, 1)]

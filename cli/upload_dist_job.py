@@ -132,7 +132,7 @@ class Job:
         """Makes the archive, uploads it, and says what to do with it."""
         from sparkmesos_core.dist import prepare
         from sparkmesos_core.dist.source import SourceKind
-        from sparkmesos_core.upload.local_file import read_local_file
+        from sparkmesos_core.upload.local_file import DigestAhead, read_local_file
         from sparkmesos_core.upload.targets import open_target
         from sparkmesos_core.upload.transfer import Uploader
 
@@ -146,6 +146,8 @@ class Job:
             _work_dir(self.given["work_dir"], self.upload.environment, terminal.say) as work,
             telling(terminal) as progress,
         ):
+            # It is no use for an archive that turns out to need a change, but costs only a core's idle time.
+            ahead = DigestAhead(self.source.path) if self.source.kind is SourceKind.ARCHIVE else None
             prepared = prepare.prepare(
                 self.source.path,
                 self.wanted.name,
@@ -158,7 +160,10 @@ class Job:
                 build_output=lambda line: terminal.say(printable(line, keep="\t")),
             )
             report.say_prepared(terminal, prepared)
-            file = read_local_file(prepared.path, progress)
+            if ahead is not None and not prepared.made:
+                file = ahead.file(progress)
+            else:
+                file = read_local_file(prepared.path, progress)
             destination = self.wanted.destination(prepared.name)
             with contextlib.closing(open_target(destination, self.upload)) as target, self._resumable():
                 uploader = Uploader(progress=progress, announce=terminal.warn)

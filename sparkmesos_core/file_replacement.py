@@ -50,7 +50,7 @@ def replace_files(replacements: Sequence[Replacement]) -> None:
                 new.replace(target)
         undo.pop_all()
         for folder in {target.parent for _, target, _ in staged}:
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def _stage(replacement: Replacement, content: bytes, target: Path, leftovers: contextlib.ExitStack) -> Path:
@@ -98,7 +98,8 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder be as safe from a power cut as their files are."""
     with contextlib.suppress(OSError):  # not every file system can
         descriptor = os.open(folder, os.O_RDONLY)
         try:

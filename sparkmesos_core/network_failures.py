@@ -155,9 +155,9 @@ def check_ca_file(path: str | os.PathLike[str]) -> None:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
         raise UsageError(
-            f"CA file {path} holds no certificate", hint="Give a file with certificates in PEM format"
+            f"CA file {path} holds no certificate", hint="Give a file with certificates in PEM format."
         ) from None
     except OSError as error:
         raise UsageError(
-            f"CA file {path} cannot be read: {error.strerror}", hint="Check the path of --ca-file"
+            f"CA file {path} cannot be read: {error.strerror}", hint="Check the path of --ca-file."
         ) from None

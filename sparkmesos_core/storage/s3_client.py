@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,9 +30,8 @@ def new_s3_client(
     and as many `connections` may be open. The client may be used by several threads. Raises ValueError for
     an endpoint that is no URL, and the exceptions of botocore.
     """
-    import boto3
-
-    session = boto3.session.Session(profile_name=profile or None, region_name=region or None)
+    settings = frozenset(item for item in os.environ.items() if item[0].startswith(("AWS_", "BOTO_", "HOME")))
+    session = _session(profile or None, region or None, settings)
     given = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
     def client(addressing: str | None) -> Any:
@@ -53,6 +54,15 @@ def new_s3_client(
         made.close()
         made = client("path")
     return made
+
+
+@functools.lru_cache(maxsize=4)
+def _session(profile: str | None, region: str | None, settings: AbstractSet[tuple[str, str]]) -> Any:
+    """What clients of the same settings share: what describes S3 takes a tenth of a second to load, and
+    credentials may have to be asked for."""
+    import boto3
+
+    return boto3.session.Session(profile_name=profile, region_name=region)
 
 
 def _configuration(

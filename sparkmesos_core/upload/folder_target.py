@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparkmesos_core.errors import SparkMesosError, UploadError
+from sparkmesos_core.file_replacement import sync_folder
 from sparkmesos_core.progress import Progress
 from sparkmesos_core.upload.destination import Destination, aside_name
 from sparkmesos_core.upload.local_file import LocalFile
@@ -141,7 +142,7 @@ class FolderTarget:
         with self._explained(self._path):
             self._aside.replace(self._path)
             self._made.clear()
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
     def write_record(self, content: bytes) -> None:
         """See Target."""
@@ -191,12 +192,3 @@ def _write_whole(descriptor: int, piece: bytes) -> None:
     rest = memoryview(piece)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every file system can
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

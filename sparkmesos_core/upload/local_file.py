@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -69,6 +71,30 @@ def read_local_file(path: Path, progress: Progress = SILENT) -> LocalFile:
     except OSError as error:
         raise _unreadable(path, error) from error
     return LocalFile(path, size, digest.hexdigest(), before.st_mtime_ns)
+
+
+class DigestAhead:
+    """The digest of a file, computed in a thread while something else is done with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: LocalFile | None = None
+        # A daemon: whoever goes away without the digest does not wait for it.
+        self._thread = threading.Thread(target=self._read, name="digest", daemon=True)
+        self._thread.start()
+
+    def file(self, progress: Progress = SILENT) -> LocalFile:
+        """As `read_local_file`, which it falls back to if the file could not be read or has changed."""
+        self._thread.join()
+        if self._file is not None:
+            with contextlib.suppress(SparkMesosError):
+                self._file.check_unchanged()
+                return self._file
+        return read_local_file(self._path, progress)
+
+    def _read(self) -> None:
+        with contextlib.suppress(SparkMesosError):
+            self._file = read_local_file(self._path)
 
 
 def _unreadable(path: Path, error: OSError) -> SparkMesosError:

@@ -86,7 +86,8 @@ def s3_failure(error: BaseException, place: S3Place) -> SparkMesosError | Transi
     if isinstance(error, ValueError):
         # boto3 has no exception of its own for an endpoint that is no URL.
         return UsageError(
-            f"S3 cannot be asked: {_one_line(error)}", hint="Correct --endpoint-url or the option."
+            f"S3 cannot be asked: {_one_line(error)}",
+            hint="Correct --endpoint-url, or where it comes from: AWS_ENDPOINT_URL or the AWS files.",
         )
     return UploadError(f"S3 failed: {type(error).__name__}", hint="")
 
