@@ -81,6 +81,10 @@ class DispatcherError(SparkMesosError):
     """A dispatcher answered, but refused what was asked of it, or what answered is no dispatcher."""
 
 
+class StoreError(SparkMesosError):
+    """The store of a dispatcher's drivers cannot be opened, read or written."""
+
+
 class SparkNotFoundError(SparkMesosError):
     """No Spark, or one that cannot run on Mesos."""
 

@@ -1,0 +1,101 @@
+"""What a dispatcher is to do after an event, in the order of the list in which they come.
+
+`Save`, `Forget` and `SaveFramework` of one list are written as one, and are on disk before any of the others
+is done or anybody gets an answer: a launch that Mesos knows of is never unknown to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparkmesos_core.dispatcher.drivers.driver import Driver
+
+
+@dataclass(frozen=True)
+class Save:
+    """Keep this driver as it is now."""
+
+    driver: Driver
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove a driver from the store: the history holds only so many."""
+
+    driver_id: str
+
+
+@dataclass(frozen=True)
+class SaveFramework:
+    """Keep the framework's id; None: forget it."""
+
+    framework_id: str | None
+
+
+@dataclass(frozen=True)
+class LaunchTasks:
+    """ACCEPT an offer with a LAUNCH of these tasks."""
+
+    offer_id: str
+    tasks: Sequence[Mapping[str, Any]]
+    """v1 TaskInfos."""
+    refuse_seconds: float
+    """For what is left of the offer."""
+
+
+@dataclass(frozen=True)
+class Decline:
+    """DECLINE these offers."""
+
+    offer_ids: Sequence[str]
+    refuse_seconds: float
+
+
+@dataclass(frozen=True)
+class KillTask:
+    """KILL a task."""
+
+    task_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """RECONCILE these tasks (ids with their agents' ids)."""
+
+    tasks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Acknowledge:
+    """ACKNOWLEDGE a status update that has a uuid."""
+
+    task_id: str
+    agent_id: str
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Revive:
+    """REVIVE: offers are wanted, and filters are to be dropped."""
+
+
+@dataclass(frozen=True)
+class Suppress:
+    """SUPPRESS: no offer is wanted."""
+
+
+Action = (
+    Save
+    | Forget
+    | SaveFramework
+    | LaunchTasks
+    | Decline
+    | KillTask
+    | Reconcile
+    | Acknowledge
+    | Revive
+    | Suppress
+)

@@ -1,0 +1,1 @@
+"""The server's side of the REST submission protocol: from requests to submissions, and to answers."""

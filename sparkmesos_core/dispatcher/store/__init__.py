@@ -1,0 +1,1 @@
+"""Where drivers are kept, so that a dispatcher that dies forgets none."""

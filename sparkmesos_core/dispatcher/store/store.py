@@ -1,0 +1,40 @@
+"""What a store of drivers can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
+from sparkmesos_core.dispatcher.drivers.driver import Driver
+
+Change = Save | Forget | SaveFramework
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that a store holds."""
+
+    drivers: tuple[Driver, ...] = ()
+    """By `Driver.number`."""
+    framework_id: str | None = None
+    next_number: int = 1
+    """Larger than that of any driver that it ever held."""
+
+
+class Store(Protocol):
+    """Keeps drivers. Used by one thread at a time; all methods may block.
+
+    Raises StoreError when it cannot be read or written; then nothing of that call has been written, or it is
+    unknown whether all of it has, and `load` tells.
+    """
+
+    def load(self) -> Stored:
+        """All that is kept. What cannot be understood is put aside and named in the log, not in the way."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Write all of these, or none of them; they are on disk when it returns."""
+
+    def close(self) -> None:
+        """Let go of files, locks and connections."""
