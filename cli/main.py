@@ -128,6 +128,8 @@ def main() -> NoReturn:
     """The console script."""
     _occupy_standard_descriptors()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup and the like ignore it
+        signal.signal(signal.SIGHUP, _interrupt)
     if "_SPARKMESOS_COMPLETE" in os.environ:
         from .shell_words import register
 
@@ -157,5 +159,5 @@ def _occupy_standard_descriptors() -> None:
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
-    """SIGTERM, which CI sends, is treated as Ctrl-C."""
+    """SIGTERM, which CI sends, and the end of the terminal are treated as Ctrl-C."""
     raise KeyboardInterrupt

@@ -186,12 +186,13 @@ def test_without_a_stderr_talk_is_not_among_the_data(tmp_path: Path) -> None:
     assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
-def test_sigterm_is_ctrl_c() -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_sigterm_and_the_end_of_the_terminal_are_ctrl_c(name: str) -> None:
     program = (
         "import os, signal, sparkmesos_cli.main as m\n"
         "def run(arguments):\n"
         "    try:\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
         "        signal.pause()\n"
         "    except KeyboardInterrupt:\n"
         "        return 130\n"
@@ -199,6 +200,18 @@ def test_sigterm_is_ctrl_c() -> None:
         "m.main()\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 130
+
+
+def test_nohup_stays_in_force() -> None:
+    program = (
+        "import signal, sparkmesos_cli.main as m\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "def run(arguments):\n"
+        "    return 7 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else 1\n"
+        "m.run = run\n"
+        "m.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 7
 
 
 class TestTerminal:

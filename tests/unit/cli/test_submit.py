@@ -424,12 +424,13 @@ def test_the_master_of_a_variable_gives_way_to_the_command_line(
 
 def test_the_drop_in_is_submit(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["sparkmesos-submit", "--version"])
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with pytest.raises(SystemExit) as caught:
             main.submit_main()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert caught.value.code == 0
     assert capfd.readouterr().out.startswith(f"sparkmesos {__version__}\n")
 
