@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.mesos.resources import Value, parse_value, value_json, value_text
+from sparkmesos_core.mesos.resources import Value, parse_value, value_json, value_of_json, value_text
 from sparkmesos_core.quoting import quoted
 
 
@@ -62,6 +64,29 @@ def parse_attributes(text: str) -> tuple[Attribute, ...]:
 def attributes_json(attributes: tuple[Attribute, ...]) -> list[dict[str, Any]]:
     """The `attributes` of an offer."""
     return [attribute.to_json() for attribute in attributes]
+
+
+def attributes_from_json(attributes: Iterable[Mapping[str, Any]]) -> tuple[Attribute, ...]:
+    """The `attributes` of an offer; one that cannot be understood is left out, as if the agent had none."""
+    found = []
+    for attribute in attributes:
+        try:
+            found.append(Attribute(attribute["name"], _value_from_json(attribute)))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return tuple(found)
+
+
+def _value_from_json(attribute: Mapping[str, Any]) -> Value | str:
+    if attribute["type"] == "TEXT":
+        return str(attribute["text"]["value"])
+    if attribute["type"] == "SCALAR":
+        # Unlike an amount of a resource it may be negative.
+        number = float(attribute["scalar"]["value"])
+        if not math.isfinite(number):
+            raise ValueError(f"{number} is no scalar")
+        return round(number * 1000)
+    return value_of_json(attribute)
 
 
 def attributes_state(attributes: tuple[Attribute, ...]) -> dict[str, str | float]:

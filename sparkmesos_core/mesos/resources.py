@@ -211,7 +211,7 @@ class Resources:
             if not isinstance(name, str) or not name:
                 raise ValueError("a resource has no name")
             try:
-                key, value = ResourceKey(name, _reserved_role(resource)), _value_of_json(resource)
+                key, value = ResourceKey(name, _reserved_role(resource)), value_of_json(resource)
             except (KeyError, TypeError, AttributeError, OverflowError) as error:
                 raise ValueError(f"resource '{name}' is malformed") from error
             values[key] = _added(values[key], value) if key in values else value
@@ -357,7 +357,11 @@ def _reserved_role(resource: Mapping[str, Any]) -> str:
     return role
 
 
-def _value_of_json(resource: Mapping[str, Any]) -> Value:
+def value_of_json(resource: Mapping[str, Any]) -> Value:
+    """The value of a v1 `Resource`, or of an `Attribute` that is no text.
+
+    Raises ValueError for a kind of value that there is not, and for amounts below zero.
+    """
     kind = resource["type"]
     if kind == "SCALAR":
         number = float(resource["scalar"]["value"])

@@ -63,7 +63,7 @@ class KillTask:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """RECONCILE these tasks (ids with their agents' ids)."""
+    """RECONCILE these tasks (ids with their agents' ids); none: whatever Mesos knows of the framework."""
 
     tasks: Mapping[str, str]
 

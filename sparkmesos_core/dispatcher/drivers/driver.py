@@ -36,7 +36,7 @@ class Outcome(Enum):
     """Its agent is gone, or Mesos has forgotten it: nobody knows how far it came."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TaskStatus:
     """What Mesos said of a task last: the fields of a v1 TaskStatus."""
 
@@ -72,7 +72,7 @@ class TaskStatus:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One launch of a driver on an agent."""
 
@@ -87,10 +87,12 @@ class Launch:
     at: float
     """Seconds since 1970."""
     started: bool = False
-    """Whether Mesos has ever said that the task exists (any status but that it is lost or invalid)."""
+    """Whether its agent is known to have got the task: Mesos has said that it was starting, or more.
+
+    TASK_STAGING is not enough, which a master says also of a task that never reaches its agent."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Driver:
     """One accepted submission. Immutable: each change makes another one. Times are seconds since 1970."""
 

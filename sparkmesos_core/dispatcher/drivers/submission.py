@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 DEFAULT_QUEUE = "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Submission:
     """An accepted submission. Its text has been validated: what can be wrong with it was said to the client.
 
     `spark.mesos.dispatcher.driverDefault.*` of the dispatcher is merged beneath `properties` already, so all
-    that depends on a property (image, URIs, memory, constraints, labels) sees the same, as it does not in Spark.
+    that depends on a property (image, URIs, memory, constraints, labels) sees the same; not so in Spark.
     """
 
     app_resource: str
@@ -36,6 +37,12 @@ class Submission:
     priority: float = 0.0
     """Of its queue; larger ones first."""
     client_version: str = ""
+
+    def __post_init__(self) -> None:
+        # Thousands of drivers wait with much the same names: each is kept once.
+        for field_name in ("properties", "environment"):
+            named = {intern(name): value for name, value in getattr(self, field_name).items()}
+            object.__setattr__(self, field_name, named)
 
     def to_json(self) -> dict[str, Any]:
         """All of it, secrets too: for stores, which are protected, and nobody else."""

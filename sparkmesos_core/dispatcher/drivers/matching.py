@@ -1,0 +1,170 @@
+"""Which driver fits into which offer, and what it takes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sparkmesos_core.conf.values.constraints import Constraint, parse_constraints
+from sparkmesos_core.dispatcher.drivers.offers import Offer
+from sparkmesos_core.dispatcher.drivers.submission import Submission
+from sparkmesos_core.mesos.attributes import Attribute, attributes_from_json
+from sparkmesos_core.mesos.constraints import unmet
+
+CONSTRAINTS = "spark.mesos.driver.constraints"
+
+_UNITS = 1000
+"""Mesos counts scalars in thousandths; so 0.1 + 0.2 is 0.3."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a driver wants of an offer."""
+
+    cpus: int
+    """Thousandths of a core."""
+    memory: int
+    """Thousandths of a MiB."""
+    constraints: str
+    """As in the property."""
+
+
+def need_of(submission: Submission) -> Need:
+    """What a submission wants. Raises UsageError for constraints that nobody can read."""
+    text = submission.properties.get(CONSTRAINTS, "")
+    return _need(submission.cores, submission.memory, text)
+
+
+@lru_cache(maxsize=4096)
+def _need(cores: float, memory: int, constraints: str) -> Need:
+    _constraints(constraints)
+    return Need(max(1, round(cores * _UNITS)), memory * _UNITS, constraints)
+
+
+@lru_cache(maxsize=4096)
+def _constraints(text: str) -> tuple[Constraint, ...]:
+    return parse_constraints(text)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of what an offer still holds."""
+
+    taken: tuple[Json, ...]
+    """Resources for a task: as offered (role, reservations, allocation), but for the amount."""
+    left: tuple[Json, ...]
+    """What the offer holds without them."""
+
+
+class OpenOffer:
+    """An offer, and what of it is still to be had."""
+
+    def __init__(self, offer: Offer) -> None:
+        self.offer = offer
+        self._left: Sequence[Json] = offer.resources
+        self.cpus = _total("cpus", self._left)
+        """Thousandths."""
+        self.memory = _total("mem", self._left)
+        """Thousandths of a MiB."""
+        self._attributes: tuple[Attribute, ...] | None = None
+
+    def has_room(self, need: Need) -> bool:
+        """Whether there is enough left; another matter are the constraints."""
+        return need.cpus <= self.cpus and need.memory <= self.memory
+
+    def meets(self, constraints: str) -> bool:
+        """Whether the agent's attributes are such as wanted."""
+        if not constraints:
+            return True
+        if self._attributes is None:
+            self._attributes = attributes_from_json(self.offer.attributes)
+        return not unmet(_constraints(constraints), self._attributes)
+
+    def share(self, need: Need) -> Share:
+        """What a task gets if there is room: of each resource, in the order of the offer, what it needs.
+
+        The rule of Spark's `MesosSchedulerUtils.partitionResources`. Nothing is taken yet.
+        """
+        wanted = {"cpus": need.cpus, "mem": need.memory}
+        taken: list[Json] = []
+        left: list[Json] = []
+        for resource in self._left:
+            available = _amount(resource) if resource.get("name") in wanted else 0
+            used = min(available, wanted[resource["name"]]) if available else 0
+            if used:
+                wanted[resource["name"]] -= used
+                taken.append(_with_amount(resource, used))
+            if not used:
+                left.append(resource)
+            elif used < available:
+                left.append(_with_amount(resource, available - used))
+        return Share(tuple(taken), tuple(left))
+
+    def take(self, share: Share) -> None:
+        """Keep only what the share leaves."""
+        self._left = share.left
+        self.cpus = _total("cpus", self._left)
+        self.memory = _total("mem", self._left)
+
+
+class OpenOffers:
+    """All offers of one round, for many drivers of which most will not fit.
+
+    What does not fit now does not fit later in the round, since offers only get smaller: so after one look
+    through all offers whoever wants as much or more is turned away without another.
+    """
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self._offers = [OpenOffer(offer) for offer in offers]
+        self._by_constraints: dict[str, _Choice] = {}
+
+    def first_fit(self, need: Need) -> OpenOffer | None:
+        """The first offer that a driver fits into."""
+        choice = self._by_constraints.get(need.constraints)
+        if choice is None:
+            fitting = [offer for offer in self._offers if offer.meets(need.constraints)]
+            choice = self._by_constraints[need.constraints] = _Choice(fitting)
+        return choice.first_fit(need)
+
+
+class _Choice:
+    """The offers that meet the same constraints."""
+
+    def __init__(self, offers: Sequence[OpenOffer]) -> None:
+        self._offers = offers
+        self._most_cpus = max((offer.cpus for offer in offers), default=0)
+        self._most_memory = max((offer.memory for offer in offers), default=0)
+        self._too_much: Need | None = None
+        """The smallest that was found to fit nowhere."""
+
+    def first_fit(self, need: Need) -> OpenOffer | None:
+        if need.cpus > self._most_cpus or need.memory > self._most_memory:
+            return None
+        known = self._too_much
+        if known is not None and need.cpus >= known.cpus and need.memory >= known.memory:
+            return None
+        for offer in self._offers:
+            if offer.has_room(need):
+                return offer
+        if known is None or (need.cpus <= known.cpus and need.memory <= known.memory):
+            self._too_much = need
+        return None
+
+
+def _amount(resource: Json) -> int:
+    """Thousandths of a scalar that is a task's for as long as it likes; else 0."""
+    if "revocable" in resource or "scalar" not in resource:
+        return 0
+    return max(0, round(float(resource["scalar"]["value"]) * _UNITS))
+
+
+def _total(name: str, resources: Sequence[Json]) -> int:
+    return sum(_amount(resource) for resource in resources if resource.get("name") == name)
+
+
+def _with_amount(resource: Json, thousandths: int) -> Json:
+    return {**resource, "scalar": {"value": thousandths / _UNITS}}
