@@ -23,6 +23,7 @@ from sparkmesos_core.spark.argument_bytes import driver_locale
 from sparkmesos_core.spark.arguments import NO_RESOURCE, RUN_EXAMPLE, SHELLS, SubmitArguments
 from sparkmesos_core.spark.file_patterns import resolve_files
 from sparkmesos_core.spark.java_uri import parse_uri, resolve_uri, resolve_uris
+from sparkmesos_core.spark.machine_variables import MACHINE_VARIABLES
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,22 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "dispatcher",
-        "`--master mesos://zk://…`, and lists of hosts, in cluster mode",
+        "`--master mesos://zk://…` in cluster mode",
         "It fails with a wrong address.",
-        "They are refused, saying that a dispatcher is wanted. One over https is possible: `mesos://https://…`.",
+        "It is refused, saying that a dispatcher is wanted. One over https is possible: `mesos://https://…`.",
+    ),
+    Difference(
+        "several-dispatchers",
+        "`--master mesos://HOST1:7077,HOST2:7077` in cluster mode",
+        "It fails with a wrong address.",
+        "One is asked after the other until one answers.",
+    ),
+    Difference(
+        "token",
+        "`spark.mesos.dispatcher.token`",
+        "It does not have it.",
+        "A random text is sent, by which our dispatcher knows a request that is repeated because its answer "
+        "was lost. To Spark's own it is one more property.",
     ),
     Difference(
         "examples",
@@ -145,20 +159,6 @@ DIFFERENCES: tuple[Difference, ...] = (
 
 # What Spark itself holds back.
 _NEVER_SENT = frozenset({"SPARK_ENV_LOADED", "SPARK_HOME", "SPARK_CONF_DIR"})
-_ABOUT_THIS_MACHINE = frozenset(
-    {
-        "SPARK_LOCAL_IP", "SPARK_LOCAL_HOSTNAME", "SPARK_PUBLIC_DNS", "SPARK_LOCAL_DIRS",
-        "SPARK_EXECUTOR_DIRS", "SPARK_DIST_CLASSPATH",
-        "SPARK_MESOS_PRINCIPAL_FILE", "SPARK_MESOS_SECRET_FILE",
-        "MESOS_NATIVE_JAVA_LIBRARY", "MESOS_NATIVE_LIBRARY",
-        # What an agent tells a task: this may run in one, and the driver will be told its own.
-        "MESOS_SANDBOX", "MESOS_DIRECTORY", "MESOS_TASK_ID", "MESOS_FRAMEWORK_ID", "MESOS_EXECUTOR_ID",
-        "MESOS_SLAVE_ID", "MESOS_SLAVE_PID", "MESOS_AGENT_ENDPOINT", "MESOS_CHECKPOINT", "MESOS_LOCAL",
-        "MESOS_RECOVERY_TIMEOUT", "MESOS_SUBSCRIPTION_BACKOFF_MAX", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
-        "MESOS_HTTP_COMMAND_EXECUTOR", "MESOS_CONTAINER_IP", "MESOS_CONTAINER_NAME", "MESOS_ALLOCATION_ROLE",
-        "MESOS_DOMAIN_SOCKET",
-    }
-)  # fmt: skip
 _ABOUT_PROGRAMS = frozenset(
     {
         "SPARK_DAEMON_JAVA_OPTS", "SPARK_DAEMON_MEMORY", "SPARK_DAEMON_CLASSPATH", "SPARK_SHUFFLE_OPTS",
@@ -247,7 +247,7 @@ def reason_not_sent(name: str) -> str:
     """Why we hold back a variable that Spark would send, as the id of a difference; empty if we do not."""
     if not _is_sent_by_spark(name):
         return ""
-    if name in _ABOUT_THIS_MACHINE:
+    if name in MACHINE_VARIABLES:
         return "machine-variables"
     if name in _ABOUT_PROGRAMS:
         return "program-variables"
