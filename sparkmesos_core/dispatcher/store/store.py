@@ -27,11 +27,11 @@ class Store(Protocol):
     """Keeps drivers. Used by one thread at a time; all methods may block.
 
     Raises StoreError when it cannot be read or written; then nothing of that call has been written, or it is
-    unknown whether all of it has, and `load` tells.
+    unknown whether all of it has, and `load` tells. StoreTakenOverError, which is one, is for good.
     """
 
     def load(self) -> Stored:
-        """All that is kept. What cannot be understood is put aside and named in the log, not in the way."""
+        """All that is kept. What cannot be understood is left out, and where it is, and named in the log."""
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Write all of these, or none of them; they are on disk when it returns."""

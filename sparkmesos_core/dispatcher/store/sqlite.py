@@ -1,0 +1,289 @@
+"""Drivers in a SQLite database: one file, used by one dispatcher at a time.
+
+A commit is on disk when it returns (a write-ahead log, synchronised at each commit), so a dispatcher may be
+killed at any point. The file holds the secrets of submissions and is its owner's alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
+from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.store.format import VERSION, decode, encode
+from sparkmesos_core.dispatcher.store.store import Change, Store, Stored
+from sparkmesos_core.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x53704D44
+"""In the head of the file, so that `file` and we can tell our databases from those of other programs."""
+
+_BUSY_TIMEOUT = 5.0
+"""Seconds to wait for somebody who looks into the database with a tool."""
+
+_WAL_LIMIT = 64 << 20
+"""Bytes that the write-ahead log keeps on disk after it has grown larger."""
+
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE drivers (id TEXT PRIMARY KEY NOT NULL, json TEXT NOT NULL);
+CREATE TABLE framework (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
+CREATE TABLE numbers (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+def open_sqlite(path: Path) -> Store:
+    """Open the database, or make it, with the folder that it is in (mode 0700; the file has 0600).
+
+    Raises StoreError if that is impossible, another dispatcher uses it, it is damaged, or is something else.
+    """
+    try:
+        path = path.resolve()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = _lock(path)
+    except (OSError, RuntimeError) as error:
+        raise _not_accessible(path, error) from error
+    try:
+        return _SQLiteStore(path, lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _lock(path: Path) -> int:
+    """Take the lock on a database; the descriptor holds it, the file names us. Raises OSError, StoreError.
+
+    It is a file of its own: SQLite's locks on the database come and go, and closing a second descriptor of
+    the same file would drop them.
+    """
+    place = path.with_name(path.name + ".lock")
+    lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 32).decode("ascii", "replace").strip()
+            raise StoreError(
+                f"{path} is in use by another dispatcher" + (f" (pid {holder})" if holder.isdigit() else ""),
+                hint="Stop that one first, or start this one with another --instance",
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+class _SQLiteStore:
+    def __init__(self, path: Path, lock: int) -> None:
+        self._path = path
+        self._lock: int | None = lock
+        self._identity: tuple[int, int] | None = None
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._identity = self._prepare_file()
+        except OSError as error:
+            raise _not_accessible(path, error) from error
+        try:
+            with _Failures(self):
+                self._connected()
+        except StoreError:
+            self._disconnect()
+            raise
+
+    def load(self) -> Stored:
+        with _Failures(self):
+            connection = self._connected()
+            rows = connection.execute("SELECT id, json FROM drivers").fetchall()
+            framework = connection.execute("SELECT id FROM framework").fetchone()
+            numbers = connection.execute("SELECT next FROM numbers").fetchone()
+            drivers: list[Driver] = []
+            for driver_id, text in rows:
+                shown = driver_id.decode("utf-8", "replace")
+                try:
+                    drivers.append(decode(shown, text))
+                except ValueError as error:
+                    logger.error("%s: the driver %s is left out: %s", self._path, shown, error)
+        drivers.sort(key=lambda driver: driver.number)
+        after_last = drivers[-1].number + 1 if drivers else 1
+        return Stored(
+            drivers=tuple(drivers),
+            framework_id=framework[0].decode("utf-8", "replace") if framework else None,
+            next_number=max(after_last, numbers[0] if numbers else 1),
+        )
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        largest = max((change.driver.number for change in changes if isinstance(change, Save)), default=0)
+        with _Failures(self):
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            for change in changes:
+                _execute(connection, change)
+            if largest:
+                connection.execute(
+                    "INSERT INTO numbers VALUES (1, ?)"
+                    " ON CONFLICT (one) DO UPDATE SET next = max(next, excluded.next)",
+                    (largest + 1,),
+                )
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._disconnect()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _prepare_file(self) -> tuple[int, int]:
+        """Make the file if there is none, close it to others, and tell which one it is."""
+        # SQLite itself would make it readable by everybody; its log takes the mode of the database.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(f"{self._path} is not a file")
+            if status.st_mode & 0o077:
+                os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return status.st_dev, status.st_ino
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, made anew after a failure. Raises StoreError and sqlite3.Error."""
+        self._check_file()
+        if self._connection is None:
+            # Threads take turns: SQLite needs no more than that.
+            self._connection = sqlite3.connect(
+                self._path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+            self._set_up(self._connection)
+        return self._connection
+
+    def _check_file(self) -> None:
+        """SQLite would go on writing to a file that was deleted, and all would be lost in the end."""
+        if self._lock is None:
+            raise StoreError(f"{self._path} has been closed")
+        try:
+            status = self._path.stat()
+            same = (status.st_dev, status.st_ino) == self._identity
+        except FileNotFoundError:
+            same = False
+        except OSError as error:
+            raise _not_accessible(self._path, error) from error
+        if not same:
+            raise StoreError(
+                f"{self._path} was deleted or replaced while in use",
+                hint="Put it back, or restart the dispatcher, which then knows what the file there holds",
+            )
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        # Names and texts are decoded by us, so that damage in one row is no obstacle to reading the others.
+        connection.text_factory = bytes
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != APPLICATION_ID:
+            raise StoreError(
+                f"{self._path} is a database of another program",
+                hint="Move it aside, or set SPARKMESOS_STATE_DIR to another folder",
+            )
+        if version > VERSION:
+            raise StoreError(
+                f"{self._path} was written by a newer sparkmesos"
+                f" (version {version} of the format, and {VERSION} is what this one understands)",
+                hint="Use that sparkmesos again, or move the file aside to start without its drivers",
+            )
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}").fetchall()
+        if not tables:
+            connection.executescript(_SCHEMA)
+        ((damage,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        if damage != b"ok":
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                # Also rolls back a transaction that is under way.
+                connection.close()
+
+
+class _Failures:
+    """Turns SQLite's errors into ours, and drops the connection, whose state is unknown after one."""
+
+    def __init__(self, store: _SQLiteStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        self._store._disconnect()
+        if isinstance(error, sqlite3.Error):
+            raise _explained(self._store._path, error) from error
+
+
+def _execute(connection: sqlite3.Connection, change: Change) -> None:
+    if isinstance(change, Save):
+        connection.execute(
+            "INSERT INTO drivers VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json",
+            (change.driver.id, encode(change.driver)),
+        )
+    elif isinstance(change, Forget):
+        connection.execute("DELETE FROM drivers WHERE id = ?", (change.driver_id,))
+    else:
+        assert isinstance(change, SaveFramework)
+        if change.framework_id is None:
+            connection.execute("DELETE FROM framework")
+        else:
+            connection.execute("INSERT OR REPLACE INTO framework VALUES (1, ?)", (change.framework_id,))
+
+
+_HINTS = {
+    # By the texts of SQLite's error codes: Python tells the codes themselves from 3.11 on only.
+    "database or disk is full": "Make room on the disk; the dispatcher goes on by itself then",
+    "disk I/O error": "Check the disk, its room and its quota",
+    "attempt to write a readonly database": "Check that file, folder and file system can be written",
+    "unable to open database file": "Check that the folder exists and can be written",
+    "database is locked": "Another program has the database open for writing, such as sqlite3: end that",
+    "database disk image is malformed": (
+        "Save what can be saved with `sqlite3 FILE .recover`, or move the file and the one that ends in -wal"
+        " aside to start without its drivers"
+    ),
+    "file is not a database": "Move it aside, or set SPARKMESOS_STATE_DIR to another folder",
+}
+
+
+def _explained(path: Path, error: sqlite3.Error) -> StoreError:
+    reason = str(error)
+    return StoreError(f"{path}: {reason}", hint=_HINTS.get(reason, "Check the disk and the file"))
+
+
+def _not_accessible(path: Path, error: Exception) -> StoreError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StoreError(
+        f"the store {path} cannot be opened: {reason}",
+        hint="Check that its folder can be written, or set SPARKMESOS_STATE_DIR to one that can",
+    )
