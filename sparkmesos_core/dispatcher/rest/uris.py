@@ -1,0 +1,54 @@
+"""Whether agents can make anything of a URI: what Mesos' fetcher takes."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from sparkmesos_core.dispatcher.launch.uris import fetched_uri
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import quoted
+from sparkmesos_core.redaction import redact_text
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
+_WITH_HOST = frozenset({"http", "https", "ftp", "ftps"})
+_OF_AGENTS = frozenset({"file", "local"})
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\']")
+_IN_FULL = "Write it in full, as in http://host/path, or as an absolute path on agents."
+
+
+def uri_problem(uri: str) -> tuple[str, str] | None:
+    """What is wrong with a URI that agents are to fetch, and what to do; None if it can be one.
+
+    The fetcher refuses quotes and backslashes (`Fetcher::validateUri` of Mesos), hands what it does not know
+    to `hadoop`, and takes a path only if it is absolute.
+    """
+    if not uri:
+        return "the URI is empty", _IN_FULL
+    shown = quoted(redact_text(uri))
+    if (bad := _FORBIDDEN.search(uri)) is not None:
+        char = bad[0] if bad[0] in "\\'" else "a control character"
+        return f"{shown} holds {char}", f"Write %{ord(bad[0]):02X} for it, or rename the file."
+    scheme = _SCHEME.match(uri)
+    if scheme is None:
+        if not uri.startswith("/"):
+            return f"{shown} is neither a URI nor an absolute path", _IN_FULL
+    else:
+        name = scheme[0].lower()
+        try:
+            parts = urlsplit(uri)
+            host = parts.hostname
+            _ = parts.port  # a ValueError if it is none
+        except ValueError:
+            return f"{shown} is not a URI", _IN_FULL
+        if name in _WITH_HOST and not host:
+            return f"{shown} names no host", _IN_FULL
+        if name in _OF_AGENTS and host not in (None, "localhost"):
+            return f"{shown} names a host, and agents look on themselves", f"Write {name}:///path."
+        if name in _OF_AGENTS and not parts.path.startswith("/"):
+            return f"{shown} has no absolute path", f"Write {name}:///path."
+    try:
+        fetched_uri(uri)
+    except UsageError as error:
+        return error.message, error.hint
+    return None
