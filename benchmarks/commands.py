@@ -75,12 +75,17 @@ def beside_spark_submit(environment: Mapping[str, str], runs: int) -> None:
     rows = []
     with agreeing_dispatcher() as dispatcher:
         master = ("--master", dispatcher.url)
-        for label, arguments, request in (
-            ("`--deploy-mode cluster`", ("--deploy-mode", "cluster", *SUBMISSION), "POST create"),
-            ("`--status`", ("--status", SUBMISSION_ID), f"GET status/{SUBMISSION_ID}"),
-            ("`--kill`", ("--kill", SUBMISSION_ID), f"POST kill/{SUBMISSION_ID}"),
+        submission = ("--deploy-mode", "cluster", *SUBMISSION)
+        status, kill = ("--status", SUBMISSION_ID), ("--kill", SUBMISSION_ID)
+        for name, arguments, peers, request in (
+            ("submit", submission, submission, "POST create"),
+            ("submit", status, status, f"GET status/{SUBMISSION_ID}"),
+            ("status", (SUBMISSION_ID,), status, f"GET status/{SUBMISSION_ID}"),
+            ("submit", kill, kill, f"POST kill/{SUBMISSION_ID}"),
+            ("kill", (SUBMISSION_ID,), kill, f"POST kill/{SUBMISSION_ID}"),
         ):
-            commands = ((OURS, "submit", *master, *arguments), (PEER, *master, *arguments))
+            label = f"`{name} {arguments[0] if arguments[0].startswith('--') else 'ID'}`"
+            commands = ((OURS, name, *master, *arguments), (PEER, *master, *peers))
             pairs = []
             for _ in range(runs + 1):
                 pair = []
@@ -90,7 +95,7 @@ def beside_spark_submit(environment: Mapping[str, str], runs: int) -> None:
                 pairs.append(pair)
             ours, theirs = zip(*pairs[1:], strict=True)  # the first has warmed the file cache
             rows.append(row(label, ours, theirs))
-    print_table(("", "`sparkmesos submit`", "`spark-submit`", "times faster"), rows)
+    print_table(("`sparkmesos …`", "`sparkmesos`", "`spark-submit`", "times faster"), rows)
 
 
 def alone(environment: Mapping[str, str], runs: int) -> None:

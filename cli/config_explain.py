@@ -160,7 +160,7 @@ def _about_property(key: str, entry: Property) -> _Fields:
     if entry.type.unit:
         yield "unit", f"{entry.type.unit}, where a number has none"
     yield "default", default_of(entry) or "none"
-    yield "since", f"Spark {entry.since}"
+    yield "since", "sparkmesos" if entry.own else f"Spark {entry.since}"
     until = entry.until or (MESOS_IN_SPARK[1] if entry.is_mesos else "")
     if until:
         yield "until", f"before Spark {until}"

@@ -22,9 +22,21 @@ from .terminal import Terminal
 # Name, module and summary of every command, so that `--help` imports none of them.
 COMMANDS = {
     "submit": ("submit", "Run an application on Mesos, as spark-submit does."),
+    "status": ("status", "Tell what has become of a driver in cluster mode."),
+    "kill": ("kill", "Kill drivers in cluster mode."),
+    "list": ("list", "List the drivers of a dispatcher."),
+    "logs": ("logs", "Print what a driver or an executor wrote."),
     "quickstart": ("quickstart", "Run real Spark applications on an embedded Mesos and show what happens."),
     "upload-dist": ("upload_dist", "Put a Spark where agents can fetch it."),
     "serve-dist": ("serve_dist", "Serve archives of Spark to agents over HTTP, until Ctrl-C."),
+    "start-dispatcher": (
+        "start_dispatcher",
+        "Start a dispatcher: it takes applications for cluster mode and runs their drivers on Mesos.",
+    ),
+    "stop-dispatcher": (
+        "stop_dispatcher",
+        "Stop the dispatcher that start-dispatcher started in the background.",
+    ),
     "start-local-cluster": (
         "start_local_cluster",
         "Start an embedded Mesos on this machine: a master and its agents, on loopback.",

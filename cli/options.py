@@ -134,6 +134,7 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
             hidden=hidden,
             help="Print the command, or what the dispatcher would get, and do nothing.",
         ),
+        *_of_cluster_mode(hidden=hidden),
     )
 
     def declare(function: F) -> F:
@@ -142,6 +143,51 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
         return function
 
     return declare
+
+
+def _of_cluster_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
+    return (
+        option(
+            "--wait",
+            is_flag=True,
+            hidden=hidden,
+            help="In cluster mode: wait for the driver's end, and exit with 3 if it failed, 4 if killed.",
+        ),
+        # Not as a variable: other commands have timeouts, too.
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            hidden=hidden,
+            help="With --wait or --follow: give up waiting after this time, with exit code 6.",
+        ),
+        option(
+            "--follow",
+            is_flag=True,
+            hidden=hidden,
+            help="As --wait, and show what the driver writes to stdout and stderr.",
+        ),
+        option(
+            "--kill-on-interrupt",
+            is_flag=True,
+            hidden=hidden,
+            help="With --wait or --follow: Ctrl-C and SIGTERM kill the driver. Else they leave it running.",
+        ),
+        option(
+            "--staging-url",
+            "--stage",
+            "stage",
+            metavar="URL",
+            hidden=hidden,
+            help="In cluster mode: put files of this machine below this URL, for agents to fetch.",
+        ),
+        option(
+            "--auth-token-file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            hidden=hidden,
+            help="The file that holds the token which the dispatcher wants to see.",
+        ),
+    )
 
 
 def client_mode_options(context: click.Context) -> ClientModeOptions:

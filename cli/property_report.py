@@ -40,7 +40,7 @@ def property_record(entry: Property) -> dict[str, Any]:
         "choices": list(entry.type.choices) or None,
         "default": entry.default,
         "computed_default": entry.computed_default or None,
-        "since": entry.since,
+        "since": entry.since or None,
         "until": entry.until or None,
         "read_by": readers(entry.readers),
         "grain": None if entry.grain is Grain.BOTH else entry.grain.value,
@@ -82,5 +82,7 @@ def default_of(entry: Property) -> str:
 
 
 def versions_of(entry: Property) -> str:
-    """The releases of Spark that read a property: `1.5.0`, or `1.5.0 to before 2.4.1`."""
+    """The releases of Spark that read a property: `1.5.0`, or `1.5.0 to before 2.4.1`; `own` for our own."""
+    if entry.own:
+        return "own"
     return f"{entry.since} to before {entry.until}" if entry.until else entry.since

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,6 +85,8 @@ def command(terminal: Terminal, *, keep: bool, everything: bool, output: str) ->
             if output == "table":
                 terminal.data(said)
             results["framework"] = said.splitlines()
+            terminal.heading(f"{step + 4}. Cluster mode: a dispatcher, and a driver on an agent")
+            results["cluster_mode"] = _run_in_cluster(terminal, output, plan, cluster, environment)
     finally:
         if not keep:
             _stop(cluster)
@@ -135,6 +138,28 @@ def _run_fetched(
         "size": size,
         "packed_seconds": round(packed, 1),
         "downloads": downloads,
+    }
+
+
+def _run_in_cluster(
+    terminal: Terminal, output: str, plan: Submission, cluster: ClusterState, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Starts a dispatcher, submits an application to it, waits for its end, and stops the dispatcher."""
+    from sparkmesos_core.cluster_mode_tour import Tour, tour_environment
+
+    def announce(text: str) -> None:
+        terminal.say(f"   {text}")
+
+    command = (sys.executable, "-m", __package__)
+    tour = Tour(command, tour_environment(cluster, environment), announce)
+    with tour.dispatcher(cluster, plan.spark.path) as url:
+        done = tour.pi(url)
+        if output == "table":
+            terminal.data(done.output)
+    return {
+        "submission": done.submission_id,
+        "exit_code": done.exit_code,
+        "output": done.output.splitlines(),
     }
 
 

@@ -11,14 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from sparkmesos_core.errors import (
-    ConfigurationError,
-    DispatcherError,
-    ExitCode,
-    SparkNotFoundError,
-    UsageError,
-)
+from sparkmesos_core.errors import ExitCode, SparkNotFoundError, UsageError
 from sparkmesos_core.quoting import printable
 
 from . import options
@@ -27,7 +22,6 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
-    from sparkmesos_core.dispatcher.client import DispatcherClient
     from sparkmesos_core.submit.client_mode import Submission
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
@@ -73,9 +67,8 @@ def command(
     arguments: tuple[str, ...],
     master: str | None,
     spark_home: Path | None,
-    ca_file: Path | None,
     dry_run: bool,
-    **_client_mode: Any,
+    **_others: Any,
 ) -> int:
     """Run an application on Mesos, as spark-submit does.
 
@@ -112,7 +105,7 @@ def command(
         for line in verbose_report(client):
             click.echo(line, file=terminal.stderr)
     if parsed.asks_dispatcher:
-        return _ask_dispatcher(terminal, client, ca_file, dry_run)
+        return _ask_dispatcher(terminal, client, context.params)
     from sparkmesos_core.spark.argument_checks import refusals
     from sparkmesos_core.submit.mesos_driver import check_options, speaks_http
 
@@ -123,12 +116,28 @@ def command(
         over_http = is_cluster or speaks_http(
             own, client.configuration.get("spark.master"), client.env.variables
         )
-        _is_sound(terminal, client, over_http=over_http, runs_here=not (is_cluster or dry_run))
+        is_sound(terminal, client, over_http=over_http, runs_here=not (is_cluster or dry_run))
         return int(ExitCode.USAGE)
     if is_cluster:
+        from .submit_cluster import submit_to_cluster  # which client mode does without
+
         check_options(own, client.configuration)
-        return _submit_to_cluster(terminal, client, ca_file, dry_run)
+        return submit_to_cluster(context, terminal, client)
+    _refuse_for_client_mode(context)
     return _run_driver(terminal, client, own, dry_run, environment)
+
+
+def _refuse_for_client_mode(context: click.Context) -> None:
+    """Raises UsageError for what was typed and means something in cluster mode only.
+
+    Waiting for the driver, showing its output and ending it with the command is what client mode does anyway.
+    """
+    for name, option in (("timeout", "--timeout"), ("stage", "--stage")):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{option} is for --deploy-mode cluster",
+                hint=f"Leave out {option}: in client mode the driver runs here.",
+            )
 
 
 def _show_version(terminal: Terminal, spark_home: Path | None, environment: Mapping[str, str]) -> None:
@@ -149,7 +158,7 @@ def _show_version(terminal: Terminal, spark_home: Path | None, environment: Mapp
     )
 
 
-def _is_sound(
+def is_sound(
     terminal: Terminal, client: ClientConfiguration, *, over_http: bool = True, runs_here: bool = False
 ) -> bool:
     """Shows all that is wrong with a submission; false if it must not run. Notes are for `config check`.
@@ -158,21 +167,10 @@ def _is_sound(
     """
     from sparkmesos_core.conf.finding import Severity
     from sparkmesos_core.configuration_check import by_severity, check_submission
-    from sparkmesos_core.spark.argument_checks import refusals
 
-    refused = list(refusals(client.arguments, client.configuration))
-    for error in refused:
-        terminal.error(error)
-    keys = {error.setting.key for error in refused if isinstance(error, ConfigurationError)}
-    findings = check_submission(client, over_http=over_http)
-    if runs_here:
-        from sparkmesos_core.spark.missing_files import missing_files
-
-        findings = [*missing_files(client.arguments, client.configuration, Path.cwd()), *findings]
-    sound = not refused
-    for finding in by_severity(findings):
-        if finding.severity is Severity.ERROR and finding.key in keys:
-            continue
+    sound = True
+    found = check_submission(client, directory=Path.cwd() if runs_here else None, over_http=over_http)
+    for finding in by_severity(found):
         place = f"{finding.origin}: " if finding.origin is not None else ""
         if finding.severity is Severity.ERROR:
             sound = False
@@ -182,75 +180,26 @@ def _is_sound(
     return sound
 
 
-def _dispatcher(client: ClientConfiguration, ca_file: Path | None) -> DispatcherClient:
-    from sparkmesos_core.dispatcher.client import DispatcherClient
+def _ask_dispatcher(terminal: Terminal, client: ClientConfiguration, given: Mapping[str, Any]) -> int:
+    """--status and --kill."""
+    from sparkmesos_core.spark.arguments import Action
     from sparkmesos_core.submit.cluster_mode import dispatcher_of
 
-    dispatcher = dispatcher_of(client.configuration)
-    if ca_file is None:
-        return DispatcherClient(dispatcher)
-    from sparkmesos_core.network_failures import check_ca_file
-
-    check_ca_file(str(ca_file))
-    return DispatcherClient(dispatcher, ca_file=str(ca_file))
-
-
-def _ask_dispatcher(
-    terminal: Terminal, client: ClientConfiguration, ca_file: Path | None, dry_run: bool
-) -> int:
-    """--status and --kill."""
-    from sparkmesos_core.dispatcher.messages import Outcome
-    from sparkmesos_core.spark.arguments import Action
-    from sparkmesos_core.submit.cluster_mode import dispatcher_of, exit_code_of
+    from .dispatcher_options import client_of
+    from .driver_report import kill_drivers, show_status
 
     action = client.arguments.action
     submission_id = client.arguments.values[f"--{action.value}"]
-    if dry_run:
-        terminal.data(f"{action.value} {submission_id} at {dispatcher_of(client.configuration)}")
+    address = dispatcher_of(client.configuration)
+    if given["dry_run"]:
+        terminal.data(f"{action.value} {submission_id} at {address}")
         return int(ExitCode.OK)
-    dispatcher = _dispatcher(client, ca_file)
+    dispatcher = client_of(
+        terminal, address, ca_file=given["ca_file"], auth_token_file=given["auth_token_file"]
+    )
     if action is Action.KILL:
-        killed = dispatcher.kill(submission_id)
-        if not killed.success:
-            raise DispatcherError(
-                f"{submission_id} was not killed: {killed.message}",
-                hint=f"`sparkmesos submit --status {submission_id}` tells what has become of it.",
-            )
-        terminal.say(printable(f"{submission_id} is being killed: {killed.message}"))
-        return int(ExitCode.OK)
-    status = dispatcher.status(submission_id)
-    terminal.data(status.outcome.value)
-    if status.outcome is Outcome.NOT_FOUND:
-        raise DispatcherError(
-            f"The dispatcher at {dispatcher_of(client.configuration)} knows no driver {submission_id}",
-            hint="Check the id, and that it was submitted to this dispatcher. Spark's own forgets drivers"
-            " that it was told to kill while they waited, and all that had ended when it is restarted.",
-        )
-    details = [part for part in (status.task_state, status.task_message) if part]
-    if details:
-        terminal.say(printable(f"{submission_id}: {': '.join(details)}"))
-    return int(exit_code_of(status))
-
-
-def _submit_to_cluster(
-    terminal: Terminal, client: ClientConfiguration, ca_file: Path | None, dry_run: bool
-) -> int:
-    import time
-
-    from sparkmesos_core.submit.cluster_mode import printable_request, request_for
-
-    dispatcher = _dispatcher(client, ca_file)
-    request = request_for(client, Path.cwd(), int(time.time() * 1000))
-    if not _is_sound(terminal, client):
-        return int(ExitCode.USAGE)
-    if dry_run:
-        terminal.data(printable_request(request))
-        return int(ExitCode.OK)
-    submitted = dispatcher.create(request)
-    terminal.data(submitted.submission_id)
-    if submitted.unknown_fields:
-        terminal.warn(f"the dispatcher does not know {', '.join(submitted.unknown_fields)}")
-    return int(ExitCode.OK)
+        return kill_drivers(terminal, dispatcher, [submission_id], "table")
+    return show_status(terminal, dispatcher, dispatcher.status(submission_id), "table")
 
 
 def _run_driver(
@@ -265,7 +214,7 @@ def _run_driver(
 
     submission = client_mode.plan(client, own)
     check_options(own, client.configuration)
-    if not _is_sound(terminal, client, over_http=submission.libmesos is None, runs_here=not dry_run):
+    if not is_sound(terminal, client, over_http=submission.libmesos is None, runs_here=not dry_run):
         return int(ExitCode.USAGE)
     if dry_run:
         url, bridge = client_mode.future_url(submission), client_mode.future_bridge_for(submission)

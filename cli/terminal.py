@@ -48,6 +48,19 @@ class Terminal:
             self.give_up_stdout()
             raise _unwritable(error.strerror or str(error)) from error
 
+    def raw(self, content: bytes, *, error: bool = False) -> None:
+        """Bytes of somebody else's, as they are: on stdout, or with `error` on stderr."""
+        stream = self.stderr if error else self.stdout
+        try:
+            stream.flush()
+            stream.buffer.write(content)
+            stream.buffer.flush()
+        except OSError as failure:
+            if error:
+                return  # as with our own talk, which nobody reads then
+            self.give_up_stdout()
+            raise _unwritable(failure.strerror or str(failure)) from failure
+
     def give_up_stdout(self) -> None:
         """Forgets what could not be written: Python would try again at its end, and spoil the exit code."""
         with contextlib.suppress(OSError, AttributeError):  # a stream of a test has no descriptor

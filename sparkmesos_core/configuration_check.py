@@ -6,20 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkmesos_core.client_configuration import (
-    ClientConfiguration,
-    find_optional_spark,
-    find_properties_file,
-    read_client_configuration,
-)
+from sparkmesos_core.client_configuration import ClientConfiguration, read_client_configuration
 from sparkmesos_core.conf.checks import Circumstances, Mode, check_configuration, gather
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
-from sparkmesos_core.conf.java_properties import read_properties_file
-from sparkmesos_core.conf.precedence import daemon_configuration
 from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
+from sparkmesos_core.conf.spark_env import SparkEnv
+from sparkmesos_core.daemon_configuration import DaemonConfiguration, read_daemon_configuration
 from sparkmesos_core.errors import ConfigurationError, UsageError
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.redaction import redact_text
@@ -30,14 +24,7 @@ from sparkmesos_core.spark.home import SparkHome
 from sparkmesos_core.spark.missing_files import missing_files
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, speaks_http
 
-_DAEMONS = {
-    Mode.DISPATCHER: (Reader.DISPATCHER, "org.apache.spark.deploy.mesos.MesosClusterDispatcher"),
-    Mode.SHUFFLE_SERVICE: (
-        Reader.SHUFFLE_SERVICE,
-        "org.apache.spark.deploy.mesos.MesosExternalShuffleService",
-    ),
-}
-
+_DAEMONS = {Mode.DISPATCHER: Reader.DISPATCHER, Mode.SHUFFLE_SERVICE: Reader.SHUFFLE_SERVICE}
 
 # Of spark-submit's options those that daemons have as well, or that mean the same for them.
 _OF_DAEMONS = {
@@ -64,12 +51,19 @@ def submission_mode(configuration: Configuration) -> Mode:
 
 
 def check_submission(
-    client: ClientConfiguration, *, over_http: bool = False, starts_here: bool = True
+    client: ClientConfiguration,
+    *,
+    directory: Path | None = None,
+    over_http: bool = False,
+    starts_here: bool = True,
 ) -> list[Finding]:
     """What is wrong with what `submit` was given, options that Spark ignores on Mesos first.
 
-    `over_http` says that libmesos will not be used, `starts_here` that the application is about to start.
+    Files of this machine that client mode needs are looked for in `directory`, if that is given. `over_http`
+    says that libmesos will not be used, `starts_here` that the application is about to start: else it need
+    not be named.
     """
+    arguments = client.arguments
     found = _check(
         client.configuration,
         client.env,
@@ -77,9 +71,15 @@ def check_submission(
         client.spark,
         over_http=over_http,
         starts_here=starts_here,
-        names_application=client.arguments.resource is not None,
+        names_application=arguments.resource is not None,
     )
-    return [*client.findings, *found]
+    found = [*client.findings, *found]
+    if directory is not None and submission_mode(client.configuration) is Mode.CLIENT:
+        found += missing_files(arguments, client.configuration, directory, starts_here=starts_here)
+    if not starts_here:
+        arguments = replace(arguments, resource=arguments.resource or NO_RESOURCE)
+    by_spark = argument_checks.refusals(arguments, client.configuration)
+    return found + _refused("refused-by-spark", by_spark, found)
 
 
 def read_and_check_submission(
@@ -102,14 +102,8 @@ def read_and_check_submission(
     master, variables = client.configuration.get("spark.master"), client.env.variables
     options = options or ClientModeOptions()
     over_http = speaks_http(options, master, variables)
-    found = check_submission(client, over_http=over_http, starts_here=False)
-    if submission_mode(client.configuration) is Mode.CLIENT:
-        found += missing_files(arguments, client.configuration, directory, starts_here=False)
+    found = check_submission(client, directory=directory, over_http=over_http, starts_here=False)
     found += submit_refusals.misplaced_options(arguments, client.configuration)
-    # An application need not be named.
-    named = replace(arguments, resource=arguments.resource or NO_RESOURCE)
-    by_spark = argument_checks.refusals(named, client.configuration)
-    found += _refused("refused-by-spark", by_spark, found)
     found += _refused("refused-by-submit", submit_refusals.refusals(client, directory, options), found)
     return Checked(by_severity(found), _files(client.env, client.properties_file))
 
@@ -129,26 +123,28 @@ def read_and_check_daemon(
     `zookeeper` is the dispatcher's --zk, which switches its recovery on (`MesosClusterDispatcher.main`).
     Raises UsageError for what cannot be read or understood.
     """
-    daemon, class_name = _DAEMONS[mode]
-    spark = find_optional_spark(spark_home, environment)
-    home = spark.path if spark is not None else None
-    env = load_spark_env(home, environment, arguments=(class_name,))
-    properties_file = find_properties_file(arguments.values.get("--properties-file"), home, env.variables)
     options, conf = arguments.settings()
     if zookeeper is not None:
         origin = Origin(Source.OPTION, "--zk")
         options.append(Setting("spark.deploy.recoveryMode", "ZOOKEEPER", origin))
         options.append(Setting("spark.deploy.zookeeper.url", zookeeper, origin))
-    configuration = daemon_configuration(
-        daemon,
+    found = read_daemon_configuration(
+        _DAEMONS[mode],
         options=options,
         conf=conf,
         own=own.settings(for_dispatcher=False),
-        file=read_properties_file(properties_file) if properties_file is not None else (),
-        env=env,
+        properties_file=arguments.values.get("--properties-file"),
+        spark_home=spark_home,
+        environment=environment,
     )
-    found = [*env.findings(), *_not_for_daemons(mode, arguments), *_check(configuration, env, mode, spark)]
-    return Checked(by_severity(found), _files(env, properties_file))
+    findings = [*_not_for_daemons(mode, arguments), *check_daemon(mode, found)]
+    return Checked(by_severity(findings), _files(found.env, found.properties_file))
+
+
+def check_daemon(mode: Mode, read: DaemonConfiguration, *, over_http: bool = False) -> list[Finding]:
+    """What is wrong with what a daemon has read; `over_http` says that it does without libmesos."""
+    found = _check(read.configuration, read.env, mode, read.spark, over_http=over_http)
+    return [*read.env.findings(), *found]
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:

@@ -74,7 +74,11 @@ class TimedOutError(SparkMesosError):
 
 
 class MesosError(SparkMesosError):
-    """Mesos answered, but refused what was asked of it."""
+    """Mesos answered, but refused what was asked of it. `status` is that of HTTP, if that is what said so."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class DispatcherError(SparkMesosError):
@@ -83,6 +87,10 @@ class DispatcherError(SparkMesosError):
 
 class StoreError(SparkMesosError):
     """The store of a dispatcher's drivers cannot be opened, read or written."""
+
+
+class StoreTakenOverError(StoreError):
+    """Another dispatcher has taken over the store; this one will never write to it again."""
 
 
 class SparkNotFoundError(SparkMesosError):
@@ -103,6 +111,10 @@ class ArchiveError(SparkMesosError):
 
 class UploadError(SparkMesosError):
     """A destination answered, but refused what was put there, or does not hold what was put there."""
+
+
+class DaemonError(SparkMesosError):
+    """A server of ours, such as a dispatcher, cannot start, or cannot be found or stopped."""
 
 
 class LocalClusterError(SparkMesosError):

@@ -31,7 +31,10 @@ _ZOOKEEPER_HINT = (
     "Write mesos://zk://HOST1:2181,HOST2:2181/mesos, or mesos://zk://USER:PASSWORD@HOST:2181/mesos"
     " if ZooKeeper wants a digest credential"
 )
-_DISPATCHER_HINT = "Write the address of the dispatcher: mesos://HOST:7077 or mesos://https://HOST:7077"
+_DISPATCHER_HINT = (
+    "Write the address of the dispatcher: mesos://HOST:7077, mesos://HOST1:7077,HOST2:7077 for several, "
+    "or mesos://https://HOST:7077"
+)
 _CREDENTIALS_HINT = (
     "Credentials for a Mesos master go into the properties spark.mesos.principal and spark.mesos.secret"
 )
@@ -117,15 +120,22 @@ class EmbeddedMaster:
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """The address of a dispatcher, which takes drivers for cluster mode."""
+    """The address of a dispatcher, which takes drivers for cluster mode, or of several that share theirs."""
 
     address: HostPort
     scheme: Scheme = "http"
+    others: tuple[HostPort, ...] = ()
+    """Where to ask if it does not answer."""
+
+    @property
+    def addresses(self) -> tuple[HostPort, ...]:
+        """All of them, in the order in which they are to be asked."""
+        return (self.address, *self.others)
 
     @property
     def spark_url(self) -> str:
         """What Spark's `--master` takes in cluster mode, if it is over http."""
-        return _plain_url(self.scheme, str(self.address))
+        return _plain_url(self.scheme, ",".join(map(str, self.addresses)))
 
     def __str__(self) -> str:
         return self.spark_url
@@ -154,8 +164,9 @@ def parse_master(text: str) -> MesosMaster | ZooKeeperMaster | EmbeddedMaster:
 def parse_dispatcher(text: str) -> Dispatcher:
     """Understand the address of a dispatcher: `mesos://HOST:7077`, with https as for a master.
 
-    Raises MasterUrlError, also for URLs of Mesos masters that cannot be meant: Spark's own client
-    would make a nonsensical address of them.
+    There may be several that share their drivers: `mesos://HOST1:7077,HOST2:7077`. Raises MasterUrlError,
+    also for URLs of Mesos masters that cannot be meant: Spark's own client would make a nonsensical address
+    of them.
     """
     _refuse_white_space(text, _DISPATCHER_HINT)
     if text == "embedded" or text.startswith("embedded["):
@@ -170,13 +181,8 @@ def parse_dispatcher(text: str) -> Dispatcher:
             hint=_DISPATCHER_HINT,
         )
     where = f"dispatcher URL '{_shown(text)}'"
-    if "," in rest and "@" not in rest:
-        raise MasterUrlError(
-            f"{where} lists several hosts, but cluster mode wants the address of one dispatcher",
-            hint=_DISPATCHER_HINT,
-        )
-    (address,) = _parse_hosts(rest, DEFAULT_DISPATCHER_PORT, where, _DISPATCHER_HINT)
-    return Dispatcher(address, scheme)
+    address, *others = _parse_hosts(rest, DEFAULT_DISPATCHER_PORT, where, _DISPATCHER_HINT)
+    return Dispatcher(address, scheme, tuple(others))
 
 
 _FOREIGN = (

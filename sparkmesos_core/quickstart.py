@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkmesos_core.background_process import tail
 from sparkmesos_core.client_configuration import read_client_configuration
 from sparkmesos_core.directories import state_directory
 from sparkmesos_core.errors import ArchiveError, ExitCode, MesosError, SparkMesosError, TimedOutError
@@ -150,7 +151,7 @@ def run(
                 if driver.returncode != 0:
                     raise DriverFailedError(
                         f"{application.title}: the driver ended with exit status {driver.returncode}",
-                        hint=f"Spark's log is {log}. It ends with:\n{daemon.tail(log, 15)}",
+                        hint=f"Spark's log is {log}. It ends with:\n{tail(log, 15)}",
                     )
         finally:
             for _, driver, _ in drivers:
@@ -252,6 +253,11 @@ def run_framework(cluster: daemon.ClusterState) -> str:
     if run.returncode != 0:
         raise MesosError(f"{FRAMEWORK.name} ended with exit status {run.returncode}", hint=run.stderr.strip())
     return run.stdout.strip()
+
+
+def cluster_mode_options() -> tuple[str, ...]:
+    """The options of the tour's applications, for `submit`."""
+    return _options({**_SIZING, **_TOUR})
 
 
 def _arguments(application: Application) -> tuple[str, ...]:

@@ -2,54 +2,93 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
+import os
 import socket
-import ssl
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from sparkmesos_core.dispatcher.failed_exchange import not_a_message, unreachable
+from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange
 from sparkmesos_core.dispatcher.messages import (
     PROTOCOL_VERSION,
+    TOKEN_PROPERTY,
     CreateSubmissionRequest,
     DriverStatus,
     Killed,
     Submitted,
+    driver_status,
 )
 from sparkmesos_core.errors import DispatcherError, UnreachableError, UsageError
-from sparkmesos_core.master import Dispatcher
+from sparkmesos_core.master import Dispatcher, HostPort
 
-_ADDRESS_HINT = (
-    "Check that --master is the address of a dispatcher (port 7077), not of a Mesos master (5050)."
-)
 _UNKNOWN_VERSION = 468
 """The status by which a server says that it does not speak this version of the protocol."""
-_LARGEST_ANSWER = 64 * 1024 * 1024
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_LARGEST_PAGE = 1000
+_PAUSE = 0.5
+"""Seconds between requests that are repeated."""
+
+
+class NotReadyError(DispatcherError):
+    """A dispatcher answers, but cannot serve at the moment (503): another one, or later, may do."""
+
+
+class _NoAnswer(UnreachableError):
+    """A dispatcher did not answer, though it may have got the request."""
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Some of a dispatcher's drivers."""
+
+    drivers: Sequence[DriverStatus]
+    total: int
+    """How many there are of those that were asked for."""
 
 
 class DispatcherClient:
-    """Asks one dispatcher; each request has a connection of its own.
+    """Asks one dispatcher, or several that share their drivers: the next where one cannot be reached.
 
-    `timeout` is in seconds and is for a whole request, as Spark's client has it (10 s). `ca_file` holds the
-    certificates that an https dispatcher is checked against instead of the usual ones. No proxies are used,
-    as by Spark's client.
+    Each request has a connection of its own. `timeout` is in seconds and is for one request to one address,
+    as Spark's client has it (10 s). `ca_file` holds the certificates that an https dispatcher is checked
+    against instead of the usual ones; `token` is shown to it as a bearer token. No proxies are used, as by
+    Spark's client. `patience` is for how many seconds a submission whose answer was lost is sent again.
     """
 
-    def __init__(self, dispatcher: Dispatcher, *, timeout: float = 10.0, ca_file: str | None = None) -> None:
-        self._dispatcher = dispatcher
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        timeout: float = 10.0,
+        ca_file: str | None = None,
+        token: str | None = None,
+        patience: float = 30.0,
+    ) -> None:
+        self.dispatcher = dispatcher
         self._timeout = timeout
+        self._patience = patience
         self._ca_file = ca_file
+        self._headers = {"Accept": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._wrap: Callable[[socket.socket, str], socket.socket] | None = None
+        self._first = 0
+        """The place of the address that answered last, which is asked first."""
 
     def create(self, request: CreateSubmissionRequest) -> Submitted:
-        """Submits a driver.
+        """Submits a driver, with a token by which our dispatcher knows it if it has to be sent again.
+
+        It is sent again, for some seconds, if there was no answer, and one of our dispatchers is there;
+        Spark's own would accept it twice.
 
         Raises DispatcherError, with the reason, if the dispatcher refuses it; UnreachableError if there is no
         answer, whose hint says if the driver may have been accepted all the same.
         """
         message = request.to_json()
+        message["sparkProperties"].setdefault(TOKEN_PROPERTY, os.urandom(16).hex())
         try:
             json.dumps(message, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -59,11 +98,11 @@ class DispatcherClient:
             ) from error
         # In ASCII, with escapes: Spark's dispatcher reads it in the encoding of its own locale, and answers
         # 500 to what it cannot read in that.
-        answer = self._ask("POST", "create", json.dumps(message).encode("ascii"))
+        answer = self._repeated_create(json.dumps(message).encode("ascii"))
         submission_id = answer.get("submissionId")
         if answer.get("success") is not True or not isinstance(submission_id, str) or not submission_id:
             raise DispatcherError(
-                f"The dispatcher at {self._dispatcher} refused the submission: {_message(answer)}",
+                f"The dispatcher at {self.dispatcher} refused the submission: {_message(answer)}",
                 hint="Correct what it names; if it is full or not ready, try again later.",
             )
         unknown = answer.get("unknownFields")
@@ -74,153 +113,189 @@ class DispatcherClient:
 
         Raises DispatcherError or UnreachableError.
         """
-        answer = self._ask("GET", f"status/{_segment(submission_id)}")
-        state = answer.get("driverState")
-        if not isinstance(state, str):
-            if answer.get("success") is not True:
-                raise DispatcherError(
-                    f"The dispatcher at {self._dispatcher} did not say the status of {submission_id}:"
-                    f" {_message(answer)}"
-                )
-            state = ""
-        return DriverStatus(submission_id, state, str(answer.get("message") or ""))
+        answer = self._ask("GET", f"/status/{_segment(submission_id)}")
+        if not isinstance(answer.get("driverState"), str) and answer.get("success") is not True:
+            raise DispatcherError(
+                f"The dispatcher at {self.dispatcher} did not say the status of {submission_id}:"
+                f" {_message(answer)}"
+            )
+        return driver_status(submission_id, answer)
 
     def kill(self, submission_id: str) -> Killed:
         """Kills a driver; whether there was one to kill is in the answer.
 
         Raises DispatcherError or UnreachableError.
         """
-        answer = self._ask("POST", f"kill/{_segment(submission_id)}")
+        answer = self._ask("POST", f"/kill/{_segment(submission_id)}")
         return Killed(submission_id, answer.get("success") is True, _message(answer))
 
+    def drivers(self, *, states: Sequence[str] = (), limit: int | None = None) -> Drivers:
+        """Drivers of one of our dispatchers, the latest first: at most `limit`, if that is given.
+
+        `states` are those of the protocol, or outcomes; none is all. Raises DispatcherError, also if it is
+        Spark's own, which cannot tell them, or UnreachableError.
+        """
+        found: list[DriverStatus] = []
+        chosen = f"&state={'%2C'.join(map(_segment, states))}" if states else ""
+        after = ""
+        while True:
+            size = _LARGEST_PAGE if limit is None else min(limit - len(found), _LARGEST_PAGE)
+            answer = self._list(f"?order=newest&limit={max(size, 1)}{chosen}{after}")
+            rows, total, following = (answer.get(name) for name in ("submissions", "total", "next"))
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise not_a_message(self.dispatcher, Answer(200, "OK", {}, b""))
+            found += [driver_status(str(row.get("submissionId", "")), row) for row in rows]
+            if not rows or following is None or (limit is not None and len(found) >= limit):
+                return Drivers(found, total if isinstance(total, int) else len(found))
+            after = f"&after={_segment(str(following))}"
+
+    def mesos_master(self) -> str | None:
+        """The Mesos master of one of our dispatchers, as a URL; None of Spark's own, which does not tell.
+
+        Raises DispatcherError or UnreachableError.
+        """
+        try:
+            told = self._ask("GET", "/readyz").get("master")
+        except _RefusedError:
+            return None
+        return told if isinstance(told, str) and told else None
+
+    def _list(self, query: str) -> Mapping[str, Any]:
+        try:
+            return self._ask("GET", query)
+        except _RefusedError as error:
+            if error.status == 400 and "Missing an action" in error.message:
+                raise DispatcherError(
+                    f"The dispatcher at {self.dispatcher} is Spark's own, which cannot list drivers",
+                    hint="Ask it for one with `sparkmesos status ID`, or look at its page (port 8081).",
+                ) from error
+            raise
+
+    def _repeated_create(self, body: bytes) -> Mapping[str, Any]:
+        try:
+            return self._ask("POST", "/create", body)
+        except _NoAnswer as error:
+            lost = error
+        deadline = time.monotonic() + self._patience
+        knows_tokens = False
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            try:
+                if not knows_tokens:
+                    self.drivers(limit=1)  # which only ours tell
+                    knows_tokens = True
+                return self._ask("POST", "/create", body)
+            except (UnreachableError, NotReadyError):
+                continue  # it may be about to be there again
+            except DispatcherError:
+                if knows_tokens:
+                    raise
+                break
+        raise lost
+
     def _ask(self, method: str, action: str, body: bytes = b"") -> Mapping[str, Any]:
-        path = f"/{PROTOCOL_VERSION}/submissions/{action}"
-        with self._connection() as connection:
-            headers = {"Accept": "application/json"}
-            if body:
-                headers["Content-Type"] = "application/json"
-            connection.request(method, path, body or None, headers)
-            response = connection.getresponse()
-            content = response.read(_LARGEST_ANSWER)
-        return self._understand(response, content)
+        """The answer of the first dispatcher that can be reached and serve."""
+        path = f"/{PROTOCOL_VERSION}/submissions{action}"
+        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        last: Exception | None = None
+        for place, address in self._in_turn():
+            where = Dispatcher(address, self.dispatcher.scheme)
+            try:
+                answer = exchange(
+                    address,
+                    method,
+                    path,
+                    headers=headers,
+                    body=body,
+                    timeout=self._timeout,
+                    wrap=self._tls(),
+                )
+            except NoAnswerError as error:
+                described = unreachable(where, error, self._timeout)
+                if isinstance(described, DispatcherError):
+                    raise described from error
+                if error.connected and method != "GET":
+                    # The next one might do it a second time.
+                    raise _NoAnswer(described.message, hint=described.hint) from error
+                last = described
+                continue
+            try:
+                message = self._understand(where, answer)
+            except NotReadyError as error:
+                last = error
+                continue
+            self._first = place
+            return message
+        assert last is not None  # there is an address
+        if len(self.dispatcher.addresses) > 1 and isinstance(last, UnreachableError):
+            raise UnreachableError(
+                f"None of the dispatchers at {self.dispatcher} answers; the last: {last}", hint=last.hint
+            ) from last
+        raise last
 
-    @contextlib.contextmanager
-    def _connection(self) -> Iterator[http.client.HTTPConnection]:
-        """A connection that is cut when the time is over, whatever it is waiting for."""
-        address = self._dispatcher.address
-        connection: http.client.HTTPConnection
-        if self._dispatcher.scheme == "https":
+    def _in_turn(self) -> Iterator[tuple[int, HostPort]]:
+        places = list(enumerate(self.dispatcher.addresses))
+        yield from (*places[self._first :], *places[: self._first])
+
+    def _tls(self) -> Callable[[socket.socket, str], socket.socket] | None:
+        if self.dispatcher.scheme == "https" and self._wrap is None:
+            import ssl  # which takes its time to load
+
             context = ssl.create_default_context(cafile=self._ca_file)
-            connection = http.client.HTTPSConnection(
-                address.host, address.port, timeout=self._timeout, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(address.host, address.port, timeout=self._timeout)
-        late = threading.Event()
 
-        def cut() -> None:
-            late.set()
-            with contextlib.suppress(OSError):
-                if connection.sock is not None:
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+            def wrap(plain: socket.socket, name: str) -> socket.socket:
+                return context.wrap_socket(plain, server_hostname=name)
 
-        timer = threading.Timer(self._timeout, cut)
-        timer.daemon = True
-        connected = False
-        try:
-            timer.start()
-            connection.connect()
-            connected = True
-            yield connection
-            if late.is_set():  # what was read until then looks like an end
-                raise TimeoutError
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error, connected, late.is_set()) from error
-        finally:
-            timer.cancel()
-            connection.close()
+            self._wrap = wrap
+        return self._wrap
 
-    def _unreachable(
-        self, error: Exception, connected: bool, late: bool
-    ) -> UnreachableError | DispatcherError:
-        where = f"The dispatcher at {self._dispatcher}"
-        if late or isinstance(error, TimeoutError):
-            hint = (
-                "The request was sent and may have been carried out: look at the dispatcher's page before"
-                " you send it again."
-                if connected
-                else _ADDRESS_HINT
-            )
-            return UnreachableError(f"{where} did not answer within {self._timeout:g} s", hint=hint)
-        if isinstance(error, socket.gaierror):
-            return UnreachableError(
-                f"{where} cannot be reached: the name '{self._dispatcher.address.host}' cannot be resolved",
-                hint="Check the host name.",
-            )
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return UnreachableError(
-                f"{where} has a certificate that is not trusted ({error.verify_message})",
-                hint="Give the certificate of its authority with --ca-file.",
-            )
-        if isinstance(error, ssl.SSLError):
-            return UnreachableError(
-                f"{where} does not speak TLS ({error.reason})",
-                hint="Write mesos://HOST:7077 if it is plain HTTP.",
-            )
-        if isinstance(error, ConnectionRefusedError):
-            return UnreachableError(
-                f"{where} refuses the connection", hint=f"Check that it is running. {_ADDRESS_HINT}"
-            )
-        if isinstance(error, http.client.HTTPException) and not isinstance(
-            error, http.client.RemoteDisconnected
-        ):
-            return DispatcherError(
-                f"What answers at {self._dispatcher} does not speak HTTP", hint=_ADDRESS_HINT
-            )
-        if connected:
-            return UnreachableError(
-                f"{where} closed the connection without an answer",
-                hint="The request may have been carried out: look at the dispatcher's page before you send it"
-                " again.",
-            )
-        return UnreachableError(
-            f"{where} cannot be reached: {getattr(error, 'strerror', None) or error}", hint=_ADDRESS_HINT
-        )
-
-    def _understand(self, response: http.client.HTTPResponse, content: bytes) -> Mapping[str, Any]:
+    def _understand(self, dispatcher: Dispatcher, reply: Answer) -> Mapping[str, Any]:
         """The message in an answer. Raises DispatcherError if it is an error or no message."""
-        where = f"The dispatcher at {self._dispatcher}"
+        where = f"The dispatcher at {dispatcher}"
         try:
-            answer = json.loads(content)
+            answer = json.loads(reply.body)
         except (ValueError, RecursionError):
             answer = None
-        if not isinstance(answer, dict) or not isinstance(answer.get("action"), str):
-            status = f"{response.status} {response.reason}".strip()
-            if "html" in response.headers.get("Content-Type", "").lower():
-                raise DispatcherError(
-                    f"{where} answered {status} with a web page: {_title(content)}",
-                    hint=f"{_ADDRESS_HINT} If it is a dispatcher, its log says what went wrong.",
-                )
+        if reply.status == 401:
             raise DispatcherError(
-                f"{where} answered {status}, but no message of its protocol", hint=_ADDRESS_HINT
+                f"{where} wants a token" + (", and not this one" if "Authorization" in self._headers else ""),
+                hint="Name the file that holds its token with --auth-token-file.",
             )
-        if response.status == _UNKNOWN_VERSION:
+        if not isinstance(answer, dict) or not isinstance(answer.get("action"), str):
+            if reply.status == 503:
+                raise NotReadyError(f"{where} cannot serve at the moment", hint="Try again later.")
+            raise not_a_message(dispatcher, reply)
+        if reply.status == _UNKNOWN_VERSION:
             speaks = answer.get("highestProtocolVersion", "another version")
             raise DispatcherError(
                 f"{where} does not speak version {PROTOCOL_VERSION} of the protocol, but {speaks}",
                 hint="Use the spark-submit of its own release.",
             )
-        if answer["action"] == "ErrorResponse" or response.status != http.client.OK:
-            raise DispatcherError(
-                f"{where} refused the request: {_message(answer)}", hint="Correct what it names."
+        if reply.status == 503:
+            raise NotReadyError(
+                f"{where} cannot serve at the moment: {_message(answer)}", hint="Try again later."
+            )
+        if answer["action"] == "ErrorResponse" or reply.status != 200:
+            raise _RefusedError(
+                f"{where} refused the request: {_message(answer)}",
+                hint="Correct what it names.",
+                status=reply.status,
             )
         return answer
 
 
-def _segment(submission_id: str) -> str:
-    if not submission_id:
+class _RefusedError(DispatcherError):
+    def __init__(self, message: str, *, hint: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+def _segment(text: str) -> str:
+    """A text as one part of a path or query: percent-encoded but for what RFC 3986 calls unreserved."""
+    if not text:
         raise UsageError("The submission id is empty", hint="Give the id that submitting printed.")
-    return quote(submission_id.encode("utf-8", "surrogateescape"), safe="")
+    encoded = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in encoded)
 
 
 def _message(answer: Mapping[str, Any]) -> str:
@@ -228,10 +303,3 @@ def _message(answer: Mapping[str, Any]) -> str:
     text = str(answer.get("message") or "it gave no reason")
     lines = [line for line in text.splitlines() if not line.startswith("\t")]
     return " ".join(" ".join(lines).split()) or "it gave no reason"
-
-
-def _title(content: bytes) -> str:
-    text = content[:4096].decode("utf-8", "replace")
-    start, end = text.find("<title>"), text.find("</title>")
-    title = text[start + len("<title>") : end] if 0 <= start < end else text
-    return " ".join(title.split())[:200] or "an empty one"

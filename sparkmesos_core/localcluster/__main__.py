@@ -5,12 +5,11 @@ Its argument is the file descriptor on which it says that it is ready, or why it
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import sys
 from pathlib import Path
 
+from sparkmesos_core.background_process import StartReport, read_settings
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.localcluster.daemon import LOG_FILE, ClusterState, DaemonSettings
 from sparkmesos_core.localcluster.foreground import serve
@@ -21,24 +20,18 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    settings = DaemonSettings.from_json(sys.stdin.read())
-    devnull = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(devnull, 0)
-    os.close(devnull)
-    ready = os.fdopen(int(sys.argv[1]), "w", encoding="utf-8")
+    settings = DaemonSettings.from_json(read_settings())
+    report = StartReport(int(sys.argv[1]))
 
     def tell_ready(state: ClusterState) -> None:
-        with ready:
-            json.dump({"state": state.to_json()}, ready)
+        report.ready(state.to_json())
 
     try:
         serve(settings, tell_ready, Path(settings.work_dir) / LOG_FILE)
     except SparkMesosError as error:
-        if ready.closed:
+        if report.made:
             raise
-        with ready:
-            content = {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
-            json.dump({"error": content}, ready)
+        report.failed(error)
         return int(error.exit_code)
     return 0
 

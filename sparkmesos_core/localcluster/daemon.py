@@ -13,17 +13,17 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparkmesos_core.errors import ExitCode, LocalClusterError, UnreachableError
+from sparkmesos_core import background_process
+from sparkmesos_core.background_process import EndedAtStart, tail
+from sparkmesos_core.errors import ExitCode, LocalClusterError, SparkMesosError, UnreachableError
 from sparkmesos_core.localcluster.agent.orphans import end_orphans
-from sparkmesos_core.localcluster.agent.process_end import has_ended, wait_for_end
+from sparkmesos_core.process_end import has_ended, wait_for_end
 
 STATE_FILE = "cluster.json"
 LOG_FILE = "cluster.log"
@@ -153,52 +153,29 @@ def start(settings: DaemonSettings) -> ClusterState:
     with owned(work_dir) as lock:
         with contextlib.suppress(FileNotFoundError):  # whoever looks for why it ended has started it again
             (work_dir / LOG_FILE).replace(work_dir / LAST_LOG_FILE)
-        ready_read, ready_write = os.pipe()
-        with os.fdopen(ready_read, "rb") as ready, (work_dir / LOG_FILE).open("wb") as log:
-            try:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", __package__, str(ready_write)],
-                    # Python looks for modules in the current folder first, and the caller's may hold any.
-                    cwd=work_dir,
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    # The child inherits the lock, which lasts as long as either of us has it open.
-                    pass_fds=(ready_write, lock),
-                )
-            finally:
-                os.close(ready_write)
-            try:
-                assert process.stdin is not None
-                with contextlib.suppress(BrokenPipeError), process.stdin:
-                    process.stdin.write(settings.to_json().encode())
-                answer = ready.read()
-            except BaseException:
-                # Interrupted while waiting: nothing half-started stays behind.
-                process.terminate()
-                process.wait()
-                raise
-        return _started(answer, process, work_dir)
+        try:
+            _pid, answer = background_process.start(
+                __package__,
+                settings.to_json(),
+                log=work_dir / LOG_FILE,
+                folder=work_dir,
+                # The child inherits the lock, which lasts as long as either of us has it open.
+                keep_open=(lock,),
+            )
+        except EndedAtStart as ended:
+            raise _not_started(ended, work_dir) from None
+    return ClusterState.from_json(answer)
 
 
-def _started(answer: bytes, process: subprocess.Popen[bytes], work_dir: Path) -> ClusterState:
-    """The state of the cluster that has just said `answer` on its ready pipe."""
-    if not answer:
-        status = process.wait()
-        raise LocalClusterError(
-            f"The local cluster ended while it started (exit status {status})",
+def _not_started(ended: EndedAtStart, work_dir: Path) -> SparkMesosError:
+    if ended.error is None:
+        return LocalClusterError(
+            f"The local cluster ended while it started (exit status {ended.status})",
             hint=f"Its log is {work_dir / LOG_FILE}. It ends with:\n{tail(work_dir / LOG_FILE, 10)}",
         )
-    content = json.loads(answer)
-    if "error" in content:
-        process.wait()
-        error = content["error"]
-        unreachable = error["exit_code"] == ExitCode.UNREACHABLE
-        raise (UnreachableError if unreachable else LocalClusterError)(error["message"], hint=error["hint"])
-    # Popen would complain about a child that nobody waits for: this one is meant to outlive us.
-    process.returncode = 0
-    return ClusterState.from_json(content["state"])
+    unreachable = ended.error.exit_code == ExitCode.UNREACHABLE
+    kind = UnreachableError if unreachable else LocalClusterError
+    return kind(ended.error.message, hint=ended.error.hint)
 
 
 def stop(work_dir: Path) -> ClusterState | None:
@@ -322,11 +299,3 @@ def is_running(work_dir: Path) -> bool:
     """Whether a cluster runs in this folder. Raises LocalClusterError if that cannot be told."""
     with _open_lock(work_dir) as lock:
         return not _try_lock(lock, work_dir)
-
-
-def tail(log: Path, lines: int) -> str:
-    """The last lines of a log, for a message."""
-    try:
-        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    except OSError:
-        return "(no log)"

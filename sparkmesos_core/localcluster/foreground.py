@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sparkmesos_core.localcluster.agent.process_end import call_at_end
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
 from sparkmesos_core.open_files import allow_many_files
+from sparkmesos_core.process_end import call_at_end
 
 T = TypeVar("T")
 

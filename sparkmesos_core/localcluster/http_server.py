@@ -7,6 +7,7 @@ and nobody else gets the port.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import logging
@@ -85,6 +86,11 @@ class HttpServer:
         self._port_free.clear()
 
         def close() -> None:
+            for listening in server.sockets:
+                # A process that another thread has just forked holds it until it executes its program, and
+                # the port with it.
+                with contextlib.suppress(OSError):
+                    listening.shutdown(socket.SHUT_RDWR)
             server.close()
             try:
                 self._socket = _bound(self.host, self.port)

@@ -360,6 +360,7 @@ def driver_class() -> Any:
             return MesosError(
                 f"the master at {master} refuses {kind}: {status} {words}".strip(),
                 hint=_refusal_hint(status, words),
+                status=status,
             )
 
     # pymesos looks both up in its module at each use. Other drivers in this process work with them as before.

@@ -43,13 +43,22 @@ def load_pymesos() -> ModuleType:
     log = logging.getLogger("pymesos")
     log.handlers[:] = [logging.NullHandler()]
     log.setLevel(logging.NOTSET)
-    process.logger.filters[:] = [_tells_no_failed_connections]
+    process.logger.filters[:] = [_tells_no_failed_connections, _tells_lost_connections_in_a_line]
     return pymesos
 
 
 def _tells_no_failed_connections(record: logging.LogRecord) -> bool:
     """We tell of them: pymesos would by now name the master that is asked next."""
     return not record.getMessage().startswith("connect to ")
+
+
+def _tells_lost_connections_in_a_line(record: logging.LogRecord) -> bool:
+    """A master that is killed resets its connections: nobody needs a traceback for that."""
+    reason = record.exc_info[1] if record.exc_info else None
+    if isinstance(reason, OSError):
+        record.msg, record.args = f"{record.getMessage()}: {reason.strerror or reason}", ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _install_hint(error: ImportError) -> str:

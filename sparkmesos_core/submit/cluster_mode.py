@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest, DriverStatus, Outcome
-from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest
+from sparkmesos_core.errors import UsageError
 from sparkmesos_core.master import Dispatcher, parse_dispatcher
 from sparkmesos_core.quoting import printable
 
@@ -19,15 +19,15 @@ ASSUMED_SPARK_VERSION = "3.5.9"
 """The `clientSparkVersion` of a request that is made where there is no Spark: whose rules we follow."""
 
 # Which files the driver and its executors fetch, with the options that mean these properties.
-_FILES = {
+FILE_LISTS = {
     "spark.jars": "--jars",
     "spark.files": "--files",
     "spark.submit.pyFiles": "--py-files",
     "spark.archives": "--archives",
 }
 _UNSEEN_HINT = (
-    "Upload it to where agents can fetch it (http, hdfs, s3a) and give that URL; or, if every agent has it at"
-    " the same place, write it as a URL: {url}."
+    "Let it be uploaded to where agents can fetch it with --stage URL; or, if every agent has it at the same"
+    " place, write it as a URL: {url}."
 )
 
 
@@ -86,32 +86,28 @@ def printable_request(request: CreateSubmissionRequest) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def exit_code_of(status: DriverStatus) -> ExitCode:
-    """What `--status` exits with: 0 while the driver may still end well and if it did."""
-    return {
-        Outcome.FAILED: ExitCode.DRIVER_FAILED,
-        Outcome.KILLED: ExitCode.DRIVER_KILLED,
-        Outcome.NOT_FOUND: ExitCode.FAILED,
-    }.get(status.outcome, ExitCode.OK)
-
-
-def _unseen(client: ClientConfiguration, directory: Path) -> Iterator[tuple[str, str]]:
-    """Plain paths among what agents have to fetch, each with what it is."""
-    from sparkmesos_core.spark.arguments import NO_RESOURCE, RUN_EXAMPLE, SHELLS
-
-    resource = client.arguments.resource or NO_RESOURCE
-    if resource not in (NO_RESOURCE, RUN_EXAMPLE, *SHELLS) and _is_path(resource, directory):
-        yield "The application", resource
-    for key, option in _FILES.items():
-        setting = client.configuration.setting(key)
-        for text in setting.value.split(",") if setting else ():
-            if setting and text.strip() and _is_path(text.strip(), directory):
-                given = option if setting.origin.name == option else f"{key} ({setting.origin})"
-                yield f"What {given} names", text.strip()
-
-
-def _is_path(text: str, directory: Path) -> bool:
+def is_path(text: str, directory: Path) -> bool:
     """Whether Spark would take this for a path and not for a URI."""
     from sparkmesos_core.spark.java_uri import resolve_uri
 
     return resolve_uri(text, directory).startswith("file:") and not text.lower().startswith("file:")
+
+
+def is_application_path(resource: str, directory: Path) -> bool:
+    """Whether this, given as the application, is a path; words that mean none are not."""
+    from sparkmesos_core.spark.arguments import NO_RESOURCE, RUN_EXAMPLE, SHELLS
+
+    return resource not in (NO_RESOURCE, RUN_EXAMPLE, *SHELLS) and is_path(resource, directory)
+
+
+def _unseen(client: ClientConfiguration, directory: Path) -> Iterator[tuple[str, str]]:
+    """Plain paths among what agents have to fetch, each with what it is."""
+    resource = client.arguments.resource
+    if resource is not None and is_application_path(resource, directory):
+        yield "The application", resource
+    for key, option in FILE_LISTS.items():
+        setting = client.configuration.setting(key)
+        for text in setting.value.split(",") if setting else ():
+            if setting and text.strip() and is_path(text.strip(), directory):
+                given = option if setting.origin.name == option else f"{key} ({setting.origin})"
+                yield f"What {given} names", text.strip()

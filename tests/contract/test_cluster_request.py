@@ -44,11 +44,14 @@ REFUSED = {
     "client-driver-cores-decimal": "spark.driver.cores, set by --driver-cores: Driver cores '1.0'",
     "client-no-class": "The main class of http://repo.mesos.example/app.jar is not known",
     "client-no-resource": "No application given",
-    "client-two-dispatchers": "lists several hosts, but cluster mode wants the address of one dispatcher",
     "client-zk-master": "a zk:// URL names Mesos masters",
 }
 # spark-submit sends nothing, but we do.
-SENT_BY_US_ONLY = {"client-rest-not-enabled": "rest-enabled", "client-python-hdfs-pyfiles": "remote-files"}
+SENT_BY_US_ONLY = {
+    "client-rest-not-enabled": "rest-enabled",
+    "client-python-hdfs-pyfiles": "remote-files",
+    "client-two-dispatchers": "several-dispatchers",
+}
 UNREACHABLE = {"client-connection-refused"}
 CREATED = sorted(
     set(WITH_ARGUMENTS) - set(ASKS_ABOUT_A_DRIVER) - set(REFUSED) - set(SENT_BY_US_ONLY) - UNREACHABLE
@@ -127,7 +130,7 @@ def test_what_spark_refuses_is_refused(name: str, project: Path) -> None:
         our_request(recording, project)
     assert REFUSED[name] in caught.value.message
     assert caught.value.hint
-    if name in ("client-two-dispatchers", "client-zk-master"):
+    if name == "client-zk-master":
         assert isinstance(caught.value, MasterUrlError)
 
 

@@ -29,7 +29,9 @@ ARGUMENTS = ("a b", "it's", "café", "x=1", "--flag")
 
 
 @pytest.fixture(scope="module")
-def dispatcher(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[SparkDispatcher]:
+def cluster_and_dispatcher(
+    tmp_path_factory: pytest.TempPathFactory, cache_dir: Path
+) -> Iterator[tuple[str, SparkDispatcher]]:
     folder = tmp_path_factory.mktemp("dispatcher")
     java = find_java(find_spark(None, {}), {"PATH": ""})
     spec = ClusterSpec(
@@ -39,19 +41,38 @@ def dispatcher(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
         allocation_interval=0.2,
     )
     with cluster_in_thread(spec) as cluster, spark_dispatcher(cluster.url, folder, cache_dir) as running:
-        yield running
+        yield cluster.url, running
+
+
+@pytest.fixture
+def dispatcher(cluster_and_dispatcher: tuple[str, SparkDispatcher]) -> SparkDispatcher:
+    return cluster_and_dispatcher[1]
+
+
+@pytest.fixture
+def servers(cluster_and_dispatcher: tuple[str, SparkDispatcher]) -> tuple[str, ...]:
+    """Both, for commands that need the Mesos master beside a dispatcher that does not tell where drivers are."""
+    mesos, dispatcher = cluster_and_dispatcher
+    return ("--dispatcher", dispatcher.url, "--master", mesos)
+
+
+def submitting(
+    commands: Commands, dispatcher: SparkDispatcher, program: str, *options: str
+) -> tuple[str, ...]:
+    """The command that submits a Python program, but for its arguments."""
+    path = commands.folder / "driver.py"
+    path.write_text(program, encoding="utf-8")
+    return (
+        *("submit", "--master", dispatcher.url, "--deploy-mode", "cluster", "--name", "a driver"),
+        *("--driver-memory", "512m", "--conf", f"spark.mesos.executor.home={dispatcher.executor_home}"),
+        *options,
+        f"file://{path}",
+    )
 
 
 def submit(commands: Commands, dispatcher: SparkDispatcher, program: str, *arguments: str) -> str:
     """Submits a Python program and returns the submission id."""
-    path = commands.folder / "driver.py"
-    path.write_text(program, encoding="utf-8")
-    done = commands.run(
-        *("submit", "--master", dispatcher.url, "--deploy-mode", "cluster", "--name", "a driver"),
-        *("--driver-memory", "512m", "--conf", f"spark.mesos.executor.home={dispatcher.executor_home}"),
-        f"file://{path}",
-        *arguments,
-    )
+    done = commands.run(*submitting(commands, dispatcher, program), *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("driver-")
     return done.stdout.strip()
@@ -101,7 +122,57 @@ def test_a_driver_that_is_killed(commands: Commands, dispatcher: SparkDispatcher
     assert "already terminated" in again.stderr
 
 
-def test_an_application_with_a_context(commands: Commands, dispatcher: SparkDispatcher) -> None:
+@pytest.mark.parametrize(("program", "code"), [("", 0), ("import sys\nsys.exit(7)\n", 3)])
+def test_the_end_is_waited_for(
+    commands: Commands, dispatcher: SparkDispatcher, program: str, code: int
+) -> None:
+    done = commands.run(*submitting(commands, dispatcher, program, "--wait"))
+    assert done.returncode == code, done.stderr
+    status = commands.run("status", "--dispatcher", dispatcher.url, done.stdout.strip())
+    assert (status.returncode, status.stdout) == (code, {0: "succeeded\n", 3: "failed\n"}[code])
+
+
+def test_a_driver_that_is_killed_while_somebody_waits(
+    commands: Commands, dispatcher: SparkDispatcher
+) -> None:
+    program = "import threading\nthreading.Event().wait()\n"
+    process = commands.start(*submitting(commands, dispatcher, program, "--wait"))
+    assert process.stdout is not None
+    submission_id = process.stdout.readline().strip()
+    status_when(dispatcher, submission_id, "TASK_RUNNING")
+    assert commands.run("kill", "--dispatcher", dispatcher.url, submission_id).returncode == 0
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 4, err
+
+
+def test_output_through_the_master(
+    commands: Commands, dispatcher: SparkDispatcher, servers: tuple[str, ...]
+) -> None:
+    # What Python writes to stderr Spark writes to stdout; its own log is on stderr.
+    program = "print('first')\nprint('second')\n"
+    mesos = servers[-1]
+    done = commands.run(*submitting(commands, dispatcher, program, "--follow"), SPARKMESOS_MASTER=mesos)
+    assert done.returncode == 0, done.stderr
+    submission_id, *lines = done.stdout.splitlines()
+    assert lines[:2] == ["first", "second"]
+    assert "ShutdownHookManager" in done.stderr
+    logs = ("logs", submission_id)
+    assert commands.run(*logs, *servers).stdout.startswith("first\nsecond\n")
+    assert "ShutdownHookManager" in commands.run(*logs, "--stderr", *servers).stdout
+    refused = commands.run(*logs, "--dispatcher", dispatcher.url)
+    assert refused.returncode == 1
+    assert "--master" in refused.stderr
+
+
+def test_it_cannot_list_drivers(commands: Commands, dispatcher: SparkDispatcher) -> None:
+    done = commands.run("list", "--dispatcher", dispatcher.url)
+    assert done.returncode == 1
+    assert "is Spark's own, which cannot list drivers" in done.stderr
+
+
+def test_an_application_with_a_context(
+    commands: Commands, dispatcher: SparkDispatcher, servers: tuple[str, ...]
+) -> None:
     """The driver in the cluster speaks to Mesos through the bridge, and so needs no libmesos either."""
     written = commands.folder / "sum"
     program = (
@@ -125,6 +196,12 @@ def test_an_application_with_a_context(commands: Commands, dispatcher: SparkDisp
     status = status_when(dispatcher, submission_id, "FINISHED")
     assert status.task_state == "TASK_FINISHED", status
     assert written.read_text() == "4950"
+    executor = commands.run("logs", "--stderr", "--executor", "0", *servers, submission_id)
+    assert executor.returncode == 0, executor.stderr
+    assert "CoarseGrainedExecutorBackend" in executor.stdout
+    missing = commands.run("logs", "--executor", "77", *servers, submission_id)
+    assert missing.returncode == 1
+    assert "It has 0" in missing.stderr
 
 
 def test_a_driver_that_nobody_knows(commands: Commands, dispatcher: SparkDispatcher) -> None:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from sparkmesos_core.errors import LocalClusterError
-from sparkmesos_core.localcluster.agent.process_end import has_ended
 from sparkmesos_core.localcluster.cluster import ClusterSpec, RunningCluster, cluster_in_thread
+from sparkmesos_core.process_end import has_ended
 from tests.contract.scheduler_client import PATIENCE, Json, Subscription, request, subscribe
 
 

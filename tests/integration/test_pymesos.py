@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import errno
 import json
+import logging
 import queue
 import signal
 import socket
@@ -614,3 +616,20 @@ def test_a_missing_dependency_names_the_command_that_installs_it(
 def test_masters_that_pymesos_cannot_speak_to(leader: Leader, what: str) -> None:
     with pytest.raises(UsageError, match=f"pymesos does not {what}"):
         Framework(INFO, leader, Recorder())
+
+
+def test_a_connection_that_is_reset_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Found by chaos, seed 11: pymesos writes a traceback for each."""
+    load_pymesos()
+    logger = logging.getLogger("pymesos.process")
+    try:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    except OSError:
+        logger.exception("Failed to recv from %s", "here")
+    try:
+        raise ValueError("no connection")
+    except ValueError:
+        logger.exception("Failed to process event")
+    lost, failed = caplog.records
+    assert (lost.getMessage(), lost.exc_info) == ("Failed to recv from here: Connection reset by peer", None)
+    assert failed.exc_info is not None

@@ -385,6 +385,10 @@ class TestQuickstart:
         assert len(set(fetched["output"])) == 2
         assert (work_dir / "dist" / name).stat().st_size == fetched["size"]
         assert [line.split("\t")[1] for line in content["quickstart"]["framework"]] == ["TASK_FINISHED"] * 2
+        in_cluster = content["quickstart"]["cluster_mode"]
+        assert in_cluster["submission"].startswith("driver-")
+        assert in_cluster["exit_code"] == 0
+        assert in_cluster["output"][0].startswith("Pi is roughly 3.1")
         assert commands.run("stop-local-cluster").returncode == 0
         assert commands.wait_for_no_process() == []
 
@@ -396,7 +400,9 @@ class TestQuickstart:
         assert Path(log[1]).read_text()
         assert commands.wait_for_no_process() == []
 
-    @pytest.mark.parametrize(("arguments", "step"), [((), r"^3\."), (("--all",), r"^5\.")])
+    @pytest.mark.parametrize(
+        ("arguments", "step"), [((), r"^3\."), (("--all",), r"^5\."), (("--all",), r"submit.*--wait")]
+    )
     def test_interrupted(self, commands, arguments: tuple[str, ...], step: str) -> None:
         process = commands.start("quickstart", *arguments)
         wait_for_line(process.stderr, step)

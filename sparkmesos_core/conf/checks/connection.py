@@ -20,7 +20,7 @@ def is_local_master(master: str, mode: Mode) -> bool:
     """Whether a master or dispatcher is embedded or on this machine's loopback, or nobody understands it."""
     try:
         if mode is Mode.CLUSTER:
-            return _is_loopback(parse_dispatcher(master).address.host)
+            return all(_is_loopback(one.host) for one in parse_dispatcher(master).addresses)
         parsed = parse_master(master)
     except MasterUrlError:
         return True
@@ -36,7 +36,7 @@ def is_in_clear(dispatcher: str) -> bool:
         parsed = parse_dispatcher(dispatcher)
     except MasterUrlError:
         return False
-    return parsed.scheme == "http" and not _is_loopback(parsed.address.host)
+    return parsed.scheme == "http" and not all(_is_loopback(one.host) for one in parsed.addresses)
 
 
 @RULES.add(
@@ -56,8 +56,7 @@ def _spark(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "master-url",
     Severity.ERROR,
-    "a master that Spark on Mesos cannot use: of another kind of cluster, or, in cluster mode, not one "
-    "dispatcher",
+    "a master that Spark on Mesos cannot use: of another kind of cluster, or, in cluster mode, no dispatcher",
     modes=frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER}),
 )
 def _master(subject: Subject) -> Iterable[Found]:

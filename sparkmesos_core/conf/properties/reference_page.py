@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from sparkmesos_core.conf.properties.mesos_properties import MESOS_GROUPS
+from sparkmesos_core.conf.properties.own_properties import OWN_GROUPS
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
 from sparkmesos_core.conf.properties.spark_properties import SPARK_GROUPS
 
@@ -23,7 +24,7 @@ that a property has where you are and the place that sets it.
 
 How to read the tables:
 
-- *Since* is the first Spark that reads the property on Mesos.
+- *Since* is the first Spark that reads the property on Mesos; *own* are those of sparkmesos' dispatcher.
 - *Read by*: {readers}.
 - The unit behind a type is what a bare number means.
 - A name that ends in capitals stands for many: `spark.mesos.driverEnv.NAME` for `spark.mesos.driverEnv.LANG`.
@@ -45,6 +46,7 @@ def page() -> str:
         (
             _TITLE.format(readers=readers),
             *_part("Spark on Mesos", MESOS_GROUPS),
+            *_part("sparkmesos", OWN_GROUPS),
             *_part("Every Spark", SPARK_GROUPS),
         )
     )
@@ -64,7 +66,7 @@ def _row(entry: Property) -> str:
     kind = entry.type.name + (f" ({entry.type.unit})" if entry.type.unit else "")
     if entry.type.choices and entry.type.name != "boolean":
         kind = ", ".join(f"`{word}`" for word in entry.type.choices)
-    since = entry.since + (f", gone in {entry.until}" if entry.until else "")
+    since = (entry.since or "own") + (f", gone in {entry.until}" if entry.until else "")
     readers = ", ".join(reader.value for reader in Reader if reader in entry.readers) or "nothing"
     cells = (f"`{entry.name}`", _default(entry), kind, since, readers, _meaning(entry))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

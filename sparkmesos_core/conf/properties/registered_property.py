@@ -59,7 +59,7 @@ class Property:
     meaning: str
     """One line, without a full stop at the end."""
     since: str
-    """The first Spark that reads it: "1.5.0"."""
+    """The first Spark that reads it: "1.5.0"; empty for one of our own."""
     readers: frozenset[Reader]
     """Empty if it does nothing on Mesos, which its meaning then says."""
     default: str | None = None
@@ -75,10 +75,12 @@ class Property:
     """Whether the value must never be shown."""
     documented: bool = True
     """Whether Spark's own documentation lists it."""
+    own: bool = False
+    """Whether sparkmesos made it up: only its own dispatcher reads it, no Spark does."""
 
     @property
     def is_mesos(self) -> bool:
-        """Whether only Spark on Mesos knows it."""
+        """Whether it is about Mesos only."""
         return self.name.startswith("spark.mesos.")
 
     @property

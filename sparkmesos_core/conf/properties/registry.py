@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 
 from sparkmesos_core.conf.properties.mesos_properties import MESOS_GROUPS
+from sparkmesos_core.conf.properties.own_properties import OWN_GROUPS
 from sparkmesos_core.conf.properties.registered_property import Property
 from sparkmesos_core.conf.properties.spark_properties import SPARK_GROUPS
 
 PROPERTIES: tuple[Property, ...] = tuple(
-    entry for _, entries in (*MESOS_GROUPS, *SPARK_GROUPS) for entry in entries
+    entry for _, entries in (*MESOS_GROUPS, *OWN_GROUPS, *SPARK_GROUPS) for entry in entries
 )
 """Those of Spark on Mesos first, each part in the order in which one would read about them."""
 
@@ -53,10 +54,12 @@ def search(text: str) -> list[Property]:
 def exists_in(entry: Property, spark_version: str) -> bool:
     """Whether a Spark reads a property: 3.5.9, or 3.5, which means its last patch.
 
-    A property of Spark on Mesos does not exist where Spark has no support for Mesos. Raises ValueError for
-    a text that does not begin with a number.
+    A property of Spark on Mesos does not exist where Spark has no support for Mesos, and our own exist beside
+    every other. Raises ValueError for a text that does not begin with a number.
     """
     version = _version(spark_version)
+    if entry.own:
+        return version < _version(MESOS_IN_SPARK[1])
     if entry.is_mesos and version >= _version(MESOS_IN_SPARK[1]):
         return False
     return _version(entry.since) <= version and (not entry.until or version < _version(entry.until))

@@ -12,7 +12,7 @@ from sparkmesos_core.quoting import quoted
 
 # Compiled when they are first used. \d is any decimal digit of Unicode, as in Java.
 _INTEGER = r"[+-]?\d+"
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?"
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?"
 _HEXADECIMAL = r"[+-]?0[xX](?:[0-9a-fA-F]+\.?|[0-9a-fA-F]*\.[0-9a-fA-F]+)[pP][+-]?[0-9]+[fFdD]?"
 _NOT_FINITE = r"[+-]?(?:NaN|Infinity)"
 _MOST_DIGITS = 19

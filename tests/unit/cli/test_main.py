@@ -309,8 +309,7 @@ def test_completion_completes_commands_and_options() -> None:
 
     completion = BashComplete(cli, {}, "sparkmesos", "_SPARKMESOS_COMPLETE")
     assert [item.value for item in completion.get_completions([], "st")] == [
-        "start-local-cluster",
-        "stop-local-cluster",
+        name for name in COMMANDS if name.startswith("st")
     ]
     assert "--mesos-driver" in [item.value for item in completion.get_completions(["submit"], "--m")]
 
@@ -318,6 +317,14 @@ def test_completion_completes_commands_and_options() -> None:
 # What one call writes is named in that call; how much to say is said in front of the command.
 NOT_VARIABLES = {
     "submit --work-dir",
+    *(f"{command} --timeout" for command in ("submit", "explain", "show", "check", "status")),
+    "status --wait",
+    "list --state",
+    "list --limit",
+    "logs --follow",
+    "logs --stderr",
+    "logs --lines",
+    "logs --executor",
     "explain --work-dir",
     "show --work-dir",
     "check --work-dir",
@@ -330,6 +337,8 @@ NOT_VARIABLES = {
     "init --conf-dir",
     "init --replace",
     "init --yes",
+    "start-dispatcher --conf",
+    "start-dispatcher --foreground",
     "upload-dist --check-only",
     "upload-dist --force",
     "upload-dist --replace",
@@ -338,8 +347,13 @@ NOT_VARIABLES = {
     "upload-dist --yes",
 }
 # Some say in the names of their variables whose they are, but for what other commands have, too.
-PREFIXES = {"upload-dist": "UPLOAD_", "serve-dist": "SERVE_"}
-SHARED = {"--ca-file", "--dry-run", "--output"}
+PREFIXES = {
+    "upload-dist": "UPLOAD_",
+    "serve-dist": "SERVE_",
+    "start-dispatcher": "DISPATCHER_",
+    "stop-dispatcher": "DISPATCHER_",
+}
+SHARED = {"--ca-file", "--dry-run", "--master", "--output", "--spark-home"}
 
 
 def commands_below(group: click.Group) -> Iterator[click.Command]:

@@ -232,7 +232,7 @@ class TestClientMode:
         assert (said.code, said.out) == (ExitCode.USAGE, "")
         errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
         assert len(errors) == 6
-        for wrong in ("deployMode", "Executor memory", "Total cores", "coarse", "nope.txt", "nope.py"):
+        for wrong in ("deployMode", "executor.memory", "spark.cores.max", "coarse", "nope.txt", "nope.py"):
             assert sum(wrong in line for line in errors) == 1
 
     def test_missing_files_stop_it_and_missing_jars_do_not(self, local, monkeypatch, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ class TestStatus:
         answer = message("SubmissionStatusResponse", success=True, driverState=state, message=text)
         said, stub = asked(answer, lambda url: submit("--master", url, "--status", ID))
         assert (said.code, said.out) == (code, f"{word}\n")
-        assert f"{ID}: {task}: Command said so" in said.err
+        assert f"{ID}: {task}, Command said so" in said.err
         assert stub.requests[0][:2] == ("GET", f"/v1/submissions/status/{ID}")
 
     def test_not_found(self, submit) -> None:
@@ -400,7 +400,7 @@ def test_verbose_tells_what_is_set_where(submit, make_spark, tmp_path: Path) -> 
         (["--driver-memry", "1g", APP], "Did you mean --driver-memory?"),
         (["--conf"], "--conf needs a value"),
         (["--deploy-mode", "cloud", APP], "'cloud' is not a deploy mode"),
-        (["--conf", "spark.submit.deployMode=cloud", APP], "no deploy mode"),
+        (["--conf", "spark.submit.deployMode=cloud", APP], "'cloud' is not one of client, cluster"),
         (["--name", "x"], "No application given"),
         (["--kill", ID, "--status", ID], "--kill and --status"),
     ],

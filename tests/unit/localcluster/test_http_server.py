@@ -93,6 +93,23 @@ def test_it_dies_and_comes_back_at_the_same_port() -> None:
     asyncio.run(run())
 
 
+def test_it_keeps_its_port_when_a_process_that_is_being_started_holds_it_too() -> None:
+    """Found by chaos, seed 11: another thread forked while a master died."""
+
+    async def run() -> None:
+        server = HttpServer("127.0.0.1")
+        try:
+            await server.start(app)
+            with server._socket.dup():  # what a fork does
+                server.kill()
+                await server.start(app)
+                assert await get(server) == b"hello"
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("rounds", range(5))
 def test_who_has_just_connected_when_it_dies_does_not_wait_in_vain(rounds: int) -> None:
     """Whatever round of the event loop it dies in, between the connection and its first byte."""

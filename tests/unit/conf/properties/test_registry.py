@@ -43,6 +43,7 @@ def test_an_entry_is_complete(entry: Property) -> None:
     assert not (entry.default is not None and entry.computed_default)
     entry.default_value()  # is of the type, or it raises
     assert not entry.until or exists_in(entry, entry.since)
+    assert entry.own == (not entry.since)
     assert entry.readers or entry.meaning.startswith("Nothing on Mesos: ")
     # A run mode is about executors.
     assert entry.grain is Grain.BOTH or entry.readers & {
@@ -66,6 +67,7 @@ def test_what_is_a_secret_is_known_by_its_name() -> None:
         "spark.mesos.driver.secret.values",
         "spark.mesos.executor.secret.values",
         "spark.authenticate.secret",
+        "spark.mesos.dispatcher.token",  # none at all, but its name is one's
     }
     assert [entry.name for entry in PROPERTIES if is_secret_name(entry.name) != entry.secret] == []
 
@@ -120,6 +122,8 @@ def test_what_no_spark_reads_finds_none(key: str) -> None:
         ("spark.mesos.driver.memoryOverhead", "3.1.10", False),
         ("spark.mesos.driver.memoryOverhead", "3.10.0", True),
         ("spark.mesos.deploy.recoveryMode", "2.0.0", False),
+        ("spark.mesos.maxQueuedDrivers", "2.0.0", True),
+        ("spark.mesos.maxQueuedDrivers", "4.0.0", False),
     ],
 )
 def test_what_exists_in_a_version(key: str, version: str, exists: bool) -> None:
@@ -130,7 +134,8 @@ def test_mesos_was_in_spark_from_its_first_property_on() -> None:
     def parts(version: str) -> list[int]:
         return [int(part) for part in version.split(".")]
 
-    assert min((entry.since for entry in PROPERTIES if entry.is_mesos), key=parts) == MESOS_IN_SPARK[0]
+    theirs = [entry.since for entry in PROPERTIES if entry.is_mesos and not entry.own]
+    assert min(theirs, key=parts) == MESOS_IN_SPARK[0]
 
 
 def test_a_version_that_is_none() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkmesos_core.html_pages import html_page
 from sparkmesos_core.localcluster.agent import sandbox_page
-from sparkmesos_core.localcluster.agent.sandbox_page import page_content, size_text
-from sparkmesos_core.localcluster.html_pages import html_page
+from sparkmesos_core.localcluster.agent.sandbox_page import page_content
 from sparkmesos_core.localcluster.served_files import LONGEST_PIECE, FilesRefused
 
 RUN = "/frameworks/F/executors/t/runs/r"
@@ -24,7 +24,9 @@ def sandbox(tmp_path: Path) -> Path:
 
 
 def shown(root: Path, path: str | None) -> str:
-    return bytes(html_page("sandbox.html", page_content(root, path, "h:1")).body).decode()
+    return bytes(
+        html_page("sparkmesos_core.localcluster", "sandbox.html", page_content(root, path, "h:1")).body
+    ).decode()
 
 
 def test_a_folder(sandbox: Path, tmp_path: Path) -> None:
@@ -102,11 +104,3 @@ def test_what_is_refused_elsewhere_is_refused_here(
         page_content(tmp_path, path, "h:1")
     assert refused.value.status == status
     assert refused.value.text
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1 << 20, "1.0 MB"), (1 << 52, "4096.0 TB")],
-)
-def test_sizes(size: int, text: str) -> None:
-    assert size_text(size) == text

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sparkmesos_core.localcluster.agent.process_end import call_at_end, has_ended, wait_for_end
+from sparkmesos_core.process_end import call_at_end, has_ended, wait_for_end
 
 
 @pytest.fixture(params=["by event", "by polling", "where the kernel refuses"], autouse=True)

@@ -1,0 +1,310 @@
+"""`sparkmesos start-dispatcher`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sparkmesos_core.errors import UsageError
+
+from . import options
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.conf.setting import Setting
+    from sparkmesos_core.daemon_configuration import DaemonConfiguration
+    from sparkmesos_core.dispatcher.settings import DispatcherSettings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PATIENCE = 30.0
+
+
+def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
+    """An option whose variable begins with SPARKMESOS_DISPATCHER_: other commands have one of that name."""
+    variable = "SPARKMESOS_DISPATCHER_" + name.removeprefix("--").upper().replace("-", "_")
+    return click.option(name, *declarations, envvar=variable, **attributes)
+
+
+@click.command("start-dispatcher")
+@options.option(
+    "--master",
+    "-m",
+    metavar="URL",
+    help="The Mesos master: mesos://HOST:5050, mesos://HOST1:5050,HOST2:5050 or mesos://zk://HOST:2181,…/mesos.",
+)
+@_own(
+    "--host",
+    metavar="HOST",
+    help="The name or address of this machine to listen on; 0.0.0.0 for all of them.  [default: 127.0.0.1]",
+)
+@_own(
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65535),
+    help="Where it takes submissions; 0 takes a free port.  [default: 7077]",
+)
+@_own(
+    "--webui-port",
+    type=click.IntRange(0, 65535),
+    help="The port of its web UI; 0 takes a free one.  [default: 8081]",
+)
+@_own("--name", metavar="NAME", help="What Mesos calls it.  [default: Spark Cluster]")
+@_own(
+    "--zk",
+    "-z",
+    metavar="HOST:PORT,…",
+    help="Keep drivers in this ZooKeeper instead of a file on this machine.",
+)
+@click.option("--conf", multiple=True, metavar="PROP=VALUE", help="A property; beats the properties file.")
+@_own(
+    "--properties-file",
+    metavar="FILE",
+    help="Where to read properties.  [default: conf/spark-defaults.conf of Spark]",
+)
+@_own(
+    "--instance",
+    type=click.IntRange(1, 999_999),
+    metavar="N",
+    help="Its number, if several run on this machine; each has drivers of its own.  [default: 1]",
+)
+@_own(
+    "--auth-token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Serve only those who show the token in this file. Spark's own spark-submit cannot.",
+)
+@_own(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Speak https, with this certificate (PEM). Spark's own spark-submit cannot.",
+)
+@_own("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key, if it is in another file.")
+@_own(
+    "--bridge-uri",
+    metavar="URI",
+    help="Where agents without libmesos fetch the bridge, for a Spark that has none inside.",
+)
+@options.spark_home
+@_own(
+    "--subscribe-timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Give up, with exit code 5, if Mesos does not know it by then; 0 does not wait for Mesos.  "
+    f"[default: {_PATIENCE:g}; with --foreground 0]",
+)
+@click.option("--foreground", is_flag=True, help="Stay until Ctrl-C or SIGTERM; for Marathon and systemd.")
+@options.output
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    *,
+    master: str | None,
+    host: str | None,
+    port: int | None,
+    webui_port: int | None,
+    name: str | None,
+    zk: str | None,
+    conf: tuple[str, ...],
+    properties_file: str | None,
+    instance: int | None,
+    auth_token_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    bridge_uri: str | None,
+    spark_home: Path | None,
+    subscribe_timeout: float | None,
+    foreground: bool,
+    output: str,
+) -> None:
+    """Start a dispatcher: it takes applications for cluster mode and runs their drivers on Mesos.
+
+    Prints the URL for --master, and nothing else, on stdout, when it is ready:
+
+    \b
+      url=$(sparkmesos start-dispatcher --master mesos://HOST:5050)
+      sparkmesos submit --deploy-mode cluster --master "$url" http://HOST/app.py
+      sparkmesos stop-dispatcher
+
+    Drivers that it has accepted survive its end, however that comes: start it again, and it goes on.
+    """
+    from sparkmesos_core.dispatcher.settings import instance_number, make_settings
+    from sparkmesos_core.dispatcher.store.locations import database_path, instance_directory
+
+    environment = dict(terminal.environment)
+    read = _read(terminal, _given(master, zk, bridge_uri), conf, properties_file, spark_home, environment)
+    variables = read.env.variables
+    number = instance_number(instance, variables)
+    settings = make_settings(
+        read.configuration,
+        variables,
+        master=master,
+        database=database_path(environment, number),
+        host=host,
+        port=port,
+        webui_port=webui_port,
+        name=name,
+        token_file=auth_token_file,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+        spark_home=str(spark_home.absolute()) if spark_home is not None else environment.get("SPARK_HOME"),
+        installed_spark=read.spark.path if read.spark is not None else None,
+    )
+    settings = _with_bridge(terminal, settings, read)
+    _warn(terminal, settings)
+    foreground = foreground or bool(variables.get("SPARK_NO_DAEMONIZE"))
+    patience = 0.0 if foreground else _PATIENCE
+    if subscribe_timeout is not None:
+        if not math.isfinite(subscribe_timeout):
+            raise UsageError("--subscribe-timeout is not a number of seconds", hint="0 does not wait.")
+        patience = subscribe_timeout
+
+    def report(state: dict[str, Any], place: str) -> None:
+        if output == "json":
+            terminal.json("dispatcher", state)
+        else:
+            terminal.data(state["url"])
+        known = "" if state["framework_id"] else f"; Mesos ({state['master']}) does not know it yet"
+        terminal.say(f"Web UI {state['webui_url']}, {place}{known}")
+
+    if foreground:
+        from sparkmesos_core.dispatcher.foreground import serve
+
+        _log_here(terminal)
+        kept = f"drivers kept in {settings.zookeeper_address or settings.database}"
+        serve(settings, lambda state: report(state.to_json(), kept), subscribe_timeout=patience or None)
+        return
+    from sparkmesos_core.dispatcher import daemon
+
+    files = daemon.files_of(number, variables, instance_directory(environment, number))
+    with terminal.working("Waiting until Mesos knows the dispatcher"):
+        state = daemon.start(settings, files, subscribe_timeout=patience or None, environment=dict(variables))
+    try:
+        report({**state, "log": str(files.log)}, f"log {files.log}")
+    except BaseException:
+        daemon.stop(files)  # nobody got to know where it runs
+        raise
+
+
+def _given(master: str | None, zk: str | None, bridge_uri: str | None) -> list[Setting]:
+    """The properties that options mean."""
+    from sparkmesos_core.conf.setting import Origin, Setting, Source
+
+    given = [("--master", "spark.master", master), ("--zk", "spark.deploy.zookeeper.url", zk)]
+    if zk is not None:
+        given.append(("--zk", "spark.deploy.recoveryMode", "ZOOKEEPER"))
+    given.append(("--bridge-uri", "spark.mesos.dispatcher.bridge.uri", bridge_uri))
+    return [
+        Setting(key, value, Origin(Source.OPTION, option))
+        for option, key, value in given
+        if value is not None
+    ]
+
+
+def _read(
+    terminal: Terminal,
+    given: list[Setting],
+    conf: tuple[str, ...],
+    properties_file: str | None,
+    spark_home: Path | None,
+    environment: dict[str, str],
+) -> DaemonConfiguration:
+    """The configuration, checked. Raises UsageError if something in it is wrong."""
+    from sparkmesos_core.conf.checks import Mode
+    from sparkmesos_core.conf.finding import Severity
+    from sparkmesos_core.conf.properties.registered_property import Reader
+    from sparkmesos_core.conf.setting import Origin, Setting, Source
+    from sparkmesos_core.configuration_check import by_severity, check_daemon
+    from sparkmesos_core.daemon_configuration import read_daemon_configuration
+
+    settings = []
+    for one in conf:
+        key, equals, value = one.partition("=")
+        if not equals or not key:
+            raise UsageError("--conf has to be PROP=VALUE", hint="As in --conf spark.mesos.maxDrivers=500.")
+        settings.append(Setting(key, value, Origin(Source.CONF, "--conf")))
+    read = read_daemon_configuration(
+        Reader.DISPATCHER,
+        options=given,
+        conf=settings,
+        properties_file=properties_file,
+        spark_home=spark_home,
+        environment=environment,
+    )
+    errors = []
+    for finding in by_severity(check_daemon(Mode.DISPATCHER, read, over_http=True)):
+        place = f"{finding.origin}: " if finding.origin is not None else ""
+        if finding.severity is Severity.ERROR:
+            errors.append(UsageError(place + finding.message, hint=finding.hint))
+        elif finding.severity is Severity.WARNING:
+            terminal.warn(place + finding.message, hint=finding.hint)
+    for error in errors[:-1]:
+        terminal.error(error)
+    if errors:
+        raise errors[-1]
+    return read
+
+
+def _with_bridge(
+    terminal: Terminal, settings: DispatcherSettings, read: DaemonConfiguration
+) -> DispatcherSettings:
+    """The settings with this machine's bridge, if agents are here, too, and nobody has said where one is.
+
+    So a cluster on one machine needs neither an archive nor libmesos.
+    """
+    from dataclasses import replace
+
+    from sparkmesos_core.bridge.compile import ensure_bridge
+    from sparkmesos_core.directories import cache_directory
+    from sparkmesos_core.dispatcher.settings import BRIDGE_URI
+    from sparkmesos_core.errors import BridgeError, JavaNotFoundError
+    from sparkmesos_core.spark.java import find_java
+
+    if not settings.agents_are_here or read.spark is None or BRIDGE_URI in settings.properties:
+        return settings
+    try:
+        java = find_java(read.spark, read.env.variables).executable
+        cache = cache_directory(terminal.environment) / "bridge"
+        bridge = ensure_bridge(read.spark.jars, java, cache, terminal.say)
+    except (BridgeError, JavaNotFoundError) as error:
+        terminal.warn(f"drivers will need libmesos, or an archive of upload-dist: {error.message}")
+        return settings
+    return replace(settings, properties={**settings.properties, BRIDGE_URI: bridge.as_uri()})
+
+
+def _warn(terminal: Terminal, settings: DispatcherSettings) -> None:
+    if settings.on_loopback:
+        return
+    if settings.token_file is None and settings.tls_certificate is None:
+        terminal.warn(
+            f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}",
+            hint="Demand a token (--auth-token-file) and speak https (--tls-cert), or let a firewall decide.",
+        )
+    elif settings.token_file is None:
+        terminal.warn(
+            f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}: "
+            "https hides what is said, and keeps nobody out",
+            hint="Demand a token: --auth-token-file.",
+        )
+    elif settings.tls_certificate is None:
+        terminal.warn(
+            "the token and all submissions travel in clear", hint="Speak https: --tls-cert, --tls-key."
+        )
+
+
+def _log_here(terminal: Terminal) -> None:
+    """In the foreground the log is what there is to see."""
+    import logging
+
+    from sparkmesos_core.dispatcher.process import LOG_FORMAT
+
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    if terminal.verbosity == 0:
+        logging.getLogger("sparkmesos_core").setLevel(logging.INFO)

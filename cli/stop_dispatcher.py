@@ -1,0 +1,51 @@
+"""`sparkmesos stop-dispatcher`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+from .terminal import Terminal
+
+
+@click.command("stop-dispatcher")
+@click.option(
+    "--instance",
+    envvar="SPARKMESOS_DISPATCHER_INSTANCE",
+    type=click.IntRange(1, 999_999),
+    metavar="N",
+    help="Its number, if several run on this machine.  [default: 1]",
+)
+@options.spark_home
+@click.pass_obj
+def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None) -> None:
+    """Stop the dispatcher that start-dispatcher started in the background.
+
+    Its drivers run on, and those that wait are kept; the next start-dispatcher goes on with all of them. One
+    that is not running is no error.
+    """
+    from sparkmesos_core.client_configuration import find_optional_spark
+    from sparkmesos_core.conf.properties.registered_property import Reader
+    from sparkmesos_core.conf.spark_env import load_spark_env
+    from sparkmesos_core.daemon_configuration import CLASSES
+    from sparkmesos_core.dispatcher import daemon
+    from sparkmesos_core.dispatcher.settings import instance_number
+    from sparkmesos_core.dispatcher.store.locations import instance_directory
+
+    environment = dict(terminal.environment)
+    spark = find_optional_spark(spark_home, environment)
+    # It may say where the pid file is.
+    env = load_spark_env(
+        spark.path if spark is not None else None, environment, arguments=(CLASSES[Reader.DISPATCHER],)
+    )
+    number = instance_number(instance, env.variables)
+    files = daemon.files_of(number, env.variables, instance_directory(environment, number))
+    pid = daemon.stop(files)
+    if pid is None:
+        terminal.say(f"No dispatcher {number} runs in the background ({files.pid_file} names none).")
+    else:
+        terminal.say(
+            f"Stopped dispatcher {number} (process {pid}); its drivers run on. Its log is {files.log}."
+        )

@@ -1,0 +1,112 @@
+"""`sparkmesos submit --deploy-mode cluster`."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.submit.cluster_mode import dispatcher_of, printable_request, request_for
+
+from .dispatcher_options import client_of
+from .held_interrupts import HeldInterrupts
+from .submit import is_sound
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from sparkmesos_core.client_configuration import ClientConfiguration
+    from sparkmesos_core.dispatcher.client import DispatcherClient
+
+
+def submit_to_cluster(context: click.Context, terminal: Terminal, client: ClientConfiguration) -> int:
+    """Asks a dispatcher to run the driver, and waits for that if it is wanted. Returns the exit code.
+
+    The submission's id is the first line on stdout; with --follow the driver's output is behind it.
+    """
+    given = context.params
+    waits = given["wait"] or given["follow"]
+    for name, option in (("timeout", "--timeout"), ("kill_on_interrupt", "--kill-on-interrupt")):
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if typed and given[name] and not waits:
+            raise UsageError(f"{option} is for --wait and --follow", hint="Add one of the two.")
+    dispatcher = client_of(
+        terminal,
+        dispatcher_of(client.configuration),
+        ca_file=given["ca_file"],
+        auth_token_file=given["auth_token_file"],
+    )
+    now_ms = int(time.time() * 1000)
+    if given["stage"] is not None:
+        from .submit_staging import Stage
+
+        stage = Stage(context, terminal, given["stage"])
+        client = stage.planned(client)
+    request = request_for(client, Path.cwd(), now_ms)
+    if not is_sound(terminal, client):
+        return int(ExitCode.USAGE)
+    if given["dry_run"]:
+        terminal.data(printable_request(request))
+        return int(ExitCode.OK)
+    if given["stage"] is not None:
+        stage.upload()
+    with HeldInterrupts(lambda: terminal.say("Waiting for the dispatcher's answer, to know the id.")) as held:
+        submitted = dispatcher.create(request)
+        terminal.data(submitted.submission_id)
+    if held.came:
+        from .driver_waiting import interrupted
+
+        interrupted(terminal, dispatcher, submitted.submission_id, kill=given["kill_on_interrupt"])
+        return int(ExitCode.INTERRUPTED)
+    if submitted.unknown_fields:
+        terminal.warn(f"the dispatcher does not know {', '.join(submitted.unknown_fields)}")
+    if not waits:
+        return int(ExitCode.OK)
+    return _wait(context, terminal, client, dispatcher, submitted.submission_id)
+
+
+def _wait(
+    context: click.Context,
+    terminal: Terminal,
+    client: ClientConfiguration,
+    dispatcher: DispatcherClient,
+    submission_id: str,
+) -> int:
+    from .driver_report import exit_code_of
+    from .driver_waiting import wait_for_driver
+
+    given = context.params
+    if not given["follow"]:
+        status = wait_for_driver(
+            terminal,
+            dispatcher,
+            submission_id,
+            timeout=given["timeout"],
+            kill_on_interrupt=given["kill_on_interrupt"],
+        )
+        code = exit_code_of(status)
+        if code == ExitCode.DRIVER_FAILED:
+            terminal.say(f"`sparkmesos logs --stderr {submission_id}` shows what it wrote to stderr.")
+        return code
+    from sparkmesos_core.settings import own_masters
+
+    from .driver_files import driver_sandboxes, shown_output
+
+    own = own_masters(dict(terminal.environment)).master
+    is_another = own is not None and own.value != client.configuration.get("spark.master")
+    master = own.value if own is not None and is_another else None
+    with closing(driver_sandboxes(dispatcher, client.configuration, master, given["ca_file"])) as sandboxes:
+        output = shown_output(terminal, sandboxes, ("stdout", "stderr"))
+        status = wait_for_driver(
+            terminal,
+            dispatcher,
+            submission_id,
+            timeout=given["timeout"],
+            output=output,
+            kill_on_interrupt=given["kill_on_interrupt"],
+        )
+    return exit_code_of(status)

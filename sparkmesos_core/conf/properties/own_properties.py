@@ -1,0 +1,59 @@
+"""Properties that sparkmesos' own dispatcher reads, and no Spark: to Spark's they mean nothing."""
+
+from __future__ import annotations
+
+from sparkmesos_core.conf.properties.registered_property import Property, Reader
+from sparkmesos_core.conf.values import value_types as types
+
+_D = frozenset({Reader.DISPATCHER})
+_S = frozenset({Reader.SUBMISSION})
+
+_DISPATCHER = (
+    Property(
+        "spark.mesos.maxQueuedDrivers",
+        types.at_least(types.INTEGER, 0),
+        "How many drivers may wait to be launched; more are refused",
+        since="",
+        readers=_D,
+        computed_default="any number",
+        own=True,
+    ),
+    Property(
+        "spark.mesos.driver.supervise.maxRetries",
+        types.at_least(types.INTEGER, 0),
+        "How often a supervised driver that fails is launched again; the dispatcher's is the default",
+        since="",
+        readers=_D | _S,
+        computed_default="without end",
+        own=True,
+    ),
+    Property(
+        "spark.mesos.dispatcher.bridge.uri",
+        types.URI,
+        "Where agents without libmesos fetch the bridge for drivers whose Spark has none inside",
+        since="",
+        readers=_D | _S,
+        own=True,
+    ),
+    Property(
+        "spark.mesos.dispatcher.role.enforce",
+        types.BOOLEAN,
+        "Whether drivers must have the dispatcher's spark.mesos.role, and get it if they name none",
+        since="",
+        readers=_D,
+        default="false",
+        own=True,
+    ),
+    Property(
+        "spark.mesos.dispatcher.token",
+        types.TEXT,
+        "What a client makes up for a submission: repeated with the same, it is answered with the same id",
+        since="",
+        readers=_S,
+        secret=True,  # by its name, which hides it wherever secrets are hidden
+        own=True,
+    ),
+)
+
+OWN_GROUPS: tuple[tuple[str, tuple[Property, ...]], ...] = (("The dispatcher of sparkmesos", _DISPATCHER),)
+"""The properties under the headings that the reference has."""

@@ -1,0 +1,308 @@
+"""Everything that a dispatcher is told: made of its configuration, and handed to its process as JSON."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.mesos_credentials import mesos_credentials
+from sparkmesos_core.dispatcher.drivers.limits import Limits
+from sparkmesos_core.dispatcher.launch.cluster import Cluster
+from sparkmesos_core.dispatcher.rest.rules import Rules
+from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
+from sparkmesos_core.network_failures import is_loopback
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7077
+DEFAULT_WEBUI_PORT = 8081
+DEFAULT_NAME = "Spark Cluster"
+
+BRIDGE_URI = "spark.mesos.dispatcher.bridge.uri"
+
+_FOR_EVER = 2147483647.0
+"""Seconds for which Mesos keeps the drivers of a dispatcher that is gone, as Spark's has it: 68 years."""
+_LIMITS = {
+    "max_drivers": "spark.mesos.maxDrivers",
+    "max_queued": "spark.mesos.maxQueuedDrivers",
+    "retained": "spark.mesos.retainedDrivers",
+    "longest_wait": "spark.mesos.cluster.retry.wait.max",
+    "refuse_seconds": "spark.mesos.rejectOfferDuration",
+}
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - to be recognised, not listened on
+
+
+@dataclass(frozen=True)
+class DispatcherSettings:
+    """What a dispatcher is told. Plain JSON values, some of them secret."""
+
+    master: str = field(repr=False)
+    """As `parse_master` takes it; it may hold a password."""
+    database: str
+    """The file that drivers are kept in, unless they are in ZooKeeper."""
+    properties: Mapping[str, str] = field(repr=False)
+    """The effective ones."""
+    user: str
+    """Whom drivers run as."""
+    hostname: str
+    """What the framework says of where it is."""
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    webui_port: int = DEFAULT_WEBUI_PORT
+    """Both 0 for a free one."""
+    public_host: str = ""
+    """SPARK_PUBLIC_DNS: by which name others reach this machine."""
+    name: str = DEFAULT_NAME
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of `Limits` that are set."""
+    spark_home: str | None = None
+    """Where agents have Spark, unless a property or a submission says."""
+    principal: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    zookeeper: str | None = field(default=None, repr=False)
+    """The servers that drivers are kept in, as --zk has them; None: they are kept in a database."""
+    zookeeper_base: str | None = None
+    """The node there that is theirs, if it is named."""
+    token_file: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+
+    def to_json(self) -> str:
+        """All of it as text. It holds secrets: pass it through a pipe."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> DispatcherSettings:
+        """The settings from the text that `to_json` made."""
+        return cls(**json.loads(text))
+
+    # What the parts of a dispatcher are given.
+
+    @property
+    def parsed_master(self) -> MesosMaster | ZooKeeperMaster:
+        """Where Mesos is. Raises MasterUrlError and UsageError."""
+        return read_master(self.master)
+
+    @property
+    def driver_limits(self) -> Limits:
+        """How many drivers, and how patient."""
+        return Limits(**self.limits)
+
+    @property
+    def rules(self) -> Rules:
+        """How submissions are judged. Raises UsageError."""
+        return Rules.from_properties(self.properties, spark_home=self.spark_home)
+
+    @property
+    def zookeeper_address(self) -> ZooKeeperAddress | None:
+        """Where drivers are kept, if it is in ZooKeeper. Raises UsageError."""
+        return None if self.zookeeper is None else parse_zookeeper(self.zookeeper, self.zookeeper_base)
+
+    def cluster(self, leader: str | None = None) -> Cluster:
+        """What drivers are launched with. `leader` is the leading master, where masters stand in a list.
+
+        Drivers can be told of one master only: a Spark with libmesos understands no list.
+        """
+        master = self.parsed_master
+        if isinstance(master, MesosMaster):
+            text = leader if leader is not None and len(master.hosts) > 1 else str(master.hosts[0])
+        else:
+            text = master.spark_url.removeprefix("mesos://")
+        return Cluster(
+            master=text,
+            properties=self.properties,
+            spark_home=self.properties.get("spark.home") or self.spark_home,
+            bridge_uri=self.properties.get(BRIDGE_URI) or None,
+        )
+
+    def framework_info(self, webui_url: str) -> dict[str, Any]:
+        """The FrameworkInfo of the v1 API, without an id (`MesosClusterScheduler.start`)."""
+        info: dict[str, Any] = {
+            "user": self.user,
+            "name": self.name,
+            "hostname": self.hostname,
+            "webui_url": self.properties.get("spark.mesos.dispatcher.webui.url") or webui_url,
+            "checkpoint": True,
+            "failover_timeout": _FOR_EVER,
+        }
+        if role := self.properties.get("spark.mesos.role", "").strip():
+            info["role"] = role
+        if self.principal is not None:
+            info["principal"] = self.principal
+        if int(self.properties.get("spark.mesos.gpus.max") or 0) > 0:
+            info["capabilities"] = [{"type": "GPU_RESOURCES"}]
+        return info
+
+    @property
+    def agents_are_here(self) -> bool:
+        """Whether all agents are on this machine, to judge by the master."""
+        return _is_local(self.parsed_master)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def advertised_host(self) -> str:
+        """The name to put into URLs that others shall follow."""
+        if self.public_host:
+            return self.public_host
+        return socket.gethostname() if self.host in _ANY_ADDRESS else self.host
+
+
+def make_settings(
+    configuration: Configuration,
+    variables: Mapping[str, str],
+    *,
+    master: str | None,
+    database: Path,
+    host: str | None = None,
+    port: int | None = None,
+    webui_port: int | None = None,
+    name: str | None = None,
+    token_file: Path | None = None,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    spark_home: str | None = None,
+    installed_spark: Path | None = None,
+) -> DispatcherSettings:
+    """The settings that options (None if they were not given), properties and variables make together.
+
+    `variables` are the environment after spark-env.sh, `spark_home` the Spark that was named for agents; if
+    none was, agents on this machine have `installed_spark`.
+
+    Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
+    master.
+    """
+    if not master:
+        raise UsageError(
+            "The dispatcher has to know its Mesos master",
+            hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
+        )
+    parsed = read_master(master)
+    if "spark.authenticate.secret" in configuration:
+        raise UsageError(
+            "A dispatcher does not start with spark.authenticate.secret: its protocol has no place for it",
+            hint="Give it a properties file without it (--properties-file). "
+            "To let in only those who are meant, see --auth-token-file.",
+        )
+    if tls_key is not None and tls_certificate is None:
+        raise UsageError("--tls-key is given without --tls-cert", hint="Give both, or none.")
+    principal, secret = mesos_credentials(configuration)
+    zookeeper, base = _zookeeper(configuration)
+    limits = {
+        field_name: configuration.typed(key) for field_name, key in _LIMITS.items() if key in configuration
+    }
+    configuration.typed("spark.mesos.role")
+    configuration.typed("spark.mesos.gpus.max")
+    if spark_home is None and _is_local(parsed) and installed_spark is not None:
+        spark_home = str(installed_spark)
+    public_host = variables.get("SPARK_PUBLIC_DNS", "").strip()
+    settings = DispatcherSettings(
+        master=master,
+        database=str(database),
+        properties=dict(configuration),
+        user=_user(variables),
+        hostname=public_host or configuration.get("spark.driver.host") or socket.gethostname(),
+        host=host or variables.get("SPARK_MESOS_DISPATCHER_HOST") or DEFAULT_HOST,
+        port=_port(port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
+        webui_port=DEFAULT_WEBUI_PORT if webui_port is None else webui_port,
+        public_host=public_host,
+        name=name or DEFAULT_NAME,
+        limits=limits,
+        spark_home=spark_home,
+        principal=principal,
+        secret=secret,
+        zookeeper=zookeeper,
+        zookeeper_base=base,
+        token_file=_absolute(token_file),
+        tls_certificate=_absolute(tls_certificate),
+        tls_key=_absolute(tls_key),
+    )
+    _ = settings.rules  # a mistake in them is said here
+    return settings
+
+
+def instance_number(given: int | None, variables: Mapping[str, str]) -> int:
+    """Which of this machine's dispatchers it is: the option's number, else SPARK_MESOS_DISPATCHER_NUM's.
+
+    Raises UsageError.
+    """
+    if given is not None:
+        return given
+    return _number(variables, "SPARK_MESOS_DISPATCHER_NUM", 1, range(1, 1_000_000))
+
+
+def read_master(text: str) -> MesosMaster | ZooKeeperMaster:
+    """Where Mesos is, if a dispatcher can go there. Raises MasterUrlError, or UsageError if it cannot."""
+    master = parse_master(text)
+    if isinstance(master, EmbeddedMaster):
+        raise UsageError(
+            "A dispatcher needs a Mesos that is there before it and after it",
+            hint="Run `sparkmesos start-local-cluster`, and give --master what that prints.",
+        )
+    if isinstance(master, MesosMaster) and master.scheme == "https":
+        raise UsageError(
+            f"A dispatcher cannot speak to {master}: pymesos does not speak https",
+            hint="Run it where the master can be reached over http.",
+        )
+    return master
+
+
+def _is_local(master: MesosMaster | ZooKeeperMaster) -> bool:
+    hosts = master.servers if isinstance(master, ZooKeeperMaster) else master.hosts
+    return all(is_loopback(one.host) for one in hosts)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def _user(variables: Mapping[str, str]) -> str:
+    if given := variables.get("SPARK_USER"):
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a user id that has no name, as containers are run with
+        raise UsageError(
+            "This user has no name to run drivers as", hint="Set SPARK_USER to one that agents have."
+        ) from error
+
+
+def _port(given: int | None, variables: Mapping[str, str], variable: str, default: int) -> int:
+    return _number(variables, variable, default, range(65536)) if given is None else given
+
+
+def _number(variables: Mapping[str, str], variable: str, default: int, allowed: range) -> int:
+    text = variables.get(variable, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) not in allowed:
+        raise UsageError(
+            f"{variable}={text} is not a whole number from {allowed.start} to {allowed.stop - 1}",
+            hint="Correct it, or unset it.",
+        )
+    return int(text)
+
+
+def _zookeeper(configuration: Configuration) -> tuple[str | None, str | None]:
+    """The servers that keep the drivers, if any do, and the node there if it is named."""
+    base = configuration.get("spark.deploy.zookeeper.dir") or None
+    if configuration.typed("spark.deploy.recoveryMode").upper() != "ZOOKEEPER":
+        return None, base
+    servers = configuration.get("spark.deploy.zookeeper.url", "").strip()
+    if not servers:
+        raise UsageError(
+            "spark.deploy.recoveryMode is ZOOKEEPER, but nothing says where that is",
+            hint="Give --zk HOST1:2181,HOST2:2181, or set spark.deploy.zookeeper.url to that.",
+        )
+    parse_zookeeper(servers, base)  # a mistake in them is said here
+    return servers, base

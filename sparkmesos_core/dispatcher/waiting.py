@@ -1,0 +1,135 @@
+"""Waiting for a driver to end: what is to be said meanwhile, and when to give up.
+
+A dispatcher may be restarted while somebody waits for one of its drivers, and what it says of them can lag
+behind a change of Mesos' master. So being without an answer is an end only if it lasts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from sparkmesos_core.dispatcher.messages import DriverStatus, Outcome
+from sparkmesos_core.errors import DispatcherError, SparkMesosError, TimedOutError, UnreachableError
+
+PATIENCE = 600.0
+"""Seconds for which a dispatcher may give no answer."""
+_FORGOTTEN_AFTER = 10.0
+"""Seconds after which a dispatcher that says it knows no such driver is believed."""
+_SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+"""Seconds between two questions while nothing changes."""
+
+
+class Asked(Protocol):
+    """What can be asked for the status of a driver: a DispatcherClient."""
+
+    def status(self, submission_id: str) -> DriverStatus:
+        """Raises DispatcherError or UnreachableError."""
+
+
+class Watch:
+    """What has been seen of one driver so far. Does nothing itself; times are seconds of any one clock."""
+
+    def __init__(self, submission_id: str, *, patience: float = PATIENCE) -> None:
+        self._id = submission_id
+        self._patience = patience
+        self._said = ""
+        self._silent_since: float | None = None
+        self._unknown_since: float | None = None
+        self.pause = _SHORTEST_PAUSE
+        """Seconds to wait before the next question: more while nothing changes."""
+
+    def answered(self, status: DriverStatus, now: float) -> str:
+        """What there is to say now that the dispatcher has said this; empty if that is nothing new.
+
+        Raises DispatcherError if it has not known the driver for long enough to be believed.
+        """
+        self._silent_since = None
+        if status.outcome is Outcome.NOT_FOUND:
+            self._unknown_since = now if self._unknown_since is None else self._unknown_since
+            if now - self._unknown_since >= _FORGOTTEN_AFTER:
+                raise DispatcherError(
+                    f"The dispatcher knows no driver {self._id} any more: what became of it cannot be told",
+                    hint="Spark's own dispatcher forgets all drivers when it is restarted without ZooKeeper.",
+                )
+            return self._new("the dispatcher does not know it; asking again")
+        self._unknown_since = None
+        return self._new(description(status))
+
+    def failed(self, error: SparkMesosError, now: float) -> str:
+        """What there is to say after a question without an answer; empty if it was said before.
+
+        Raises `error` if there has been none for too long.
+        """
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if now - self._silent_since >= self._patience:
+            raise error
+        return self._new(f"{error.message}; asking again for up to {self._patience:g} s")
+
+    def _new(self, text: str) -> str:
+        if text == self._said:
+            self.pause = min(self.pause * 1.5, LONGEST_PAUSE)
+            return ""
+        self._said = text
+        self.pause = _SHORTEST_PAUSE
+        return text
+
+
+def description(status: DriverStatus) -> str:
+    """The state of a driver in one line: the word for it, then what Mesos or the dispatcher say of it."""
+    outcome = status.outcome
+    details = [status.text("detail")]
+    if outcome not in (Outcome.QUEUED, Outcome.NOT_FOUND):
+        details += [status.task_state, status.task_message]
+        if outcome is not Outcome.SUCCEEDED and status.reason:
+            details.append(status.reason)
+    told = ", ".join(dict.fromkeys(" ".join(detail.split()) for detail in details if detail.strip()))
+    return f"{outcome.value}: {told}" if told else outcome.value
+
+
+def wait_for_end(
+    client: Asked,
+    submission_id: str,
+    *,
+    tell: Callable[[str], None],
+    timeout: float | None = None,
+    patience: float = PATIENCE,
+    meanwhile: Callable[[DriverStatus], None] | None = None,
+    longest_pause: float = LONGEST_PAUSE,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DriverStatus:
+    """Asks until the driver has ended, and returns its last status.
+
+    `tell` gets a line whenever something changes. `meanwhile` gets each status; there are at most
+    `longest_pause` seconds between two questions. Raises TimedOutError when it has not ended after `timeout`
+    seconds, and the last error when there has been no answer for `patience` seconds.
+    """
+    deadline = None if timeout is None else clock() + timeout
+    watch = Watch(submission_id, patience=patience)
+    while True:
+        status: DriverStatus | None = None
+        try:
+            status = client.status(submission_id)
+        except (DispatcherError, UnreachableError) as error:
+            line = watch.failed(error, clock())
+        else:
+            line = watch.answered(status, clock())
+        if line:
+            tell(line)
+        if status is not None:
+            if meanwhile is not None:
+                meanwhile(status)
+            if status.outcome.has_ended:
+                return status
+        pause = min(watch.pause, longest_pause)
+        if deadline is not None:
+            left = deadline - clock()
+            if left <= 0:
+                raise TimedOutError(
+                    f"{submission_id} has not ended within {timeout:g} s", hint="It goes on in the cluster."
+                )
+            pause = min(pause, left)
+        sleep(pause)

@@ -1,0 +1,274 @@
+"""`status`, `kill`, `list` and `logs` where a stub stands for the dispatcher."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkmesos_cli.driver_report import exit_code_of
+from sparkmesos_cli.held_interrupts import HeldInterrupts
+from sparkmesos_cli.main import run
+from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core.dispatcher.messages import DriverStatus
+from sparkmesos_core.errors import ExitCode
+from tests.http_stub import Answer, http_stub
+
+ID = "driver-20261122072800-0001"
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def call(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Said]:
+    """Runs a command where neither Spark nor settings are; gives exit code, stdout and stderr."""
+    monkeypatch.setattr("sparkmesos_core.spark.home.importlib_util.find_spec", lambda name: None)
+    for name in [name for name in os.environ if name.startswith("SPARKMESOS_")]:
+        monkeypatch.delenv(name)
+
+    def run_it(*arguments: str, **environment: str) -> Said:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        terminal = Terminal(environment={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment})
+        return (run(arguments, terminal), *capfd.readouterr())
+
+    return run_it
+
+
+def message(action: str, **fields: Any) -> Answer:
+    return Answer(200, json.dumps({"action": action, "serverSparkVersion": "3.5.9", **fields}).encode())
+
+
+def status(state: str, **fields: Any) -> Answer:
+    return message("SubmissionStatusResponse", success=state != "NOT_FOUND", driverState=state, **fields)
+
+
+OURS = {
+    "outcome": "failed",
+    "taskId": f"{ID}-retry-2",
+    "statusTaskId": f"{ID}-retry-2",
+    "mesosState": "TASK_FAILED",
+    "mesosMessage": "Command exited with status 7",
+    "mesosReason": "REASON_COMMAND_EXECUTOR_FAILED",
+    "exitStatus": 7,
+    "retries": 2,
+    "agentId": "S0",
+    "agentHost": "agent1",
+    "submittedAt": "2026-11-22T07:28:00.000Z",
+}
+
+
+class TestStatus:
+    def test_a_word_on_stdout_and_the_rest_on_stderr(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("FINISHED", **OURS)) as stub:
+            code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, out) == (3, "failed\n")
+        assert f"{ID}: TASK_FAILED, Command exited with status 7" in err
+        assert "agent: agent1" in err
+
+    def test_json(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("FINISHED", **OURS)) as stub:
+            code, out, err = call("status", "--output", "json", "--master", f"mesos://{stub.address}", ID)
+        driver = json.loads(out)["driver"]
+        assert (code, err) == (3, "")
+        assert (driver["id"], driver["state"], driver["driver_state"]) == (ID, "failed", "FINISHED")
+        assert (driver["exit_status"], driver["task_state"], driver["retries"]) == (7, "TASK_FAILED", 2)
+        assert driver["finished_at"] is None
+
+    def test_of_sparks_own_there_is_what_the_message_says(self, call: Callable[..., Said]) -> None:
+        text = f'task_id {{ value: "{ID}" }} state: TASK_KILLED slave_id {{ value: "S7" }}'
+        with http_stub(lambda _: status("FINISHED", message=text)) as stub:
+            code, out, _ = call("status", "--output", "json", "--master", f"mesos://{stub.address}", ID)
+        driver = json.loads(out)["driver"]
+        assert (code, driver["state"], driver["agent_id"], driver["name"]) == (4, "killed", "S7", None)
+
+    def test_the_place_in_the_queue(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("QUEUED", queuePosition=12)) as stub:
+            code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, out) == (0, "queued\n")
+        assert "place in the queue: 12" in err
+
+    def test_not_found(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("NOT_FOUND")) as stub:
+            code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, out) == (1, "not found\n")
+        assert f"knows no driver {ID}" in err
+
+    def test_a_timeout_without_a_wait(self, call: Callable[..., Said]) -> None:
+        code, _, err = call("status", "--timeout", "3", "--dispatcher", "mesos://h", ID)
+        assert (code, "--timeout is for --wait" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("state", "task", "code"),
+    [
+        ("QUEUED", "", ExitCode.OK),
+        ("RUNNING", "TASK_RUNNING", ExitCode.OK),
+        ("RETRYING", "TASK_FAILED", ExitCode.OK),
+        ("FINISHED", "TASK_FINISHED", ExitCode.OK),
+        ("FINISHED", "TASK_FAILED", ExitCode.DRIVER_FAILED),
+        ("FINISHED", "TASK_LOST", ExitCode.DRIVER_FAILED),
+        ("FINISHED", "TASK_KILLED", ExitCode.DRIVER_KILLED),
+        ("FINISHED", "", ExitCode.DRIVER_FAILED),
+        ("NOT_FOUND", "", ExitCode.FAILED),
+    ],
+)
+def test_exit_codes_of_status(state: str, task: str, code: ExitCode) -> None:
+    text = f'task_id {{\n  value: "driver-1"\n}}\nstate: {task}\n' if task else ""
+    assert exit_code_of(DriverStatus("driver-1", state, text)) == code
+
+
+class TestWhichDispatcher:
+    """Every stub answers another word, so that who was asked shows."""
+
+    @pytest.mark.parametrize(
+        ("options", "variables", "asked"),
+        [
+            (("--dispatcher", "A"), {}, "A"),
+            (("--master", "A"), {}, "A"),
+            (("--dispatcher", "A", "--master", "B"), {}, "A"),
+            (("--dispatcher", "A"), {"SPARKMESOS_DISPATCHER": "B", "SPARKMESOS_MASTER": "B"}, "A"),
+            (("--master", "A"), {"SPARKMESOS_DISPATCHER": "B"}, "A"),
+            ((), {"SPARKMESOS_DISPATCHER": "A", "SPARKMESOS_MASTER": "B"}, "A"),
+            ((), {"SPARKMESOS_MASTER": "A"}, "A"),
+        ],
+    )
+    def test_what_is_typed_wins(
+        self,
+        call: Callable[..., Said],
+        options: tuple[str, ...],
+        variables: dict[str, str],
+        asked: str,
+    ) -> None:
+        with http_stub(lambda _: status("QUEUED")) as one, http_stub(lambda _: status("RUNNING")) as other:
+            urls = {"A": f"mesos://{one.address}", "B": f"mesos://{other.address}"}
+            line = [urls.get(word, word) for word in options]
+            environment = {name: urls[value] for name, value in variables.items()}
+            code, out, err = call("status", *line, ID, **environment)
+        assert (code, out) == (0, {"A": "queued\n", "B": "running\n"}[asked]), err
+
+    def test_that_of_spark_defaults_conf(self, call: Callable[..., Said], tmp_path: Path) -> None:
+        with http_stub(lambda _: status("QUEUED")) as stub:
+            (tmp_path / "spark-defaults.conf").write_text(f"spark.master mesos://{stub.address}\n")
+            code, out, err = call("status", ID, SPARK_CONF_DIR=str(tmp_path))
+        assert (code, out) == (0, "queued\n"), err
+
+    def test_that_of_the_settings_file(self, call: Callable[..., Said], tmp_path: Path) -> None:
+        with http_stub(lambda _: status("QUEUED")) as stub:
+            settings = tmp_path / "config.toml"
+            settings.write_text(
+                f'dispatcher = "mesos://{stub.address}"\nmaster = "mesos://nowhere.invalid"\n'
+            )
+            code, out, err = call("status", ID, SPARKMESOS_CONFIG=str(settings))
+        assert (code, out) == (0, "queued\n"), err
+
+    @pytest.mark.parametrize("command", ["status", "kill", "list", "logs"])
+    def test_none(self, call: Callable[..., Said], command: str) -> None:
+        code, out, err = call(command, *([] if command == "list" else [ID]))
+        assert (code, out) == (2, "")
+        assert "No dispatcher given" in err
+
+
+def test_several_are_killed_and_each_refusal_is_said(call: Callable[..., Said]) -> None:
+    def answer(path: str) -> Answer:
+        known = path.endswith(ID)
+        text = "Killing running driver" if known else "Cannot find driver"
+        return message("KillSubmissionResponse", success=known, message=text)
+
+    with http_stub(answer) as stub:
+        url = f"mesos://{stub.address}"
+        code, out, err = call("kill", "--dispatcher", url, "driver-no", ID, "--output", "json")
+    assert code == 1
+    assert "driver-no was not killed: Cannot find driver" in err
+    assert [(one["id"], one["success"]) for one in json.loads(out)["killed"]] == [
+        ("driver-no", False),
+        (ID, True),
+    ]
+
+
+ROW = {
+    "submissionId": ID,
+    "driverState": "FINISHED",
+    "outcome": "succeeded",
+    "name": "a\tname",
+    "agentHost": "agent1",
+    "submittedAt": "2026-11-22T07:28:00.125Z",
+    "launchedAt": "2026-11-22T07:28:01.000Z",
+    "finishedAt": "2026-11-22T07:31:21.000Z",
+}
+
+
+class TestList:
+    def listed(self, call: Callable[..., Said], *options: str, total: int = 1) -> tuple[Said, str]:
+        answer = message("ListSubmissionsResponse", success=True, total=total, submissions=[ROW])
+        with http_stub(lambda _: answer) as stub:
+            said = call("list", "--dispatcher", f"mesos://{stub.address}", *options)
+        return said, stub.requests[0][1]
+
+    def test_a_line_for_each_in_a_pipe(self, call: Callable[..., Said]) -> None:
+        (code, out, err), path = self.listed(call)
+        assert (code, err) == (0, "")
+        assert out.split("\t") == [
+            ID,
+            "succeeded",
+            "2026-11-22 07:28:00",
+            "3 min 20 s",
+            "agent1",
+            "a\\tname\n",
+        ]
+        assert path == "/v1/submissions?order=newest&limit=100"
+
+    def test_states_and_limits(self, call: Callable[..., Said]) -> None:
+        (code, _, err), path = self.listed(
+            call, "--state", "running", "--state", "lost", "--limit", "1", total=7
+        )
+        assert code == 0
+        assert path == "/v1/submissions?order=newest&limit=1&state=RUNNING%2CLOST"
+        assert "the latest 1 of 7" in err
+
+    def test_a_state_that_there_is_not(self, call: Callable[..., Said]) -> None:
+        code, _, err = call("list", "--dispatcher", "mesos://h", "--state", "lazy")
+        assert (code, "'lazy' is not one of" in err) == (2, True)
+
+
+def test_logs_of_a_driver_that_was_never_launched(call: Callable[..., Said]) -> None:
+    with http_stub(lambda _: status("QUEUED")) as stub:
+        code, out, err = call("logs", "--dispatcher", f"mesos://{stub.address}", ID)
+    assert (code, out) == (1, "")
+    assert "was never launched" in err
+    assert f"`sparkmesos logs -f {ID}`" in err
+
+
+class TestWaitingSubmissions:
+    @pytest.mark.parametrize("option", [("--timeout", "3"), ("--kill-on-interrupt",)])
+    def test_what_is_for_waiting_wants_that(self, call: Callable[..., Said], option: tuple[str, ...]) -> None:
+        code, _, err = call(
+            *("submit", "--master", "mesos://h", "--deploy-mode", "cluster"), *option, "http://h/a.py"
+        )
+        assert (code, f"{option[0]} is for --wait and --follow" in err) == (2, True)
+
+    @pytest.mark.parametrize("option", [("--timeout", "3"), ("--stage", "s3a://b")])
+    def test_what_client_mode_has_no_use_for(
+        self, call: Callable[..., Said], option: tuple[str, ...]
+    ) -> None:
+        code, _, err = call("submit", "--master", "embedded", *option, "http://h/a.py")
+        assert (code, f"{option[0]} is for --deploy-mode cluster" in err) == (2, True)
+
+
+def test_the_first_interrupt_is_held_back_and_the_second_is_not() -> None:
+    announced: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    with HeldInterrupts(lambda: announced.append(1)) as held:
+        assert not held.came
+        signal.raise_signal(signal.SIGINT)
+        assert held.came
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert announced == [1]
+    assert signal.getsignal(signal.SIGINT) is before

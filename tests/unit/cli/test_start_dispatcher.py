@@ -1,0 +1,240 @@
+"""What `start-dispatcher` makes of its options; that it starts one is an integration test."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkmesos_cli.main import run
+from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core.bridge import compile as compile_module
+from sparkmesos_core.dispatcher import daemon
+from sparkmesos_core.dispatcher.settings import BRIDGE_URI, DispatcherSettings
+from sparkmesos_core.errors import BridgeError
+from tests.unit.conftest import JavaMaker, SparkMaker
+
+ROOT = Path(__file__).parents[3]
+MASTER = ("--master", "mesos://10.0.0.1:5050")
+STATE = {"url": "mesos://127.0.0.1:7077", "webui_url": "http://127.0.0.1:8081", "framework_id": "f", "pid": 7}
+
+
+class Asked:
+    """What was to be started; nothing is."""
+
+    settings: DispatcherSettings
+    files: daemon.DaemonFiles
+    subscribe_timeout: float | None
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "conf").mkdir()
+    return {
+        "SPARKMESOS_STATE_DIR": str(tmp_path / "state"),
+        "SPARK_CONF_DIR": str(tmp_path / "conf"),
+        "PATH": "/usr/bin:/bin",
+        "USER": "ops",
+        "SPARK_USER": "ops",
+    }
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+
+    def start(settings: DispatcherSettings, files: daemon.DaemonFiles, **options: Any) -> dict[str, object]:
+        asked.settings, asked.files = settings, files
+        asked.subscribe_timeout = options["subscribe_timeout"]
+        return STATE
+
+    monkeypatch.setattr(daemon, "start", start)
+    for name in ("HOST", "PORT", "NUM"):
+        monkeypatch.delenv(f"SPARK_MESOS_DISPATCHER_{name}", raising=False)
+    return asked
+
+
+def test_defaults(
+    asked: Asked, environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["start-dispatcher", *MASTER], Terminal(environment=environment)) == 0
+    assert capsys.readouterr().out == "mesos://127.0.0.1:7077\n"
+    settings = asked.settings
+    assert (settings.host, settings.port, settings.webui_port) == ("127.0.0.1", 7077, 8081)
+    assert settings.database == str(tmp_path / "state" / "dispatcher-1" / "drivers.db")
+    assert asked.files.log.parent == tmp_path / "state" / "dispatcher-1"
+    assert asked.subscribe_timeout == 30
+    assert BRIDGE_URI not in settings.properties  # agents are elsewhere
+
+
+def test_options_files_and_variables(
+    asked: Asked, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "spark-defaults.conf").write_text(
+        "spark.mesos.maxDrivers 5\nspark.mesos.retainedDrivers 9\n"
+    )
+    (tmp_path / "conf" / "spark-env.sh").write_text("export SPARK_MESOS_DISPATCHER_NUM=4\n")
+    monkeypatch.setenv("SPARKMESOS_DISPATCHER_PORT", "7177")
+    monkeypatch.setenv("SPARKMESOS_PORT", "5051")  # of start-local-cluster
+    options = ("--conf", "spark.mesos.maxDrivers=6", "--zk", "z1:2181,z2:2181", "--subscribe-timeout", "0")
+    more = ("--bridge-uri", "http://repo/bridge.jar", "--name", "Ours", "-p", "7178")
+    assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
+    assert asked.settings.port == 7177
+    assert run(["start-dispatcher", *MASTER, *options, *more], Terminal(environment=environment)) == 0
+    settings = asked.settings
+    assert settings.port == 7178
+    assert settings.name == "Ours"
+    assert (settings.driver_limits.max_drivers, settings.driver_limits.retained) == (6, 9)
+    assert settings.zookeeper == "z1:2181,z2:2181"
+    assert settings.properties[BRIDGE_URI] == "http://repo/bridge.jar"
+    assert asked.files.instance == 4
+    assert asked.files.pid_file.name.endswith("MesosClusterDispatcher-4.pid")
+    assert asked.subscribe_timeout is None
+
+
+def test_on_one_machine_nothing_has_to_be_set(
+    asked: Asked,
+    environment: dict[str, str],
+    make_spark: SparkMaker,
+    make_java: JavaMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spark = make_spark()
+    environment.update(SPARK_HOME=str(spark), JAVA_HOME=str(make_java()))
+    compiled: list[Path] = []
+
+    def ensure_bridge(jars: Path, *_: object) -> Path:
+        compiled.append(jars)
+        return Path("/cache/bridge.jar")
+
+    monkeypatch.setattr(compile_module, "ensure_bridge", ensure_bridge)
+    local = ("--master", "mesos://127.0.0.1:5050")
+    assert run(["start-dispatcher", *local], Terminal(environment=environment)) == 0
+    assert asked.settings.properties[BRIDGE_URI] == "file:///cache/bridge.jar"
+    assert asked.settings.spark_home == str(spark)
+    assert compiled == [spark / "jars"]
+    given = ("--bridge-uri", "http://repo/bridge.jar")
+    assert run(["start-dispatcher", *local, *given], Terminal(environment=environment)) == 0
+    assert asked.settings.properties[BRIDGE_URI] == "http://repo/bridge.jar"
+    assert len(compiled) == 1
+
+    def fail(*_: object) -> Path:
+        raise BridgeError("no compiler")
+
+    monkeypatch.setattr(compile_module, "ensure_bridge", fail)
+    capsys.readouterr()
+    assert run(["start-dispatcher", *local], Terminal(environment=environment)) == 0
+    assert BRIDGE_URI not in asked.settings.properties
+    assert "drivers will need libmesos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "has to know its Mesos master"),
+        (("--master", "embedded"), "before it and after it"),
+        (("--master", "yarn"), "yarn"),
+        ((*MASTER, "--conf", "spark.mesos.maxDrivers"), "--conf has to be PROP=VALUE"),
+        ((*MASTER, "--conf", "spark.mesos.maxDrivers=x"), "spark.mesos.maxDrivers"),
+        ((*MASTER, "--conf", "spark.authenticate.secret=hush-hush"), "spark.authenticate.secret"),
+        ((*MASTER, "--conf", "spark.mesos.dispatcher.queue.a=high"), "spark.mesos.dispatcher.queue.a"),
+        ((*MASTER, "--conf", "spark.deploy.recoveryMode=ZOOKEEPER"), "spark.deploy.recoveryMode"),
+        ((*MASTER, "--properties-file", "/nowhere"), "/nowhere"),
+        ((*MASTER, "--port", "65536"), "--port"),
+        ((*MASTER, "--instance", "0"), "--instance"),
+        ((*MASTER, "--subscribe-timeout", "nan"), "--subscribe-timeout"),
+        ((*MASTER, "--tls-key", "key.pem"), "--tls-cert"),
+        ((*MASTER, "application.py"), "application.py"),
+    ],
+)
+def test_mistakes(
+    asked: Asked,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    assert run(["start-dispatcher", *options], Terminal(environment=environment)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert "hint: " in err
+    assert "hush-hush" not in err
+    assert not hasattr(asked, "settings")
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ((), ""),
+        (("--host", "localhost"), ""),
+        (("--host", "0.0.0.0"), "can run commands on the cluster as ops"),
+        (("--host", "0.0.0.0", "--tls-cert", "c.pem"), "https hides what is said, and keeps nobody out"),
+        (("--host", "0.0.0.0", "--auth-token-file", "t"), "travel in clear"),
+        (("--host", "0.0.0.0", "--auth-token-file", "t", "--tls-cert", "c.pem"), ""),
+    ],
+)
+def test_an_open_dispatcher_is_warned_of(
+    asked: Asked,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    warning: str,
+) -> None:
+    assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
+    err = capsys.readouterr().err
+    assert ("warning: " in err) == bool(warning)
+    assert warning in err
+
+
+# The scripts in the place of Spark's
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A checkout whose sparkmesos only says how it was called."""
+    checkout = tmp_path / "checkout"
+    (checkout / "scripts").mkdir(parents=True)
+    for name in ("start-mesos-dispatcher.sh", "stop-mesos-dispatcher.sh", "sparkmesos-command.sh"):
+        shutil.copy(ROOT / "scripts" / name, checkout / "scripts")
+    program = checkout / ".venv" / "bin" / "sparkmesos"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return checkout / "scripts"
+
+
+def _words(*command: str | Path) -> list[str]:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def test_start_script(scripts: Path, tmp_path: Path) -> None:
+    script = tmp_path / "link.sh"
+    script.symlink_to(scripts / "start-mesos-dispatcher.sh")
+    assert _words(script) == ["start-dispatcher"]
+    given = ["-h", "d1", "-p", "7077", "-m", "mesos://m:5050", "--name", "-h", "--verbose", "--foreground"]
+    assert _words(script, *given, "--conf", "a=b c", "--port=1", "--help") == [
+        *("--verbose", "start-dispatcher", "--host", "d1", "-p", "7077", "-m", "mesos://m:5050"),
+        *("--name", "-h", "--foreground", "--conf", "a=b c", "--port=1", "--help"),
+    ]
+    assert _words(script, "-m") == ["start-dispatcher", "-m"]
+
+
+def test_stop_script(scripts: Path) -> None:
+    assert _words(scripts / "stop-mesos-dispatcher.sh", "--instance", "2") == [
+        "stop-dispatcher", "--instance", "2",
+    ]  # fmt: skip
+
+
+def test_without_sparkmesos_the_scripts_say_so(scripts: Path) -> None:
+    (scripts.parent / ".venv" / "bin" / "sparkmesos").unlink()
+    result = subprocess.run(
+        [scripts / "stop-mesos-dispatcher.sh"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}
+    )
+    assert result.returncode == 1
+    assert "sparkmesos is not installed" in result.stderr

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sparkmesos_core.dispatcher.messages import DriverStatus, Outcome
+from sparkmesos_core.dispatcher.waiting import LONGEST_PAUSE, Watch, description, wait_for_end
+from sparkmesos_core.errors import DispatcherError, SparkMesosError, TimedOutError, UnreachableError
+
+ID = "driver-20260101000000-0001"
+GONE = UnreachableError("The dispatcher refuses the connection")
+
+
+def status(state: str, task: str = "", said: str = "", **fields: object) -> DriverStatus:
+    text = f'task_id {{ value: "{ID}" }} state: {task} message: "{said}"' if task else ""
+    return DriverStatus(ID, state, text, {"driverState": state, **fields})
+
+
+QUEUED, RUNNING = status("QUEUED"), status("RUNNING", "TASK_RUNNING")
+FINISHED = status("FINISHED", "TASK_FINISHED", "Command exited with status 0")
+NOT_FOUND = status("NOT_FOUND")
+
+
+class Story:
+    """A dispatcher that tells a story, in a time of its own that passes while somebody sleeps."""
+
+    def __init__(self, *answers: DriverStatus | SparkMesosError) -> None:
+        self._answers: Iterator[DriverStatus | SparkMesosError] = iter(answers)
+        self.last = answers[-1]
+        self.now = 1000.0
+        self.pauses: list[float] = []
+        self.told: list[str] = []
+
+    def status(self, submission_id: str) -> DriverStatus:
+        assert submission_id == ID
+        answer = next(self._answers, self.last)
+        if isinstance(answer, SparkMesosError):
+            raise answer
+        return answer
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def wait(self, **options: float) -> DriverStatus:
+        return wait_for_end(
+            self,
+            ID,
+            tell=self.told.append,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            **options,  # type: ignore[arg-type]
+        )
+
+
+def test_each_change_is_told_once() -> None:
+    story = Story(QUEUED, QUEUED, RUNNING, RUNNING, RUNNING, FINISHED)
+    assert story.wait() is FINISHED
+    assert story.told == [
+        "queued",
+        "running: TASK_RUNNING",
+        "succeeded: TASK_FINISHED, Command exited with status 0",
+    ]
+
+
+def test_questions_get_rarer_until_something_changes() -> None:
+    story = Story(*[QUEUED] * 20, RUNNING, RUNNING, FINISHED)
+    story.wait()
+    assert story.pauses[:20] == sorted(story.pauses[:20])
+    assert max(story.pauses) == story.pauses[19] == LONGEST_PAUSE
+    assert story.pauses[20] == story.pauses[0] < 1
+
+
+def test_who_watches_the_output_may_ask_more_often() -> None:
+    story = Story(*[RUNNING] * 20, FINISHED)
+    story.wait(longest_pause=0.5)
+    assert max(story.pauses) == 0.5
+
+
+def test_a_dispatcher_that_is_away_for_a_while() -> None:
+    story = Story(RUNNING, GONE, GONE, GONE, RUNNING, FINISHED)
+    assert story.wait(patience=600) is FINISHED
+    assert story.told[1] == "The dispatcher refuses the connection; asking again for up to 600 s"
+    assert [line.partition(":")[0] for line in story.told[2:]] == ["running", "succeeded"]
+
+
+def test_a_dispatcher_that_is_away_for_good() -> None:
+    story = Story(RUNNING, GONE)
+    with pytest.raises(UnreachableError, match="refuses the connection"):
+        story.wait(patience=60)
+    assert 1060 <= story.now < 1060 + 3 * LONGEST_PAUSE
+
+
+def test_patience_is_for_one_absence() -> None:
+    turns: list[DriverStatus | SparkMesosError] = [GONE, RUNNING]
+    story = Story(*turns * 100, FINISHED)
+    assert story.wait(patience=1) is FINISHED
+
+
+def test_one_that_cannot_serve_is_waited_for_as_well() -> None:
+    story = Story(DispatcherError("cannot serve at the moment"), FINISHED)
+    assert story.wait() is FINISHED
+
+
+def test_a_driver_that_is_not_known_may_be_so_in_a_moment() -> None:
+    story = Story(QUEUED, NOT_FOUND, NOT_FOUND, QUEUED, FINISHED)
+    assert story.wait() is FINISHED
+
+
+def test_a_driver_that_was_forgotten() -> None:
+    story = Story(RUNNING, NOT_FOUND)
+    with pytest.raises(DispatcherError, match="knows no driver") as caught:
+        story.wait()
+    assert "restarted without ZooKeeper" in caught.value.hint
+    assert story.now < 1000 + 20
+
+
+def test_the_time_is_over() -> None:
+    story = Story(RUNNING)
+    with pytest.raises(TimedOutError, match="has not ended within 7 s"):
+        story.wait(timeout=7)
+    assert story.now == pytest.approx(1007)
+
+
+def test_the_time_is_over_while_nobody_answers() -> None:
+    with pytest.raises(TimedOutError):
+        Story(GONE).wait(timeout=7)
+
+
+def test_a_driver_that_ends_at_the_last_moment_has_ended() -> None:
+    story = Story(FINISHED)
+    assert story.wait(timeout=1e-9) is FINISHED
+
+
+def test_everybody_who_listens_gets_each_status() -> None:
+    story = Story(QUEUED, GONE, RUNNING, FINISHED)
+    seen: list[DriverStatus] = []
+    wait_for_end(story, ID, tell=story.told.append, meanwhile=seen.append, sleep=story.sleep)
+    assert seen == [QUEUED, RUNNING, FINISHED]
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (QUEUED, "queued"),
+        (status("RETRYING", "TASK_FAILED", "it broke"), "retrying: TASK_FAILED, it broke"),
+        (
+            status("FINISHED", outcome="failed", detail="no agent can take it"),
+            "failed: no agent can take it",
+        ),
+        (
+            status(
+                "FINISHED",
+                outcome="lost",
+                mesosState="TASK_LOST",
+                mesosMessage="Slave a\nremoved",
+                mesosReason="REASON_SLAVE_REMOVED",
+                statusTaskId=ID,
+                taskId=ID,
+            ),
+            "lost: TASK_LOST, Slave a removed, REASON_SLAVE_REMOVED",
+        ),
+        # Launched again: what is known is about the launch before.
+        (status("RUNNING", mesosState="TASK_FAILED", statusTaskId=ID, taskId=f"{ID}-retry-1"), "running"),
+    ],
+)
+def test_descriptions(told: DriverStatus, text: str) -> None:
+    assert description(told) == text
+
+
+def test_a_watch_does_nothing_itself() -> None:
+    watch = Watch(ID, patience=5)
+    assert watch.answered(QUEUED, 0) == "queued"
+    assert watch.failed(GONE, 1)
+    assert watch.failed(GONE, 5.9) == ""
+    with pytest.raises(UnreachableError):
+        watch.failed(GONE, 6)
+    assert not Outcome.RUNNING.has_ended
