@@ -190,6 +190,7 @@ def test_without_a_stderr_talk_is_not_among_the_data(tmp_path: Path) -> None:
 def test_sigterm_and_the_end_of_the_terminal_are_ctrl_c(name: str) -> None:
     program = (
         "import os, signal, sparkmesos_cli.main as m\n"
+        f"signal.signal(signal.{name}, signal.SIG_DFL)\n"  # tests may be run with nohup
         "def run(arguments):\n"
         "    try:\n"
         f"        os.kill(os.getpid(), signal.{name})\n"
