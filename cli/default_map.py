@@ -63,8 +63,9 @@ def command_defaults(command: click.Command, settings: OwnSettings, path: tuple[
     table = settings.command_table(*path)
     defaults: dict[str, Any] = {}
     for key, value in settings.shared.items():
-        # An option of that name which is not the shared one has no variable: --output of `bridge build`.
-        if (option := known.get(key)) is not None and option.envvar and option.name:
+        # An option of that name which is not the shared one has not its variable: --output of `bridge build`.
+        variable = f"SPARKMESOS_{key.upper().replace('-', '_')}"
+        if (option := known.get(key)) is not None and option.envvar == variable and option.name:
             defaults[option.name] = _value(command, option, settings, path, (key,), value)
     if isinstance(command, SparkArgumentsCommand):  # which tells of what `submit` would do
         for key, value in settings.command_table("submit").items():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sparkmesos_core.conf.configuration import Configuration
     from sparkmesos_core.dispatcher.client import DispatcherClient
     from sparkmesos_core.dispatcher.driver_output import DriverOutput
-    from sparkmesos_core.dispatcher.driver_sandboxes import DriverSandboxes
+    from sparkmesos_core.dispatcher.driver_sandboxes import DriverSandboxes, Sandbox
     from sparkmesos_core.mesos.http import MesosHttp
 
 _TIMEOUT = 5.0
@@ -23,12 +23,12 @@ def driver_sandboxes(
 ) -> DriverSandboxes:
     """The sandboxes on the agents of a cluster, read with the credentials that a configuration has for Mesos.
 
-    `mesos_master` is the URL of the master if it was given; else the dispatcher is asked for it when it is
-    needed. Raises UsageError for files and URLs that cannot be used.
+    `mesos_master` is the URL of the master if it was given or set. Else the dispatcher is asked for it when
+    it is needed; so it is if that one is embedded, which is a command's own and has no dispatcher's drivers.
+    Raises UsageError for files and URLs that cannot be used.
     """
     from sparkmesos_core.conf.mesos_credentials import mesos_credentials
     from sparkmesos_core.dispatcher.driver_sandboxes import DriverSandboxes
-    from sparkmesos_core.errors import UsageError
     from sparkmesos_core.master import EmbeddedMaster, parse_master
     from sparkmesos_core.mesos.http import MesosHttp
 
@@ -39,17 +39,14 @@ def driver_sandboxes(
         return MesosHttp(url, timeout=_TIMEOUT, ca_file=authority, principal=principal, secret=secret)
 
     given = None if mesos_master is None else parse_master(mesos_master)
-    if isinstance(given, EmbeddedMaster):
-        raise UsageError(
-            f"{given} starts a cluster of its own, which has no drivers of a dispatcher",
-            hint="Give the URL of the Mesos master that the dispatcher uses.",
-        )
 
     def connect_to_leader() -> MesosHttp | None:
         from sparkmesos_core.mesos.leader import resolve_leader
 
-        told = client.mesos_master() if given is None else None
-        master = given if told is None else parse_master(told)
+        master = given
+        if master is None or isinstance(master, EmbeddedMaster):
+            told = client.mesos_master()
+            master = None if told is None else parse_master(told)
         if master is None or isinstance(master, EmbeddedMaster):
             return None
         return connect(resolve_leader(master, ca_file=authority).http_url)
@@ -58,9 +55,17 @@ def driver_sandboxes(
 
 
 def shown_output(
-    terminal: Terminal, sandboxes: DriverSandboxes, names: tuple[str, ...], *, lines: int | None = None
+    terminal: Terminal,
+    sandboxes: DriverSandboxes,
+    names: tuple[str, ...],
+    *,
+    lines: int | None = None,
+    sandbox: Sandbox | None = None,
 ) -> DriverOutput:
-    """What follows files of a driver: its stderr to ours if its stdout is wanted, too, else all to stdout."""
+    """What follows files of a driver, or of another sandbox.
+
+    What was written to stderr goes to ours if stdout is wanted, too, else all goes to stdout.
+    """
     from sparkmesos_core.dispatcher.driver_output import DriverOutput
 
     return DriverOutput(
@@ -69,4 +74,5 @@ def shown_output(
         lambda name, piece: terminal.raw(piece, error=name == "stderr" and len(names) > 1),
         lambda error: terminal.warn(error.message, hint=error.hint),
         lines=lines,
+        sandbox=sandbox,
     )

@@ -13,6 +13,7 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.dispatcher.client import DispatcherClient
+    from sparkmesos_core.dispatcher.messages import Killed
 
 _EXIT_CODES = {
     Outcome.FAILED: ExitCode.DRIVER_FAILED,
@@ -116,25 +117,30 @@ def details_of(status: DriverStatus) -> list[str]:
 def kill_drivers(
     terminal: Terminal, client: DispatcherClient, submission_ids: Sequence[str], output: str
 ) -> int:
-    """Kills drivers, one after the other; 1 if one of them was not killed, which is said of each."""
-    killed = []
+    """Kills drivers, one after the other; 1 if one of them was not killed, which is said of each.
+
+    Raises DispatcherError or UnreachableError at the first that there is no answer for.
+    """
+    killed: list[Killed] = []
     code = ExitCode.OK
-    for submission_id in submission_ids:
-        answer = client.kill(submission_id)
-        killed.append(answer)
-        if answer.success:
-            terminal.say(printable(f"{submission_id} is being killed: {answer.message}"))
-            continue
-        code = ExitCode.FAILED
-        terminal.error(
-            DispatcherError(
-                f"{submission_id} was not killed: {answer.message}",
-                hint=f"`sparkmesos status {submission_id}` tells what has become of it.",
+    try:
+        for submission_id in submission_ids:
+            answer = client.kill(submission_id)
+            killed.append(answer)
+            if answer.success:
+                terminal.say(printable(f"{submission_id} is being killed: {answer.message}"))
+                continue
+            code = ExitCode.FAILED
+            terminal.error(
+                DispatcherError(
+                    f"{submission_id} was not killed: {answer.message}",
+                    hint=f"`sparkmesos status {submission_id}` tells what has become of it.",
+                )
             )
-        )
-    if output == "json":
-        terminal.json(
-            "killed",
-            [{"id": one.submission_id, "success": one.success, "message": one.message} for one in killed],
-        )
+    finally:  # also of those before one that the dispatcher gave no answer for
+        if output == "json" and killed:
+            terminal.json(
+                "killed",
+                [{"id": one.submission_id, "success": one.success, "message": one.message} for one in killed],
+            )
     return int(code)

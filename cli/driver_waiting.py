@@ -29,23 +29,35 @@ def wait_for_driver(
     timeout: float | None = None,
     output: DriverOutput | None = None,
     kill_on_interrupt: bool = False,
+    is_told: bool = True,
 ) -> DriverStatus:
-    """Waits for the end of a driver, telling on stderr what happens to it, and hands on its output if wanted.
+    """Waits for the end of a driver, and hands on its output if wanted.
+
+    What happens to it is told on stderr unless `is_told` is false; that the dispatcher is away always is.
 
     Raises TimedOutError after `timeout` seconds, and UnreachableError if the dispatcher is away for too long;
     KeyboardInterrupt after Ctrl-C, which leaves the driver as it is unless `kill_on_interrupt` is true.
     """
+
+    def say(line: str) -> None:
+        terminal.say(printable(f"{submission_id}: {line}"))
+
     try:
-        return wait_for_end(
+        status = wait_for_end(
             client,
             submission_id,
-            tell=lambda line: terminal.say(printable(f"{submission_id}: {line}")),
+            tell=say if is_told else lambda _: None,
+            warn=say,
             timeout=timeout,
             meanwhile=None if output is None else output.follow,
             longest_pause=LONGEST_PAUSE if output is None else _WITH_OUTPUT,
         )
+        if output is not None:
+            output.finish(status)
+        return status
     except KeyboardInterrupt:
-        interrupted(terminal, client, submission_id, kill=kill_on_interrupt)
+        if is_told:
+            interrupted(terminal, client, submission_id, kill=kill_on_interrupt)
         raise
     except TimedOutError as error:
         raise TimedOutError(f"{error.message}; it goes on", hint=_how_to_go_on(submission_id)) from error

@@ -77,11 +77,14 @@ def _row(driver: DriverStatus, now: datetime) -> tuple[str, ...]:
 
 
 def _took(driver: DriverStatus, now: datetime) -> str:
-    """How long the last launch has run or ran; empty without one."""
+    """How long the last launch has run or ran; empty without one, and while the next one is waited for."""
+    from sparkmesos_core.dispatcher.messages import Outcome
     from sparkmesos_core.dispatcher.server.driver_words import duration_text
 
     began, ended = _time(driver.text("launchedAt")), _time(driver.text("finishedAt"))
-    return "" if began is None else duration_text(((ended or now) - began).total_seconds())
+    if began is None or driver.outcome is Outcome.RETRYING:
+        return ""
+    return duration_text(((ended or now) - began).total_seconds())
 
 
 def _time(text: str) -> datetime | None:

@@ -13,8 +13,7 @@ from .dispatcher_options import addresses_of, client_of, dispatcher_options
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from sparkmesos_core.dispatcher.client import DispatcherClient
-    from sparkmesos_core.dispatcher.driver_sandboxes import DriverSandboxes
+    from sparkmesos_core.dispatcher.driver_sandboxes import DriverSandboxes, Sandbox
     from sparkmesos_core.dispatcher.messages import DriverStatus
 
 
@@ -73,27 +72,30 @@ def command(
                 f"The dispatcher at {client.dispatcher} knows no driver {submission_id}",
                 hint="Check the id, and that it was submitted to this dispatcher.",
             )
-        if executor is not None:
-            _show_executor(terminal, client, sandboxes, status, executor, name, lines, follow=follow)
-        elif follow:
+        sandbox = None if executor is None else sandboxes.of_executor(status, executor)
+        if follow:
             from .driver_waiting import wait_for_driver
 
-            output = shown_output(terminal, sandboxes, (name,), lines=lines)
-            terminal.verbosity -= 1  # it is the output that was asked for, not the states
-            output.follow(wait_for_driver(terminal, client, submission_id, output=output))
+            output = shown_output(terminal, sandboxes, (name,), lines=lines, sandbox=sandbox)
+            # It is the output that was asked for, not the states.
+            wait_for_driver(terminal, client, submission_id, output=output, is_told=False)
         else:
-            _show_driver(terminal, sandboxes, status, name, lines)
+            _show(terminal, sandboxes, status, sandbox or sandboxes.of_driver(status), name, lines)
     finally:
         sandboxes.close()
     return int(ExitCode.OK)
 
 
-def _show_driver(
-    terminal: Terminal, sandboxes: DriverSandboxes, status: DriverStatus, name: str, lines: int | None
+def _show(
+    terminal: Terminal,
+    sandboxes: DriverSandboxes,
+    status: DriverStatus,
+    sandbox: Sandbox | None,
+    name: str,
+    lines: int | None,
 ) -> None:
     from sparkmesos_core.dispatcher.driver_output import GrowingFile
 
-    sandbox = sandboxes.of_driver(status)
     if sandbox is None:
         raise DispatcherError(
             f"{status.submission_id} is {status.outcome.value}, and has no sandbox: it was never launched",
@@ -102,30 +104,3 @@ def _show_driver(
     files, directory = sandboxes.open(sandbox)
     for piece in GrowingFile(files, f"{directory}/{name}", lines).news():
         terminal.raw(piece)
-
-
-def _show_executor(
-    terminal: Terminal,
-    client: DispatcherClient,
-    sandboxes: DriverSandboxes,
-    status: DriverStatus,
-    executor: str,
-    name: str,
-    lines: int | None,
-    *,
-    follow: bool,
-) -> None:
-    from sparkmesos_core.dispatcher.driver_output import GrowingFile
-    from sparkmesos_core.dispatcher.waiting import wait_for_end
-
-    files, directory = sandboxes.open(sandboxes.of_executor(status, executor))
-    file = GrowingFile(files, f"{directory}/{name}", lines)
-
-    def show(_status: DriverStatus) -> None:
-        for piece in file.news():
-            terminal.raw(piece)
-
-    if follow:
-        wait_for_end(client, status.submission_id, tell=lambda _: None, meanwhile=show, longest_pause=0.5)
-    else:
-        show(status)

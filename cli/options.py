@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from sparkmesos_core.errors import UsageError
-
 if TYPE_CHECKING:
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FOR_EVER = float("inf")
 
 
 def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
@@ -67,6 +67,20 @@ output = option(
 )
 
 
+class Seconds(click.FloatRange):
+    """A length of time, above 0 and with an end."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click wants it."""
+        seconds = super().convert(value, param, ctx)
+        if not -_FOR_EVER < seconds < _FOR_EVER:  # not a number is not between them, either
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
+
 class Folder(click.Path):
     """A folder, which may have to be made yet.
 
@@ -115,7 +129,7 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
         ),
         option(
             "--start-timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Seconds(),
             metavar="SECONDS",
             hidden=hidden,
             help="Give up, with exit code 6, when no executor has started by then.  "
@@ -156,7 +170,7 @@ def _of_cluster_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
         # Not as a variable: other commands have timeouts, too.
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Seconds(),
             metavar="SECONDS",
             hidden=hidden,
             help="With --wait or --follow: give up waiting after this time, with exit code 6.",
@@ -191,14 +205,10 @@ def _of_cluster_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
 
 
 def client_mode_options(context: click.Context) -> ClientModeOptions:
-    """What a command that has `own_of_submit` was given for client mode. Raises UsageError."""
-    import math
-
+    """What a command that has `own_of_submit` was given for client mode."""
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
 
     given = context.params
-    if given["start_timeout"] is not None and not math.isfinite(given["start_timeout"]):
-        raise UsageError("--start-timeout is not a number of seconds", hint="Leave it out to wait for ever.")
     return ClientModeOptions(
         mesos_driver=MesosDriver(given["mesos_driver"]),
         ca_file=given["ca_file"],

@@ -18,7 +18,7 @@ from .terminal import Terminal
 @click.option("--wait", is_flag=True, help="Wait until the driver has ended, and tell what happens to it.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Seconds(),
     metavar="SECONDS",
     help="With --wait: give up after this time, with exit code 6.",
 )

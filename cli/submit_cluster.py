@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
     from sparkmesos_core.dispatcher.client import DispatcherClient
+    from sparkmesos_core.dispatcher.driver_output import DriverOutput
 
 
 def submit_to_cluster(context: click.Context, terminal: Terminal, client: ClientConfiguration) -> int:
@@ -52,55 +53,30 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
     if given["dry_run"]:
         terminal.data(printable_request(request))
         return int(ExitCode.OK)
-    if given["stage"] is not None:
-        stage.upload()
-    with HeldInterrupts(lambda: terminal.say("Waiting for the dispatcher's answer, to know the id.")) as held:
-        submitted = dispatcher.create(request)
-        terminal.data(submitted.submission_id)
-    if held.came:
-        from .driver_waiting import interrupted
+    with ExitStack() as stack:
+        output = None
+        if waits:  # before the driver is accepted: what is wrong shall not be found after that
+            from .driver_report import exit_code_of
+            from .driver_waiting import wait_for_driver
+        if given["follow"]:
+            output = _output(stack, context, terminal, client, dispatcher)
+        if given["stage"] is not None:
+            stage.upload()
+        with HeldInterrupts(
+            lambda: terminal.say("Waiting for the dispatcher's answer, to know the id.")
+        ) as held:
+            submitted = dispatcher.create(request)
+            submission_id = submitted.submission_id
+            terminal.data(submission_id)
+            if submitted.unknown_fields:
+                terminal.warn(f"the dispatcher does not know {', '.join(submitted.unknown_fields)}")
+        if held.came:
+            from .driver_waiting import interrupted
 
-        interrupted(terminal, dispatcher, submitted.submission_id, kill=given["kill_on_interrupt"])
-        return int(ExitCode.INTERRUPTED)
-    if submitted.unknown_fields:
-        terminal.warn(f"the dispatcher does not know {', '.join(submitted.unknown_fields)}")
-    if not waits:
-        return int(ExitCode.OK)
-    return _wait(context, terminal, client, dispatcher, submitted.submission_id)
-
-
-def _wait(
-    context: click.Context,
-    terminal: Terminal,
-    client: ClientConfiguration,
-    dispatcher: DispatcherClient,
-    submission_id: str,
-) -> int:
-    from .driver_report import exit_code_of
-    from .driver_waiting import wait_for_driver
-
-    given = context.params
-    if not given["follow"]:
-        status = wait_for_driver(
-            terminal,
-            dispatcher,
-            submission_id,
-            timeout=given["timeout"],
-            kill_on_interrupt=given["kill_on_interrupt"],
-        )
-        code = exit_code_of(status)
-        if code == ExitCode.DRIVER_FAILED:
-            terminal.say(f"`sparkmesos logs --stderr {submission_id}` shows what it wrote to stderr.")
-        return code
-    from sparkmesos_core.settings import own_masters
-
-    from .driver_files import driver_sandboxes, shown_output
-
-    own = own_masters(dict(terminal.environment)).master
-    is_another = own is not None and own.value != client.configuration.get("spark.master")
-    master = own.value if own is not None and is_another else None
-    with closing(driver_sandboxes(dispatcher, client.configuration, master, given["ca_file"])) as sandboxes:
-        output = shown_output(terminal, sandboxes, ("stdout", "stderr"))
+            interrupted(terminal, dispatcher, submission_id, kill=given["kill_on_interrupt"])
+            return int(ExitCode.INTERRUPTED)
+        if not waits:
+            return int(ExitCode.OK)
         status = wait_for_driver(
             terminal,
             dispatcher,
@@ -109,4 +85,26 @@ def _wait(
             output=output,
             kill_on_interrupt=given["kill_on_interrupt"],
         )
-    return exit_code_of(status)
+    code = exit_code_of(status)
+    if code == ExitCode.DRIVER_FAILED and not given["follow"]:
+        terminal.say(f"`sparkmesos logs --stderr {submission_id}` shows what it wrote to stderr.")
+    return code
+
+
+def _output(
+    stack: ExitStack,
+    context: click.Context,
+    terminal: Terminal,
+    client: ClientConfiguration,
+    dispatcher: DispatcherClient,
+) -> DriverOutput:
+    """What is to follow the driver's stdout and stderr, until `stack` is closed."""
+    from sparkmesos_core.settings import own_masters
+
+    from .driver_files import driver_sandboxes, shown_output
+
+    own = own_masters(dict(terminal.environment)).master
+    is_another = own is not None and own.value != client.configuration.get("spark.master")
+    master = own.value if own is not None and is_another else None
+    sandboxes = driver_sandboxes(dispatcher, client.configuration, master, context.params["ca_file"])
+    return shown_output(terminal, stack.enter_context(closing(sandboxes)), ("stdout", "stderr"))

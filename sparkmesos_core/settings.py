@@ -29,6 +29,7 @@ SHARED = {
     "output": "how commands report: table or json",
     "spark-home": "the Spark to use",
     "ca-file": "certificates to trust",
+    "auth-token-file": "the file with the token for the dispatcher",
 }
 """What may stand at the top of the file, with its meaning. Each is also a variable: SPARKMESOS_MASTER."""
 

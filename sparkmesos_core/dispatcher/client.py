@@ -24,6 +24,7 @@ from sparkmesos_core.dispatcher.messages import (
 from sparkmesos_core.errors import DispatcherError, UnreachableError, UsageError
 from sparkmesos_core.master import Dispatcher, HostPort
 
+_UNAUTHORIZED = 401
 _UNKNOWN_VERSION = 468
 """The status by which a server says that it does not speak this version of the protocol."""
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -34,6 +35,19 @@ _PAUSE = 0.5
 
 class NotReadyError(DispatcherError):
     """A dispatcher answers, but cannot serve at the moment (503): another one, or later, may do."""
+
+
+class RefusedError(DispatcherError):
+    """A dispatcher understood a request and refuses it; `status` is that of HTTP."""
+
+    def __init__(self, message: str, *, hint: str, status: int) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it would refuse the same request again (4xx), be it asked as often as one likes."""
+        return 400 <= self.status < 500
 
 
 class _NoAnswer(UnreachableError):
@@ -156,14 +170,16 @@ class DispatcherClient:
         """
         try:
             told = self._ask("GET", "/readyz").get("master")
-        except _RefusedError:
+        except RefusedError as error:
+            if error.status == _UNAUTHORIZED:
+                raise
             return None
         return told if isinstance(told, str) and told else None
 
     def _list(self, query: str) -> Mapping[str, Any]:
         try:
             return self._ask("GET", query)
-        except _RefusedError as error:
+        except RefusedError as error:
             if error.status == 400 and "Missing an action" in error.message:
                 raise DispatcherError(
                     f"The dispatcher at {self.dispatcher} is Spark's own, which cannot list drivers",
@@ -256,10 +272,11 @@ class DispatcherClient:
             answer = json.loads(reply.body)
         except (ValueError, RecursionError):
             answer = None
-        if reply.status == 401:
-            raise DispatcherError(
+        if reply.status == _UNAUTHORIZED:
+            raise RefusedError(
                 f"{where} wants a token" + (", and not this one" if "Authorization" in self._headers else ""),
                 hint="Name the file that holds its token with --auth-token-file.",
+                status=reply.status,
             )
         if not isinstance(answer, dict) or not isinstance(answer.get("action"), str):
             if reply.status == 503:
@@ -267,27 +284,22 @@ class DispatcherClient:
             raise not_a_message(dispatcher, reply)
         if reply.status == _UNKNOWN_VERSION:
             speaks = answer.get("highestProtocolVersion", "another version")
-            raise DispatcherError(
+            raise RefusedError(
                 f"{where} does not speak version {PROTOCOL_VERSION} of the protocol, but {speaks}",
                 hint="Use the spark-submit of its own release.",
+                status=reply.status,
             )
         if reply.status == 503:
             raise NotReadyError(
                 f"{where} cannot serve at the moment: {_message(answer)}", hint="Try again later."
             )
         if answer["action"] == "ErrorResponse" or reply.status != 200:
-            raise _RefusedError(
+            raise RefusedError(
                 f"{where} refused the request: {_message(answer)}",
                 hint="Correct what it names.",
                 status=reply.status,
             )
         return answer
-
-
-class _RefusedError(DispatcherError):
-    def __init__(self, message: str, *, hint: str, status: int) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
 
 
 def _segment(text: str) -> str:

@@ -52,7 +52,7 @@ class DriverOutput:
     """Follows files of a driver through all its launches.
 
     `names` are those of the files in its sandbox; `write` gets what they hold, `warn` why they cannot be
-    read, once for as long as that lasts.
+    read, once for as long as that lasts. `sandbox` is the one to read if it is not the driver's own.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class DriverOutput:
         warn: Callable[[SparkMesosError], None],
         *,
         lines: int | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
+        self._given = sandbox
         self._sandboxes = sandboxes
         self._names = names
         self._write = write
@@ -74,25 +76,35 @@ class DriverOutput:
         self._warned = ""
 
     def follow(self, status: DriverStatus) -> None:
-        """Hands on what has come since the last status. Errors are told, not raised."""
+        """Hands on what has come since the last status. What cannot be read is told, not raised."""
+        for name, piece in self._news(status, last=False):
+            self._write(name, piece)
+
+    def finish(self, status: DriverStatus) -> None:
+        """The same, once, when the driver has ended: what is not there now will not come."""
+        for name, piece in self._news(status, last=True):
+            self._write(name, piece)
+
+    def _news(self, status: DriverStatus, *, last: bool) -> Iterator[tuple[str, bytes]]:
+        # Errors of who takes the pieces are not raised in here.
         try:
-            sandbox = self._sandboxes.of_driver(status)
+            sandbox = self._given or self._sandboxes.of_driver(status)
             if sandbox != self._sandbox and self._sandbox is not None:
                 with contextlib.suppress(SparkMesosError):  # its agent may be gone, which is why
-                    self._read()  # the last words of the launch before
+                    yield from self._read()  # the last words of the launch before
                 self._open.clear()
                 self._lines = None
             self._sandbox = sandbox
-            self._read()
+            yield from self._read()
             self._warned = ""
-        except NoSuchFileError:
-            pass  # not there yet: what a driver needs is fetched first
         except SparkMesosError as error:
+            if isinstance(error, NoSuchFileError) and not last:
+                return  # not there yet: what a driver needs is fetched first
             if self._warned != error.message:
                 self._warned = error.message
                 self._warn(error)
 
-    def _read(self) -> None:
+    def _read(self) -> Iterator[tuple[str, bytes]]:
         if self._sandbox is None:
             return
         if not self._open:
@@ -101,4 +113,4 @@ class DriverOutput:
                 self._open[name] = GrowingFile(files, f"{directory}/{name}", self._lines)
         for name, file in self._open.items():
             for piece in file.news():
-                self._write(name, piece)
+                yield name, piece

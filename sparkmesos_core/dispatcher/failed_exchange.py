@@ -10,6 +10,8 @@ from sparkmesos_core.errors import DispatcherError, UnreachableError
 from sparkmesos_core.master import Dispatcher
 
 ADDRESS_HINT = "Check that it is the address of a dispatcher (port 7077), not of a Mesos master (5050)."
+_LONGEST_TRIAL = 2.0
+"""Seconds for finding out whether it is TLS that a server wants."""
 _MAY_BE_DONE = "may have been carried out: look at the dispatcher's drivers before you send it again."
 
 
@@ -45,12 +47,22 @@ def unreachable(
     if isinstance(error, NotHttpError):
         return DispatcherError(f"What answers at {dispatcher} does not speak HTTP", hint=ADDRESS_HINT)
     if failure.connected:
+        if dispatcher.scheme == "http" and _speaks_tls(dispatcher, timeout):
+            return DispatcherError(
+                f"{where} speaks TLS, not plain HTTP", hint=f"Write mesos://https://{dispatcher.address}."
+            )
         return UnreachableError(
             f"{where} closed the connection without an answer", hint=f"The request {_MAY_BE_DONE}"
         )
     return UnreachableError(
         f"{where} cannot be reached: {getattr(error, 'strerror', None) or error}", hint=ADDRESS_HINT
     )
+
+
+def _speaks_tls(dispatcher: Dispatcher, timeout: float) -> bool:
+    from sparkmesos_core.network_failures import speaks_tls  # which loads ssl
+
+    return speaks_tls(dispatcher.address.host, dispatcher.address.port, min(timeout, _LONGEST_TRIAL))
 
 
 def not_a_message(dispatcher: Dispatcher, answer: Answer) -> DispatcherError:

@@ -181,8 +181,7 @@ async def _serve(
         await stopping.wait()
         logger.info("stopping; drivers run on")
     finally:
-        for server in running:
-            await server.stop()
+        await asyncio.gather(*(server.stop() for server in running))
         await service.close()
 
 

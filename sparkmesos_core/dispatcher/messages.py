@@ -88,7 +88,7 @@ class Outcome(Enum):
 
 _ENDS = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.KILLED, Outcome.LOST})
 
-# Section 9.10 of the protocol's states: the word of Mesos for a driver that has ended.
+# The word of Mesos for a driver that has ended, where the dispatcher only says FINISHED.
 _OUTCOME_OF_TASK = {
     "TASK_FINISHED": Outcome.SUCCEEDED,
     "TASK_KILLED": Outcome.KILLED,

@@ -94,13 +94,21 @@ class Scheduler:
         return f"the master {self._master} has not answered yet"
 
     def subscribe(self, framework_id: str | None) -> None:
-        """Begin to subscribe, without end; with the id of the framework if it is to go on."""
+        """Begin to subscribe, without end; with the id of the framework if it is to go on.
+
+        Raises UsageError if one of the masters that were listed cannot be spoken to.
+        """
         self.unsubscribe()
         self._wanted = True
         self._info.pop("id", None)
         if framework_id is not None:
             self._info["id"] = {"value": framework_id}
-        self._begin()
+        try:
+            self._begin()
+        except UsageError as error:
+            if self._watch is None:
+                raise
+            self._refuse(error)
 
     def unsubscribe(self) -> None:
         """Leave; Mesos keeps the framework and its tasks. Nothing is heard from now on."""
@@ -155,8 +163,13 @@ class Scheduler:
                 self._framework.follow(leader)
             else:
                 self._begin()
-        except UsageError as error:  # a leader that cannot be spoken to; another one may follow
-            self._listener.on_end(End.REFUSED, error)
+        except UsageError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: UsageError) -> None:
+        """The leader cannot be spoken to; another one may follow."""
+        self.unsubscribe()
+        self._listener.on_end(End.REFUSED, error)
 
     def _on_event(self, framework: Framework, event: dict[str, Any]) -> None:
         if framework is not self._framework:

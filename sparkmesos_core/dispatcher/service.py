@@ -5,7 +5,8 @@ go; then Mesos is told, and whoever waits for an answer gets it. So whatever any
 store, and a dispatcher that is killed at any point goes on where the store says.
 
 When the store fails nobody knows how much of the last decisions is in it: they are forgotten, with the book,
-and both begin anew with what the store holds once it works again.
+and both begin anew with what the store holds once it works again; never, if another dispatcher has taken it
+over.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.scheduler import End
 from sparkmesos_core.dispatcher.store.store import Store, Stored
 from sparkmesos_core.dispatcher.writer import Writer
-from sparkmesos_core.errors import DispatcherError, SparkMesosError, StoreError
+from sparkmesos_core.errors import DispatcherError, SparkMesosError, StoreError, StoreTakenOverError
 
 logger = logging.getLogger(__name__)
 
@@ -121,12 +122,12 @@ class DispatcherService:
         for handle in (self._timer, self._again):
             if handle is not None:
                 handle.cancel()
+        if not unusable:
+            await self._writer.idle()
         if self._repair is not None:
             self._repair.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._repair
-        if not unusable:
-            await self._writer.idle()
         if self._mesos is not None:
             await self._mesos.close()
         await self._writer.close()
@@ -214,7 +215,8 @@ class DispatcherService:
         if end is End.REMOVED:
             logger.warning("%s; its drivers are lost, and there will be another one", error.message)
             self._happened(lambda book, now: book.framework_removed(now))
-            self._mesos.subscribe(None)
+            if not self._unusable:
+                self._mesos.subscribe(None)
         elif end is End.TAKEN_OVER:
             self._unusable = "another dispatcher goes on with this one's framework"
             logger.error("%s: %s. Stop one of them.", error.message, self._unusable)
@@ -289,6 +291,10 @@ class DispatcherService:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             try:
                 stored = await self._writer.load()
+            except StoreTakenOverError as error:
+                self._unusable = error.message
+                logger.error("%s (%s)", error.message, error.hint)
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
                 message = error.message if isinstance(error, SparkMesosError) else repr(error)
                 logger.warning("the store still fails: %s", message)

@@ -227,6 +227,11 @@ def make_settings(
         tls_certificate=_absolute(tls_certificate),
         tls_key=_absolute(tls_key),
     )
+    if settings.port == settings.webui_port != 0:
+        raise UsageError(
+            f"REST and the web UI cannot have the same port, {settings.port}",
+            hint="Change --port or --webui-port; 0 takes a free one.",
+        )
     _ = settings.rules  # a mistake in them is said here
     return settings
 

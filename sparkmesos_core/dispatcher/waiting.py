@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from sparkmesos_core.dispatcher.client import RefusedError
 from sparkmesos_core.dispatcher.messages import DriverStatus, Outcome
 from sparkmesos_core.errors import DispatcherError, SparkMesosError, TimedOutError, UnreachableError
 
@@ -61,8 +62,11 @@ class Watch:
     def failed(self, error: SparkMesosError, now: float) -> str:
         """What there is to say after a question without an answer; empty if it was said before.
 
-        Raises `error` if there has been none for too long.
+        Raises `error` if there has been none for too long, or if it is a refusal that no patience changes,
+        such as that of a token.
         """
+        if isinstance(error, RefusedError) and error.is_final:
+            raise error
         self._silent_since = now if self._silent_since is None else self._silent_since
         if now - self._silent_since >= self._patience:
             raise error
@@ -94,6 +98,7 @@ def wait_for_end(
     submission_id: str,
     *,
     tell: Callable[[str], None],
+    warn: Callable[[str], None] | None = None,
     timeout: float | None = None,
     patience: float = PATIENCE,
     meanwhile: Callable[[DriverStatus], None] | None = None,
@@ -103,9 +108,10 @@ def wait_for_end(
 ) -> DriverStatus:
     """Asks until the driver has ended, and returns its last status.
 
-    `tell` gets a line whenever something changes. `meanwhile` gets each status; there are at most
-    `longest_pause` seconds between two questions. Raises TimedOutError when it has not ended after `timeout`
-    seconds, and the last error when there has been no answer for `patience` seconds.
+    `tell` gets a line whenever something changes; `warn`, or `tell` if there is none, one about questions
+    without an answer. `meanwhile` gets each status; there are at most `longest_pause` seconds between two
+    questions. Raises TimedOutError when it has not ended after `timeout` seconds, and the last error when
+    there has been no answer for `patience` seconds, or a refusal.
     """
     deadline = None if timeout is None else clock() + timeout
     watch = Watch(submission_id, patience=patience)
@@ -114,11 +120,11 @@ def wait_for_end(
         try:
             status = client.status(submission_id)
         except (DispatcherError, UnreachableError) as error:
-            line = watch.failed(error, clock())
+            line, say = watch.failed(error, clock()), warn or tell
         else:
-            line = watch.answered(status, clock())
+            line, say = watch.answered(status, clock()), tell
         if line:
-            tell(line)
+            say(line)
         if status is not None:
             if meanwhile is not None:
                 meanwhile(status)

@@ -29,6 +29,8 @@ SCHEDULER_PATH = "/api/v1/scheduler"
 
 _KEEP_ALIVE_SECONDS = 300
 _PATIENCE_SECONDS = 2.0
+_PORT_PATIENCE_SECONDS = 10.0
+_PORT_PAUSE_SECONDS = 0.05
 _BACKLOG = 128
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class HttpServer:
         config = _config(_WhileGoingOn(app, self._going_on))
         config.load()
         await self._port_free.wait()
+        if self._socket.fileno() < 0:  # it could not be had when the server died
+            self._socket = _bound(self.host, self.port)
         self._state = state = _State()
         self._going_on.set()
         loop = asyncio.get_running_loop()
@@ -92,14 +96,23 @@ class HttpServer:
                 with contextlib.suppress(OSError):
                     listening.shutdown(socket.SHUT_RDWR)
             server.close()
-            try:
-                self._socket = _bound(self.host, self.port)
-            finally:
-                self._port_free.set()
+            self._take_port_again(loop.time() + _PORT_PATIENCE_SECONDS)
 
         # Not before what was accepted already has become a connection, which then ends at once: asyncio
         # forgets it otherwise, and who has connected waits in vain.
         loop.call_soon(close)
+
+    def _take_port_again(self, deadline: float) -> None:
+        """Until the deadline, in the loop's time: an outgoing connection may have the port for a moment."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._socket = _bound(self.host, self.port)
+        except LocalClusterError as error:
+            if loop.time() < deadline:
+                loop.call_later(_PORT_PAUSE_SECONDS, self._take_port_again, deadline)
+                return
+            logger.error("%s", error.message)
+        self._port_free.set()
 
     async def stop(self) -> None:
         """End for good and give the port back; answers that have begun are finished if they soon end."""

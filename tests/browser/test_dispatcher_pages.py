@@ -49,6 +49,11 @@ def plain_page(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
+def let_the_pause_pass(page: Page) -> None:
+    """The one between two refreshes, of a page whose clock is installed."""
+    page.clock.fast_forward(5000)
+
+
 def is_cut_off(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
@@ -90,19 +95,23 @@ def test_a_drivers_description_hides_what_is_secret(page: Page, server: PagesSer
 def test_lists_refresh_themselves_and_keep_their_place(page: Page, server: PagesServer) -> None:
     server.change(lambda d: d.by_id.update({one.id: one for one in many_drivers(60, time.time())[13:]}))
     page.set_viewport_size({"width": 1280, "height": 400})
+    page.clock.install()
     page.goto(server.url)
     page.get_by_label("Search drivers").fill("half a wor")
     page.evaluate("scrollTo(0, 600)")
     server.change(lambda d: void(d.change(RUNNING, kill_requested=True)))
+    let_the_pause_pass(page)
     expect(row(page, RUNNING)).to_contain_text("being killed", timeout=20000)
     assert page.evaluate("scrollY") == 600
     expect(page.get_by_label("Search drivers")).to_have_value("half a wor")
 
 
 def test_focus_survives_a_refresh(page: Page, server: PagesServer) -> None:
+    page.clock.install()
     page.goto(server.url)
     page.get_by_role("link", name=QUEUED, exact=True).focus()
     server.change(lambda d: void(d.change(RUNNING, kill_requested=True)))
+    let_the_pause_pass(page)
     expect(row(page, RUNNING)).to_contain_text("being killed", timeout=20000)
     assert page.evaluate("document.activeElement.textContent") == QUEUED
 
@@ -120,8 +129,10 @@ def test_refreshing_can_be_stopped(page: Page, server: PagesServer) -> None:
 def test_a_dispatcher_that_is_gone_is_said_to_be(chromium: Browser) -> None:
     context = chromium.new_context()
     page = context.new_page()
+    page.clock.install()
     with serve_pages(sample_dispatcher(time.time())) as server:
         page.goto(server.url)
+    let_the_pause_pass(page)
     expect(page.get_by_text("The dispatcher does not answer.")).to_be_visible(timeout=20000)
     expect(row(page, RUNNING)).to_be_visible()
     context.close()
@@ -233,10 +244,12 @@ def test_a_log_that_is_not_there_yet_is_waited_for(
 ) -> None:
     context = chromium.new_context()
     page = context.new_page()
+    page.clock.install()
     agent.down = True
     page.goto(f"{server.url}/driver/{RUNNING}/files/stdout")
     expect(page.get_by_text("An agent that is being recovered")).to_be_visible()
     agent.down = False
+    let_the_pause_pass(page)
     expect(page.locator("#log")).to_have_text("Pi is roughly 3.14\n", timeout=20000)
     agent.files["stdout"] += b"more\n"
     expect(page.locator("#log")).to_contain_text("more")
@@ -302,8 +315,10 @@ def test_a_browser_asks_for_the_token_and_keeps_it(chromium: Browser) -> None:
     with serve_pages(sample_dispatcher(time.time()), token=TOKEN) as server:
         context = chromium.new_context(http_credentials={"username": "me", "password": TOKEN})
         page = context.new_page()
+        page.clock.install()
         page.goto(server.url)
         server.change(lambda d: void(d.change(RUNNING, kill_requested=True)))
+        let_the_pause_pass(page)
         expect(row(page, RUNNING)).to_contain_text("being killed", timeout=20000)
         page.get_by_role("link", name=f"Kill {QUEUED}").click()
         page.get_by_role("button", name="Kill it").click()

@@ -244,17 +244,110 @@ SURPRISES = {
     "secrets by value are variables that nobody shows; those by reference want a resolver": [
         "test_dispatcher_taskinfo.py::test_what_spark_launches_we_launch"
     ],
+    "/files/read: sizes, 64 KiB at most, offsets in bytes that cut characters": [
+        "test_sandbox_files.py::test_the_size_of_a_recorded_file",
+        "test_sandbox_files.py::test_a_recorded_piece",
+        "test_sandbox_files.py::test_bytes_come_out_as_they_are",
+    ],
     "the first heartbeat follows SUBSCRIBED at once": [
         FRAMEWORK + "test_conversation",
         "bridge/test_conversation.py::test_heartbeats_keep_the_stream",
     ],
 }
 
-# Of these no client of ours is concerned yet; they are for the one that will be.
+REST = "test_dispatcher_rest.py::"
+TASKINFO = "test_dispatcher_taskinfo.py::"
+OFFERS = "test_dispatcher_offers.py::"
+BOOK = "../unit/dispatcher/drivers/test_book.py::"
+REQUESTS = "../unit/dispatcher/rest/test_requests.py::"
+COMMAND_LINE = "../unit/dispatcher/launch/test_command_line.py::"
+
+# What surprised in Spark's recorded dispatcher, and the tests in which ours is right, or says what it keeps.
+SURPRISES_OF_THE_DISPATCHER = {
+    "an unknown queue is accepted, and every later submission is a 500": [
+        REST + "test_answers_as_spark_does",
+        OFFERS + "test_which_offer_and_what_of_it",
+    ],
+    "bad constraints, port maps, containerizers and overheads are accepted and stop all behind them": [
+        REST + "test_answers_as_spark_does",
+        BOOK + "test_constraints_that_cannot_be_read_end_only_their_driver",
+        BOOK + "test_a_driver_whose_task_cannot_be_made_fails_and_the_next_gets_the_offer",
+        BOOK + "test_sizes_that_cannot_be_counted_end_only_their_driver",
+    ],
+    "a failed validation does not name the field or property": [
+        REST + "test_a_failed_validation_names_the_field",
+        REST + "test_a_wrong_value_is_named",
+    ],
+    "null, an unknown action and a body that is not UTF-8 are a 500; 0 cores and a memory of 1024 are fine": [
+        REST + "test_answers_as_spark_does",
+        REQUESTS + "test_bodies_that_are_no_message",
+        REQUESTS + "test_numbers_and_booleans_are_texts_as_they_are_written_and_null_is_nothing",
+    ],
+    "no Content-Type is looked at, /create/x works, HEAD of a status is 200; wrong methods are 405 and 501": [
+        REST + "test_answers_as_spark_does",
+        REST + "test_head_is_answered_like_get_without_a_body",
+    ],
+    "/v1/other is an unknown version; there is no killall, clear or readyz": [
+        REST + "test_answers_as_spark_does"
+    ],
+    "a repeated key is reported in unknownFields": [
+        REST + "test_answers_as_spark_does",
+        REQUESTS + "test_unknown_and_repeated_fields",
+    ],
+    "a driver that is killed while it is queued or waits for its retry is forgotten": [
+        REST + "test_the_life_of_a_driver",
+        BOOK + "test_kill_of_a_queued_driver",
+        BOOK + "test_kill_of_a_driver_that_is_to_be_tried_again",
+    ],
+    "fatal start-up errors exit with 50": ["test_dispatcher_command_line.py::test_exit_status"],
+    "the driver's memory has two overheads": [
+        TASKINFO + "test_what_spark_launches_we_launch",
+        REQUESTS + "test_memory_is_the_heap_and_one_overhead",
+    ],
+    "secrets stand in the driver's command line": [TASKINFO + "test_what_spark_launches_we_launch"],
+    "the shell reads names of files and arguments, and runs what is behind a line feed": [
+        TASKINFO + "test_what_spark_launches_we_launch",
+        TASKINFO + "test_arguments_that_did_not_arrive_on_a_real_mesos",
+        COMMAND_LINE + "test_any_text_is_one_argument",
+    ],
+    "non-ASCII arguments arrive as ??": [TASKINFO + "test_arguments_that_did_not_arrive_on_a_real_mesos"],
+    "with an image the sandbox in front of py-files is not expanded": [
+        TASKINFO + "test_what_spark_launches_we_launch"
+    ],
+    "driverDefault reaches only --conf; a name in driverEnv and environmentVariables appears twice": [
+        TASKINFO + "test_what_spark_launches_we_launch",
+        "../unit/dispatcher/launch/test_environment.py::test_the_clients_variables_win_and_come_once",
+    ],
+    "malformed labels, wrong secrets or no Spark: FINISHED without a word": [
+        TASKINFO + "test_what_spark_drops_is_refused"
+    ],
+    "a RANGES constraint never matches; resources are taken in the order of the offer": [
+        OFFERS + "test_which_offer_and_what_of_it"
+    ],
+    "FAILED and LOST are tried again, ERROR and KILLED are not": [
+        TASKINFO + "test_a_driver_that_is_launched_again",
+        BOOK + "test_supervised_drivers_are_launched_again_with_twice_the_pause_each_time",
+        BOOK + "test_supervised_drivers_survive_their_agent",
+        BOOK + "test_what_is_not_tried_again",
+    ],
+    "--driver-cores is a decimal, which no spark-submit takes": [
+        TASKINFO + "test_cores_that_spark_submit_takes"
+    ],
+    "a py-file of file:/path is not found": [TASKINFO + "test_uris_that_the_fetcher_takes"],
+    "a retry that is due after 1 s comes after 122 s": [
+        "../unit/dispatcher/drivers/test_demand.py::test_a_retry_that_is_due_asks_for_offers_then_and_not_before"
+    ],
+}
+OF_OTHERS = "of executors, which are launched by the driver's Spark and not by a dispatcher"
+SURPRISES_THAT_ARE_NOT_THE_DISPATCHERS = {
+    "extra cores, blanks in front of commands, no --hostname, agents that are given up after two failures": OF_OTHERS,
+    "dynamic allocation declines the first offers; declines with filters of their own": OF_OTHERS,
+    "an executor that cannot resolve its agent's name: the driver waits for ever": OF_OTHERS,
+    "/json/ of the web UI is empty": "ours has no such page; GET /v1/submissions lists all drivers",
+}
+
+# Of these nobody here is concerned yet; they are for the one that will be.
 SURPRISES_FOR_LATER = {
-    "/files/read: sizes, 64 KiB at most, offsets in bytes that cut characters; /files/download ignores Range": (
-        "nothing in the core or the bridge reads sandboxes yet: for the command that shows logs"
-    ),
     "hdfs: runs hadoop on the agent; a DOCKER container fails where there is no engine": (
         "what an agent lacks is not known before a driver fails on it: for the command that verifies a cluster"
     ),
@@ -309,7 +402,10 @@ def test_no_recording_is_empty() -> None:
         )
 
 
-@pytest.mark.parametrize("tests", SURPRISES.values(), ids=SURPRISES.keys())
+ALL_SURPRISES = {**SURPRISES, **SURPRISES_OF_THE_DISPATCHER}
+
+
+@pytest.mark.parametrize("tests", ALL_SURPRISES.values(), ids=ALL_SURPRISES.keys())
 def test_every_surprise_is_coped_with(tests: list[str]) -> None:
     for test in tests:
         file, _, name = test.partition("::")

@@ -162,6 +162,18 @@ def test_https(tmp_path: Path):
     assert "--ca-file" in error.value.hint
 
 
+def test_https_where_plain_http_was_expected():
+    """Nothing was carried out, so that is not what it says; and a submission is not tried for half a minute."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with (
+        http_stub({}, tls) as stub,
+        pytest.raises(DispatcherError, match="speaks TLS, not plain HTTP") as error,
+    ):
+        DispatcherClient(Dispatcher(stub.address)).create(REQUEST)
+    assert f"mesos://https://{stub.address}" in error.value.hint
+
+
 def test_plain_http_where_https_was_expected():
     with http_stub({}) as stub, pytest.raises(UnreachableError, match="does not speak TLS") as error:
         DispatcherClient(Dispatcher(stub.address, "https")).status(DRIVER)

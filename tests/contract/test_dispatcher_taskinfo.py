@@ -29,7 +29,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 TASKS = RECORDINGS / "spark-3.5.9-taskinfo"
 CLUSTER_MODE = RECORDINGS / "spark-3.5.9-cluster-mode"
 
-# What comes of these is another part's: who is chosen, in which order, how often.
+# What comes of these is another part's: who is chosen, in which order (see test_dispatcher_offers.py).
 OF_THE_BOOK = {
     "driver-constraints-ranges": "never launched by Spark, whose matching of ranges is broken",
     "driver-constraints-unmatched": "never launched",

@@ -93,21 +93,26 @@ def status_when(dispatcher: SparkDispatcher, submission_id: str, state: str) -> 
 def test_a_driver_that_succeeds(commands: Commands, dispatcher: SparkDispatcher) -> None:
     written = commands.folder / "arguments"
     program = f"import sys\nopen({str(written)!r}, 'w', encoding='utf-8').write('\\0'.join(sys.argv[1:]))\n"
-    submission_id = submit(commands, dispatcher, program, *ARGUMENTS)
-    status_when(dispatcher, submission_id, "FINISHED")
+    waited = commands.run(*submitting(commands, dispatcher, program, "--wait"), *ARGUMENTS)
+    assert waited.returncode == 0, waited.stderr
+    submission_id = waited.stdout.strip()
     done = commands.run("submit", "--master", dispatcher.url, "--status", submission_id)
-    assert done.returncode == 0, done.stderr
-    assert "TASK_FINISHED" in done.stdout + done.stderr
+    assert (done.returncode, done.stdout) == (0, "succeeded\n")
+    assert "TASK_FINISHED" in done.stderr
     assert tuple(written.read_text(encoding="utf-8").split("\0")) == ARGUMENTS
 
 
 def test_a_driver_that_fails(commands: Commands, dispatcher: SparkDispatcher) -> None:
     """Spark's own client prints an empty line and exits 0."""
-    submission_id = submit(commands, dispatcher, "import sys\nsys.exit(7)\n")
-    status_when(dispatcher, submission_id, "FINISHED")
-    done = commands.run("submit", "--master", dispatcher.url, "--status", submission_id)
-    assert done.returncode == 3, done.stderr
-    assert "exited with status 7" in done.stdout + done.stderr
+    waited = commands.run(*submitting(commands, dispatcher, "import sys\nsys.exit(7)\n", "--wait"))
+    assert waited.returncode == 3, waited.stderr
+    for asking in (
+        ("submit", "--master", dispatcher.url, "--status"),
+        ("status", "--master", dispatcher.url),
+    ):
+        done = commands.run(*asking, waited.stdout.strip())
+        assert (done.returncode, done.stdout) == (3, "failed\n")
+        assert "exited with status 7" in done.stderr
 
 
 def test_a_driver_that_is_killed(commands: Commands, dispatcher: SparkDispatcher) -> None:
@@ -120,16 +125,6 @@ def test_a_driver_that_is_killed(commands: Commands, dispatcher: SparkDispatcher
     again = commands.run("submit", "--master", dispatcher.url, "--kill", submission_id)
     assert again.returncode == 1
     assert "already terminated" in again.stderr
-
-
-@pytest.mark.parametrize(("program", "code"), [("", 0), ("import sys\nsys.exit(7)\n", 3)])
-def test_the_end_is_waited_for(
-    commands: Commands, dispatcher: SparkDispatcher, program: str, code: int
-) -> None:
-    done = commands.run(*submitting(commands, dispatcher, program, "--wait"))
-    assert done.returncode == code, done.stderr
-    status = commands.run("status", "--dispatcher", dispatcher.url, done.stdout.strip())
-    assert (status.returncode, status.stdout) == (code, {0: "succeeded\n", 3: "failed\n"}[code])
 
 
 def test_a_driver_that_is_killed_while_somebody_waits(

@@ -23,6 +23,7 @@ import requests
 import trustme
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from sparkmesos_core.process_end import has_ended, wait_for_end
 from tests.integration.zookeeper import zookeeper_server
 from tests.servers.dispatcher import COMMAND, DispatcherServer, our_dispatcher
 from tests.soak.stand_in_spark import arguments, recorded, write_stand_in
@@ -403,7 +404,6 @@ def test_in_the_background(stage: Stage, tmp_path: Path) -> None:
     assert state["log"] == str(log)
     assert (tmp_path / "pids" / f"{name}.pid").read_text() == f"{state['pid']}\n"
     assert state["framework_id"]
-    process = psutil.Process(state["pid"])
     assert requests.get(f"{state['http_url']}/v1/submissions/readyz", timeout=10).status_code == 200
     assert requests.get(state["webui_url"], timeout=10).status_code == 200
 
@@ -413,7 +413,7 @@ def test_in_the_background(stage: Stage, tmp_path: Path) -> None:
 
     end = command(tmp_path, "stop-dispatcher", "--instance", "3", **places)
     assert end.returncode == 0, end.stderr
-    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(state["pid"])
     assert not (tmp_path / "pids" / f"{name}.pid").exists()
     nothing = command(tmp_path, "stop-dispatcher", "--instance", "3", **places)
     assert nothing.returncode == 0
@@ -430,7 +430,7 @@ def test_a_pid_that_is_now_somebody_elses_is_not_killed(stage: Stage, tmp_path: 
     started = start(stage, tmp_path, "--output", "json")
     state = json.loads(started.stdout)["dispatcher"]
     os.kill(state["pid"], signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(state["pid"]) or _is_zombie(state["pid"]), "it is dead")
+    assert wait_for_end(state["pid"], _PATIENCE)
     [file] = (tmp_path / "state").rglob("spark-*.pid")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         file.write_text(f"{other.pid}\n")
@@ -441,13 +441,6 @@ def test_a_pid_that_is_now_somebody_elses_is_not_killed(stage: Stage, tmp_path: 
         other.communicate(b"\n")
     assert start(stage, tmp_path).returncode == 0
     assert command(tmp_path, "stop-dispatcher").returncode == 0
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.mark.usefixtures("stopped")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from tests.integration.zookeeper import zookeeper_server
@@ -314,32 +315,65 @@ def test_files_of_this_machine_are_staged_and_a_second_time_not(commands: Comman
     assert {path.name: path.stat().st_mtime_ns for path in stage.rglob("*") if path.is_file()} == staged
 
 
-def test_a_dispatcher_that_wants_a_token(commands: Commands, place: Place) -> None:
-    token, other = commands.folder / "token", commands.folder / "other"
+def test_a_dispatcher_that_wants_a_token_and_speaks_https(commands: Commands, place: Place) -> None:
+    folder = commands.folder
+    token, other, authority_file = (folder / name for name in ("token", "other", "authority.pem"))
     token.write_text("0123456789abcdef0123456789abcdef\n")
     other.write_text("x" * 32)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(authority_file))
+    identity = folder / "identity.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(identity))
     server = our_dispatcher(
-        place.mesos, commands.folder / "dispatcher", ["--auth-token-file", str(token), "--name", "guarded"]
+        place.mesos,
+        folder / "dispatcher",
+        ["--auth-token-file", str(token), "--tls-cert", str(identity), "--name", "guarded"],
     )
+    url = f"mesos://https://127.0.0.1:{server.port}"
+    line = [
+        url if word == place.server.url else word for word in place.submitting("echo hi; exit 3", "--follow")
+    ]
+    known = {"SPARKMESOS_AUTH_TOKEN_FILE": str(token), "SPARKMESOS_CA_FILE": str(authority_file)}
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return commands.run(*arguments, timeout=120, **variables)
+
     server.start()
     try:
-        guarded = Place(server, place.folder, place.mesos)
-        line = guarded.submitting("exit 3", "--wait")
-        done = commands.run(*line, SPARKMESOS_AUTH_TOKEN_FILE=str(token))
-        # It may not have been up yet, which is no reason to wait for --wait.
-        while done.returncode == 5:
-            done = commands.run(*line, SPARKMESOS_AUTH_TOKEN_FILE=str(token))
-        assert done.returncode == 3, done.stderr
-        for arguments, said in (
-            (line, "wants a token"),
-            ((*line[:1], "--auth-token-file", str(other), *line[1:]), "and not this one"),
+        done = run(*line, **known)
+        # It may not have been up yet, which is no reason to wait for --follow.
+        while done.returncode == 5 and not server.ended:
+            done = run(*line, **known)
+        assert done.returncode == 3, done.stderr + server.log
+        submission_id, said = done.stdout.splitlines()
+        assert said == "hi"
+        for arguments, code, words, variables in (
+            (line, 1, "wants a token", {"SPARKMESOS_CA_FILE": str(authority_file)}),
+            ((*line[:1], "--auth-token-file", str(other), *line[1:]), 1, "and not this one", known),
+            (line, 5, "a certificate that is not trusted", {"SPARKMESOS_AUTH_TOKEN_FILE": str(token)}),
+            (("list", "--dispatcher", server.url), 1, f"Write {url}", known),
         ):
-            refused = commands.run(*arguments)
-            assert refused.returncode == 1
-            assert said in refused.stderr
+            refused = run(*arguments, **variables)
+            assert (refused.returncode, words in refused.stderr) == (code, True), refused.stderr
             assert "0123456789abcdef" not in refused.stderr
-        assert (
-            commands.run("list", "--dispatcher", server.url, "--auth-token-file", str(token)).returncode == 0
-        )
+        asked = run("status", "--dispatcher", url, submission_id, **known)
+        assert (asked.returncode, asked.stdout) == (3, "failed\n"), asked.stderr
+        assert run("list", "--dispatcher", url, **known).stdout.startswith(submission_id)
+        logs = run("logs", "--dispatcher", url, submission_id, **known)
+        assert logs.stdout == "hi\n", logs.stderr
+        again = run("kill", "--dispatcher", url, submission_id, **known)
+        assert "already terminated" in again.stderr
     finally:
         server.stop()
+
+
+def test_who_reads_the_output_may_go_away(commands: Commands, place: Place) -> None:
+    """As `head` does; the driver goes on, and nobody follows it for ever."""
+    process = commands.start(*place.submitting("while :; do echo more; sleep 0.1; done", "--follow"))
+    assert process.stdout is not None
+    submission_id = process.stdout.readline().strip()
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.read()
+    assert process.wait(60) == 141
+    assert commands.run("kill", "--dispatcher", place.server.url, submission_id).returncode == 0

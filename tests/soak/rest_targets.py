@@ -22,6 +22,7 @@ import uvicorn
 from sparkmesos_core.conf.properties.registry import PROPERTIES
 from sparkmesos_core.dispatcher.dispatcher import Created
 from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.drivers.matching import need_of
 from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
@@ -106,8 +107,11 @@ class _Accepting(InMemoryDispatcher):
         texts = (submission.name, *submission.app_args, *submission.properties.values())
         if any("\0" in text for text in texts):
             raise _UnfitError("a command line holds no NUL")
+        if any("\r" in text for text in (submission.name, submission.main_class, *submission.app_args)):
+            raise _UnfitError("Spark's scripts take carriage returns out")
         if not (submission.cores > 0 and 0 < submission.heap <= submission.memory):
             raise _UnfitError(f"{submission.cores} cores, {submission.heap} of {submission.memory} MiB")
+        need_of(submission)
         driver = Driver("driver-1", 1, submission, 1795332154.0, token=token)
         try:
             self._build(driver, driver.id, "5e0a-0001-driver-1", _OFFER, ())
@@ -170,6 +174,8 @@ def properties_of_all_kinds(odd: OddTexts, _folder: Path) -> None:
         key = entry.name if entry.prefix is None else entry.prefix + odd.mutated("NAME")
         kind = entry.type.name if entry.type.name in SAMPLES else odd.choice(list(SAMPLES))
         properties[odd.mutated(key) if odd.random() < 0.1 else key] = odd.value(kind)
+    if odd.random() < 0.05:
+        properties["spark.driver.cores"] = odd.choice(("1e308", "1e-308", "4e9"))
     if odd.random() < 0.5:
         properties[odd.choice(_HOLD_SECRETS)] = SECRET
     if odd.random() < 0.2:

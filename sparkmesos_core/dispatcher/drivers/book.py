@@ -29,6 +29,7 @@ from sparkmesos_core.dispatcher.drivers.ledger import Ledger
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.drivers.matching import Need, OpenOffer, OpenOffers, need_of
 from sparkmesos_core.dispatcher.drivers.offers import Offer
+from sparkmesos_core.dispatcher.drivers.shunned_agents import ShunnedAgents
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.drivers.submission_ids import (
     driver_framework_id,
@@ -36,9 +37,9 @@ from sparkmesos_core.dispatcher.drivers.submission_ids import (
     submission_id,
     task_id,
 )
-from sparkmesos_core.dispatcher.drivers.supervision import has_ended, may_return
+from sparkmesos_core.dispatcher.drivers.supervision import has_ended, may_return, was_dropped_by_agent
 from sparkmesos_core.dispatcher.store.store import Stored
-from sparkmesos_core.errors import SparkMesosError, UsageError
+from sparkmesos_core.errors import SparkMesosError
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Book:
         self._drivers = Ledger(limits.retained)
         self._course = Course(self._drivers, limits)
         self._demand = Demand(limits.refuse_seconds)
+        self._shunned = ShunnedAgents(limits.longest_wait)
         self._looked_at = 0.0
         self._launchable = 0
         self._doubts: dict[str, float] = {}
@@ -93,6 +95,8 @@ class Book:
         times = [self._demand.next_due, self._reconcile_at, next(iter(self._doubts.values()), None)]
         if self._has_room:
             times.append(self._drivers.retries.next_after(self._looked_at))
+            if self._launchable:
+                times.append(self._shunned.next_after(self._looked_at))
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -222,14 +226,14 @@ class Book:
         if not self._subscribed:
             return []  # They were void before they came here.
         tasks: dict[str, list[Json]] = {}
-        open_offers = OpenOffers(offers)
+        open_offers = OpenOffers([one for one in offers if not self._shunned.shuns(one.agent_id, now)])
         for driver in self._candidates(now):
             if not self._has_room:
                 break
             try:
                 need = need_of(driver.submission)
-            except UsageError as error:
-                self._course.finish(driver, Outcome.FAILED, now, detail=error.message)
+            except Exception as error:  # noqa: BLE001 - as in `_launch`
+                self._give_up(driver, error, now)
                 continue
             fitting = open_offers.first_fit(need)
             task = self._launch(driver, need, fitting, now) if fitting is not None else None
@@ -247,15 +251,19 @@ class Book:
         """Mesos told the state of a task: the `status` of an UPDATE event."""
         status = TaskStatus.from_mesos(message)
         driver = self._drivers.get(driver_id_of(status.task_id))
-        if driver is not None and driver.launch is not None:
-            if driver.launch.task_id == status.task_id:
-                self._doubts.pop(driver.id, None)
-                if self._course.heard(driver, status, now):
-                    self._calls.append(KillTask(status.task_id, driver.launch.agent_id))
-                    self._doubt(driver, now)
-            elif not has_ended(status):
-                # An earlier launch, thought lost, has come back, and the driver was launched again since.
-                self._calls.append(KillTask(status.task_id, status.agent_id))
+        if driver is not None and driver.launch is not None and driver.launch.task_id == status.task_id:
+            self._doubts.pop(driver.id, None)
+            if driver.state is State.LAUNCHED and was_dropped_by_agent(driver, status):
+                self._shunned.dropped(driver.launch.agent_id, driver.launch.at, now)
+            if self._course.heard(driver, status, now):
+                self._calls.append(KillTask(status.task_id, driver.launch.agent_id))
+                self._doubt(driver, now)
+        elif not has_ended(status):
+            # A launch that was thought lost has come back, and its driver was launched again since, or is
+            # forgotten: nobody would ever hear of it.
+            if driver is None:
+                logger.warning("killing task %s: it is of no driver that is known", status.task_id)
+            self._calls.append(KillTask(status.task_id, status.agent_id))
         if status.uuid:
             self._calls.append(Acknowledge(status.task_id, status.agent_id, status.uuid))
         return self._decided(now)
@@ -294,14 +302,8 @@ class Book:
         share = offer.share(need)
         try:
             built = self._build(driver, task, framework, offer.offer, share.taken)
-        except SparkMesosError as error:
-            self._course.finish(driver, Outcome.FAILED, now, detail=error.message)
-            return None
-        except Exception as error:
-            # A fault of ours must not keep the others waiting. Its text might hold a secret.
-            logger.exception("the task of %s could not be made", driver.id)
-            detail = f"The task could not be made: {type(error).__name__}, see the dispatcher's log"
-            self._course.finish(driver, Outcome.FAILED, now, detail=detail)
+        except Exception as error:  # noqa: BLE001 - even a fault of ours must not keep the others waiting
+            self._give_up(driver, error, now)
             return None
         offer.take(share)
         launch = Launch(
@@ -318,6 +320,15 @@ class Book:
         )
         self._doubt(driver, now)
         return built
+
+    def _give_up(self, driver: Driver, error: Exception, now: float) -> None:
+        """End a driver of which no task can be made."""
+        if isinstance(error, SparkMesosError):
+            detail = error.message
+        else:  # whose text might hold a secret
+            logger.error("the task of %s could not be made", driver.id, exc_info=error)
+            detail = f"The task could not be made: {type(error).__name__}, see the dispatcher's log"
+        self._course.finish(driver, Outcome.FAILED, now, detail=detail)
 
     def _kill_task(self, driver: Driver, now: float) -> None:
         """Have Mesos kill it; while there is no subscription, the next one brings it up again."""
@@ -345,7 +356,8 @@ class Book:
     def _decided(self, now: float) -> list[Action]:
         """What the event at hand has led to."""
         launchable = len(self._drivers.queue) + self._drivers.retries.due_count(now)
-        if launchable > self._launchable:
+        rested = self._shunned.next_after(self._looked_at)
+        if launchable > self._launchable or (rested is not None and rested <= now):
             self._demand.wish()
         self._launchable, self._looked_at = launchable, now
         wanted = self._has_room and launchable > 0

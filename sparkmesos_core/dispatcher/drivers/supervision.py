@@ -26,6 +26,8 @@ _BEGUN_STATES = frozenset(
 )
 """The agent has the task. TASK_STAGING is also said of what never arrived there."""
 
+_AGENTS = ("SOURCE_AGENT", "SOURCE_SLAVE")
+
 _DROPPED_BY_AGENTS = frozenset(
     (
         "REASON_AGENT_DRAINING",
@@ -93,6 +95,11 @@ def judge(driver: Driver, status: TaskStatus) -> Verdict:
     return Verdict.ENDS
 
 
+def was_dropped_by_agent(driver: Driver, status: TaskStatus) -> bool:
+    """Whether the task of a launched driver never ran because its agent would not have it."""
+    return status.source in _AGENTS and judge(driver, status) is Verdict.NEVER_RAN
+
+
 def may_return(driver: Driver) -> bool:
     """Whether a driver that is not launched has lost its last task with an agent that may come back."""
     launch, status = driver.launch, driver.status
@@ -142,7 +149,7 @@ def _never_ran(driver: Driver, status: TaskStatus) -> bool:
     if reason == "REASON_RECONCILIATION":
         # The agent is there and does not know the task: the launch got lost on the way to it.
         return "unknown to the agent" in status.message
-    if status.source in ("SOURCE_AGENT", "SOURCE_SLAVE"):
+    if status.source in _AGENTS:
         return reason in _DROPPED_BY_AGENTS
     # What the master says when the agent went away between the offer and the launch. Of a task that was there
     # it says which agent it was, or how it was noticed.

@@ -16,10 +16,11 @@ from sparkmesos_core.dispatcher.rest.requests import read_create_request
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.errors import DispatcherError
 
-LARGEST_BODY = 1024 * 1024
-"""Bytes of a request. A driver is started by one command line, which agents cannot make longer than that."""
+LARGEST_BODY = 256 * 1024
+"""Bytes of a request: twice the longest command (`command_limits.LONGEST_COMMAND`), as JSON escapes some
+of it. A larger driver might not fit into a node of ZooKeeper."""
 
-_MOST_DISCARDED = 64 * LARGEST_BODY
+_MOST_DISCARDED = 256 * LARGEST_BODY
 _JSON = (b"content-type", b"application/json;charset=utf-8")
 _LOG = logging.getLogger(__name__)
 

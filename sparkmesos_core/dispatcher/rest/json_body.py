@@ -42,6 +42,7 @@ def parse_body(body: bytes) -> Body:
         raise RequestError(f"{_MALFORMED}the body is not UTF-8 (byte {error.start})") from None
     try:
         value = _DECODER.decode(text)
+        broken = "\\u" in text and _LONE_SURROGATE.search(json.dumps(value, ensure_ascii=False))
     except json.JSONDecodeError as error:
         raise RequestError(
             f"{_MALFORMED}the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
@@ -52,7 +53,7 @@ def parse_body(body: bytes) -> Body:
         raise RequestError(f"{_MALFORMED}the body is not JSON: {error}") from None
     if not isinstance(value, _Object):
         raise RequestError(f"{_MALFORMED}the body is no JSON object, so it has no field 'action'")
-    if "\\u" in text and _LONE_SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+    if broken:
         raise RequestError(f"{_MALFORMED}the body holds half a surrogate pair, which is no character")
     return Body(value, value.repeated)
 

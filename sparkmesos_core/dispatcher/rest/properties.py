@@ -6,13 +6,14 @@ it, or leaves it to the driver to fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from sparkmesos_core.conf.properties.registered_property import Property, Reader
 from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.conf.values.java_strings import to_sequence
-from sparkmesos_core.conf.values.secrets import parse_secrets
+from sparkmesos_core.conf.values.secrets import Secret, parse_secrets
+from sparkmesos_core.dispatcher.launch.container import takes_secrets
 from sparkmesos_core.dispatcher.launch.secrets import is_secret
 from sparkmesos_core.dispatcher.rest.problems import Problem
 from sparkmesos_core.dispatcher.rest.uris import uri_problem
@@ -26,6 +27,7 @@ _LINK = "URL"
 """The type of what is only ever shown as a link."""
 _LONGEST_CACHED = 200
 _BLANKS_HINT = "Spark reads it from a file on the agent, and takes the blanks off: leave them out."
+_MESOS_HINT = "Set spark.mesos.containerizer to mesos, or give secrets by value, as variables."
 _NAME_HINT = "A name is not empty and has no '='."
 
 
@@ -54,9 +56,12 @@ def combination_problems(properties: Mapping[str, str]) -> Iterator[Problem]:
         lists = [properties.get(prefix + name, "") for name in _SECRET_LISTS]
         if any(lists):
             try:
-                parse_secrets(*lists)
+                secrets = parse_secrets(*lists)
             except UsageError as error:
                 yield Problem(f"{prefix}*", error.message, error.hint)
+            else:
+                if side == "driver" and _is_of_docker(properties):
+                    yield from _untold_secrets(prefix, secrets)
     for key in ("spark.executor.uri", "spark.mesos.dispatcher.bridge.uri"):
         uri = properties.get(key)
         if uri is not None and (reason := uri_problem(uri.strip())) is not None:
@@ -67,6 +72,21 @@ def combination_problems(properties: Mapping[str, str]) -> Iterator[Problem]:
                 yield Problem(key, *reason)
     if properties.get("spark.mesos.executor.docker.image") == "":
         yield Problem("spark.mesos.executor.docker.image", "it is empty", "Remove it, or name an image.")
+
+
+def _is_of_docker(properties: Mapping[str, str]) -> bool:
+    try:
+        return not takes_secrets(properties)
+    except UsageError:
+        return False  # there is no such containerizer, which is said of its property
+
+
+def _untold_secrets(prefix: str, secrets: Sequence[Secret]) -> Iterator[Problem]:
+    """Those that the Docker containerizer would silently leave out (docs/secrets.md of Mesos)."""
+    if any(secret.reference is not None for secret in secrets):
+        yield Problem(f"{prefix}names", "the Docker containerizer looks up no secrets", _MESOS_HINT)
+    if any(secret.file is not None for secret in secrets):
+        yield Problem(f"{prefix}filenames", "the Docker containerizer makes no files of secrets", _MESOS_HINT)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ section "Validation" of docs/reference/rest.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,12 @@ from sparkmesos_core.conf.values.scalars import parse_boolean, parse_integer, pa
 from sparkmesos_core.conf.values.value_types import MEBIBYTES, MEMORY, WHOLE_MEBIBYTES
 from sparkmesos_core.dispatcher.drivers.submission import DEFAULT_QUEUE, Submission
 from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY
+from sparkmesos_core.dispatcher.rest.command_limits import (
+    LONGEST_COMMAND,
+    carriage_return_problems,
+    command_problems,
+    length_problems,
+)
 from sparkmesos_core.dispatcher.rest.json_body import Body, Number, parse_body, text_of
 from sparkmesos_core.dispatcher.rest.problems import Problem, RequestError
 from sparkmesos_core.dispatcher.rest.properties import combination_problems, property_problems
@@ -38,13 +44,13 @@ _FIELDS = frozenset(
     }
 )
 _LONGEST_TOKEN = 256
-_LONGEST_COMMAND = 128 * 1024
-"""Bytes. Mesos hands a command to `sh -c`, and this is the most that Linux takes as one argument."""
 _MOST_UNKNOWN = 100
 _LONGEST_SHOWN = 8192
 """Characters of what is told of each driver in lists."""
 _TOO_LONG = f"it has more than {_LONGEST_SHOWN} characters"
 _DEFAULT_HEAP = 1024
+_MOST_CORES = 2**31 - 1
+"""As many as spark-submit, which gets them, can count."""
 _OF_MEMORY = (
     "spark.driver.memory",
     "spark.mesos.driver.memoryOverhead",
@@ -84,7 +90,7 @@ def read_create_request(body: bytes, rules: Rules) -> CreateRequest:
     token = properties.pop(TOKEN_PROPERTY, "")
     if rules.enforce_role and rules.role != "*":
         properties.setdefault(ROLE_PROPERTY, rules.role)
-    if len(body) > _LONGEST_COMMAND and (too_long := _length_problems(arguments, properties)):
+    if len(body) > LONGEST_COMMAND and (too_long := length_problems(arguments, properties)):
         raise RequestError(_FAILED, too_long)  # and whatever else there is would take long to be found
     if "sparkProperties" in fields.understood:
         problems.extend(property_problems(properties))
@@ -93,6 +99,7 @@ def read_create_request(body: bytes, rules: Rules) -> CreateRequest:
     if "appResource" in fields.understood and (reason := uri_problem(resource.strip())) is not None:
         problems.append(Problem("appResource", *reason))
     problems.extend(_variable_problems(environment))
+    problems.extend(carriage_return_problems(main_class, arguments, properties))
     sizes = _Sizes(properties, {problem.key for problem in problems})
     problems.extend(sizes.problems)
     if problems:
@@ -115,6 +122,8 @@ def read_create_request(body: bytes, rules: Rules) -> CreateRequest:
         priority=rules.queues[queue],
         client_version=version,
     )
+    if problems := command_problems(submission, rules.cluster):
+        raise RequestError(_FAILED, problems)
     return CreateRequest(submission, token, _unknown(message))
 
 
@@ -204,6 +213,8 @@ class _Sizes:
                 self.problems.append(
                     Problem("spark.driver.cores", "it is not more than 0", "Write a number, as in 1 or 0.5.")
                 )
+            if self.cores > _MOST_CORES:
+                self.problems.append(Problem("spark.driver.cores", f"it is more than {_MOST_CORES}"))
         if broken.isdisjoint(_OF_MEMORY):
             self._read_memory(properties)
 
@@ -287,22 +298,6 @@ def _variable_problems(environment: Mapping[str, str]) -> list[Problem]:
     if archive and (reason := uri_problem(archive)) is not None:
         problems.append(Problem("environmentVariables.SPARK_EXECUTOR_URI", *reason))
     return problems
-
-
-def _length_problems(arguments: Sequence[str], properties: Mapping[str, str]) -> list[Problem]:
-    passed_on = ((key, text) for key, text in properties.items() if key != "spark.jars")
-    texts = (*arguments, *(f"{key}={text}" for key, text in passed_on))
-    length = sum(len(text.encode()) + 1 for text in texts)
-    if length <= _LONGEST_COMMAND:
-        return []
-    return [
-        Problem(
-            "appArgs",
-            f"they and the properties have {length} bytes, and the driver's command line holds"
-            f" {_LONGEST_COMMAND}",
-            "Put what is long into a file that the application reads.",
-        )
-    ]
 
 
 def _unknown(message: Body) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from sparkmesos_cli import start_dispatcher, status
 from sparkmesos_cli.default_map import command_defaults
 from sparkmesos_cli.main import run
 from sparkmesos_core.errors import ExitCode, UsageError
@@ -44,6 +45,12 @@ class TestValues:
 
     def test_another_option_of_the_same_name_is_not_meant(self) -> None:
         assert defaults('output = "json"\n', tool) == {}
+
+    def test_an_option_with_a_variable_of_its_own_is_not_meant(self) -> None:
+        """The token that is shown to a dispatcher is not the one that a dispatcher demands."""
+        text = 'auth-token-file = "token"\n'
+        assert defaults(text, status.command) == {"auth_token_file": "token"}
+        assert defaults(text, start_dispatcher.command) == {}
 
     def test_the_table_of_the_command_wins(self) -> None:
         assert defaults('output = "json"\n[toy]\noutput = "table"\n') == {"output": "table"}

@@ -100,6 +100,27 @@ class TestStatus:
         assert (code, out) == (1, "not found\n")
         assert f"knows no driver {ID}" in err
 
+    def test_a_token_that_is_refused_is_not_shown_again_and_again(
+        self, call: Callable[..., Said], tmp_path: Path
+    ) -> None:
+        token = tmp_path / "token"
+        token.write_text("x" * 32)
+        settings = tmp_path / "config.toml"
+        settings.write_text(f'auth-token-file = "{token}"\n')
+        with http_stub(lambda _: Answer(401, b"{}")) as stub:
+            code, _, err = call(
+                *("status", "--wait", "--dispatcher", f"mesos://{stub.address}", ID),
+                SPARKMESOS_CONFIG=str(settings),
+            )
+        assert (code, len(stub.requests)) == (1, 1)
+        assert "wants a token, and not this one" in err
+        assert stub.requests[0][2]["Authorization"] == f"Bearer {'x' * 32}"
+
+    @pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "soon"])
+    def test_times_that_are_none(self, call: Callable[..., Said], seconds: str) -> None:
+        code, _, err = call("status", "--wait", "--timeout", seconds, "--dispatcher", "mesos://h", ID)
+        assert (code, "--timeout" in err) == (2, True)
+
     def test_a_timeout_without_a_wait(self, call: Callable[..., Said]) -> None:
         code, _, err = call("status", "--timeout", "3", "--dispatcher", "mesos://h", ID)
         assert (code, "--timeout is for --wait" in err) == (2, True)
@@ -192,6 +213,20 @@ def test_several_are_killed_and_each_refusal_is_said(call: Callable[..., Said]) 
     ]
 
 
+def test_what_was_killed_before_the_dispatcher_went_away_is_reported(call: Callable[..., Said]) -> None:
+    def answer(path: str) -> Answer:
+        if path.endswith(ID):
+            return message("KillSubmissionResponse", success=True, message="Killing running driver")
+        return Answer(500, b"")
+
+    with http_stub(answer) as stub:
+        url = f"mesos://{stub.address}"
+        code, out, err = call("kill", "--dispatcher", url, ID, "driver-2", "driver-3", "--output", "json")
+    assert (code, len(stub.requests)) == (1, 2)
+    assert [one["id"] for one in json.loads(out)["killed"]] == [ID]
+    assert "answered 500" in err
+
+
 ROW = {
     "submissionId": ID,
     "driverState": "FINISHED",
@@ -232,6 +267,14 @@ class TestList:
         assert path == "/v1/submissions?order=newest&limit=1&state=RUNNING%2CLOST"
         assert "the latest 1 of 7" in err
 
+    def test_a_driver_that_waits_to_be_launched_again_takes_no_time(
+        self, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waiting = {"driverState": "RETRYING", "launchedAt": ROW["launchedAt"], "finishedAt": None}
+        monkeypatch.setitem(globals(), "ROW", {**ROW, **waiting})
+        (_, out, _), _ = self.listed(call)
+        assert out.split("\t")[1:4] == ["retrying", "2026-11-22 07:28:00", ""]
+
     def test_a_state_that_there_is_not(self, call: Callable[..., Said]) -> None:
         code, _, err = call("list", "--dispatcher", "mesos://h", "--state", "lazy")
         assert (code, "'lazy' is not one of" in err) == (2, True)
@@ -245,6 +288,24 @@ def test_logs_of_a_driver_that_was_never_launched(call: Callable[..., Said]) -> 
     assert f"`sparkmesos logs -f {ID}`" in err
 
 
+def test_following_logs_that_the_agent_does_not_have_any_more(call: Callable[..., Said]) -> None:
+    def agent(path: str) -> Answer:
+        return Answer(200, b"{}") if path == "/state" else Answer(404, b"")
+
+    with http_stub(agent) as host:
+        ran = {"agentUrl": f"http://{host.address}", "taskId": ID, "driverFrameworkId": f"F-{ID}"}
+        with http_stub(lambda _: status("FINISHED", outcome="succeeded", **ran)) as stub:
+            said = {
+                follow: call("logs", *follow, "--dispatcher", f"mesos://{stub.address}", ID)
+                for follow in ((), ("-f",))
+            }
+    assert {code for code, _, _ in said.values()} == {0, 1}
+    for _, out, err in said.values():
+        assert out == ""
+        assert f"has no sandbox of {ID}" in err
+        assert "succeeded" not in err
+
+
 class TestWaitingSubmissions:
     @pytest.mark.parametrize("option", [("--timeout", "3"), ("--kill-on-interrupt",)])
     def test_what_is_for_waiting_wants_that(self, call: Callable[..., Said], option: tuple[str, ...]) -> None:
@@ -252,6 +313,28 @@ class TestWaitingSubmissions:
             *("submit", "--master", "mesos://h", "--deploy-mode", "cluster"), *option, "http://h/a.py"
         )
         assert (code, f"{option[0]} is for --wait and --follow" in err) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("master", "created", "code"), [("embedded", True, 0), ("mesos://h:0x", False, 2)]
+    )
+    def test_the_master_of_client_mode_is_looked_at_before_the_driver_is_accepted(
+        self, call: Callable[..., Said], master: str, created: bool, code: int
+    ) -> None:
+        """It may be an embedded one, which has nothing to do with a dispatcher's drivers."""
+
+        def answer(path: str) -> Answer:
+            if path.endswith("create"):
+                return message("CreateSubmissionResponse", success=True, submissionId=ID)
+            return status("FINISHED", outcome="succeeded")
+
+        with http_stub(answer) as stub:
+            said = call(
+                *("submit", "--master", f"mesos://{stub.address}", "--deploy-mode", "cluster", "--follow"),
+                *("--class", "X", "http://h/a.jar"),
+                SPARKMESOS_MASTER=master,
+            )
+        assert (said[0], said[1]) == (code, f"{ID}\n" if created else ""), said[2]
+        assert bool(stub.requests) is created
 
     @pytest.mark.parametrize("option", [("--timeout", "3"), ("--stage", "s3a://b")])
     def test_what_client_mode_has_no_use_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -34,8 +35,15 @@ class Master:
     def __init__(self) -> None:
         self.heard: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.refusals: dict[str, list[SparkMesosError]] = {}
+        self.tried: list[str] = []
+        self.in_a_call = threading.Event()
+        self.answers = threading.Event()
+        self.answers.set()
 
     def _hear(self, kind: str, content: Any) -> None:
+        self.tried.append(kind)
+        self.in_a_call.set()
+        assert self.answers.wait(_PATIENCE)
         if refusals := self.refusals.get(kind):
             raise refusals.pop(0)
         self.heard.put((kind, content))
@@ -177,10 +185,32 @@ def _lost_and_new(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("change", [_new_subscription, _lost_and_new])
-def test_calls_do_not_outlive_their_subscription(stage: Stage, change: Callable[[Stage], None]) -> None:
-    stage.master.refusals = {"KILL": [UnreachableError("not subscribed")] * 10_000}
+def test_calls_that_wait_do_not_outlive_their_subscription(
+    stage: Stage, change: Callable[[Stage], None]
+) -> None:
+    stage.master.answers.clear()
+    stage.calls.put([Revive(), KillTask("old", "S0")])
+    assert stage.master.in_a_call.wait(_PATIENCE)
+    change(stage)
+    stage.master.answers.set()
+    assert stage.master.next()[0] == "REVIVE"
+    assert stage.quiet()
+
+
+@pytest.mark.parametrize("change", [_new_subscription, _lost_and_new])
+def test_calls_that_fail_do_not_outlive_their_subscription(
+    stage: Stage, change: Callable[[Stage], None]
+) -> None:
+    error = UnreachableError("not subscribed")
+    stage.master.refusals = {"KILL": [error] * 10_000}
     stage.calls.put([KillTask("old", "S0"), Revive()])
     assert stage.master.next()[0] == "REVIVE"
     change(stage)
-    stage.master.refusals = {}
-    assert stage.quiet()
+    tried = []
+    for _ in range(3):
+        # What is refused once is made again together with all others that were refused.
+        stage.master.refusals["SUPPRESS"] = [error]
+        stage.calls.put([Suppress()])
+        assert stage.master.next()[0] == "SUPPRESS"
+        tried.append(stage.master.tried.count("KILL"))
+    assert tried[1] == tried[2]  # one may have been under way before

@@ -61,6 +61,8 @@ def losing_dispatcher(lost: int, answers: dict[str, Answer]) -> Iterator[tuple[H
                 with connection:
                     connection.settimeout(5)
                     head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+                    if b" HTTP/1.1\r\n" not in head:
+                        continue  # the client wonders if it is TLS that is spoken here
                     method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
                     if method == "POST":
                         bodies.append(body)

@@ -175,3 +175,43 @@ def test_a_driver_that_is_launched_again_goes_on_in_another_sandbox(away: bool) 
     followed.look()
     said = b"one\n" if away else b"one\nlast words\n"
     assert followed.look()["stdout"] == said + b"two\nthree\n"
+
+
+def test_a_reader_that_is_gone_ends_it() -> None:
+    """As `head` is: it would be followed for ever, for nobody."""
+    sandboxes = Sandboxes(t=Disk(stdout=b"o", stderr=b"e"))
+    sandboxes.task = "t"
+    warnings: list[SparkMesosError] = []
+
+    def write(_name: str, _piece: bytes) -> None:
+        raise SparkMesosError("cannot be written")
+
+    output = DriverOutput(sandboxes, ("stdout",), write, warnings.append)  # type: ignore[arg-type]
+    with pytest.raises(SparkMesosError, match="cannot be written"):
+        output.follow(DriverStatus(ID, "RUNNING"))
+    assert warnings == []
+
+
+def test_what_is_not_there_at_the_end_is_told() -> None:
+    sandboxes = Sandboxes(t=Disk())
+    sandboxes.task = "t"
+    followed = Followed(sandboxes)
+    followed.look()
+    assert followed.warnings == []
+    followed.output.finish(DriverStatus(ID, "FINISHED"))
+    assert [warning.message for warning in followed.warnings] == ["/s/stdout"]
+
+
+def test_another_sandbox_than_the_drivers_own() -> None:
+    sandboxes = Sandboxes(t=Disk(stdout=b"of the driver"), e=Disk(stdout=b"of an executor"))
+    sandboxes.task = "t"
+    said = b""
+
+    def write(_name: str, piece: bytes) -> None:
+        nonlocal said
+        said += piece
+
+    sandbox = Sandbox("http://a", "f", "e")
+    output = DriverOutput(sandboxes, ("stdout",), write, lambda _: None, sandbox=sandbox)  # type: ignore[arg-type]
+    output.follow(DriverStatus(ID, "RUNNING"))
+    assert said == b"of an executor"

@@ -28,7 +28,7 @@ from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.scheduler import End
 from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.store.store import Change, Stored
-from sparkmesos_core.errors import DispatcherError, MesosError, StoreError
+from sparkmesos_core.errors import DispatcherError, MesosError, StoreError, StoreTakenOverError
 from tests.unit.dispatcher.drivers.play import build, scalar, submission
 
 _PATIENCE = 20.0
@@ -142,8 +142,8 @@ def subscribed(service: DispatcherService) -> bool:
     return service.condition.subscribed
 
 
-def play(test: Test, disk: Disk | None = None) -> Disk:
-    """Runs a test with a service that has just begun to subscribe."""
+def play(test: Test, disk: Disk | None = None, *, close: bool = True) -> Disk:
+    """Runs a test with a service that has just begun to subscribe; without `close` the test closes it."""
     disk = disk or Disk()
 
     async def run() -> None:
@@ -157,7 +157,8 @@ def play(test: Test, disk: Disk | None = None) -> Disk:
             await test(service, disk, mesos)
         finally:
             disk.go_on.set()
-            await service.close()
+            if close:
+                await service.close()
 
     asyncio.run(run())
     return disk
@@ -273,6 +274,51 @@ def test_a_store_that_fails_loses_nothing(after_writing: bool, monkeypatch: pyte
         assert set(disk.drivers) == {driver.id for driver in service.drivers()}
 
     play(test)
+
+
+@pytest.mark.parametrize("when", ["while writing", "while it begins anew"])
+def test_a_store_that_another_dispatcher_took_is_left_to_it(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    taken_over = StoreTakenOverError("another dispatcher has taken over")
+
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        service.on_subscribed("f-1", "")
+        await service.create(submission())
+        tasks = asyncio.all_tasks()
+        disk.failing = taken_over if when == "while writing" else StoreError("the disk is full")
+        with pytest.raises(DispatcherError):
+            await service.create(submission())
+        disk.failing = taken_over
+        (repair,) = asyncio.all_tasks() - tasks
+        await asyncio.wait_for(repair, _PATIENCE)  # nobody tries again
+        assert asyncio.all_tasks() == tasks
+        assert not ready(service)
+        assert service.condition.reason == "another dispatcher has taken over"
+        assert mesos.subscriptions == [None]
+        assert len(service.drivers()) == 2  # what is known of them is still shown
+
+    play(test)
+
+
+def test_a_write_that_fails_at_the_end_leaves_nothing_behind() -> None:
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        disk.go_on.clear()
+        creating = asyncio.create_task(service.create(submission()))
+        await _in_thread(disk.writing.wait)
+        tasks = asyncio.all_tasks()
+        closing = asyncio.create_task(service.close())
+        await asyncio.sleep(0)
+        disk.failing = StoreError("the disk is full")
+        disk.go_on.set()
+        await closing
+        with pytest.raises(DispatcherError, match="the disk is full"):
+            await creating
+        assert disk.closed
+        assert asyncio.all_tasks() < tasks
+
+    play(test, close=False)
 
 
 def test_nothing_of_a_decision_that_was_not_written_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,16 +503,7 @@ def test_the_end_waits_for_the_disk() -> None:
         assert (await creating).driver is not None
         assert (mesos.closed, disk.closed) == (True, True)
 
-    async def run() -> None:
-        disk, mesos = Disk(), PlayedMesos()
-        service = DispatcherService(
-            open_store=lambda: disk, new_book=lambda: Book(Limits(), build), master="mesos://m:5050"
-        )
-        await service.open()
-        service.connect(mesos)
-        await test(service, disk, mesos)
-
-    asyncio.run(run())
+    play(test, close=False)
 
 
 def test_a_store_that_cannot_be_opened_or_read_is_an_error() -> None:

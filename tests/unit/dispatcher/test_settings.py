@@ -69,6 +69,13 @@ def test_a_port_that_is_none(text: str) -> None:
         made(variables={"SPARK_MESOS_DISPATCHER_PORT": text})
 
 
+def test_a_port_for_two() -> None:
+    for port, webui_port in ((8081, None), (None, 7077), (9000, 9000)):
+        with pytest.raises(UsageError, match="cannot have the same port"):
+            made(port=port, webui_port=webui_port)
+    assert made(port=0, webui_port=0).port == 0
+
+
 def test_properties() -> None:
     settings = made(
         {

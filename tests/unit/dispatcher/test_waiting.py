@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sparkmesos_core.dispatcher.client import RefusedError
 from sparkmesos_core.dispatcher.messages import DriverStatus, Outcome
 from sparkmesos_core.dispatcher.waiting import LONGEST_PAUSE, Watch, description, wait_for_end
 from sparkmesos_core.errors import DispatcherError, SparkMesosError, TimedOutError, UnreachableError
@@ -86,6 +87,14 @@ def test_a_dispatcher_that_is_away_for_a_while() -> None:
     assert [line.partition(":")[0] for line in story.told[2:]] == ["running", "succeeded"]
 
 
+def test_that_it_is_away_can_be_told_apart() -> None:
+    story = Story(RUNNING, GONE, FINISHED)
+    warnings: list[str] = []
+    wait_for_end(story, ID, tell=story.told.append, warn=warnings.append, sleep=story.sleep)
+    assert [line.partition(":")[0] for line in story.told] == ["running", "succeeded"]
+    assert warnings == ["The dispatcher refuses the connection; asking again for up to 600 s"]
+
+
 def test_a_dispatcher_that_is_away_for_good() -> None:
     story = Story(RUNNING, GONE)
     with pytest.raises(UnreachableError, match="refuses the connection"):
@@ -102,6 +111,17 @@ def test_patience_is_for_one_absence() -> None:
 def test_one_that_cannot_serve_is_waited_for_as_well() -> None:
     story = Story(DispatcherError("cannot serve at the moment"), FINISHED)
     assert story.wait() is FINISHED
+
+
+def test_one_that_fails_is_asked_again_and_one_that_refuses_is_not() -> None:
+    def refusal(status: int) -> RefusedError:
+        return RefusedError("refused", hint="", status=status)
+
+    assert Story(refusal(500), FINISHED).wait() is FINISHED
+    story = Story(RUNNING, refusal(401), FINISHED)
+    with pytest.raises(RefusedError):
+        story.wait()
+    assert story.told == ["running: TASK_RUNNING"]
 
 
 def test_a_driver_that_is_not_known_may_be_so_in_a_moment() -> None:

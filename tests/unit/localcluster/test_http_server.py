@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sparkmesos_core.errors import LocalClusterError
+from sparkmesos_core.localcluster import http_server
 from sparkmesos_core.localcluster.http_server import HttpServer
 
 ENDLESS = "/master/api/v1/scheduler"
@@ -108,6 +109,65 @@ def test_it_keeps_its_port_when_a_process_that_is_being_started_holds_it_too() -
             await server.stop()
 
     asyncio.run(run())
+
+
+@pytest.fixture
+def stolen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
+    """As soon as a server has died somebody connects from its port. The sockets that did."""
+    thieves: list[socket.socket] = []
+    bound = http_server._bound
+
+    def late(host: str, port: int) -> socket.socket:
+        if port and not thieves:
+            thieves.append(thief := socket.socket())
+            thief.bind((host, port))
+        return bound(host, port)
+
+    monkeypatch.setattr(http_server, "_bound", late)
+    yield thieves
+    for thief in thieves:
+        thief.close()
+
+
+def test_a_port_that_somebody_has_for_a_moment_is_waited_for(stolen: list[socket.socket]) -> None:
+    async def run() -> None:
+        server = HttpServer("127.0.0.1")
+        try:
+            await server.start(app)
+            server.kill()
+            starting = asyncio.create_task(server.start(app))
+            while not stolen:
+                await asyncio.sleep(0)
+            assert not starting.done()
+            stolen[0].close()
+            await asyncio.wait_for(starting, 20)
+            assert await get(server) == b"hello"
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+
+
+def test_a_port_that_somebody_keeps_is_an_error(
+    stolen: list[socket.socket], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_server, "_PORT_PATIENCE_SECONDS", 0.1)
+
+    async def run() -> None:
+        server = HttpServer("127.0.0.1")
+        try:
+            await server.start(app)
+            server.kill()
+            with pytest.raises(LocalClusterError, match=f"Port {server.port} of 127.0.0.1 is in use"):
+                await server.start(app)
+            stolen[0].close()
+            await server.start(app)
+            assert await get(server) == b"hello"
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+    assert "is in use" in caplog.text
 
 
 @pytest.mark.parametrize("rounds", range(5))

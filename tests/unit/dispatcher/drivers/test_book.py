@@ -159,6 +159,16 @@ def test_constraints_that_cannot_be_read_end_only_their_driver() -> None:
     assert "'zone' is not a constraint" in play.driver(bad).detail
 
 
+def test_sizes_that_cannot_be_counted_end_only_their_driver() -> None:
+    """No such driver is accepted, but one may be in a store."""
+    play = Play()
+    bad = play.submit(cores=1e308)
+    good = play.submit()
+    assert play.offer() == [good]
+    assert play.driver(bad).outcome is Outcome.FAILED
+    assert "OverflowError" in play.driver(bad).detail
+
+
 def test_a_driver_whose_task_cannot_be_made_fails_and_the_next_gets_the_offer() -> None:
     def maker(driver: object, *rest: object) -> object:
         name = driver.submission.name  # type: ignore[attr-defined]
@@ -236,10 +246,24 @@ def test_an_update_is_acknowledged_after_it_is_written_and_only_if_mesos_waits_f
     assert play.actions == []
 
 
-def test_updates_of_unknown_tasks_are_acknowledged() -> None:
+def test_updates_of_unknown_tasks_are_acknowledged_and_the_tasks_killed() -> None:
+    """They are of drivers that were lost and forgotten: nobody would ever hear of them."""
     play = Play()
     play.update("driver-20200101000000-0001", "TASK_RUNNING")
+    assert [type(action) for action in play.actions] == [KillTask, Acknowledge]
+    play.update("driver-20200101000000-0001", "TASK_KILLED")
     assert [type(action) for action in play.actions] == [Acknowledge]
+    play.reconciled("driver-20200101000000-0001", "TASK_LOST")
+    assert play.actions == []
+
+
+def test_a_lost_driver_that_is_forgotten_and_comes_back_is_killed() -> None:
+    play = Play()
+    driver_id = lost(play)
+    play.do(play.book.clear(play.now)[1])
+    came_back(play, driver_id)
+    assert play.actions == [KillTask(driver_id, "agent-S0")]
+    assert play.book.driver(driver_id) is None
 
 
 def test_the_container_stays_known() -> None:
@@ -466,6 +490,59 @@ def test_a_launch_that_the_agent_dropped_is_no_failure(reason: str) -> None:
     play.reconciled(driver_id, "TASK_STAGING")
     play.update(driver_id, "TASK_LOST", f"REASON_{reason}", source="SOURCE_AGENT", acknowledged=True)
     assert play.driver(driver_id).state is State.QUEUED
+
+
+def dropped(play: Play, task: str, agent: str = "agent-S0") -> None:
+    play.update(task, "TASK_LOST", "REASON_AGENT_DRAINING", source="SOURCE_AGENT", agent=agent)
+
+
+def test_an_agent_that_drops_a_driver_rests_longer_each_time_and_others_get_it() -> None:
+    play = Play(longest_wait=3)
+    driver_id = play.launch()
+    dropped(play, driver_id)
+    pauses = []
+    for number in range(1, 5):
+        begin = play.now
+        play.pass_time(0.3)
+        assert play.offer() == []
+        assert play.of(Decline), "the offer is given back, whoever else may have one"
+        while not [action for action in play.pass_time(0.1) if isinstance(action, Revive)]:
+            assert play.now < begin + 10
+        pauses.append(round(play.now - begin))
+        assert play.offer() == [f"{driver_id}-retry-{number}"]
+        play.now += 1
+        dropped(play, f"{driver_id}-retry-{number}")
+    assert pauses == [1, 2, 3, 3]
+    assert play.offer(offer("o2", agent="agent-S1")) == [f"{driver_id}-retry-5"]
+
+
+def test_what_an_agent_drops_together_counts_once() -> None:
+    play = Play()
+    tasks = [play.submit() for _ in range(3)]
+    assert play.offer() == tasks
+    for task in tasks:
+        play.now += 0.4
+        dropped(play, task)
+    play.now += 0.3
+    assert len(play.offer()) == 3
+
+
+def test_an_agent_is_not_shunned_for_what_is_long_past() -> None:
+    play = Play(longest_wait=4)
+    for _ in range(3):
+        task = play.launch()
+        dropped(play, task)
+        play.pass_time(1.1)
+        assert play.offer() == [f"{task}-retry-1"]
+        play.update(f"{task}-retry-1", "TASK_FINISHED")
+        play.pass_time(60)
+
+
+def test_an_agent_is_not_shunned_for_ever_if_the_clock_is_set_back() -> None:
+    play = Play()
+    dropped(play, play.launch())
+    play.now -= 3600
+    assert len(play.offer()) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,11 @@ import pytest
 
 from sparkmesos_core.dispatcher.launch.bridge import URI_PROPERTY, bridge_uri
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
-from tests.driver_shell import CLUSTER, SHELLS, Launched, launched, submission, task_info, write_spark
+from tests.driver_shell import CLUSTER, Launched, launched, submission, task_info, write_spark
 
 URI = "http://repo.mesos.example/bridges/bridge-3.5.jar?sig=1"
 WITH_URI = Cluster("127.0.0.1:5050", {}, bridge_uri=URI)
 PATH = "--driver-class-path"
-
-
-@pytest.fixture(params=sorted(SHELLS))
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "sandbox"
-    folder.mkdir()
-    return folder
 
 
 def home(folder: Path, *, bridge: bool) -> Path:

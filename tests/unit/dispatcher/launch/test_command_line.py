@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.command_line import command_line
 from sparkmesos_core.errors import UsageError
-from tests.driver_shell import CLUSTER, SHELLS, launched, run, submission, task_info, write_spark
+from tests.driver_shell import CLUSTER, launched, run, submission, task_info, write_spark
 
 ODD = [
     "", "a b", "$HOME", "it's", '"quoted"', "'x y'", "back\\slash", "--flag=1", "a;b", "*.txt", "~", "~root",
@@ -22,18 +22,6 @@ ODD = [
 ]  # fmt: skip
 ARCHIVE = "http://repo.mesos.example/spark-3.5.9-bin-hadoop3.tgz"
 TOP = "spark-3.5.9-bin-hadoop3"
-
-
-@pytest.fixture(params=sorted(SHELLS))
-def shell(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "sandbox"
-    folder.mkdir()
-    return folder
 
 
 def properties(home: Path, **more: str) -> dict[str, str]:

@@ -8,11 +8,16 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY
+from sparkmesos_core.dispatcher.rest.command_limits import _ADDED, _MOST_GROWTH
 from sparkmesos_core.dispatcher.rest.problems import RequestError
 from sparkmesos_core.dispatcher.rest.requests import CreateRequest, read_create_request
 from sparkmesos_core.dispatcher.rest.rules import Rules
+from tests.driver_shell import task_info
 
 SECRET = "hunter2-hunter2"
 RULES = Rules(queues={"default": 0.0, "URGENT": 2.5})
@@ -231,8 +236,95 @@ def test_the_dispatchers_role_where_it_is_enforced() -> None:
 def test_what_no_command_line_holds() -> None:
     error = refused(appArgs=["x" * 200_000])
     assert [problem.key for problem in error.problems] == ["appArgs"]
-    assert "131072" in error.message
+    assert "122880" in error.message
     assert read({"spark.jars": "/x.jar," * 20_000}), "which the driver gets from elsewhere, or not at all"
+
+
+@pytest.mark.parametrize(
+    ("properties", "fields"),
+    [
+        ({}, {"appArgs": ["'" * 30_000]}),
+        ({}, {"environmentVariables": {"A": "x" * 125_000}}),
+        ({}, {"environmentVariables": {"A": "x" * 60_000, "B": "/" * 40_000}}),
+        ({"spark.mesos.driverEnv.A": "x" * 70_000}, {}),
+        ({"spark.my.password": "x" * 100_000}, {}),
+    ],
+)
+def test_what_is_too_long_only_as_a_command(properties: dict[str, str], fields: dict[str, Any]) -> None:
+    """Quoting makes it longer, a property may be a variable as well, and Mesos passes on both in one text."""
+    error = refused(properties, **fields)
+    assert [problem.key for problem in error.problems] == ["appArgs"]
+    assert "a command of" in error.message
+
+
+def test_a_long_command_that_is_not_too_long() -> None:
+    read(appArgs=["x" * 59_000], environmentVariables={"A": "y" * 59_000})
+
+
+@given(
+    texts=st.lists(st.text(st.sampled_from("'\"/\x01\n \\é日🙂a"), max_size=40), min_size=5, max_size=5),
+    many=st.integers(1, 30),
+)
+def test_no_command_grows_more_than_is_reckoned_with(texts: list[str], many: int) -> None:
+    """Else one that is not tried, since it is short enough, might be too long."""
+    argument, value, variable, secret, name = (text * many for text in texts)
+    properties = {
+        "spark.app.name": name or "app",
+        "spark.mesos.executor.home": "/opt/spark",
+        "spark.mesos.driverEnv.A": value,
+        "spark.driver.extraClassPath": value,
+        "spark.executor.extraClassPath": value,
+        "spark.mesos.coarse": "false",
+        "spark.my.password": secret.strip(),
+    }
+    wanted = read(sparkProperties=properties, appArgs=[argument], environmentVariables={"B": variable})
+    before = sum(map(len, (argument, value * 3, variable, secret, name)))
+    command = task_info(wanted.submission, Cluster("zk://m:2181/mesos", {}, bridge_uri="http://h/b.jar"))[
+        "command"
+    ]
+    text = json.dumps([command["value"], command["environment"]], ensure_ascii=False)
+    after = len(text.encode()) + text.count("/")
+    assert after <= before * _MOST_GROWTH + _ADDED
+
+
+def test_carriage_returns_which_sparks_scripts_take_out() -> None:
+    error = refused({"spark.a": "x\r", "spark.\rb": "x"}, mainClass="a\rb", appArgs=["a", "b\r\nc"])
+    assert [problem.key for problem in error.problems] == [
+        "appArgs[1]",
+        "mainClass",
+        "spark.a",
+        "spark.\\rb",
+    ]
+    read({"spark.my.password": "a\rb"}, environmentVariables={"E": "a\rb"})
+
+
+@pytest.mark.parametrize("cores", ["1e308", "1e300", "2147483648"])
+def test_cores_that_nobody_can_count(cores: str) -> None:
+    assert [problem.key for problem in refused({"spark.driver.cores": cores}).problems] == [
+        "spark.driver.cores"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "key"),
+    [
+        ({"names": "a", "envkeys": "A"}, "names"),
+        ({"values": "a", "filenames": "A"}, "filenames"),
+        ({"values": "a", "envkeys": "A"}, None),
+    ],
+)
+def test_secrets_that_the_docker_containerizer_leaves_out(secrets: dict[str, str], key: str | None) -> None:
+    prefix = "spark.mesos.driver.secret."
+    properties = {f"{prefix}{name}": value for name, value in secrets.items()}
+    image = {"spark.mesos.executor.docker.image": "spark:3.5"}
+    read({**properties, **image, "spark.mesos.containerizer": "mesos"})
+    read(properties)
+    if key is None:
+        read({**properties, **image})
+    else:
+        problems = refused({**properties, **image}).problems
+        assert [problem.key for problem in problems] == [prefix + key]
+        assert "spark.mesos.containerizer" in problems[0].hint
 
 
 @pytest.mark.parametrize("name", ["appResource", "mainClass", "spark.app.name"])

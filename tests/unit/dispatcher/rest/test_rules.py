@@ -13,18 +13,16 @@ def test_without_properties() -> None:
 
 
 def test_all_of_them() -> None:
-    rules = Rules.from_properties(
-        {
-            "spark.mesos.dispatcher.queue.URGENT": "2",
-            "spark.mesos.dispatcher.queue.LOWER": "-1.5",
-            "spark.mesos.dispatcher.driverDefault.spark.driver.memory": "2g",
-            "spark.mesos.driver.supervise.maxRetries": "5",
-            "spark.mesos.role": "analytics",
-            "spark.mesos.dispatcher.role.enforce": "true",
-            "spark.driver.memory": "9g",
-        },
-        spark_home="/opt/spark",
-    )
+    properties = {
+        "spark.mesos.dispatcher.queue.URGENT": "2",
+        "spark.mesos.dispatcher.queue.LOWER": "-1.5",
+        "spark.mesos.dispatcher.driverDefault.spark.driver.memory": "2g",
+        "spark.mesos.driver.supervise.maxRetries": "5",
+        "spark.mesos.role": "analytics",
+        "spark.mesos.dispatcher.role.enforce": "true",
+        "spark.driver.memory": "9g",
+    }
+    rules = Rules.from_properties(properties, spark_home="/opt/spark")
     assert rules == Rules(
         queues={"default": 0.0, "URGENT": 2.0, "LOWER": -1.5},
         defaults={"spark.driver.memory": "2g"},
@@ -32,6 +30,7 @@ def test_all_of_them() -> None:
         role="analytics",
         enforce_role=True,
         spark_home="/opt/spark",
+        properties=properties,
     )
     assert "2g" not in repr(rules), "a default may be a secret"
 
@@ -53,6 +52,9 @@ def test_spark_home_of_the_configuration_is_before_that_of_the_environment() -> 
         ("spark.mesos.dispatcher.driverDefault.spark.mesos.driver.labels", "a", "is not a label"),
         ("spark.mesos.dispatcher.driverDefault.spark.mesos.uris", "a.zip", "nor an absolute path"),
         ("spark.mesos.dispatcher.driverDefault.", "x", "no property has this name"),
+        ("spark.mesos.uris", "http://h/a.zip,http://h/", "names no file"),
+        ("spark.mesos.fetcherCache.enable", "yes", "neither true nor false"),
+        ("spark.mesos.dispatcher.bridge.uri", "bridge.jar", "nor an absolute path"),
     ],
 )
 def test_what_keeps_a_dispatcher_from_starting(key: str, value: str, reason: str) -> None:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
-from sparkmesos_core.dispatcher.store import znodes
+from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY
 from sparkmesos_core.dispatcher.store.store import Change
 from sparkmesos_core.dispatcher.store.znodes import (
+    LARGEST_NODE,
     LARGEST_TRANSACTION,
     Layout,
     contents,
@@ -58,10 +59,25 @@ def test_the_next_number_is_written_when_it_changes() -> None:
 
 
 def test_a_driver_that_is_too_large() -> None:
-    noise = random.Random(6).randbytes(znodes.LARGEST_NODE).hex()
+    noise = random.Random(6).randbytes(LARGEST_NODE).hex()
     driver = make_driver(1, token=noise)
     with pytest.raises(StoreError, match=rf"the driver {driver.id} takes \d+ bytes.* holds 900000"):
         contents(LAYOUT, [Save(driver)], 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0x20, 0x7E), (0x80, 0x7FF), (0x800, 0xD7FF), (0x10000, 0x10FFFF)]
+)
+def test_any_driver_that_is_accepted_fits(first: int, last: int) -> None:
+    """A write that fails is a failure for everybody. Nothing compresses worse than noise, and a name is kept twice."""
+    noise = random.Random(6)
+    text = "".join(chr(noise.randint(first, last)) for _ in range(LARGEST_BODY // len(chr(last).encode())))
+    submission = replace(make_driver(1).submission, name=text, properties={"spark.app.name": text})
+    (content,) = (
+        data for path, data in contents(LAYOUT, [Save(make_driver(1, submission=submission))], 2).items()
+    )
+    assert content is not None
+    assert len(content) < LARGEST_NODE - 100_000  # for what Mesos says of it one day
 
 
 @given(st.lists(st.none() | st.integers(0, LARGEST_TRANSACTION * 2), max_size=20))

@@ -1,0 +1,210 @@
+"""The sockets of a dispatcher, and what becomes of clients that hold on to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trustme
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from sparkmesos_core.dispatcher import http_server
+from sparkmesos_core.dispatcher.http_server import HttpServer, take_port
+from sparkmesos_core.errors import DaemonError, UsageError
+
+_PATIENCE = 20.0
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with what it was sent, if that ever comes to an end."""
+    try:
+        body = await Request(scope, receive).body()
+    except ClientDisconnect:
+        return
+    await PlainTextResponse(body)(scope, receive, send)
+
+
+def play(talk: Talk) -> None:
+    """Has a client talk to a server."""
+
+    async def run() -> None:
+        server = HttpServer(taken := take_port("127.0.0.1", 0, "--port"), app)
+        await server.start()
+        reader, writer = await asyncio.open_connection(*taken.getsockname())
+        try:
+            await asyncio.wait_for(talk(reader, writer), _PATIENCE)
+        finally:
+            writer.close()
+            await server.stop()
+
+    asyncio.run(run())
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    length = next(line for line in head.splitlines() if line.startswith(b"content-length:"))
+    return await reader.readexactly(int(length.partition(b":")[2]))
+
+
+async def cut_off(reader: asyncio.StreamReader) -> bytes:
+    """What came before the end."""
+    received = b""
+    try:
+        while more := await reader.read(4096):
+            received += more
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_several_requests_share_a_connection() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(HEAD + b"Content-Length: 5\r\n\r\nhello")
+            assert await answer(reader) == b"hello"
+        writer.write((HEAD + b"Content-Length: 5\r\n\r\nhello") * 2)
+        assert [await answer(reader), await answer(reader)] == [b"hello", b"hello"]
+
+    play(talk)
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        (b"", 1),
+        *(
+            (sent, number)
+            for sent in (b"\r\n\r\n", b"POST / HT", HEAD, HEAD + b"Content-Length: 9\r\n\r\nhalf")
+            for number in (1, 2)
+        ),
+    ],
+)
+def test_who_does_not_send_a_whole_request_is_cut_off(
+    sent: bytes, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when that is the second one: the time for an idle connection ends with its first byte."""
+    if number == 1:
+        monkeypatch.setattr(http_server, "_REQUEST_SECONDS", 0.05)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if number == 2:
+            writer.write(HEAD + b"Content-Length: 0\r\n\r\n")
+            await answer(reader)
+            monkeypatch.setattr(http_server, "_REQUEST_SECONDS", 0.05)
+        writer.write(sent)
+        assert await cut_off(reader) == b""
+
+    play(talk)
+
+
+@pytest.mark.parametrize("besides", [b"", b"\r\n", HEAD + b"Content-Length: 9\r\n\r\nhalf"])
+def test_a_slow_answer_is_not_a_slow_request(besides: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if half of the next one is there, which is not read on before the first one is answered."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        began.set()
+        await go_on.wait()
+        await PlainTextResponse("done")(scope, receive, send)
+
+    async def run() -> None:
+        server = HttpServer(taken := take_port("127.0.0.1", 0, "--port"), slow)
+        await server.start()
+        reader, writer = await asyncio.open_connection(*taken.getsockname())
+        try:
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await began.wait()
+            monkeypatch.setattr(http_server, "_REQUEST_SECONDS", 0.01)
+            writer.write(besides)
+            await asyncio.sleep(0.1)
+            go_on.set()
+            assert await asyncio.wait_for(answer(reader), _PATIENCE) == b"done"
+        finally:
+            writer.close()
+            await server.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nX: "], ids=["line", "header"])
+def test_a_head_without_end_is_refused(begin: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received = asyncio.create_task(cut_off(reader))
+        writer.write(begin)
+        with contextlib.suppress(ConnectionError):
+            while not received.done():
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+                await asyncio.sleep(0)
+        # Who goes on sending may lose the answer.
+        assert (await received)[:13] in (b"", b"HTTP/1.1 400 ")
+
+    play(talk)
+
+
+def test_an_idle_client_of_tls_does_not_delay_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_LAST_ANSWERS_SECONDS", 600)
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    def ask(port: int) -> ssl.SSLSocket:
+        client = trusting.wrap_socket(
+            socket.create_connection(("127.0.0.1", port), _PATIENCE), server_hostname="127.0.0.1"
+        )
+        client.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+        return client
+
+    async def run() -> None:
+        taken = take_port("127.0.0.1", 0, "--port")
+        server = HttpServer(taken, app, tls)
+        await server.start()
+        with await asyncio.to_thread(ask, taken.getsockname()[1]):
+            await asyncio.wait_for(server.stop(), _PATIENCE)
+
+    asyncio.run(run())
+
+
+def test_a_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(DaemonError, match=f"Port {port} of 127.0.0.1 is in use") as caught:
+            take_port("127.0.0.1", port, "--webui-port")
+    assert "--webui-port" in caught.value.hint
+
+
+def test_of_two_who_take_a_port_at_the_same_time_one_is_told() -> None:
+    async def run() -> None:
+        first = take_port("127.0.0.1", 0, "--port")
+        port = first.getsockname()[1]
+        with take_port("127.0.0.1", port, "--port") as second:
+            server = HttpServer(first, app)
+            await server.start()
+            try:
+                with pytest.raises(
+                    DaemonError, match=f"Cannot listen on port {port}: Address already in use"
+                ):
+                    await HttpServer(second, app).start()
+            finally:
+                await server.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a" * 64 + ".example"])
+def test_a_host_that_is_not_this_machine(host: str) -> None:
+    with pytest.raises(UsageError, match=f"--host {host} "):
+        take_port(host, 0, "--port")

@@ -1,0 +1,103 @@
+"""Leaders that cannot be spoken to; `test_dispatcher.py` runs the scheduler on real masters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from sparkmesos_core.dispatcher import scheduler as scheduler_module
+from sparkmesos_core.dispatcher.scheduler import End, Scheduler
+from sparkmesos_core.errors import SparkMesosError, UsageError
+from sparkmesos_core.master import HostPort, MesosMaster, ZooKeeperMaster, parse_master
+from sparkmesos_core.mesos.leader import Leader
+
+ZOOKEEPER = "mesos://zk://z1:2181/mesos"
+SILENT = Leader(HostPort("127.0.0.1", 9))
+OVER_HTTPS = Leader(HostPort("m2.example", 5050), "https")
+
+
+class Watch:
+    """In the place of LeaderWatch: who leads is played."""
+
+    problem = None
+
+    def __init__(self, master: ZooKeeperMaster, on_leader: Callable[[Leader | None], None]) -> None:
+        pass
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class Ends:
+    """A listener that keeps ends."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[End, SparkMesosError]] = []
+
+    def on_subscribed(self, framework_id: str, master: str) -> None:
+        raise AssertionError("nobody leads")
+
+    def on_disconnected(self) -> None:
+        pass
+
+    def on_event(self, event: Mapping[str, Any]) -> None:
+        raise AssertionError("nobody leads")
+
+    def on_end(self, end: End, error: SparkMesosError) -> None:
+        self.heard.append((end, error))
+
+
+def play(url: str, test: Callable[[Scheduler, Ends], None]) -> None:
+    async def run() -> None:
+        master = parse_master(url)
+        assert isinstance(master, MesosMaster | ZooKeeperMaster)
+        ends = Ends()
+        scheduler = Scheduler(master, {"user": "ops", "name": "n"}, ends)
+        try:
+            test(scheduler, ends)
+        finally:
+            await scheduler.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(autouse=True)
+def _played_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "LeaderWatch", Watch)
+
+
+@pytest.mark.parametrize("before", [None, SILENT])
+def test_a_leader_that_cannot_be_spoken_to_is_told_each_time(before: Leader | None) -> None:
+    """Whoever listens tries again: that another one leads by then is as likely as that not."""
+
+    def test(scheduler: Scheduler, ends: Ends) -> None:
+        scheduler.subscribe("f-1")
+        scheduler._on_leader(before)
+        scheduler._on_leader(OVER_HTTPS)
+        assert [end for end, _ in ends.heard] == [End.REFUSED]
+        scheduler.subscribe("f-1")
+        assert [end for end, _ in ends.heard] == [End.REFUSED] * 2
+        assert "https" in ends.heard[-1][1].message
+        scheduler.subscribe("f-1")
+        scheduler._on_leader(SILENT)
+        assert len(ends.heard) == 3
+
+    play(ZOOKEEPER, test)
+
+
+def test_a_master_of_a_list_that_cannot_be_spoken_to_is_an_error_at_once() -> None:
+    def test(scheduler: Scheduler, ends: Ends) -> None:
+        with pytest.raises(UsageError, match="IPv6"):
+            scheduler.subscribe(None)
+        assert ends.heard == []
+
+    play("mesos://m1:5050,[::1]:5050", test)
