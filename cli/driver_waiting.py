@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from sparkmesos_core.dispatcher.waiting import LONGEST_PAUSE, wait_for_end
@@ -60,16 +61,18 @@ def wait_for_driver(
             interrupted(terminal, client, submission_id, kill=kill_on_interrupt)
         raise
     except TimedOutError as error:
-        raise TimedOutError(f"{error.message}; it goes on", hint=_how_to_go_on(submission_id)) from error
+        hint = how_to_go_on(client, submission_id)
+        raise TimedOutError(f"{error.message}; it goes on", hint=hint) from error
     except UnreachableError as error:
-        hint = f"The driver goes on. {_how_to_go_on(submission_id)}"
+        hint = f"The driver goes on. {how_to_go_on(client, submission_id)}"
         raise UnreachableError(error.message, hint=hint) from error
 
 
 def interrupted(terminal: Terminal, client: DispatcherClient, submission_id: str, *, kill: bool) -> None:
     """Says what becomes of a driver whose submission or wait was interrupted; kills it if that is wanted."""
     if not kill:
-        terminal.say(f"Interrupted. {submission_id} goes on in the cluster. {_how_to_go_on(submission_id)}")
+        how = how_to_go_on(client, submission_id)
+        terminal.say(f"Interrupted. {submission_id} goes on in the cluster. {how}")
         return
     terminal.say(f"Interrupted: killing {submission_id}.")
     try:
@@ -79,13 +82,12 @@ def interrupted(terminal: Terminal, client: DispatcherClient, submission_id: str
         status = wait_for_end(client, submission_id, tell=lambda _: None, timeout=_END_AFTER_KILL)
     except SparkMesosError as error:
         terminal.error(error)
-        terminal.say(_how_to_go_on(submission_id))
+        terminal.say(how_to_go_on(client, submission_id))
     else:
         terminal.say(f"{submission_id} has ended: {status.outcome.value}.")
 
 
-def _how_to_go_on(submission_id: str) -> str:
-    return (
-        f"`sparkmesos status --wait {submission_id}` waits for its end, `sparkmesos kill {submission_id}`"
-        " ends it."
-    )
+def how_to_go_on(client: DispatcherClient, submission_id: str) -> str:
+    """The commands that go on where this one ends; they can be pasted into any shell."""
+    where = f"--dispatcher {shlex.quote(str(client.dispatcher))} {submission_id}"
+    return f"`sparkmesos status --wait {where}` waits for its end, `sparkmesos kill {where}` ends it."

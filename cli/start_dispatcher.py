@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -278,6 +279,11 @@ def _with_bridge(
 
 
 def _warn(terminal: Terminal, settings: DispatcherSettings) -> None:
+    if settings.token_file is not None and _others_can_read(Path(settings.token_file)):
+        terminal.warn(
+            f"other users of this machine can read the token in {settings.token_file}",
+            hint=f"Let nobody else: chmod 600 {shlex.quote(str(settings.token_file))}",
+        )
     if settings.on_loopback:
         return
     if settings.token_file is None and settings.tls_certificate is None:
@@ -295,6 +301,13 @@ def _warn(terminal: Terminal, settings: DispatcherSettings) -> None:
         terminal.warn(
             "the token and all submissions travel in clear", hint="Speak https: --tls-cert, --tls-key."
         )
+
+
+def _others_can_read(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False  # whoever reads it says so
 
 
 def _log_here(terminal: Terminal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -87,7 +88,8 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
         )
     code = exit_code_of(status)
     if code == ExitCode.DRIVER_FAILED and not given["follow"]:
-        terminal.say(f"`sparkmesos logs --stderr {submission_id}` shows what it wrote to stderr.")
+        where = f"--dispatcher {shlex.quote(str(dispatcher.dispatcher))} {submission_id}"
+        terminal.say(f"`sparkmesos logs --stderr {where}` shows what it wrote to stderr.")
     return code
 
 

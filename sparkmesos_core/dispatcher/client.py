@@ -227,7 +227,7 @@ class DispatcherClient:
                     wrap=self._tls(),
                 )
             except NoAnswerError as error:
-                described = unreachable(where, error, self._timeout)
+                described = unreachable(where, error, self._timeout, changes=method != "GET")
                 if isinstance(described, DispatcherError):
                     raise described from error
                 if error.connected and method != "GET":

@@ -16,13 +16,17 @@ _MAY_BE_DONE = "may have been carried out: look at the dispatcher's drivers befo
 
 
 def unreachable(
-    dispatcher: Dispatcher, failure: NoAnswerError, timeout: float
+    dispatcher: Dispatcher, failure: NoAnswerError, timeout: float, *, changes: bool
 ) -> UnreachableError | DispatcherError:
-    """The error for a request that got no answer within `timeout` seconds."""
+    """The error for a request that got no answer within `timeout` seconds; it may have been carried out.
+
+    `changes` says whether that would make a difference.
+    """
+    doubt = f"The request {_MAY_BE_DONE}" if changes else "Try it again; its log and its page may say more."
     where = f"The dispatcher at {dispatcher}"
     error = failure.reason
     if isinstance(error, TimeoutError):
-        hint = f"The request was sent and {_MAY_BE_DONE}" if failure.connected else ADDRESS_HINT
+        hint = doubt if failure.connected else ADDRESS_HINT
         return UnreachableError(f"{where} did not answer within {timeout:g} s", hint=hint)
     if isinstance(error, socket.gaierror):
         return UnreachableError(
@@ -51,9 +55,7 @@ def unreachable(
             return DispatcherError(
                 f"{where} speaks TLS, not plain HTTP", hint=f"Write mesos://https://{dispatcher.address}."
             )
-        return UnreachableError(
-            f"{where} closed the connection without an answer", hint=f"The request {_MAY_BE_DONE}"
-        )
+        return UnreachableError(f"{where} closed the connection without an answer", hint=doubt)
     return UnreachableError(
         f"{where} cannot be reached: {getattr(error, 'strerror', None) or error}", hint=ADDRESS_HINT
     )

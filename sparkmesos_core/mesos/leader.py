@@ -123,7 +123,11 @@ def judge(response: requests.Response, scheme: Scheme) -> Leads | PointsTo | Ref
     hint = "Check that host and port are those of a Mesos master (5050 unless configured otherwise)"
     if isinstance(content, dict) and "serverSparkVersion" in content:
         reason = "is a REST server of Spark, such as a dispatcher, not a Mesos master"
-        return Refusal(reason, passing=False, hint=hint)
+        return Refusal(
+            reason,
+            passing=False,
+            hint=f"{hint}; a dispatcher runs drivers: submit with --deploy-mode cluster",
+        )
     return Refusal(
         f"does not answer like a Mesos master: {describe_answer(response)}", passing=False, hint=hint
     )

@@ -50,6 +50,7 @@ _SECONDS_BETWEEN_ATTEMPTS = 1.0
 _DEFAULT_HEARTBEAT = 15.0
 _MISSED_HEARTBEATS = 5
 _FOR_EVER = 100 * 365 * 86400  # seconds after which pymesos gives up; infinity breaks its log message
+_LONGEST_WORDS = 300
 _ADDRESS = re.compile(r"[^\s\[\]:@/]+:\d+")  # the only form that pymesos takes
 
 
@@ -236,7 +237,7 @@ def driver_class() -> Any:
                 return
             refused = re.fullmatch(r"Failed with HTTP (\d+): (b['\"].*)", str(error))
             if isinstance(error, RuntimeError) and refused:
-                words = ast.literal_eval(refused[2]).decode("utf-8", "replace")
+                words = _in_one_line(ast.literal_eval(refused[2]).decode("utf-8", "replace"))
                 error = MesosError(
                     f"the master at {self.master} refuses the framework: {refused[1]} {words}".strip(),
                     hint=_refusal_hint(int(refused[1]), words),
@@ -386,7 +387,18 @@ def _refusal_hint(status: int, words: str) -> str:
         return "Set spark.mesos.principal and spark.mesos.secret to credentials that Mesos accepts"
     if status == 400 and "principal" in words:
         return "Let the framework's principal be the one of the credentials (spark.mesos.principal)"
+    if status in (404, 405):
+        return "Check that host and port are those of a Mesos master (5050 unless configured otherwise)"
     return ""
+
+
+def _in_one_line(words: str) -> str:
+    """What a server says that may be none of Mesos', and say it with a whole page."""
+    if words.lstrip().startswith("<"):
+        title = re.search(r"<title>([^<]*)", words, re.IGNORECASE)
+        words = f"a web page: {title[1]}" if title else "a web page"
+    line = " ".join(words.split())
+    return line if len(line) <= _LONGEST_WORDS else f"{line[:_LONGEST_WORDS]}…"
 
 
 def task_reference(task_id: str, agent_id: str | None) -> dict[str, Any]:

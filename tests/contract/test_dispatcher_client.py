@@ -112,7 +112,10 @@ def test_a_dispatcher_that_hangs_is_given_up():
         dispatcher = DispatcherClient(Dispatcher(HostPort("127.0.0.1", port)), timeout=0.3, patience=0)
         with pytest.raises(UnreachableError, match=r"did not answer within 0\.3 s") as error:
             dispatcher.create(REQUEST)
-    assert "may have been carried out" in error.value.hint
+        assert "may have been carried out" in error.value.hint
+        with pytest.raises(UnreachableError, match=r"did not answer within 0\.3 s") as error:
+            dispatcher.status("driver-1")
+    assert "Try it again" in error.value.hint
 
 
 def test_a_dispatcher_that_drips_is_given_up():

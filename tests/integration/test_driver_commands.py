@@ -220,7 +220,7 @@ def test_a_wait_that_is_given_up_and_taken_up_again(commands: Commands, place: P
     done = commands.run(*place.submitting(wait_for(go), "--wait", "--timeout", "0.5"))
     assert done.returncode == 6, done.stderr
     submission_id = done.stdout.strip()
-    assert f"`sparkmesos status --wait {submission_id}`" in done.stderr
+    assert f"`sparkmesos status --wait --dispatcher {place.server.url} {submission_id}`" in done.stderr
     again = commands.start("status", "--wait", "--dispatcher", place.server.url, submission_id)
     line_with(again, "running")
     go.touch()

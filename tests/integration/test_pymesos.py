@@ -499,6 +499,17 @@ def test_a_refusal_is_told_whole_and_with_what_to_do() -> None:
         assert "spark.mesos.principal" in caught.value.hint
 
 
+def test_a_web_server_that_is_no_master_does_not_show_its_page() -> None:
+    framework = Framework(INFO, (master := Master()).leader, Recorder())
+    page = b"<!doctype html>\n<html><head><title>My shop</title></head>" + b"<p>buy</p>\n" * 200
+    with master, framework:
+        head = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
+        master.request(head % len(page) + page)
+        with pytest.raises(MesosError, match=r"refuses the framework: 404 a web page: My shop$") as caught:
+            framework.join(EVENT_TIMEOUT)
+        assert "5050" in caught.value.hint
+
+
 def test_a_master_that_is_not_ready_is_asked_again_after_a_pause() -> None:
     recorder = Recorder()
     with Master() as master, started(master.leader, recorder):

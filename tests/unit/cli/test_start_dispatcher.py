@@ -192,6 +192,19 @@ def test_an_open_dispatcher_is_warned_of(
     assert warning in err
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_a_token_that_others_can_read_is_warned_of(
+    asked: Asked, environment: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: int
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef")
+    token.chmod(mode)
+    options = ("--auth-token-file", str(token))
+    assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
+    err = capsys.readouterr().err
+    assert ("other users of this machine can read the token" in err) == (mode == 0o644)
+
+
 # The scripts in the place of Spark's
 
 
