@@ -269,7 +269,7 @@ def test_an_unreachable_master(commands, refusing_port: int) -> None:
         (["--master", "mesos://h", "--work-dir", "x"], {}, 2, "--work-dir is for an embedded master only"),
         (["--master", "embedded", "--total-executor-cores", "none"], {}, 2, "spark.cores.max"),
         (["--master", "embedded", "--conf", "spark.mesos.gpus.max=x"], {}, 2, "spark.mesos.gpus.max"),
-        (["--master", "embedded", "--conf", "spark.driver.memory=1q"], {}, 2, "river memory"),
+        (["--master", "embedded", "--conf", "spark.driver.memory=1q"], {}, 2, "spark.driver.memory"),
     ],
 )
 def test_mistakes(commands, arguments: list[str], environment: dict[str, str], code: int, said: str) -> None:
