@@ -39,7 +39,7 @@ class AgentFiles:
             return Answer(503, b"An agent that is being recovered", {"Content-Type": "text/plain"})
         if path == "/state":
             ids = [f"driver-20260131120000-{number:04d}" for number in range(1, 20)]
-            executors = [{"id": id, "directory": f"/work/{id}/runs/1"} for id in ids]
+            executors = [{"id": id, "directory": f"/var/lib/mesos/{id}/runs/1"} for id in ids]
             return self._json({"frameworks": [{"id": FRAMEWORK, "executors": executors}]})
         inside = query.get("path", [""])[0].partition("/runs/1")[2].strip("/")
         if path == "/files/browse":

@@ -486,12 +486,12 @@ class TestResume:
                 until(lambda: len(arrived(server, name)) >= 2, process)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-            # What the killed one had sent goes on through the buffers of sockets.
-            proxy.heal()
+            # What the killed one had sent of other parts goes on through the buffers of sockets.
+            proxy.drop()
             for thread in proxy._threads:
                 thread.join(30)
             had = arrived(server, name)
-            assert len(had) >= 2  # even all of them, where buffers are large
+            assert 2 <= len(had) < 5
             assert content(server, name) is None
             before = proxy.carried["up"]
             assert put(target(f"http://{proxy.address}", name, resume=True), file).sent

@@ -42,6 +42,7 @@ class CuttingProxy:
         """How fast a connection is at most, about."""
         self.closed = threading.Event()
         self.released = threading.Event()
+        self.dropped = threading.Event()
         self._lock = threading.Lock()
         self._kind: Kind = "reset"
         self._direction: Direction = "up"
@@ -71,12 +72,19 @@ class CuttingProxy:
             self._times = times
             self.happened.clear()
             self.released.clear()
+            self.dropped.clear()
 
     def heal(self) -> None:
         """Plan nothing; what stalls goes on."""
         with self._lock:
             self._left, self._times = None, 0
             self.released.set()
+
+    def drop(self) -> None:
+        """Plan nothing; what stalls is cut."""
+        with self._lock:
+            self._left, self._times = None, 0
+            self.dropped.set()
 
     def serve(self) -> None:
         """Accept connections until `close`."""
@@ -170,6 +178,10 @@ class _Connection:
             for way in self._ways:
                 if way.held is not None:
                     stalled = True
+                    if proxy.dropped.is_set():
+                        for end in self._ends:
+                            _reset(end)
+                        return
                     if proxy.released.is_set() and not way.pending:
                         way.pending, way.held = way.held, None
             readers = [w.source for w in self._ways if not (w.finished or w.pending or w.held is not None)]
