@@ -117,7 +117,12 @@ def client_of(
                 "the network can see the token on its way to the dispatcher",
                 hint="Use a dispatcher that speaks https: mesos://https://HOST:7077.",
             )
-    return DispatcherClient(dispatcher, ca_file=str(ca_file) if ca_file is not None else None, token=token)
+    return DispatcherClient(
+        dispatcher,
+        ca_file=str(ca_file) if ca_file is not None else None,
+        token=token,
+        on_wait=terminal.say,
+    )
 
 
 def chosen_client(context: click.Context, terminal: Terminal) -> DispatcherClient:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparkmesos_core.dispatcher.messages import DriverStatus, Outcome
@@ -50,14 +51,35 @@ _TOLD = {
     "finished_at": "finishedAt",
 }
 
+_OBSTACLE = {
+    "cause": "cause",
+    "message": "message",
+    "hint": "hint",
+    "agents": "agents",
+    "largest_cores": "largestCores",
+    "largest_memory_mib": "largestMemory",
+    "unmet_constraints": "unmetConstraints",
+}
+
 
 def exit_code_of(status: DriverStatus) -> int:
     """The code for a driver: 0 while it may still end well and if it did."""
     return int(_EXIT_CODES.get(status.outcome, ExitCode.OK))
 
 
-def driver_record(status: DriverStatus) -> dict[str, Any]:
-    """A driver for `--output json`; what the dispatcher does not tell is null."""
+def warn_without_mesos(terminal: Terminal, problem: str, consequence: str) -> None:
+    """Warns that a dispatcher has no subscription, and what follows from that; says nothing if it has one."""
+    if problem:
+        from sparkmesos_core.dispatcher.waiting import without_mesos
+
+        terminal.warn(f"{without_mesos(problem)}; {consequence}")
+
+
+def driver_record(status: DriverStatus, mesos_problem: str = "") -> dict[str, Any]:
+    """A driver for `--output json`; what the dispatcher does not tell is null.
+
+    `mesos_problem`: why the dispatcher has no subscription, if the status is one of a list, which tells that.
+    """
     return {
         "id": status.submission_id,
         "state": status.outcome.value,
@@ -68,7 +90,16 @@ def driver_record(status: DriverStatus) -> dict[str, Any]:
         "reason": status.reason or None,
         "agent_id": status.agent_id or None,
         **{name: status.fields.get(told) for name, told in _TOLD.items()},
+        "waits_for": _waits_for(status),
+        "mesos_problem": status.mesos_problem or mesos_problem or None,
     }
+
+
+def _waits_for(status: DriverStatus) -> dict[str, Any] | None:
+    told = status.fields.get("waitsFor")
+    if not isinstance(told, Mapping):
+        return None
+    return {name: told.get(key) for name, key in _OBSTACLE.items()}
 
 
 def show_status(terminal: Terminal, client: DispatcherClient, status: DriverStatus, output: str) -> int:
@@ -89,6 +120,8 @@ def show_status(terminal: Terminal, client: DispatcherClient, status: DriverStat
     if output != "json":
         for line in details_of(status):
             terminal.say(printable(line))
+    if not status.outcome.has_ended:
+        warn_without_mesos(terminal, status.mesos_problem, "this is what is known from before")
     return exit_code_of(status)
 
 
@@ -101,6 +134,10 @@ def details_of(status: DriverStatus) -> list[str]:
     told = status.fields
     if status.outcome is Outcome.QUEUED and told.get("queuePosition") is not None:
         lines.append(f"place in the queue: {told['queuePosition']}")
+    if status.waits_for and not status.mesos_problem:
+        lines.append(f"not launched yet: {status.waits_for}")
+        if status.what_to_do:
+            lines.append(f"hint: {status.what_to_do}")
     for label, name in (
         ("submitted", "submittedAt"),
         ("launched", "launchedAt"),
@@ -112,6 +149,13 @@ def details_of(status: DriverStatus) -> list[str]:
         if text := status.text(name):
             lines.append(f"{label}: {text}")
     return lines
+
+
+def _why_not(client: DispatcherClient, answer: Killed) -> str:
+    if answer.message == "Cannot find driver":  # the words of all dispatchers
+        return "Check the id, and that it was submitted to this dispatcher."
+    where = f"--dispatcher {shlex.quote(str(client.dispatcher))} {answer.submission_id}"
+    return f"`sparkmesos status {where}` tells what has become of it."
 
 
 def kill_drivers(
@@ -134,13 +178,23 @@ def kill_drivers(
             terminal.error(
                 DispatcherError(
                     f"{submission_id} was not killed: {answer.message}",
-                    hint=f"`sparkmesos status {submission_id}` tells what has become of it.",
+                    hint=_why_not(client, answer),
                 )
             )
+        problem = next((one.mesos_problem for one in killed if one.success), "")
+        warn_without_mesos(terminal, problem, "tasks are killed when it is again")
     finally:  # also of those before one that the dispatcher gave no answer for
         if output == "json" and killed:
             terminal.json(
                 "killed",
-                [{"id": one.submission_id, "success": one.success, "message": one.message} for one in killed],
+                [
+                    {
+                        "id": one.submission_id,
+                        "success": one.success,
+                        "message": one.message,
+                        "mesos_problem": one.mesos_problem or None,
+                    }
+                    for one in killed
+                ],
             )
     return int(code)

@@ -29,4 +29,5 @@ def command(
       sparkmesos kill --dispatcher mesos://HOST:7077 driver-20260131120000-0001
     """
     terminal = context.find_object(Terminal) or Terminal()
-    return kill_drivers(terminal, chosen_client(context, terminal), submission_ids, output)
+    once = tuple(dict.fromkeys(submission_ids))
+    return kill_drivers(terminal, chosen_client(context, terminal), once, output)

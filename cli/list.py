@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from sparkmesos_core.dispatcher.messages import DriverStatus
 
 _STATES = ("queued", "running", "retrying", "finished", "succeeded", "failed", "killed", "lost")
+_COLUMNS = ("Driver", "State", "Sent (UTC)", "Took", "Agent", "Name", "Waits for")
+_WIDE = 100
+"""Columns of a terminal on which there is room for agents, too."""
 _LIMIT = 100
 
 
@@ -23,7 +28,7 @@ _LIMIT = 100
 @click.option(
     "--state",
     "states",
-    type=click.Choice(_STATES),
+    type=click.Choice(_STATES, case_sensitive=False),
     multiple=True,
     help="Only drivers in this state; finished is any end. May be repeated.",
 )
@@ -47,32 +52,48 @@ def command(
     \b
       sparkmesos list --dispatcher mesos://HOST:7077 --state running --state queued
     """
-    from .driver_report import driver_record
+    from .driver_report import driver_record, warn_without_mesos
 
     terminal = context.find_object(Terminal) or Terminal()
     client = chosen_client(context, terminal)
     found = client.drivers(states=[state.upper() for state in states], limit=limit or None)
     if output == "json":
-        terminal.json("drivers", [driver_record(driver) for driver in found.drivers])
+        terminal.json("drivers", [driver_record(driver, found.mesos_problem) for driver in found.drivers])
     elif found.drivers:
-        now = datetime.now(timezone.utc)
-        columns = ("Driver", "State", "Submitted (UTC)", "Took", "Agent", "Name")
-        terminal.table(columns, [_row(driver, now) for driver in found.drivers])
+        _show(terminal, found.drivers)
     if not found.drivers:
-        terminal.say("No such driver." if states else "No drivers.")
+        terminal.say(f"No driver is {' or '.join(states)}." if states else "No drivers.")
     elif found.total > len(found.drivers):
         terminal.say(f"These are the latest {len(found.drivers)} of {found.total}; --limit 0 shows all.")
+    warn_without_mesos(terminal, found.mesos_problem, "this is what is known from before")
     return 0
 
 
-def _row(driver: DriverStatus, now: datetime) -> tuple[str, ...]:
+def _show(terminal: Terminal, drivers: Sequence[DriverStatus]) -> None:
+    """People want it narrow; scripts want the same columns each time."""
+    now = datetime.now(timezone.utc)
+    narrow = terminal.stdout.isatty()
+    rows = [_row(driver, now, narrow=narrow) for driver in drivers]
+    shown = list(range(len(_COLUMNS)))
+    if narrow:
+        if shutil.get_terminal_size().columns < _WIDE:
+            shown.remove(_COLUMNS.index("Agent"))
+        if not any(row[-1] for row in rows):
+            shown.pop()
+    columns = [_COLUMNS[index] for index in shown]
+    terminal.table(columns, [[row[index] for index in shown] for row in rows], whole=4)
+
+
+def _row(driver: DriverStatus, now: datetime, *, narrow: bool) -> tuple[str, ...]:
+    submitted = driver.text("submittedAt")[:19].replace("T", " ")
     return (
         driver.submission_id,
         driver.outcome.value,
-        driver.text("submittedAt")[:19].replace("T", " "),
+        submitted[5:16] if narrow else submitted,  # the year and the seconds are in the id, too
         _took(driver, now),
         driver.text("agentHost"),
         driver.text("name"),
+        driver.cause,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,8 @@ def command(
             # It is the output that was asked for, not the states.
             wait_for_driver(terminal, client, submission_id, output=output, is_told=False)
         else:
-            _show(terminal, sandboxes, status, sandbox or sandboxes.of_driver(status), name, lines)
+            where = shlex.quote(str(client.dispatcher))
+            _show(terminal, sandboxes, status, sandbox or sandboxes.of_driver(status), name, lines, where)
     finally:
         sandboxes.close()
     return int(ExitCode.OK)
@@ -93,13 +95,15 @@ def _show(
     sandbox: Sandbox | None,
     name: str,
     lines: int | None,
+    where: str,
 ) -> None:
     from sparkmesos_core.dispatcher.driver_output import GrowingFile
 
     if sandbox is None:
+        what = f"{status.submission_id} is {status.outcome.value}, and has no sandbox: it was never launched"
         raise DispatcherError(
-            f"{status.submission_id} is {status.outcome.value}, and has no sandbox: it was never launched",
-            hint=f"`sparkmesos logs -f {status.submission_id}` waits for it.",
+            f"{what} ({status.waits_for})" if status.waits_for else what,
+            hint=f"`sparkmesos logs -f --dispatcher {where} {status.submission_id}` waits for it.",
         )
     files, directory = sandboxes.open(sandbox)
     for piece in GrowingFile(files, f"{directory}/{name}", lines).news():

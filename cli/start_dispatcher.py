@@ -59,7 +59,7 @@ def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
     "--zk",
     "-z",
     metavar="HOST:PORT,…",
-    help="Keep drivers in this ZooKeeper instead of a file on this machine.",
+    help="Keep drivers in this ZooKeeper instead of a file here; several dispatchers may share it.",
 )
 @click.option("--conf", multiple=True, metavar="PROP=VALUE", help="A property; beats the properties file.")
 @_own(
@@ -86,6 +86,13 @@ def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
     help="Speak https, with this certificate (PEM). Spark's own spark-submit cannot.",
 )
 @_own("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key, if it is in another file.")
+@options.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificates (PEM) to trust when agents, whose files its pages show, or a leading dispatcher "
+    "speak https.",
+)
 @_own(
     "--bridge-uri",
     metavar="URI",
@@ -104,24 +111,18 @@ def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
 @click.pass_obj
 def command(
     terminal: Terminal,
+    /,
     *,
-    master: str | None,
-    host: str | None,
-    port: int | None,
-    webui_port: int | None,
-    name: str | None,
     zk: str | None,
     conf: tuple[str, ...],
     properties_file: str | None,
     instance: int | None,
-    auth_token_file: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
     bridge_uri: str | None,
     spark_home: Path | None,
     subscribe_timeout: float | None,
     foreground: bool,
     output: str,
+    **given: Any,
 ) -> None:
     """Start a dispatcher: it takes applications for cluster mode and runs their drivers on Mesos.
 
@@ -132,32 +133,28 @@ def command(
       sparkmesos submit --deploy-mode cluster --master "$url" http://HOST/app.py
       sparkmesos stop-dispatcher
 
-    Drivers that it has accepted survive its end, however that comes: start it again, and it goes on.
+    Drivers that it has accepted survive its end, however that comes: start it again, and it goes on. Of
+    several with the same --zk one leads, and the others are ready to take its place: any address works.
     """
-    from sparkmesos_core.dispatcher.settings import instance_number, make_settings
+    from sparkmesos_core.dispatcher.settings import DispatcherOptions, instance_number, make_settings
     from sparkmesos_core.dispatcher.store.locations import database_path, instance_directory
 
     environment = dict(terminal.environment)
-    read = _read(terminal, _given(master, zk, bridge_uri), conf, properties_file, spark_home, environment)
+    own = DispatcherOptions(**given)
+    meant = _meant(own.master, zk, bridge_uri)
+    read = _read(terminal, meant, conf, properties_file, spark_home, environment)
     variables = read.env.variables
     number = instance_number(instance, variables)
     settings = make_settings(
         read.configuration,
         variables,
-        master=master,
+        own,
         database=database_path(environment, number),
-        host=host,
-        port=port,
-        webui_port=webui_port,
-        name=name,
-        token_file=auth_token_file,
-        tls_certificate=tls_cert,
-        tls_key=tls_key,
         spark_home=str(spark_home.absolute()) if spark_home is not None else environment.get("SPARK_HOME"),
-        installed_spark=read.spark.path if read.spark is not None else None,
+        installed_spark=read.spark,
     )
     settings = _with_bridge(terminal, settings, read)
-    _warn(terminal, settings)
+    _warn(terminal, settings, own.auth_token_file)
     foreground = foreground or bool(variables.get("SPARK_NO_DAEMONIZE"))
     patience = 0.0 if foreground else _PATIENCE
     if subscribe_timeout is not None:
@@ -170,7 +167,11 @@ def command(
             terminal.json("dispatcher", state)
         else:
             terminal.data(state["url"])
-        known = "" if state["framework_id"] else f"; Mesos ({state['master']}) does not know it yet"
+        known = ""
+        if state["leader"]:
+            terminal.say(f"standby: {state['leader']} leads, and gets all requests passed on")
+        elif not state["framework_id"]:
+            known = f"; Mesos ({state['master']}) does not know it yet"
         terminal.say(f"Web UI {state['webui_url']}, {place}{known}")
 
     if foreground:
@@ -192,7 +193,7 @@ def command(
         raise
 
 
-def _given(master: str | None, zk: str | None, bridge_uri: str | None) -> list[Setting]:
+def _meant(master: str | None, zk: str | None, bridge_uri: str | None) -> list[Setting]:
     """The properties that options mean."""
     from sparkmesos_core.conf.setting import Origin, Setting, Source
 
@@ -278,20 +279,20 @@ def _with_bridge(
     return replace(settings, properties={**settings.properties, BRIDGE_URI: bridge.as_uri()})
 
 
-def _warn(terminal: Terminal, settings: DispatcherSettings) -> None:
-    if settings.token_file is not None and _others_can_read(Path(settings.token_file)):
+def _warn(terminal: Terminal, settings: DispatcherSettings, token_file: Path | None) -> None:
+    if token_file is not None and _others_can_read(token_file):
         terminal.warn(
-            f"other users of this machine can read the token in {settings.token_file}",
-            hint=f"Let nobody else: chmod 600 {shlex.quote(str(settings.token_file))}",
+            f"other users of this machine can read the token in {token_file}",
+            hint=f"Let nobody else: chmod 600 {shlex.quote(str(token_file))}",
         )
     if settings.on_loopback:
         return
-    if settings.token_file is None and settings.tls_certificate is None:
+    if settings.token is None and settings.tls_certificate is None:
         terminal.warn(
             f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}",
             hint="Demand a token (--auth-token-file) and speak https (--tls-cert), or let a firewall decide.",
         )
-    elif settings.token_file is None:
+    elif settings.token is None:
         terminal.warn(
             f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}: "
             "https hides what is said, and keeps nobody out",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,7 @@ from . import options
 from .terminal import Terminal
 
 if TYPE_CHECKING:
+    from sparkmesos_core.localcluster.daemon import DaemonSettings
     from sparkmesos_core.spark.java import Java
 
 
@@ -94,26 +96,7 @@ if TYPE_CHECKING:
 @options.option("--foreground", is_flag=True, help="Stay until Ctrl-C instead of running in the background.")
 @options.output
 @click.pass_obj
-def command(
-    terminal: Terminal,
-    *,
-    agents: int,
-    cpus: float,
-    mem: int,
-    attributes: tuple[str, ...],
-    port: int,
-    masters: int,
-    zk: str | None,
-    credentials: Path | None,
-    agent_ping_timeout: str | None,
-    max_agent_ping_timeouts: int | None,
-    executor_registration_timeout: str | None,
-    work_dir: Path | None,
-    executor_environment_variables: str | None,
-    spark_home: Path | None,
-    foreground: bool,
-    output: str,
-) -> None:
+def command(terminal: Terminal, /, *, foreground: bool, output: str, **given: Any) -> None:
     """Start an embedded Mesos on this machine: a master and its agents, on loopback.
 
     Prints the URL for --master, and nothing else, on stdout:
@@ -123,32 +106,10 @@ def command(
       sparkmesos submit --master "$url" app.py
       sparkmesos stop-local-cluster
     """
-    from sparkmesos_core.localcluster import daemon, embedded
-    from sparkmesos_core.localcluster.agent import executor_environment as environments
-    from sparkmesos_core.localcluster.flags import read_duration, read_zookeeper
+    from sparkmesos_core.localcluster import daemon
 
-    environment = dict(terminal.environment)
-    if not math.isfinite(cpus):
-        raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
-    if executor_environment_variables is not None:
-        tasks_environment = environments.parse_executor_environment(executor_environment_variables)
-    else:
-        tasks_environment = environments.default_executor_environment(_java(terminal, spark_home))
-    folder = (work_dir or embedded.default_work_dir(environment)).absolute()
-    settings = daemon.DaemonSettings(
-        work_dir=str(folder),
-        agents=embedded.agent_settings(agents, cpus=cpus, mem=mem, attributes=attributes),
-        executor_environment=tasks_environment,
-        port=port,
-        masters=masters,
-        zookeeper=read_zookeeper(zk, masters),
-        credentials=_read_credentials(terminal, credentials),
-        agent_ping_timeout=read_duration("--agent-ping-timeout", agent_ping_timeout),
-        max_agent_ping_timeouts=max_agent_ping_timeouts,
-        executor_registration_timeout=read_duration(
-            "--executor-registration-timeout", executor_registration_timeout
-        ),
-    )
+    settings = _settings(terminal, _Options(**given))
+    folder = Path(settings.work_dir)
 
     def report(state: daemon.ClusterState) -> None:
         if output == "json":
@@ -156,6 +117,7 @@ def command(
         else:
             terminal.data(state.url)
         kept = "sandboxes" if foreground else "log and sandboxes"
+        masters, agents = settings.masters, len(settings.agents)
         several = f"{masters} masters ({', '.join(state.masters)}), " if masters > 1 else ""
         counted = f"{several}{agents} agent{'s' * (agents > 1)}"
         terminal.say(f"{counted}, page {state.http_url}, {kept} in {folder}")
@@ -174,6 +136,56 @@ def command(
         except BaseException:
             daemon.stop(folder)  # nobody got to know where it runs
             raise
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the command was given that makes the cluster, by the names of its options."""
+
+    agents: int
+    cpus: float
+    mem: int
+    attributes: tuple[str, ...]
+    port: int
+    masters: int
+    zk: str | None
+    credentials: Path | None
+    agent_ping_timeout: str | None
+    max_agent_ping_timeouts: int | None
+    executor_registration_timeout: str | None
+    work_dir: Path | None
+    executor_environment_variables: str | None
+    spark_home: Path | None
+
+
+def _settings(terminal: Terminal, given: _Options) -> DaemonSettings:
+    from sparkmesos_core.localcluster import daemon, embedded
+    from sparkmesos_core.localcluster.agent import executor_environment as environments
+    from sparkmesos_core.localcluster.flags import read_duration, read_zookeeper
+
+    if not math.isfinite(given.cpus):
+        raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
+    if given.executor_environment_variables is not None:
+        tasks_environment = environments.parse_executor_environment(given.executor_environment_variables)
+    else:
+        tasks_environment = environments.default_executor_environment(_java(terminal, given.spark_home))
+    folder = given.work_dir or embedded.default_work_dir(dict(terminal.environment))
+    return daemon.DaemonSettings(
+        work_dir=str(folder.absolute()),
+        agents=embedded.agent_settings(
+            given.agents, cpus=given.cpus, mem=given.mem, attributes=given.attributes
+        ),
+        executor_environment=tasks_environment,
+        port=given.port,
+        masters=given.masters,
+        zookeeper=read_zookeeper(given.zk, given.masters),
+        credentials=_read_credentials(terminal, given.credentials),
+        agent_ping_timeout=read_duration("--agent-ping-timeout", given.agent_ping_timeout),
+        max_agent_ping_timeouts=given.max_agent_ping_timeouts,
+        executor_registration_timeout=read_duration(
+            "--executor-registration-timeout", given.executor_registration_timeout
+        ),
+    )
 
 
 def _read_credentials(terminal: Terminal, file: Path | None) -> dict[str, str]:

@@ -32,7 +32,8 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
     from sparkmesos_core.daemon_configuration import CLASSES
     from sparkmesos_core.dispatcher import daemon
     from sparkmesos_core.dispatcher.settings import instance_number
-    from sparkmesos_core.dispatcher.store.locations import instance_directory
+    from sparkmesos_core.dispatcher.store.locations import database_path, instance_directory
+    from sparkmesos_core.dispatcher.store.sqlite import user_of
 
     environment = dict(terminal.environment)
     spark = find_optional_spark(spark_home, environment)
@@ -42,10 +43,16 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
     )
     number = instance_number(instance, env.variables)
     files = daemon.files_of(number, env.variables, instance_directory(environment, number))
-    pid = daemon.stop(files)
-    if pid is None:
+    with terminal.working("Waiting for the end of the dispatcher"):
+        stopped = daemon.stop(files)
+    if stopped is None:
         terminal.say(f"No dispatcher {number} runs in the background ({files.pid_file} names none).")
+        if (pid := user_of(database_path(environment, number))) is not None:
+            terminal.say(f"Process {pid} is it, in the foreground or with another SPARK_PID_DIR: kill {pid}")
+        return
+    what = f"dispatcher {number} (process {stopped.pid})"
+    if stopped.killed:
+        terminal.warn(f"killed {what}, which did not end within {daemon.STOP_SECONDS:g} s of being asked to")
     else:
-        terminal.say(
-            f"Stopped dispatcher {number} (process {pid}); its drivers run on. Its log is {files.log}."
-        )
+        terminal.say(f"Stopped {what}.")
+    terminal.say(f"Its drivers run on. Its log is {files.log}.")

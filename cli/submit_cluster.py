@@ -77,6 +77,10 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
             interrupted(terminal, dispatcher, submission_id, kill=given["kill_on_interrupt"])
             return int(ExitCode.INTERRUPTED)
         if not waits:
+            if submitted.mesos_problem:
+                from .driver_report import warn_without_mesos
+
+                warn_without_mesos(terminal, submitted.mesos_problem, "the driver waits until it is again")
             return int(ExitCode.OK)
         status = wait_for_driver(
             terminal,

@@ -113,8 +113,12 @@ class Terminal:
         *,
         file: TextIO | None = None,
         indent: int = 0,
+        whole: int = 1,
     ) -> None:
-        """A table on a terminal; in a pipe a line per row, tab-separated, without heading or indentation."""
+        """A table on a terminal; in a pipe a line per row, tab-separated, without heading or indentation.
+
+        Where a terminal is narrow the first `whole` columns stay in one piece.
+        """
         file = file or self.stdout
         if not file.isatty():
             for row in rows:
@@ -129,8 +133,10 @@ class Terminal:
         from rich.table import Column, Table
         from rich.text import Text
 
-        # Nothing is cut off, and names in the first column stay in one piece.
-        headings = [Column(name, overflow="fold", no_wrap=not index) for index, name in enumerate(columns)]
+        # Nothing is cut off.
+        headings = [
+            Column(name, overflow="fold", no_wrap=index < whole) for index, name in enumerate(columns)
+        ]
         table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for row in rows:
             table.add_row(*(Text(_encodable(printable(cell), file)) for cell in row))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,24 +100,29 @@ class Tour:
 
     def _run(self, *arguments: str) -> tuple[int, str]:
         """Run a command; its exit code and what it wrote to stdout."""
-        with subprocess.Popen(
-            [*self.command, *arguments],
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+            subprocess.Popen(
+                [*self.command, *arguments],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,  # a pipe, which nobody empties meanwhile, would be full at some time
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            ) as process,
+        ):
             assert process.stderr is not None
             try:
-                for line in process.stderr:  # what stdout holds is short, and waits in the pipe
+                for line in process.stderr:
                     self.announce(line.rstrip())
-                output = process.stdout.read()
+                process.wait()
             except BaseException:
                 process.terminate()
                 raise
-        return process.returncode, output
+            output.seek(0)
+            said = output.read()
+        return process.returncode, said
 
     def _show(self, *arguments: str) -> None:
         self.announce(f"$ {shlex.join(['sparkmesos', *arguments])}")

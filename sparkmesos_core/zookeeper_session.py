@@ -76,9 +76,12 @@ class Session:
     ) -> None:
         self.servers = tuple(servers)
         self.client = new_client(servers, credential, session_timeout)
+        self.granted = session_timeout
+        """Seconds of silence after which servers end the session: they may grant less than was asked for."""
         self._timeout = session_timeout
         self._connected = threading.Event()
         self.client.add_listener(self._on_state)
+        self._note_what_is_granted()
 
     def start(self, timeout: float) -> None:
         """Connect, within `timeout` seconds. Raises UnreachableError."""
@@ -125,6 +128,19 @@ class Session:
             self.client.stop()
         with suppress(KazooException, OSError):
             self.client.close()
+
+    def _note_what_is_granted(self) -> None:
+        # The library keeps it to itself: it only has its connections fail after two thirds of it.
+        connection: Any = self.client._connection
+        connect = connection._connect
+
+        def noting(*arguments: Any) -> Any:
+            timeouts = connect(*arguments)
+            read_timeout, _ = timeouts
+            self.granted = read_timeout * 1.5 / 1000
+            return timeouts
+
+        connection._connect = noting
 
     def _on_state(self, state: Any) -> None:
         from kazoo.protocol.states import KazooState

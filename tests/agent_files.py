@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -22,11 +23,12 @@ class AgentFiles:
     files: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
     stub: HttpStub | None = None
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         assert self.stub is not None
-        return f"http://{self.stub.address.host}:{self.stub.address.port}"
+        return f"{self.scheme}://{self.stub.address.host}:{self.stub.address.port}"
 
     def asked(self, path: str) -> int:
         """How often something was asked for."""
@@ -78,8 +80,8 @@ class AgentFiles:
 
 
 @contextlib.contextmanager
-def agent_files(**files: bytes) -> Iterator[AgentFiles]:
-    agent = AgentFiles(dict(files))
-    with http_stub(agent.answer) as stub:
+def agent_files(*, tls: ssl.SSLContext | None = None, **files: bytes) -> Iterator[AgentFiles]:
+    agent = AgentFiles(dict(files), scheme="http" if tls is None else "https")
+    with http_stub(agent.answer, tls) as stub:
         agent.stub = stub
         yield agent

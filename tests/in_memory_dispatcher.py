@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkmesos_core.dispatcher.dispatcher import Condition, Created, KillAnswer
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
+from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.errors import DispatcherError
 
@@ -26,6 +27,7 @@ class InMemoryDispatcher:
 
     def __init__(self) -> None:
         self.by_id: dict[str, Driver] = {}
+        self.obstacles: dict[str, Obstacle] = {}
         self.fails = ""
         self.refuses = ""
         self.condition = Condition(True, True, "", "5e0a-0001", "http://127.0.0.1:5050", STARTED_AT)
@@ -85,6 +87,9 @@ class InMemoryDispatcher:
         )
         ids = [driver.id for driver in queue]
         return ids.index(driver_id) + 1 if driver_id in ids else None
+
+    def obstacle(self, driver_id: str) -> Obstacle | None:
+        return self.obstacles.get(driver_id)
 
     def _work(self) -> None:
         if self.fails:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
 
 from sparkmesos_core.dispatcher.access_token import AccessToken
+from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
+from sparkmesos_core.dispatcher.server.standby import StandbyState, standby_pages
 from sparkmesos_core.dispatcher.server.tls import ServerIdentity
 from tests.in_memory_dispatcher import InMemoryDispatcher
 
@@ -47,6 +49,10 @@ class PagesServer:
 
         self._server.loop.call_soon_threadsafe(do)
         assert done.wait(_PATIENCE)
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something in the loop of the server."""
+        asyncio.run_coroutine_threadsafe(coroutine, self._server.loop).result(_PATIENCE)
 
     def wait(self) -> None:
         with contextlib.suppress(KeyboardInterrupt):
@@ -90,4 +96,22 @@ def serve_pages(
     try:
         yield server
     finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def serve_standby(leader: Callable[[], PagesServer | None]) -> Iterator[PagesServer]:
+    """The pages of a dispatcher that knows no driver and passes on to `leader`, as long as there is one."""
+
+    def state() -> StandbyState:
+        url = None if (server := leader()) is None else server.url
+        return StandbyState(url, url, 0.0, "they are just electing one")
+
+    connections = LeaderConnections()
+    settings = PagesSettings(address="mesos://standby.example:7077", max_drivers=200, version="1.0")
+    server = PagesServer(InMemoryDispatcher(), standby_pages(state, settings, connections=connections), None)
+    try:
+        yield server
+    finally:
+        server.run(connections.close())
         server.stop()

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.regular_files import read_regular_file
 
 _LARGEST_FILE = 4096
 _SHORTEST = 16
@@ -18,17 +17,22 @@ _HINT = "Write one into it, say with: openssl rand -hex 32"
 
 
 def read_token(path: Path) -> str:
-    """The token in a file, without the space around it.
+    """The token in a file, or a pipe, without the space around it. A pipe gives it once, to who reads first.
 
     Raises UsageError, which never quotes the content, if the file cannot be read, is empty, holds what cannot
     be sent as a bearer token (RFC 6750, section 2.1), or one that is short enough to be guessed.
     """
     try:
-        text = read_regular_file(path, at_most=_LARGEST_FILE).decode("ascii").strip()
-    except OSError as error:
-        raise UsageError(f"The token file {path} cannot be read: {error.strerror}", hint=_HINT) from error
-    except UnicodeDecodeError:
-        text = "\n"
+        with path.open("rb") as file:  # shells give a pipe for <(command)
+            content = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"The token file {path} cannot be read: {reason}", hint=_HINT) from error
+    if len(content) > _LARGEST_FILE:
+        raise UsageError(
+            f"The token file {path} cannot be read: it is larger than {_LARGEST_FILE} bytes", hint=_HINT
+        )
+    text = content.decode("ascii", "replace").strip()
     if not text:
         raise UsageError(f"The token file {path} is empty", hint=_HINT)
     if not _TOKEN.fullmatch(text):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkmesos_core.dispatcher.failed_exchange import not_a_message, unreachable
+from sparkmesos_core.dispatcher.failed_exchange import IN_DOUBT, not_a_message, unreachable
 from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange
 from sparkmesos_core.dispatcher.messages import (
     PROTOCOL_VERSION,
@@ -20,17 +19,19 @@ from sparkmesos_core.dispatcher.messages import (
     Killed,
     Submitted,
     driver_status,
+    mesos_problem,
 )
-from sparkmesos_core.errors import DispatcherError, UnreachableError, UsageError
+from sparkmesos_core.dispatcher.trials import Trials
+from sparkmesos_core.errors import DispatcherError, SparkMesosError, UnreachableError, UsageError
 from sparkmesos_core.master import Dispatcher, HostPort
 
 _UNAUTHORIZED = 401
+_UNKNOWN_RESULT = frozenset({502, 504})
+"""The statuses of somebody who has passed a request on, and does not know what became of it."""
 _UNKNOWN_VERSION = 468
 """The status by which a server says that it does not speak this version of the protocol."""
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _LARGEST_PAGE = 1000
-_PAUSE = 0.5
-"""Seconds between requests that are repeated."""
 
 
 class NotReadyError(DispatcherError):
@@ -51,7 +52,7 @@ class RefusedError(DispatcherError):
 
 
 class _NoAnswer(UnreachableError):
-    """A dispatcher did not answer, though it may have got the request."""
+    """A dispatcher did not answer, though it, or the one that leads, may have got the request."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Drivers:
     drivers: Sequence[DriverStatus]
     total: int
     """How many there are of those that were asked for."""
+    mesos_problem: str = ""
+    """As in `messages.mesos_problem`."""
 
 
 class DispatcherClient:
@@ -69,7 +72,8 @@ class DispatcherClient:
     Each request has a connection of its own. `timeout` is in seconds and is for one request to one address,
     as Spark's client has it (10 s). `ca_file` holds the certificates that an https dispatcher is checked
     against instead of the usual ones; `token` is shown to it as a bearer token. No proxies are used, as by
-    Spark's client. `patience` is for how many seconds a submission whose answer was lost is sent again.
+    Spark's client. `patience` is for how many seconds a submission whose answer was lost is sent again, and a
+    submission or kill that nobody can take at the moment; `on_wait` is told why when that begins.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class DispatcherClient:
         ca_file: str | None = None,
         token: str | None = None,
         patience: float = 30.0,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.dispatcher = dispatcher
+        self._on_wait = on_wait
         self._timeout = timeout
         self._patience = patience
         self._ca_file = ca_file
@@ -90,13 +96,13 @@ class DispatcherClient:
             self._headers["Authorization"] = f"Bearer {token}"
         self._wrap: Callable[[socket.socket, str], socket.socket] | None = None
         self._first = 0
-        """The place of the address that answered last, which is asked first."""
+        """The place of the address that is asked first: one that has answered, or has not failed yet."""
 
     def create(self, request: CreateSubmissionRequest) -> Submitted:
         """Submits a driver, with a token by which our dispatcher knows it if it has to be sent again.
 
-        It is sent again, for some seconds, if there was no answer, and one of our dispatchers is there;
-        Spark's own would accept it twice.
+        It is sent again, for some seconds, as long as the dispatcher says that it cannot take it now (503),
+        and if there was no answer, and one of our dispatchers is there; Spark's own would accept it twice.
 
         Raises DispatcherError, with the reason, if the dispatcher refuses it; UnreachableError if there is no
         answer, whose hint says if the driver may have been accepted all the same.
@@ -120,7 +126,8 @@ class DispatcherClient:
                 hint="Correct what it names; if it is full or not ready, try again later.",
             )
         unknown = answer.get("unknownFields")
-        return Submitted(submission_id, tuple(map(str, unknown)) if isinstance(unknown, list) else ())
+        left_out = tuple(map(str, unknown)) if isinstance(unknown, list) else ()
+        return Submitted(submission_id, left_out, mesos_problem(answer))
 
     def status(self, submission_id: str) -> DriverStatus:
         """What the dispatcher knows of a driver, which may be nothing (outcome NOT_FOUND).
@@ -138,10 +145,12 @@ class DispatcherClient:
     def kill(self, submission_id: str) -> Killed:
         """Kills a driver; whether there was one to kill is in the answer.
 
+        It is asked for again, for some seconds, as long as the dispatcher says that it cannot do it (503).
         Raises DispatcherError or UnreachableError.
         """
-        answer = self._ask("POST", f"/kill/{_segment(submission_id)}")
-        return Killed(submission_id, answer.get("success") is True, _message(answer))
+        answer = self._ask_when_ready("POST", f"/kill/{_segment(submission_id)}")
+        killed = answer.get("success") is True
+        return Killed(submission_id, killed, _message(answer), mesos_problem(answer))
 
     def drivers(self, *, states: Sequence[str] = (), limit: int | None = None) -> Drivers:
         """Drivers of one of our dispatchers, the latest first: at most `limit`, if that is given.
@@ -160,7 +169,8 @@ class DispatcherClient:
                 raise not_a_message(self.dispatcher, Answer(200, "OK", {}, b""))
             found += [driver_status(str(row.get("submissionId", "")), row) for row in rows]
             if not rows or following is None or (limit is not None and len(found) >= limit):
-                return Drivers(found, total if isinstance(total, int) else len(found))
+                count = total if isinstance(total, int) else len(found)
+                return Drivers(found, count, mesos_problem(answer))
             after = f"&after={_segment(str(following))}"
 
     def mesos_master(self) -> str | None:
@@ -188,26 +198,39 @@ class DispatcherClient:
             raise
 
     def _repeated_create(self, body: bytes) -> Mapping[str, Any]:
-        try:
-            return self._ask("POST", "/create", body)
-        except _NoAnswer as error:
-            lost = error
-        deadline = time.monotonic() + self._patience
+        trials = Trials(self._patience, self._on_wait)
+        lost: _NoAnswer | None = None
         knows_tokens = False
-        while time.monotonic() < deadline:
-            time.sleep(_PAUSE)
+        while True:
             try:
-                if not knows_tokens:
+                if lost is not None and not knows_tokens:
                     self.drivers(limit=1)  # which only ours tell
                     knows_tokens = True
                 return self._ask("POST", "/create", body)
-            except (UnreachableError, NotReadyError):
-                continue  # it may be about to be there again
-            except DispatcherError:
-                if knows_tokens:
+            except _NoAnswer as error:
+                failure: SparkMesosError = error
+                lost = lost or error
+            except NotReadyError as error:
+                failure = error
+            except UnreachableError as error:
+                if lost is None:
                     raise
-                break
-        raise lost
+                failure = error  # it may be about to be there again
+            except DispatcherError:
+                if lost is not None and not knows_tokens:
+                    raise lost from None
+                raise
+            if not trials.another_after(failure):
+                raise lost or failure
+
+    def _ask_when_ready(self, method: str, action: str) -> Mapping[str, Any]:
+        trials = Trials(self._patience, self._on_wait)
+        while True:
+            try:
+                return self._ask(method, action)
+            except NotReadyError as error:
+                if not trials.another_after(error):
+                    raise
 
     def _ask(self, method: str, action: str, body: bytes = b"") -> Mapping[str, Any]:
         """The answer of the first dispatcher that can be reached and serve."""
@@ -232,11 +255,20 @@ class DispatcherClient:
                     raise described from error
                 if error.connected and method != "GET":
                     # The next one might do it a second time.
+                    self._first = self._after(place)
                     raise _NoAnswer(described.message, hint=described.hint) from error
-                last = described
+                if not isinstance(last, NotReadyError):  # which is there, and says more
+                    last = described
                 continue
             try:
                 message = self._understand(where, answer)
+            except _NoAnswer as error:
+                if method != "GET":
+                    self._first = self._after(place)
+                    raise
+                if not isinstance(last, NotReadyError):
+                    last = UnreachableError(error.message, hint="Try it again.")
+                continue
             except NotReadyError as error:
                 last = error
                 continue
@@ -248,6 +280,9 @@ class DispatcherClient:
                 f"None of the dispatchers at {self.dispatcher} answers; the last: {last}", hint=last.hint
             ) from last
         raise last
+
+    def _after(self, place: int) -> int:
+        return (place + 1) % len(self.dispatcher.addresses)
 
     def _in_turn(self) -> Iterator[tuple[int, HostPort]]:
         places = list(enumerate(self.dispatcher.addresses))
@@ -272,6 +307,11 @@ class DispatcherClient:
             answer = json.loads(reply.body)
         except (ValueError, RecursionError):
             answer = None
+        if reply.status in _UNKNOWN_RESULT:
+            said = (
+                _message(answer).rstrip(".") if isinstance(answer, dict) else f"{reply.status} {reply.reason}"
+            )
+            raise _NoAnswer(f"{where} got no answer itself: {said}", hint=IN_DOUBT)
         if reply.status == _UNAUTHORIZED:
             raise RefusedError(
                 f"{where} wants a token" + (", and not this one" if "Authorization" in self._headers else ""),
@@ -291,7 +331,7 @@ class DispatcherClient:
             )
         if reply.status == 503:
             raise NotReadyError(
-                f"{where} cannot serve at the moment: {_message(answer)}", hint="Try again later."
+                f"{where} cannot serve at the moment: {_message(answer).rstrip('.')}", hint="Try again later."
             )
         if answer["action"] == "ErrorResponse" or reply.status != 200:
             raise RefusedError(

@@ -29,7 +29,8 @@ from sparkmesos_core.process_end import wait_for_end
 
 MODULE = "sparkmesos_core.dispatcher"
 _CLASS = CLASSES[Reader.DISPATCHER]
-_STOP_SECONDS = 30.0
+STOP_SECONDS = 30.0
+"""After which one that does not end is killed."""
 _POLL_SECONDS = 0.05
 _LOG_LINES = 10
 _DEFAULT_LOGS = 5
@@ -110,10 +111,19 @@ def start(
         return state
 
 
-def stop(files: DaemonFiles) -> int | None:
-    """Stop the dispatcher and wait for its end; its drivers run on. Its process id, None if none runs.
+@dataclass(frozen=True)
+class Stopped:
+    """A dispatcher that ran."""
 
-    Raises DaemonError if it cannot be stopped.
+    pid: int
+    killed: bool
+    """Whether it had to be, since it did not end of its own."""
+
+
+def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | None:
+    """Stop the dispatcher and wait for its end; its drivers run on. None if none runs.
+
+    After `patience` seconds it is killed. Raises DaemonError if it cannot be stopped.
     """
     try:
         lock = os.open(files.pid_file, os.O_RDWR | os.O_CLOEXEC)
@@ -134,22 +144,12 @@ def stop(files: DaemonFiles) -> int | None:
         pid = _pid_in(files.pid_file)
         if pid is None:
             raise DaemonError("The dispatcher is just starting or stopping", hint="Try again.")
-        _end(pid)
-        deadline = time.monotonic() + _STOP_SECONDS
+        killed = _end(pid, patience)
+        deadline = time.monotonic() + patience
         while not _try_lock(lock) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         files.pid_file.unlink(missing_ok=True)
-        return pid
-
-
-def running_pid(files: DaemonFiles) -> int | None:
-    """The process id of the dispatcher of this number if it runs in the background, else None."""
-    try:
-        lock = os.open(files.pid_file, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with contextlib.closing(os.fdopen(lock, "r+b")):
-        return None if _try_lock(lock) else _pid_in(files.pid_file)
+        return Stopped(pid, killed)
 
 
 @contextlib.contextmanager
@@ -217,18 +217,21 @@ def _foreign(pid: int) -> DaemonError:
     )
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, patience: float) -> bool:
+    """Whether it took more than SIGTERM."""
     try:
         os.kill(pid, signal.SIGTERM)
-        if not wait_for_end(pid, _STOP_SECONDS):
-            os.kill(pid, signal.SIGKILL)
-            wait_for_end(pid, _STOP_SECONDS)
+        if wait_for_end(pid, patience):
+            return False
+        os.kill(pid, signal.SIGKILL)
+        wait_for_end(pid, STOP_SECONDS)
     except ProcessLookupError:
-        return
+        return False
     except PermissionError as error:
         raise DaemonError(
             f"The dispatcher (process {pid}) belongs to another user", hint="Stop it as that user."
         ) from error
+    return True
 
 
 def rotate(files: DaemonFiles) -> None:

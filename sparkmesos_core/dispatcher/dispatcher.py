@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 
 
@@ -79,3 +80,6 @@ class Dispatcher(Protocol):
 
     def queue_position(self, driver_id: str) -> int | None:
         """How many queued drivers are to be launched before this one, plus one; None if it is not queued."""
+
+    def obstacle(self, driver_id: str) -> Obstacle | None:
+        """What keeps a driver that waits from being launched now; None of all others."""

@@ -12,7 +12,7 @@ from sparkmesos_core.master import Dispatcher
 ADDRESS_HINT = "Check that it is the address of a dispatcher (port 7077), not of a Mesos master (5050)."
 _LONGEST_TRIAL = 2.0
 """Seconds for finding out whether it is TLS that a server wants."""
-_MAY_BE_DONE = "may have been carried out: look at the dispatcher's drivers before you send it again."
+IN_DOUBT = "The request may have been carried out: look at the dispatcher's drivers before you send it again."
 
 
 def unreachable(
@@ -22,7 +22,7 @@ def unreachable(
 
     `changes` says whether that would make a difference.
     """
-    doubt = f"The request {_MAY_BE_DONE}" if changes else "Try it again; its log and its page may say more."
+    doubt = IN_DOUBT if changes else "Try it again; its log and its page may say more."
     where = f"The dispatcher at {dispatcher}"
     error = failure.reason
     if isinstance(error, TimeoutError):

@@ -10,22 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from sparkmesos_core import __version__
-from sparkmesos_core.dispatcher.access_token import AccessToken, read_token
+from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.http_server import HttpServer, take_port
 from sparkmesos_core.dispatcher.launch import task_info
-from sparkmesos_core.dispatcher.rest.application import RestApplication
 from sparkmesos_core.dispatcher.scheduler import Scheduler
-from sparkmesos_core.dispatcher.server.auth import protected_rest
-from sparkmesos_core.dispatcher.server.cross_site import NotFromOtherSites
-from sparkmesos_core.dispatcher.server.pages import pages_app
+from sparkmesos_core.dispatcher.server import applications
+from sparkmesos_core.dispatcher.server.applications import Leading, Standby
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.dispatcher.server.tls import load_identity
@@ -33,14 +31,20 @@ from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.settings import DispatcherSettings
 from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
 from sparkmesos_core.dispatcher.store.store import Store
+from sparkmesos_core.dispatcher.terms import Terms
 from sparkmesos_core.errors import UnreachableError
 from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.mesos.pymesos_import import load_pymesos
 from sparkmesos_core.open_files import allow_many_files
 
+if TYPE_CHECKING:
+    from sparkmesos_core.dispatcher.standing_by import StandingBy
+
 logger = logging.getLogger(__name__)
 
+_SECONDS_FOR_LAST_ANSWERS = 1.0
+_SECONDS_BETWEEN_TRIALS = 0.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -56,7 +60,9 @@ class DispatcherState:
     pid: int
     master: str
     framework_id: str | None
-    """None if Mesos does not know it yet."""
+    """None if Mesos does not know it yet, or it does not lead."""
+    leader: str | None = None
+    """The http URL of the REST server of the dispatcher that leads, if that is another one."""
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for `--output json`."""
@@ -71,16 +77,16 @@ def serve(
 ) -> None:
     """Run a dispatcher until SIGTERM, SIGINT or SIGHUP; its drivers run on. To be called in the main thread.
 
-    `on_ready` is called when it takes submissions and, unless `subscribe_timeout` is None, Mesos knows it;
-    UnreachableError is raised if that takes longer than so many seconds. Otherwise Mesos is waited for
-    without end, and submissions with it.
+    `on_ready` is called when it takes submissions and, unless `subscribe_timeout` is None, Mesos knows it, or
+    when it can pass requests on to the dispatcher that leads. UnreachableError is raised if that takes longer
+    than so many seconds. Otherwise Mesos is waited for without end, and submissions with it.
 
     Raises DaemonError for a port in use, StoreError, MissingExtraError without pymesos, UsageError.
     """
     load_pymesos()
     allow_many_files()
     # What is wrong with these is said before anything is begun.
-    token = AccessToken(read_token(Path(settings.token_file))) if settings.token_file is not None else None
+    token = None if settings.token is None else AccessToken(settings.token)
     certificate = settings.tls_certificate
     identity = (
         None
@@ -92,12 +98,16 @@ def serve(
         webui = ports.enter_context(take_port(settings.host, settings.webui_port, "--webui-port"))
         scheme = "http" if identity is None else "https"
         places = _Places(scheme, settings.advertised_host, rest.getsockname()[1], webui.getsockname()[1])
+        context = None if identity is None else identity.context
 
-        def servers(service: DispatcherService) -> tuple[HttpServer, HttpServer]:
-            context = None if identity is None else identity.context
+        def servers(leading: Leading, standby: Standby | None) -> tuple[HttpServer, HttpServer]:
+            rest_app = applications.rest(leading, standby, settings.rules, token, settings.spark_version)
+            pages = applications.pages(
+                leading, standby, _pages_settings(settings, places), _sandboxes(settings), token
+            )
             return (
-                HttpServer(rest, _rest_app(service, settings, token), context),
-                HttpServer(webui, _pages(service, settings, places, token), context),
+                HttpServer(rest, _for_this_machine(rest_app, settings), context),
+                HttpServer(webui, _for_this_machine(pages, settings), context),
             )
 
         asyncio.run(_serve(settings, places, servers, on_ready, subscribe_timeout))
@@ -131,7 +141,7 @@ class _Places:
 async def _serve(
     settings: DispatcherSettings,
     places: _Places,
-    servers: Callable[[DispatcherService], Sequence[HttpServer]],
+    servers: Callable[[Leading, Standby | None], Sequence[HttpServer]],
     on_ready: Callable[[DispatcherState], None],
     subscribe_timeout: float | None,
 ) -> None:
@@ -141,16 +151,62 @@ async def _serve(
         if signal.getsignal(number) is signal.SIG_IGN:
             continue  # nohup
         loop.add_signal_handler(number, stopping.set)
-    launching = _Launching(settings)
-    service = DispatcherService(
-        open_store=lambda: _open_store(settings),
-        new_book=lambda: Book(settings.driver_limits, launching.build),
-        master=str(settings.parsed_master),
-        on_leader=launching.follow,
-    )
+    terms = _terms(settings, places)
+    standing_by = None if settings.zookeeper_address is None else _standing_by(settings, places, terms)
+    standby = None if standing_by is None else Standby(standing_by.state, standing_by.connections)
     running: list[HttpServer] = []
+    terms_run: asyncio.Task[None] | None = None
     try:
-        await service.open()
+        if standing_by is None:
+            await terms.begin_endless(lambda: open_sqlite(Path(settings.database)))
+        else:
+            await standing_by.stand()
+        for server in servers(lambda: terms.service, standby):
+            await server.start()
+            running.append(server)
+        logger.info("taking submissions at %s, web UI at %s", places.url, places.webui_url)
+        terms_run = asyncio.create_task(terms.run(stopping))
+        leader = await _await_ready(terms, standing_by, stopping, subscribe_timeout)
+        if not stopping.is_set():
+            condition = terms.service.condition if terms.service is not None else None
+            on_ready(
+                DispatcherState(
+                    url=places.url,
+                    http_url=places.http_url,
+                    webui_url=places.webui_url,
+                    pid=os.getpid(),
+                    master=str(settings.parsed_master) if condition is None else condition.master,
+                    framework_id=None if condition is None else condition.framework_id,
+                    leader=leader,
+                )
+            )
+        await terms_run
+        logger.info("stopping; drivers run on")
+    finally:
+        stopping.set()
+        # Another one is to lead soon, even if somebody still downloads something here.
+        last_answers = [asyncio.create_task(server.stop()) for server in running]
+        if last_answers:
+            await asyncio.wait(last_answers, timeout=_SECONDS_FOR_LAST_ANSWERS)
+        if terms_run is not None:
+            await asyncio.wait({terms_run})
+        await terms.close()
+        await asyncio.gather(*last_answers)
+        if standing_by is not None:
+            await standing_by.connections.close()
+
+
+def _terms(settings: DispatcherSettings, places: _Places) -> Terms:
+    def new_service(open_store: Callable[[], Store]) -> DispatcherService:
+        launching = _Launching(settings)
+        return DispatcherService(
+            open_store=open_store,
+            new_book=lambda: Book(settings.driver_limits, launching.build),
+            master=str(settings.parsed_master),
+            on_leader=launching.follow,
+        )
+
+    def connect(service: DispatcherService) -> None:
         service.connect(
             Scheduler(
                 settings.parsed_master,
@@ -160,41 +216,58 @@ async def _serve(
                 secret=settings.secret,
             )
         )
-        for server in servers(service):
-            await server.start()
-            running.append(server)
-        logger.info("taking submissions at %s, web UI at %s", places.url, places.webui_url)
-        if subscribe_timeout is not None:
-            await _await_subscription(service, stopping, subscribe_timeout)
-        if not stopping.is_set():
-            condition = service.condition
-            on_ready(
-                DispatcherState(
-                    url=places.url,
-                    http_url=places.http_url,
-                    webui_url=places.webui_url,
-                    pid=os.getpid(),
-                    master=condition.master,
-                    framework_id=condition.framework_id,
-                )
-            )
-        await stopping.wait()
-        logger.info("stopping; drivers run on")
-    finally:
-        await asyncio.gather(*(server.stop() for server in running))
-        await service.close()
+
+    return Terms(new_service, connect)
 
 
-async def _await_subscription(service: DispatcherService, stopping: asyncio.Event, timeout: float) -> None:
-    waiting = [asyncio.create_task(service.subscribed()), asyncio.create_task(stopping.wait())]
-    done, others = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+async def _await_ready(
+    terms: Terms, standing_by: StandingBy | None, stopping: asyncio.Event, timeout: float | None
+) -> str | None:
+    """Return when it leads and, with a `timeout` in seconds, Mesos knows it, or when it passes requests on.
+
+    The URL of the leader, if it is another one. Raises UnreachableError if it takes longer than that.
+    """
+    ready = asyncio.create_task(_ready(terms, standing_by, timeout is not None))
+    stop = asyncio.create_task(stopping.wait())
+    done, others = await asyncio.wait([ready, stop], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for task in others:
         task.cancel()
-    if not done:
+    if ready in done:
+        return ready.result()
+    if stop in done:
+        return None
+    assert timeout is not None
+    if terms.service is None and standing_by is not None:
         raise UnreachableError(
-            f"Mesos has not taken the dispatcher up within {timeout:g} s: {service.condition.reason}",
-            hint="Check --master. With --subscribe-timeout 0 the dispatcher starts all the same, and waits.",
+            f"Another dispatcher leads, and requests cannot be passed on to it: {standing_by.obstacle}",
+            hint="Check that the dispatchers can reach each other (--host, SPARK_PUBLIC_DNS)."
+            " With --subscribe-timeout 0 it starts all the same.",
         )
+    reason = terms.service.condition.reason if terms.service is not None else ""
+    raise UnreachableError(
+        f"Mesos has not taken the dispatcher up within {timeout:g} s: {reason}",
+        hint="Check --master. With --subscribe-timeout 0 the dispatcher starts all the same, and waits.",
+    )
+
+
+async def _ready(terms: Terms, standing_by: StandingBy | None, subscribed: bool) -> str | None:
+    while True:
+        changed = asyncio.create_task(terms.changed())
+        try:
+            if (service := terms.service) is not None:
+                if not subscribed:
+                    return None
+                known = asyncio.create_task(service.subscribed())
+                await asyncio.wait({known, changed}, return_when=asyncio.FIRST_COMPLETED)
+                if known.done():
+                    return None
+                known.cancel()
+                continue
+            if standing_by is not None and (leader := await standing_by.reach()) is not None:
+                return leader
+            await asyncio.wait({changed}, timeout=_SECONDS_BETWEEN_TRIALS)
+        finally:
+            changed.cancel()
 
 
 class _Launching:
@@ -221,36 +294,35 @@ class _Launching:
         return self._build(driver, task_id, framework_id, offer, resources)
 
 
-def _open_store(settings: DispatcherSettings) -> Store:
+def _standing_by(settings: DispatcherSettings, places: _Places, terms: Terms) -> StandingBy:
+    from sparkmesos_core.dispatcher.standing_by import StandingBy  # which most do without
+
     address = settings.zookeeper_address
-    if address is None:
-        return open_sqlite(Path(settings.database))
-    from sparkmesos_core.dispatcher.store.zookeeper import open_zookeeper  # which most do without
-
-    return open_zookeeper(address)
-
-
-def _rest_app(service: DispatcherService, settings: DispatcherSettings, token: AccessToken | None) -> ASGIApp:
-    app: ASGIApp = RestApplication(service, settings.rules)
-    if token is not None:
-        app = protected_rest(app, token)
-    # A browser posts to any port of this machine for any page: what it would post here are commands.
-    return _for_this_machine(NotFromOtherSites(app), settings)
+    assert address is not None
+    return StandingBy(
+        address,
+        terms,
+        places.http_url,
+        places.webui_url,
+        session_timeout=settings.zookeeper_session,
+        ca_file=settings.ca_file,
+        certificate=settings.tls_certificate,
+    )
 
 
-def _pages(
-    service: DispatcherService, settings: DispatcherSettings, places: _Places, token: AccessToken | None
-) -> ASGIApp:
-    shown = PagesSettings(
+def _pages_settings(settings: DispatcherSettings, places: _Places) -> PagesSettings:
+    return PagesSettings(
         address=places.url,
         max_drivers=settings.driver_limits.max_drivers,
         version=__version__,
         history_server=settings.properties.get("spark.mesos.dispatcher.historyServer.url", ""),
         mesos_ui=settings.properties.get("spark.mesos.proxy.baseURL", ""),
     )
+
+
+def _sandboxes(settings: DispatcherSettings) -> Sandboxes:
     # Agents that want to know who asks for files take what the dispatcher is known to Mesos by.
-    sandboxes = Sandboxes(principal=settings.principal, secret=settings.secret)
-    return _for_this_machine(pages_app(service, shown, token=token, sandboxes=sandboxes), settings)
+    return Sandboxes(principal=settings.principal, secret=settings.secret, ca_file=settings.ca_file)
 
 
 def _for_this_machine(app: ASGIApp, settings: DispatcherSettings) -> ASGIApp:

@@ -8,19 +8,19 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sparkmesos_core.dispatcher.http_connection import Connection, Crowd, most_connections
 from sparkmesos_core.errors import DaemonError, UsageError
 
 _KEEP_ALIVE_SECONDS = 75
 _LAST_ANSWERS_SECONDS = 5
-_REQUEST_SECONDS = 30.0
-"""In which a request has to arrive, from the connection, or its first byte, to its last one."""
-_LARGEST_HEAD = 64 * 1024
-"""Bytes of a request line and its headers, besides those of the packet that it began in."""
+_TAKE_SECONDS = 60.0
+"""In which a client has to take something of what it is answered, or to show that it is still there."""
 
 
 def take_port(host: str, port: int, option: str) -> socket.socket:
@@ -41,6 +41,10 @@ def take_port(host: str, port: int, option: str) -> socket.socket:
     taken = socket.socket(family, kind, protocol)
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit these (tcp(7)).
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_TAKE_SECONDS * 1000))
         taken.bind(address)
         taken.setblocking(False)
     except OSError as error:
@@ -61,12 +65,23 @@ def take_port(host: str, port: int, option: str) -> socket.socket:
 
 
 class HttpServer:
-    """Answers on a socket between `start` and `stop`, in the running event loop."""
+    """Answers on a socket between `start` and `stop`, in the running event loop.
 
-    def __init__(self, taken: socket.socket, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
+    At most `connections` are served at a time; None is as many as the limit on open files allows.
+    """
+
+    def __init__(
+        self,
+        taken: socket.socket,
+        app: ASGIApp,
+        tls: ssl.SSLContext | None = None,
+        *,
+        connections: int | None = None,
+    ) -> None:
+        crowd = Crowd(most_connections() if connections is None else connections)
         config = uvicorn.Config(
             app,
-            http=_Connection,
+            http=cast(Any, partial(Connection, crowd)),  # it makes one for each connection
             ws="none",
             lifespan="off",
             loop="none",
@@ -103,76 +118,6 @@ class HttpServer:
         if self._task is not None:
             self._server.should_exit = True
             await self._task
-
-
-class _Connection(HttpToolsProtocol):
-    """uvicorn's, which waits for a slow client without end, and keeps a header of any length."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """As asyncio wants it."""
-        super().connection_made(transport)
-        self._heads = 0
-        self._in_head = False
-        self._head_size = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._set_deadline()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """As asyncio wants it."""
-        self._drop_deadline()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """As asyncio wants it."""
-        if self._deadline is None:
-            self._set_deadline()
-        in_head, heads = self._in_head, self._heads
-        super().data_received(data)
-        if in_head and self._in_head and heads == self._heads:
-            self._head_size += len(data)
-            if self._head_size > _LARGEST_HEAD:
-                self.send_400_response("The head of the request is too large.")
-
-    def on_message_begin(self) -> None:
-        """As httptools wants it."""
-        self._heads += 1
-        self._in_head = True
-        self._head_size = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """As httptools wants it."""
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """As httptools wants it."""
-        self._drop_deadline()
-        super().on_message_complete()
-
-    def shutdown(self) -> None:
-        """As uvicorn wants it, at the end of the server."""
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and self.scheme == "https" and not self.transport.get_write_buffer_size():
-            self.transport.abort()  # TLS would wait for a word of the client, which does not listen
-        else:
-            super().shutdown()
-
-    def _set_deadline(self) -> None:
-        self._deadline = self.loop.call_later(_REQUEST_SECONDS, self._give_up)
-
-    def _drop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        cycle = self.cycle
-        answering = cycle is not None and not cycle.more_body and not cycle.response_complete
-        if answering or self.pipeline:
-            self._set_deadline()  # it waits for us, whatever it has sent besides
-        else:
-            self.transport.abort()
 
 
 class _Server(uvicorn.Server):

@@ -57,6 +57,8 @@ class Submitted:
     submission_id: str
     unknown_fields: tuple[str, ...] = ()
     """What the dispatcher did not understand in the request, and left aside."""
+    mesos_problem: str = ""
+    """As in `mesos_problem`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Killed:
     submission_id: str
     success: bool
     message: str
+    mesos_problem: str = ""
+    """As in `mesos_problem`."""
 
 
 class Outcome(Enum):
@@ -151,6 +155,31 @@ class DriverStatus:
         """The agent that the driver ran on last; empty if none is known."""
         return self.text("agentId") or self._of_message(_AGENT_ID, quoted=True)
 
+    @property
+    def waits_for(self) -> str:
+        """What keeps it from being launched, as our own dispatcher tells it; empty if nothing is known."""
+        return self._of_obstacle("message")
+
+    @property
+    def cause(self) -> str:
+        """What that is in a word or two, such as "cores"; empty if nothing is known."""
+        return self._of_obstacle("cause")
+
+    @property
+    def what_to_do(self) -> str:
+        """What can be done about that; may be empty."""
+        return self._of_obstacle("hint")
+
+    @property
+    def mesos_problem(self) -> str:
+        """As in `mesos_problem`."""
+        return mesos_problem(self.fields)
+
+    def _of_obstacle(self, name: str) -> str:
+        obstacle = self.fields.get("waitsFor")
+        told = obstacle.get(name) if isinstance(obstacle, Mapping) else None
+        return told if isinstance(told, str) else ""
+
     def text(self, name: str) -> str:
         """What our own dispatcher tells in a field; empty if it does not, or no text."""
         value = self.fields.get(name)
@@ -165,6 +194,15 @@ class DriverStatus:
     def _of_message(self, pattern: str, *, quoted: bool = False) -> str:
         match = re.search(pattern, self.message if quoted else re.sub(_QUOTED, '""', self.message))
         return re.sub(r"\\(.)", r"\1", match[1]) if match else ""
+
+
+def mesos_problem(answer: Mapping[str, Any]) -> str:
+    """Why the dispatcher that gave an answer has no subscription of Mesos: then it knows nothing new.
+
+    Empty if it has one, or does not tell, as Spark's own.
+    """
+    told = answer.get("mesosProblem")
+    return told if isinstance(told, str) else ""
 
 
 def driver_status(submission_id: str, answer: Mapping[str, Any]) -> DriverStatus:

@@ -75,6 +75,7 @@ class Scheduler:
         self._wanted = False
         self._leader: Leader | None = None
         self._last_error = ""
+        self._subscribed_before = False
         self._calls = Calls(self._later_on_event)
         self._resources = ExitStack()
         if isinstance(master, ZooKeeperMaster):
@@ -91,6 +92,10 @@ class Scheduler:
             return self._watch.problem.message
         if self._leader is None:
             return "no master leads"
+        if self._framework is not None and self._framework.problem:
+            return self._framework.problem
+        if self._subscribed_before:
+            return "the subscription is lost, and there is no other one yet"
         return f"the master {self._master} has not answered yet"
 
     def subscribe(self, framework_id: str | None) -> None:
@@ -178,6 +183,7 @@ class Scheduler:
         if kind == "SUBSCRIBED":
             subscribed = event["subscribed"]
             self._calls.use(framework)
+            self._subscribed_before = True
             address = subscribed.get("master_info", {}).get("address", {})
             # Agents find masters by address, too; a name may be known to people alone.
             host = address.get("ip") or address.get("hostname") or ""

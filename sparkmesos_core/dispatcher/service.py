@@ -5,8 +5,11 @@ go; then Mesos is told, and whoever waits for an answer gets it. So whatever any
 store, and a dispatcher that is killed at any point goes on where the store says.
 
 When the store fails nobody knows how much of the last decisions is in it: they are forgotten, with the book,
-and both begin anew with what the store holds once it works again; never, if another dispatcher has taken it
-over.
+and both begin anew with what the store holds once it works again.
+
+Another dispatcher may have taken over the store, or the framework: then it is over with this service, which
+makes no call any more. Even a subscription that it thinks it has just got is written first: a former leader
+that comes back to Mesos finds out before it has touched anything of its successor's.
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sparkmesos_core.dispatcher.dispatcher import Condition, Created, KillAnswer
-from sparkmesos_core.dispatcher.drivers.actions import Action
+from sparkmesos_core.dispatcher.drivers.actions import Action, SaveFramework
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.scheduler import End
@@ -100,6 +104,8 @@ class DispatcherService:
         self._refusal = ""
         self._pause = FIRST_PAUSE
         self._sound_since = 0.0
+        self._left = False
+        self._over = asyncio.Event()
 
     # Its life
 
@@ -116,14 +122,25 @@ class DispatcherService:
         """Return when Mesos knows the dispatcher, or did once."""
         await self._subscribed_once.wait()
 
+    async def over(self) -> None:
+        """Return when another dispatcher has taken over: nothing will be decided here any more."""
+        await self._over.wait()
+
+    def leave(self, reason: str) -> None:
+        """Decide nothing more and say nothing more to Mesos, at once; `close` has to follow.
+
+        Drivers run on, and Mesos keeps the framework. Who waits for an answer is told the reason.
+        """
+        self._left = True
+        self._be_silent(reason)
+
     async def close(self) -> None:
         """Write what is decided, tell Mesos, and leave. Drivers run on, and Mesos keeps the framework."""
-        unusable, self._unusable = self._unusable, "it is just stopping"
-        for handle in (self._timer, self._again):
-            if handle is not None:
-                handle.cancel()
-        if not unusable:
-            await self._writer.idle()
+        if not self._unusable:
+            self._unusable = "it is just stopping"
+        self._left = True
+        self._drop_timers()
+        await self._writer.idle()
         if self._repair is not None:
             self._repair.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -179,6 +196,10 @@ class DispatcherService:
         """How many queued drivers are to be launched before this one, plus one."""
         return self._book.queue_position(driver_id)
 
+    def obstacle(self, driver_id: str) -> Obstacle | None:
+        """What keeps a driver that waits from being launched now."""
+        return self._book.obstacle(driver_id, self._clock())
+
     # For Mesos: what `Listener` promises
 
     def on_subscribed(self, framework_id: str, master: str) -> None:
@@ -190,7 +211,7 @@ class DispatcherService:
         if master:
             self._master = f"http://{master}"
             self._on_leader(master)
-        self._happened(lambda book, now: book.subscribed(framework_id, now))
+        self._happened(lambda book, now: [SaveFramework(framework_id), *book.subscribed(framework_id, now)])
 
     def on_disconnected(self) -> None:
         """The subscription is lost."""
@@ -214,17 +235,21 @@ class DispatcherService:
             return
         if end is End.REMOVED:
             logger.warning("%s; its drivers are lost, and there will be another one", error.message)
-            self._happened(lambda book, now: book.framework_removed(now))
-            if not self._unusable:
-                self._mesos.subscribe(None)
+            written = asyncio.get_running_loop().create_future()
+            written.add_done_callback(self._register_anew)
+            self._happened(lambda book, now: book.framework_removed(now), written)
         elif end is End.TAKEN_OVER:
-            self._unusable = "another dispatcher goes on with this one's framework"
-            logger.error("%s: %s. Stop one of them.", error.message, self._unusable)
+            self._end(f"another dispatcher goes on with this one's framework ({error.message})")
         else:
             self._refusal = error.message
             logger.error("%s (%s)", error.message, error.hint)
             self._happened(lambda book, now: book.disconnected(now))
             self._again = asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._subscribe_again)
+
+    def _register_anew(self, written: asyncio.Future[None]) -> None:
+        """When it is on disk that the framework is no more."""
+        if written.cancelled() or written.exception() is None:
+            self._subscribe_again()
 
     def _subscribe_again(self) -> None:
         if self._mesos is not None and not self._unusable and not self._subscribed:
@@ -246,8 +271,12 @@ class DispatcherService:
         await written
         return answer
 
-    def _happened(self, decide: Callable[[Book, float], Iterable[Action]]) -> None:
-        """Have the book decide what to do about an event."""
+    def _happened(
+        self,
+        decide: Callable[[Book, float], Iterable[Action]],
+        written: asyncio.Future[None] | None = None,
+    ) -> None:
+        """Have the book decide what to do about an event; `written` is told when that is on disk."""
         if self._unusable:
             return
         try:
@@ -255,7 +284,7 @@ class DispatcherService:
         except Exception as error:  # noqa: BLE001 - a fault of ours: go on with a book that is sound
             self._fail_with(error)
         else:
-            self._carry_out(actions)
+            self._carry_out(actions, written)
 
     def _carry_out(self, actions: Iterable[Action], written: asyncio.Future[None] | None = None) -> None:
         self._writer.put(actions, written)
@@ -267,6 +296,14 @@ class DispatcherService:
 
     def _fail_with(self, error: Exception) -> None:
         """Forget what is decided and not written, and begin anew with what the store holds, when it works."""
+        if self._left:
+            if isinstance(error, StoreError):
+                self._unusable = error.message
+            self._writer.drop(self._cannot())
+            return
+        if isinstance(error, StoreTakenOverError):
+            self._end(error.message)
+            return
         if isinstance(error, StoreError):
             self._unusable = error.message
             logger.error("%s (%s)", error.message, error.hint)
@@ -275,15 +312,30 @@ class DispatcherService:
             logger.error("an error that should not be", exc_info=error)
         if asyncio.get_running_loop().time() - self._sound_since > _SOUND_SECONDS:
             self._pause = FIRST_PAUSE
+        self._be_silent(self._unusable)
+        if self._repair is None or self._repair.done():
+            self._repair = asyncio.create_task(self._begin_anew())
+
+    def _end(self, reason: str) -> None:
+        """It is over with this service."""
+        logger.warning("no more is decided here: %s", reason)
+        self._be_silent(reason)
+        self._over.set()
+
+    def _be_silent(self, reason: str) -> None:
+        """Take no requests, and say nothing to Mesos: what it says now would have to be forgotten."""
+        self._unusable = reason
         self._writer.drop(self._cannot())
         self._subscribed = False
         if self._mesos is not None:
-            self._mesos.unsubscribe()  # what it says now would have to be forgotten
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._repair is None or self._repair.done():
-            self._repair = asyncio.create_task(self._begin_anew())
+            self._mesos.unsubscribe()
+        self._drop_timers()
+
+    def _drop_timers(self) -> None:
+        for handle in (self._timer, self._again):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._again = None
 
     async def _begin_anew(self) -> None:
         while True:
@@ -292,8 +344,7 @@ class DispatcherService:
             try:
                 stored = await self._writer.load()
             except StoreTakenOverError as error:
-                self._unusable = error.message
-                logger.error("%s (%s)", error.message, error.hint)
+                self._end(error.message)
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
                 message = error.message if isinstance(error, SparkMesosError) else repr(error)

@@ -12,13 +12,16 @@ from typing import Any
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
+from sparkmesos_core.dispatcher.access_token import read_token
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
+from sparkmesos_core.dispatcher.rest.answers import SPARK_VERSION
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
-from sparkmesos_core.network_failures import is_loopback
+from sparkmesos_core.network_failures import check_ca_file, is_loopback
+from sparkmesos_core.spark.home import SparkHome
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7077
@@ -26,6 +29,7 @@ DEFAULT_WEBUI_PORT = 8081
 DEFAULT_NAME = "Spark Cluster"
 
 BRIDGE_URI = "spark.mesos.dispatcher.bridge.uri"
+ZOOKEEPER_SESSION = "spark.mesos.dispatcher.zookeeper.sessionTimeout"
 
 _FOR_EVER = 2147483647.0
 """Seconds for which Mesos keeps the drivers of a dispatcher that is gone, as Spark's has it: 68 years."""
@@ -64,15 +68,22 @@ class DispatcherSettings:
     """The fields of `Limits` that are set."""
     spark_home: str | None = None
     """Where agents have Spark, unless a property or a submission says."""
+    spark_version: str = SPARK_VERSION
+    """What REST says of the server: that of the Spark that is installed beside it, if there is one."""
     principal: str | None = None
     secret: str | None = field(default=None, repr=False)
     zookeeper: str | None = field(default=None, repr=False)
     """The servers that drivers are kept in, as --zk has them; None: they are kept in a database."""
     zookeeper_base: str | None = None
     """The node there that is theirs, if it is named."""
-    token_file: str | None = None
+    zookeeper_session: float = 10.0
+    """Seconds for which a dispatcher that ZooKeeper hears nothing of may lead."""
+    token: str | None = field(default=None, repr=False)
+    """What clients have to show, if anything."""
     tls_certificate: str | None = None
     tls_key: str | None = None
+    ca_file: str | None = None
+    """Whom to trust besides where agents speak https."""
 
     def to_json(self) -> str:
         """All of it as text. It holds secrets: pass it through a pipe."""
@@ -158,30 +169,39 @@ class DispatcherSettings:
         return socket.gethostname() if self.host in _ANY_ADDRESS else self.host
 
 
+@dataclass(frozen=True)
+class DispatcherOptions:
+    """What the options of `start-dispatcher` say, by their names; None: they were not given."""
+
+    master: str | None = None
+    host: str | None = None
+    port: int | None = None
+    webui_port: int | None = None
+    name: str | None = None
+    auth_token_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    ca_file: Path | None = None
+
+
 def make_settings(
     configuration: Configuration,
     variables: Mapping[str, str],
+    options: DispatcherOptions,
     *,
-    master: str | None,
     database: Path,
-    host: str | None = None,
-    port: int | None = None,
-    webui_port: int | None = None,
-    name: str | None = None,
-    token_file: Path | None = None,
-    tls_certificate: Path | None = None,
-    tls_key: Path | None = None,
     spark_home: str | None = None,
-    installed_spark: Path | None = None,
+    installed_spark: SparkHome | None = None,
 ) -> DispatcherSettings:
-    """The settings that options (None if they were not given), properties and variables make together.
+    """The settings that options, properties and variables make together; reads the file of the token.
 
     `variables` are the environment after spark-env.sh, `spark_home` the Spark that was named for agents; if
-    none was, agents on this machine have `installed_spark`.
+    none was, agents on this machine have `installed_spark`, which is the one beside the dispatcher.
 
     Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
     master.
     """
+    master = options.master
     if not master:
         raise UsageError(
             "The dispatcher has to know its Mesos master",
@@ -194,8 +214,10 @@ def make_settings(
             hint="Give it a properties file without it (--properties-file). "
             "To let in only those who are meant, see --auth-token-file.",
         )
-    if tls_key is not None and tls_certificate is None:
+    if options.tls_key is not None and options.tls_cert is None:
         raise UsageError("--tls-key is given without --tls-cert", hint="Give both, or none.")
+    if options.ca_file is not None:
+        check_ca_file(options.ca_file)
     principal, secret = mesos_credentials(configuration)
     zookeeper, base = _zookeeper(configuration)
     limits = {
@@ -204,7 +226,7 @@ def make_settings(
     configuration.typed("spark.mesos.role")
     configuration.typed("spark.mesos.gpus.max")
     if spark_home is None and _is_local(parsed) and installed_spark is not None:
-        spark_home = str(installed_spark)
+        spark_home = str(installed_spark.path)
     public_host = variables.get("SPARK_PUBLIC_DNS", "").strip()
     settings = DispatcherSettings(
         master=master,
@@ -212,20 +234,23 @@ def make_settings(
         properties=dict(configuration),
         user=_user(variables),
         hostname=public_host or configuration.get("spark.driver.host") or socket.gethostname(),
-        host=host or variables.get("SPARK_MESOS_DISPATCHER_HOST") or DEFAULT_HOST,
-        port=_port(port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
-        webui_port=DEFAULT_WEBUI_PORT if webui_port is None else webui_port,
+        host=options.host or variables.get("SPARK_MESOS_DISPATCHER_HOST") or DEFAULT_HOST,
+        port=_port(options.port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
+        webui_port=DEFAULT_WEBUI_PORT if options.webui_port is None else options.webui_port,
         public_host=public_host,
-        name=name or DEFAULT_NAME,
+        name=options.name or DEFAULT_NAME,
         limits=limits,
         spark_home=spark_home,
+        spark_version=SPARK_VERSION if installed_spark is None else installed_spark.version,
         principal=principal,
         secret=secret,
         zookeeper=zookeeper,
         zookeeper_base=base,
-        token_file=_absolute(token_file),
-        tls_certificate=_absolute(tls_certificate),
-        tls_key=_absolute(tls_key),
+        zookeeper_session=float(configuration.typed(ZOOKEEPER_SESSION)),
+        token=None if options.auth_token_file is None else read_token(options.auth_token_file),
+        tls_certificate=_absolute(options.tls_cert),
+        tls_key=_absolute(options.tls_key),
+        ca_file=_absolute(options.ca_file),
     )
     if settings.port == settings.webui_port != 0:
         raise UsageError(

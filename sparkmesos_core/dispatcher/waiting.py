@@ -7,7 +7,7 @@ behind a change of Mesos' master. So being without an answer is an end only if i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from sparkmesos_core.dispatcher.client import RefusedError
@@ -19,6 +19,10 @@ PATIENCE = 600.0
 _FORGOTTEN_AFTER = 10.0
 """Seconds after which a dispatcher that says it knows no such driver is believed."""
 _SHORTEST_PAUSE = 0.2
+_LASTING = 3.0
+"""Seconds after which it is told what keeps a driver from being launched: mostly that passes sooner."""
+_RETELLING = 60.0
+"""Seconds after which that is told again if only numbers in it have changed."""
 LONGEST_PAUSE = 2.0
 """Seconds between two questions while nothing changes."""
 
@@ -39,6 +43,8 @@ class Watch:
         self._said = ""
         self._silent_since: float | None = None
         self._unknown_since: float | None = None
+        self._obstacle = _Lasting()
+        self._mesos_problem = _Lasting()
         self.pause = _SHORTEST_PAUSE
         """Seconds to wait before the next question: more while nothing changes."""
 
@@ -57,7 +63,23 @@ class Watch:
                 )
             return self._new("the dispatcher does not know it; asking again")
         self._unknown_since = None
-        return self._new(description(status))
+        line = self._new(description(status))
+        if line:
+            self._obstacle = _Lasting()
+        return line
+
+    def in_its_way(self, status: DriverStatus, now: float) -> Iterator[str]:
+        """What there is to say of what keeps the driver from going on; nothing that passes quickly."""
+        if status.outcome.has_ended:
+            return
+        problem, told = status.mesos_problem, self._mesos_problem.told
+        if self._mesos_problem.seen(problem, "", now):
+            yield without_mesos(problem)
+        elif told and not problem:
+            yield "the dispatcher is in touch with Mesos again"
+        # Without Mesos it waits for nothing else.
+        if self._obstacle.seen("" if problem else status.waits_for, status.cause, now):
+            yield f"{status.outcome.value}: {_with_hint(status)}"
 
     def failed(self, error: SparkMesosError, now: float) -> str:
         """What there is to say after a question without an answer; empty if it was said before.
@@ -79,6 +101,40 @@ class Watch:
         self._said = text
         self.pause = _SHORTEST_PAUSE
         return text
+
+
+class _Lasting:
+    """What is told if it lasts, and again if it becomes something else."""
+
+    def __init__(self) -> None:
+        self.told = ""
+        self._kind = ""
+        self._told_at = 0.0
+        self._since: float | None = None
+
+    def seen(self, text: str, kind: str, now: float) -> str:
+        """What is to be told now that this is so; empty text: nothing is. `kind` is the same while the text
+        says the same with other numbers."""
+        if not text:
+            self.told, self._since = "", None
+            return ""
+        self._since = now if self._since is None else self._since
+        due = self._since + _LASTING
+        if self.told:
+            due = self._told_at + (_RETELLING if kind == self._kind else 0)
+        if text == self.told or now < due:
+            return ""
+        self.told, self._kind, self._told_at = text, kind, now
+        return text
+
+
+def _with_hint(status: DriverStatus) -> str:
+    return f"{status.waits_for}. {status.what_to_do}" if status.what_to_do else status.waits_for
+
+
+def without_mesos(problem: str) -> str:
+    """What to warn of when a dispatcher has no subscription, for this reason."""
+    return f"the dispatcher is not in touch with Mesos now: {problem}"
 
 
 def description(status: DriverStatus) -> str:
@@ -109,9 +165,10 @@ def wait_for_end(
     """Asks until the driver has ended, and returns its last status.
 
     `tell` gets a line whenever something changes; `warn`, or `tell` if there is none, one about questions
-    without an answer. `meanwhile` gets each status; there are at most `longest_pause` seconds between two
-    questions. Raises TimedOutError when it has not ended after `timeout` seconds, and the last error when
-    there has been no answer for `patience` seconds, or a refusal.
+    without an answer, and about what keeps the driver from being launched for some time.
+    `meanwhile` gets each status; there are at most `longest_pause` seconds between two questions. Raises
+    TimedOutError when it has not ended after `timeout` seconds, and the last error when there has been no
+    answer for `patience` seconds, or a refusal.
     """
     deadline = None if timeout is None else clock() + timeout
     watch = Watch(submission_id, patience=patience)
@@ -123,13 +180,18 @@ def wait_for_end(
             line, say = watch.failed(error, clock()), warn or tell
         else:
             line, say = watch.answered(status, clock()), tell
+        ended = status is not None and status.outcome.has_ended
+        if status is not None and ended and meanwhile is not None:
+            meanwhile(status)  # the last words of a driver come before what has become of it
         if line:
             say(line)
         if status is not None:
+            if ended:
+                return status
+            for notice in watch.in_its_way(status, clock()):
+                (warn or tell)(notice)
             if meanwhile is not None:
                 meanwhile(status)
-            if status.outcome.has_ended:
-                return status
         pause = min(watch.pause, longest_pause)
         if deadline is not None:
             left = deadline - clock()

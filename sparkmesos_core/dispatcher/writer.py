@@ -42,6 +42,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dispatcher-store")
         self._store: Store | None = None
         self._pending: list[_Decision] = []
+        self._writing = False
         self._decided = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -76,13 +77,14 @@ class Writer:
     def drop(self, error: Exception) -> None:
         """Forget what is not written; who waits for it gets this error."""
         lost, self._pending = self._pending, []
-        self._idle.set()
+        if not self._writing:
+            self._idle.set()
         for decision in lost:
             if decision.written is not None and not decision.written.done():
                 decision.written.set_exception(error)
 
     async def idle(self) -> None:
-        """Return when nothing waits to be written."""
+        """Return when nothing waits to be written, nor is being written."""
         await self._idle.wait()
 
     async def close(self) -> None:
@@ -102,12 +104,15 @@ class Writer:
             self._decided.clear()
             batch, self._pending = self._pending, []
             if changes := [change for decision in batch for change in decision.changes]:
+                self._writing = True
                 try:
                     await self._in_thread(self._store.apply, changes)
                 except Exception as error:  # noqa: BLE001 - whatever it is, nothing of it may be done
+                    self._writing = False
                     self._pending = [*batch, *self._pending]
                     self._on_failure(error)
                     continue
+                self._writing = False
             self._on_written([call for decision in batch for call in decision.calls])
             for decision in batch:
                 if decision.written is not None and not decision.written.done():

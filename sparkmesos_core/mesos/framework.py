@@ -82,6 +82,12 @@ class Framework:
         connected: bool = self._driver.subscribed
         return connected
 
+    @property
+    def problem(self) -> str:
+        """Why it is not subscribed, for people; empty if it is, and before anything is known."""
+        problem: str = self._driver.problem
+        return problem
+
     def start(self) -> None:
         """Begin to subscribe; returns at once."""
         self._driver.start()

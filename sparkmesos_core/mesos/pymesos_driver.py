@@ -12,6 +12,7 @@ What pymesos 0.3.15 does, and what happens here instead:
 - When the master answers 503, it asks again without any pause. Here attempts have a second between them.
 - A refusal that arrives in two pieces ends its thread with a TypeError. Here Mesos' words are waited for.
 - Told of another master twice in a row, it may miss the second time, for ever. Here it looks again.
+- Why there is no connection is only in its log. Here it can be asked for.
 - A silent connection is waited on for ever. Here five missed heartbeats end it.
 - It ends the framework, and with it all tasks, when its thread fails. Here only `Framework.stop` can do so.
 - It reconciles once. Here what is not answered is asked for again.
@@ -51,6 +52,7 @@ _DEFAULT_HEARTBEAT = 15.0
 _MISSED_HEARTBEATS = 5
 _FOR_EVER = 100 * 365 * 86400  # seconds after which pymesos gives up; infinity breaks its log message
 _LONGEST_WORDS = 300
+_NO_MASTERS_ANSWER = ("Failed to parse", "Response is not chunked")
 _ADDRESS = re.compile(r"[^\s\[\]:@/]+:\d+")  # the only form that pymesos takes
 
 
@@ -90,11 +92,18 @@ def driver_class() -> Any:
             reason: str = self._refusal or super().handle_connect_event()
             if reason:
                 logger.warning("no connection to the master at %s:%d: %s", *self.addr, reason)
+                self._tell(f"cannot be reached: {reason}")
             return reason
+
+        def _tell(self, problem: str) -> None:
+            if isinstance(self._callback, Driver):
+                self._callback.problem = f"the master at {self.addr[0]}:{self.addr[1]} {problem}"
 
         def read(self) -> bool:
             self._heard = time.monotonic()
             more: bool = super().read()
+            if not more and self._stream_id is None:
+                self._tell(_unanswered(self._parser.get_status_code()))
             return more
 
         def want_write(self) -> bool:
@@ -109,6 +118,7 @@ def driver_class() -> Any:
             if silent or stale:
                 why = f"nothing was heard from the master for {patience:g} s" if silent else "it has ended"
                 logger.warning("subscribing anew: %s", why)
+                self._tell(f"is given up: {why}")
                 self._refusal = "given up"
                 with contextlib.suppress(OSError):
                     self._sock.shutdown(2)
@@ -130,6 +140,7 @@ def driver_class() -> Any:
             super().__init__(None, info, masters[0], failover=True, timeout=_FOR_EVER)
             self.patience = _MISSED_HEARTBEATS * _DEFAULT_HEARTBEAT
             self.subscribed = False
+            self.problem = ""
             self.failure: BaseException | None = None
             self._handle = handle
             self._on_disconnected = disconnected
@@ -236,6 +247,10 @@ def driver_class() -> Any:
             if self.failure is not None:
                 return
             refused = re.fullmatch(r"Failed with HTTP (\d+): (b['\"].*)", str(error))
+            if isinstance(error, RuntimeError) and str(error).startswith(_NO_MASTERS_ANSWER):
+                error = MesosError(
+                    f"what answers at {self.master} is no Mesos master", hint=_refusal_hint(404, "")
+                )
             if isinstance(error, RuntimeError) and refused:
                 words = _in_one_line(ast.literal_eval(refused[2]).decode("utf-8", "replace"))
                 error = MesosError(
@@ -256,6 +271,7 @@ def driver_class() -> Any:
                 with self._lock:
                     self._reconciliation.subscribed(time.monotonic())
                 self.subscribed = True
+                self.problem = ""
             elif kind == "UPDATE":
                 with self._lock:
                     self._reconciliation.heard(event["update"]["status"]["task_id"]["value"])
@@ -312,6 +328,7 @@ def driver_class() -> Any:
             if not lost:
                 self._ask_next()
             if lost:
+                self.problem = self.problem or f"the subscription at {self.master} is lost"
                 try:
                     self._on_disconnected()
                 except Exception as error:  # noqa: BLE001 - it is raised in `Framework.join`
@@ -387,13 +404,24 @@ def _refusal_hint(status: int, words: str) -> str:
         return "Set spark.mesos.principal and spark.mesos.secret to credentials that Mesos accepts"
     if status == 400 and "principal" in words:
         return "Let the framework's principal be the one of the credentials (spark.mesos.principal)"
-    if status in (404, 405):
+    if status in (404, 405, 468):  # the last one is a dispatcher's
         return "Check that host and port are those of a Mesos master (5050 unless configured otherwise)"
     return ""
 
 
+def _unanswered(status: int) -> str:
+    """What a master did that gave no subscription, and did not refuse one; 0 is the status of no answer."""
+    if status == 307:
+        return "does not lead"
+    if status == 503:
+        return "is not ready (503)"
+    return "closed the connection without an answer"
+
+
 def _in_one_line(words: str) -> str:
     """What a server says that may be none of Mesos', and say it with a whole page."""
+    if '"serverSparkVersion"' in words:
+        return "(it is a REST server of Spark, such as a dispatcher, not a Mesos master)"
     if words.lstrip().startswith("<"):
         title = re.search(r"<title>([^<]*)", words, re.IGNORECASE)
         words = f"a web page: {title[1]}" if title else "a web page"

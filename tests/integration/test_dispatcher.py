@@ -448,7 +448,10 @@ def test_without_mesos_the_start_says_so(stage: Stage, tmp_path: Path, refusing_
     options = ("--port", "0", "--webui-port", "0", "--master", f"mesos://127.0.0.1:{refusing_port}")
     failed = command(tmp_path, "start-dispatcher", *options, "--subscribe-timeout", "1")
     assert failed.returncode == 5
-    assert "Mesos has not taken the dispatcher up within 1 s" in failed.stderr
+    assert (
+        "error: Mesos has not taken the dispatcher up within 1 s: "
+        f"the master at 127.0.0.1:{refusing_port} cannot be reached: Connection refused\n"
+    ) in failed.stderr
     assert "Its log is" in failed.stderr
     assert "Connection refused" in failed.stderr
     assert failed.stdout == ""

@@ -24,12 +24,14 @@ from kazoo.security import make_digest_acl
 
 from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
 from sparkmesos_core.dispatcher.store import znodes
+from sparkmesos_core.dispatcher.store.ownership import Fence
 from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
 from sparkmesos_core.dispatcher.store.store import Store, Stored
 from sparkmesos_core.dispatcher.store.zookeeper import open_zookeeper
 from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress
 from sparkmesos_core.errors import StoreError, StoreTakenOverError, UnreachableError
 from sparkmesos_core.master import Credential
+from tests.integration.elected_store import open_elected
 from tests.integration.zookeeper import ZooKeeperServer, session, zookeeper_server
 from tests.unit.dispatcher.store.store_behaviour import StoreBehaviour, make_driver
 
@@ -187,7 +189,7 @@ def address(
 
 @contextmanager
 def opened(place: ZooKeeperAddress, patience: float = PATIENCE) -> Iterator[Store]:
-    store = open_zookeeper(place, session_timeout=SESSION, patience=patience)
+    store = open_elected(place, SESSION, patience)
     try:
         yield store
     finally:
@@ -209,7 +211,7 @@ class TestZooKeeper(StoreBehaviour):
         return address(self.server, f"/behaviour{place}")
 
     def open(self, place: Path) -> Store:
-        return open_zookeeper(self._address(place), session_timeout=SESSION, patience=PATIENCE)
+        return open_elected(self._address(place), SESSION, PATIENCE)
 
     def overwrite(self, place: Path, driver_id: str, text: bytes) -> None:
         with session(self.server) as client:
@@ -228,15 +230,22 @@ def content(client: KazooClient, path: str) -> Any:
 def test_people_can_read_the_nodes(server: ZooKeeperServer, zookeeper: KazooClient) -> None:
     driver = make_driver(4)
     with opened(address(server)) as store:
-        assert names(zookeeper) == {"format", "owner", "epoch", "framework", "numbers", "drivers", "journal"}
+        assert names(zookeeper) == {
+            "format",
+            "candidates",
+            "epoch",
+            "framework",
+            "numbers",
+            "drivers",
+            "journal",
+        }
         store.apply([Save(driver), SaveFramework("a-b-c")])
         assert content(zookeeper, "format") == {"version": 1}
         assert content(zookeeper, f"drivers/{driver.id}") == driver.to_json()
         assert content(zookeeper, "framework") == {"framework_id": "a-b-c"}
         assert content(zookeeper, "numbers") == {"next": 5}
-        assert content(zookeeper, "owner")["pid"] == content(zookeeper, "epoch")["pid"] == os.getpid()
+        assert content(zookeeper, "epoch")["pid"] == os.getpid()
         assert names(zookeeper, f"{BASE}/journal") == set()
-    assert "owner" not in names(zookeeper)
 
 
 def everything(client: KazooClient, path: str) -> Iterator[str]:
@@ -342,41 +351,20 @@ def test_the_drivers_of_sparks_own_dispatcher_are_left_alone(
 def test_no_server(tmp_path: Path) -> None:
     stopped = ZooKeeperServer(tmp_path)
     with pytest.raises(UnreachableError, match=f"{stopped.address} refuses the connection"):
-        open_zookeeper(address(stopped), patience=0.5)
+        open_zookeeper(address(stopped), Fence("/epoch", 1), patience=0.5)
 
 
 # --- One owner at a time
 
 
-@slow
-def test_a_second_dispatcher_does_not_begin(server: ZooKeeperServer, zookeeper: KazooClient) -> None:
-    with opened(address(server)) as store:
-        with pytest.raises(StoreError) as caught, opened(address(server), patience=1):
-            pass
-        assert (
-            f"in use by another dispatcher, the one on {os.uname().nodename} with pid" in caught.value.message
-        )
-        store.apply([Save(make_driver(1))])
-    assert read(address(server)).drivers == (make_driver(1),)
-
-
-@slow
-def test_one_that_was_stopped_makes_place_at_once(server: ZooKeeperServer, zookeeper: KazooClient) -> None:
-    first = open_zookeeper(address(server), session_timeout=SESSION, patience=PATIENCE)
-    closer = threading.Timer(0.3, first.close)
-    closer.start()
-    read(address(server))
-    closer.join()
-
-
 _OWNER = """
 import sys
 from sparkmesos_core.dispatcher.drivers.actions import Save
-from sparkmesos_core.dispatcher.store.zookeeper import open_zookeeper
 from sparkmesos_core.dispatcher.store.zookeeper_address import parse_zookeeper
+from tests.integration.elected_store import open_elected
 from tests.unit.dispatcher.store.store_behaviour import make_driver
 
-store = open_zookeeper(parse_zookeeper(sys.argv[1], sys.argv[2]), session_timeout=40, patience=60)
+store = open_elected(parse_zookeeper(sys.argv[1], sys.argv[2]), 40, 60)
 number = store.load().next_number
 while True:
     store.apply([Save(make_driver(number + n)) for n in range(int(sys.argv[3]))])
@@ -390,7 +378,6 @@ while True:
 def test_whatever_was_written_to_zookeeper_survives_a_kill(
     server: ZooKeeperServer, zookeeper: KazooClient, group: int
 ) -> None:
-    """Also: on its own machine, the successor of one that was killed does not wait for the session to end."""
     chance = random.Random(6)
     for _ in range(3):
         with subprocess.Popen(
@@ -413,8 +400,6 @@ def test_whatever_was_written_to_zookeeper_survives_a_kill(
 def test_one_that_was_taken_over_writes_nothing_more(server: ZooKeeperServer, zookeeper: KazooClient) -> None:
     with opened(address(server)) as first:
         first.apply([Save(make_driver(1))])
-        # As when its connection was cut for longer than a session lasts.
-        zookeeper.delete(f"{BASE}/owner")
         with opened(address(server)) as second:
             assert second.load().drivers == (make_driver(1),)
             attempts: list[Callable[[], object]] = [
@@ -452,7 +437,6 @@ def test_a_lost_session_is_followed_by_another(server: ZooKeeperServer, zookeepe
         expire(server, store._client)  # type: ignore[attr-defined]
         store.apply([Save(make_driver(2))])
         assert store.load().drivers == (make_driver(1), make_driver(2))
-        assert zookeeper.get(f"{BASE}/owner")[1].ephemeralOwner == store._client.client_id[0]  # type: ignore[attr-defined]
 
 
 @slow
@@ -485,7 +469,7 @@ def test_a_server_that_stays_away_is_an_error_that_passes(tmp_path: Path) -> Non
     with zookeeper_server(tmp_path) as server, opened(address(server)) as store:
         store.apply([Save(make_driver(1))])
         server.stop()
-        store._patience = 0.2  # type: ignore[attr-defined]
+        store._requests.patience = 0.2  # type: ignore[attr-defined]
         for _ in range(2):
             with pytest.raises(StoreError, match="does not answer") as caught:
                 store.apply([Save(make_driver(2))])
@@ -493,7 +477,7 @@ def test_a_server_that_stays_away_is_an_error_that_passes(tmp_path: Path) -> Non
             with pytest.raises(StoreError, match="does not answer"):
                 store.load()
         server.start()
-        store._patience = PATIENCE  # type: ignore[attr-defined]
+        store._requests.patience = PATIENCE  # type: ignore[attr-defined]
         assert store.load() in (
             Stored((make_driver(1),), None, 2),
             Stored((make_driver(1), make_driver(2)), None, 3),
@@ -564,7 +548,7 @@ def test_a_connection_lost_at_any_transaction(
                 store.load()
                 store.apply([*map(Save, BEFORE), SaveFramework("a")])
                 made = break_commit(store, at, done)
-                store._patience = PATIENCE if again else 0  # type: ignore[attr-defined]
+                store._requests.patience = PATIENCE if again else 0  # type: ignore[attr-defined]
                 if again or at > transactions:
                     store.apply(changes)
                     assert again or made() == transactions

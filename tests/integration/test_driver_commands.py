@@ -252,6 +252,65 @@ def test_logs_of_a_driver_that_waits_and_then_runs(commands: Commands, place: Pl
     assert (following.returncode, out) == (0, ""), err
 
 
+def test_why_a_driver_does_not_start(commands: Commands, place: Place) -> None:
+    large = commands.start(*place.submitting("exit 0", "--driver-cores", "100", "--wait"))
+    assert large.stdout is not None
+    submission_id = large.stdout.readline().strip()
+    lacks = "needs 100 cores, and the largest offer had 8 (last offers of 1 agent)"
+    line_with(
+        large, f"{submission_id}: queued: {lacks}. No agent has offered that much so far: ask for fewer"
+    )
+    url = place.server.url
+    status = commands.run("status", "--dispatcher", url, submission_id)
+    assert (status.returncode, status.stdout) == (0, "queued\n")
+    assert f"not launched yet: {lacks}\n" in status.stderr
+    following = commands.start("logs", "-f", "--dispatcher", url, submission_id)
+    line_with(following, lacks)
+    constraints = ("--conf", "spark.mesos.driver.constraints=no:where")
+    elsewhere = commands.run(*place.submitting("exit 0", *constraints)).stdout.strip()
+    records = {driver["id"]: driver for driver in report(commands, "list", "--dispatcher", url)}
+    assert records[submission_id]["waits_for"]["largest_cores"] == 8.0
+    waits_for = report(commands, "status", "--dispatcher", url, elsewhere)["waits_for"]
+    assert (waits_for["cause"], waits_for["unmet_constraints"]) == (
+        "constraints",
+        [{"constraint": "no:where", "offered": []}],
+    )
+    assert waits_for["message"] == (
+        "the only agent that made offers does not meet the constraint no:where (none has no)"
+    )
+    assert commands.run("kill", "--dispatcher", url, submission_id, elsewhere).returncode == 0
+    assert large.wait(60) == 4
+    assert following.wait(60) == 0
+
+
+def test_commands_say_that_mesos_is_away(commands: Commands, tmp_path: Path) -> None:
+    warning = "warning: the dispatcher is not in touch with Mesos now: the master at "
+    with place_in(tmp_path) as (place, cluster):
+        where = ("--dispatcher", place.server.url)
+        running, other = (commands.run(*place.submitting("exec sleep 600")).stdout.strip() for _ in range(2))
+        waiting = commands.start("status", "--wait", *where, running)
+        line_with(waiting, "running: TASK_RUNNING")
+        cluster.control.kill_master(0)
+        line_with(waiting, "not in touch with Mesos now: the master at ")
+        for line in (
+            ("status", *where, running),
+            ("list", *where),
+            ("kill", *where, other),
+            place.submitting("exit 0"),
+        ):
+            done = commands.run(*line)
+            assert done.returncode == 0
+            assert done.stderr.count(warning) == 1, done.stderr
+            assert "Connection refused" in done.stderr
+        assert "Connection refused" in report(commands, "status", *where, running)["mesos_problem"]
+        cluster.control.start_master(0)
+        line_with(waiting, "the dispatcher is in touch with Mesos again")
+        for line in (("status", *where, running), ("list", *where), ("kill", *where, running)):
+            done = commands.run(*line)
+            assert (done.returncode, warning in done.stderr) == (0, False), done.stderr
+        assert waiting.wait(60) == 4
+
+
 def test_an_executor_that_there_is_not(commands: Commands, place: Place) -> None:
     submission_id = commands.run(*place.submitting("exit 0", "--wait")).stdout.strip()
     logs = ("logs", "--executor", "0", "--dispatcher", place.server.url, submission_id)

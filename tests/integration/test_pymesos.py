@@ -510,6 +510,16 @@ def test_a_web_server_that_is_no_master_does_not_show_its_page() -> None:
         assert "5050" in caught.value.hint
 
 
+def test_a_dispatcher_that_is_taken_for_a_master_is_called_one() -> None:
+    framework = Framework(INFO, (master := Master()).leader, Recorder())
+    body = b'{\n  "action" : "ErrorResponse",\n  "serverSparkVersion" : "3.5.9"\n}'
+    with master, framework:
+        master.request(b"HTTP/1.1 468 Unknown\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        with pytest.raises(MesosError, match=r"468 \(it is a REST server of Spark, such as .*\)$") as caught:
+            framework.join(EVENT_TIMEOUT)
+        assert "5050" in caught.value.hint
+
+
 def test_a_master_that_is_not_ready_is_asked_again_after_a_pause() -> None:
     recorder = Recorder()
     with Master() as master, started(master.leader, recorder):
@@ -548,6 +558,51 @@ def test_a_refused_connection_does_not_end_it_and_another_leader_is_followed() -
             framework.follow(master.leader)
             master.request(subscribed_answer(15))
             recorder.next("SUBSCRIBED")
+
+
+def told(framework: Framework, problem: str) -> None:
+    """Returns when this is why the framework is not subscribed."""
+    deadline = time.monotonic() + EVENT_TIMEOUT
+    while problem not in framework.problem:
+        assert time.monotonic() < deadline, framework.problem
+        framework.join(0.02)
+
+
+def test_why_there_is_no_subscription_can_be_asked() -> None:
+    recorder = Recorder()
+    with socket.socket() as bound, Master() as master:
+        bound.bind(("127.0.0.1", 0))
+        dead = Leader(HostPort("127.0.0.1", bound.getsockname()[1]))
+        with started(dead, recorder) as framework:
+            told(framework, f"the master at {dead.address} cannot be reached: Connection refused")
+            framework.follow(master.leader)
+            master.request(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno")[0].close()
+            told(framework, f"the master at {master.leader.address} is not ready")
+            master.request(b"")[0].close()
+            told(framework, f"the master at {master.leader.address} closed the connection")
+            connection, _, _ = master.request(subscribed_answer(15))
+            recorder.next("SUBSCRIBED")
+            assert framework.problem == ""
+            connection.close()
+            recorder.next("(disconnected)")
+            told(framework, f"the subscription at {master.leader.address} is lost")
+            master.request(subscribed_answer(15))
+            recorder.next("SUBSCRIBED")
+            assert framework.problem == ""
+
+
+def test_a_name_that_nobody_knows_is_why() -> None:
+    with started(Leader(HostPort("nowhere.invalid", 5050)), Recorder()) as framework:
+        told(framework, "the master at nowhere.invalid:5050 cannot be reached: ")
+
+
+def test_what_does_not_speak_http_is_no_master() -> None:
+    framework = Framework(INFO, (master := Master()).leader, Recorder())
+    with master, framework:
+        master.request(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        with pytest.raises(MesosError, match=r"what answers at .* is no Mesos master$") as caught:
+            framework.join(EVENT_TIMEOUT)
+        assert "5050" in caught.value.hint
 
 
 def test_a_framework_that_cannot_be_torn_down_says_so() -> None:

@@ -84,6 +84,25 @@ class DispatcherServer:
         """SIGKILL, and return when it is dead."""
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing until `resume`, but its connections stay, and new ones are taken."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def leads(self, timeout: float = 1.0) -> bool:
+        """Whether it says, in so many seconds, that it is the one of several that leads."""
+        address = self.webui_url.partition("://")[2]
+        connection = http.client.HTTPConnection(address, timeout=timeout)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/health")
+            return bool(json.loads(connection.getresponse().read())["leads"])
+        return False
+
     def stop(self) -> None:
         """The same if there is one, else nothing."""
         if self.process is not None:

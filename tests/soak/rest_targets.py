@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sparkmesos_core.conf.properties.registry import PROPERTIES
 from sparkmesos_core.dispatcher.dispatcher import Created
@@ -29,6 +30,8 @@ from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.task_info import build
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY, RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
+from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
+from sparkmesos_core.dispatcher.server.standby import StandbyState, standby_rest
 from sparkmesos_core.errors import SparkMesosError, UsageError
 from tests.asgi_client import Response, request
 from tests.in_memory_dispatcher import InMemoryDispatcher
@@ -254,7 +257,15 @@ def paths_and_methods(odd: OddTexts, _folder: Path) -> None:
 
 def bytes_on_the_wire(odd: OddTexts, _folder: Path) -> None:
     """What is no HTTP, or nearly: the server answers or hangs up, and serves the next one."""
-    server = _server()
+    _send_odd_bytes(odd, _server())
+
+
+def bytes_passed_on(odd: OddTexts, _folder: Path) -> None:
+    """The same to a dispatcher that stands by while the other server leads."""
+    _send_odd_bytes(odd, _standby())
+
+
+def _send_odd_bytes(odd: OddTexts, server: tuple[str, int]) -> None:
     body = json.dumps(_GOOD).encode()
     length = f"Content-Length: {len(body)}"
     headers = ["Host: localhost", length, "Content-Type: application/json", "Connection: close"]
@@ -318,9 +329,21 @@ def _exchange(address: tuple[str, int], data: bytes, *, patient: bool = False) -
 @cache
 def _server() -> tuple[str, int]:
     """A server as the dispatcher has it, in a thread that ends with the process."""
+    return _serve(RestApplication(_Accepting(), RULES))
+
+
+@cache
+def _standby() -> tuple[str, int]:
+    """One that passes on to that one."""
+    host, port = _server()
+    state = StandbyState(f"http://{host}:{port}", None, 0.0)
+    return _serve(standby_rest(lambda: state, connections=LeaderConnections()))
+
+
+def _serve(app: ASGIApp) -> tuple[str, int]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        RestApplication(_Accepting(), RULES),
+        app,
         http="httptools",
         lifespan="off",
         log_config=None,
@@ -339,4 +362,5 @@ TARGETS: dict[str, Case] = {
     "damaged bytes": damaged_bytes,
     "paths and methods": paths_and_methods,
     "bytes on the wire": bytes_on_the_wire,
+    "bytes passed on": bytes_passed_on,
 }

@@ -36,6 +36,15 @@ _DISPATCHER = (
         own=True,
     ),
     Property(
+        "spark.mesos.dispatcher.zookeeper.sessionTimeout",
+        types.between(types.SECONDS, 2, 40),
+        "For how long a dispatcher that ZooKeeper hears nothing of may lead before another one takes over",
+        since="",
+        readers=_D,
+        default="10s",
+        own=True,
+    ),
+    Property(
         "spark.mesos.dispatcher.role.enforce",
         types.BOOLEAN,
         "Whether drivers must have the dispatcher's spark.mesos.role, and get it if they name none",

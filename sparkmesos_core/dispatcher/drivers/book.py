@@ -28,7 +28,14 @@ from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, S
 from sparkmesos_core.dispatcher.drivers.ledger import Ledger
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.drivers.matching import Need, OpenOffer, OpenOffers, need_of
+from sparkmesos_core.dispatcher.drivers.obstacle import (
+    NO_MASTER,
+    Obstacle,
+    too_many_launched,
+    waits_for_launch,
+)
 from sparkmesos_core.dispatcher.drivers.offers import Offer
+from sparkmesos_core.dispatcher.drivers.seen_offers import SeenOffers
 from sparkmesos_core.dispatcher.drivers.shunned_agents import ShunnedAgents
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.drivers.submission_ids import (
@@ -72,6 +79,7 @@ class Book:
         self._course = Course(self._drivers, limits)
         self._demand = Demand(limits.refuse_seconds)
         self._shunned = ShunnedAgents(limits.longest_wait)
+        self._seen = SeenOffers()
         self._looked_at = 0.0
         self._launchable = 0
         self._doubts: dict[str, float] = {}
@@ -118,6 +126,17 @@ class Book:
         if driver is None or driver.state is not State.QUEUED:
             return None
         return self._drivers.queue.position(driver)
+
+    def obstacle(self, driver_id: str, now: float) -> Obstacle | None:
+        """What keeps a driver from being launched that may be; None of all others."""
+        driver = self._drivers.get(driver_id)
+        if driver is None or not waits_for_launch(driver, now):
+            return None
+        if not self._subscribed:
+            return NO_MASTER
+        if not self._has_room:
+            return too_many_launched(self._limits.max_drivers)
+        return self._seen.obstacle(driver)
 
     # What the dispatcher's clients want.
 
@@ -185,7 +204,8 @@ class Book:
             self._kill_task(driver, now)
             return KillAnswer(driver_id, True, "Killing running driver")
         being = "still pending" if driver.state is State.QUEUED else "being retried"
-        self._course.finish(driver, Outcome.KILLED, now)
+        detail = f"It was killed on request while it was {being}"
+        self._course.finish(driver, Outcome.KILLED, now, detail=detail)
         return KillAnswer(driver_id, True, f"Removed driver while it's {being}")
 
     # What Mesos says.
@@ -198,6 +218,7 @@ class Book:
             self._framework_id = framework_id
             self._framework_changed = True
         self._subscribed = True
+        self._seen.clear()
         self._demand.subscribed()
         self._reconcile_all(now)
         for driver in self._drivers.launched():
@@ -226,7 +247,8 @@ class Book:
         if not self._subscribed:
             return []  # They were void before they came here.
         tasks: dict[str, list[Json]] = {}
-        open_offers = OpenOffers([one for one in offers if not self._shunned.shuns(one.agent_id, now)])
+        shunned = {one.agent_id for one in offers if self._shunned.shuns(one.agent_id, now)}
+        open_offers = OpenOffers([one for one in offers if one.agent_id not in shunned])
         for driver in self._candidates(now):
             if not self._has_room:
                 break
@@ -239,6 +261,8 @@ class Book:
             task = self._launch(driver, need, fitting, now) if fitting is not None else None
             if fitting is not None and task is not None:
                 tasks.setdefault(fitting.offer.id, []).append(task)
+        self._seen.note(open_offers)
+        self._seen.note([OpenOffer(one) for one in offers if one.agent_id in shunned], rests=True)
         refuse = self._limits.refuse_seconds
         self._calls.extend(LaunchTasks(offer_id, launched, refuse) for offer_id, launched in tasks.items())
         unused = [offer.id for offer in offers if offer.id not in tasks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,9 @@ _UNITS = 1000
 """Mesos counts scalars in thousandths; so 0.1 + 0.2 is 0.3."""
 
 Json = Mapping[str, Any]
+
+Amounts = tuple[int, int]
+"""Thousandths of cores, and of MiB of memory."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ def need_of(submission: Submission) -> Need:
 def _need(cores: float, memory: int, constraints: str) -> Need:
     _constraints(constraints)
     return Need(max(1, round(cores * _UNITS)), memory * _UNITS, constraints)
+
+
+def constraints_of(need: Need) -> tuple[Constraint, ...]:
+    """The constraints of a need, read."""
+    return _constraints(need.constraints)
 
 
 @lru_cache(maxsize=4096)
@@ -70,7 +78,14 @@ class OpenOffer:
         """Thousandths."""
         self.memory = _total("mem", self._left)
         """Thousandths of a MiB."""
+        self.offered: Amounts = (self.cpus, self.memory)
+        """What it held when it came."""
         self._attributes: tuple[Attribute, ...] | None = None
+
+    @property
+    def left(self) -> Amounts:
+        """What it still holds."""
+        return self.cpus, self.memory
 
     def has_room(self, need: Need) -> bool:
         """Whether there is enough left; another matter are the constraints."""
@@ -121,6 +136,9 @@ class OpenOffers:
     def __init__(self, offers: Sequence[Offer]) -> None:
         self._offers = [OpenOffer(offer) for offer in offers]
         self._by_constraints: dict[str, _Choice] = {}
+
+    def __iter__(self) -> Iterator[OpenOffer]:
+        return iter(self._offers)
 
     def first_fit(self, need: Need) -> OpenOffer | None:
         """The first offer that a driver fits into."""

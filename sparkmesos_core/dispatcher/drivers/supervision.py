@@ -87,8 +87,7 @@ def judge(driver: Driver, status: TaskStatus) -> Verdict:
         return Verdict.NEVER_RAN
     if not driver.submission.supervise:
         return Verdict.ENDS
-    drained = _v1(status.reason) == "REASON_AGENT_DRAINING"
-    if drained and status.state in ("TASK_KILLED", "TASK_GONE_BY_OPERATOR"):
+    if _is_drained(status) and status.state in ("TASK_KILLED", "TASK_GONE_BY_OPERATOR"):
         return Verdict.RELAUNCH
     if status.state == "TASK_FAILED" or status.state in LOST_STATES:
         return Verdict.RETRY if has_retries(driver) else Verdict.ENDS
@@ -98,6 +97,12 @@ def judge(driver: Driver, status: TaskStatus) -> Verdict:
 def was_dropped_by_agent(driver: Driver, status: TaskStatus) -> bool:
     """Whether the task of a launched driver never ran because its agent would not have it."""
     return status.source in _AGENTS and judge(driver, status) is Verdict.NEVER_RAN
+
+
+def was_drained(driver: Driver) -> bool:
+    """Whether the last task of a driver ended, or was dropped, because its agent is being emptied."""
+    status = driver.status
+    return status is not None and has_ended(status) and _is_drained(status)
 
 
 def may_return(driver: Driver) -> bool:
@@ -154,6 +159,10 @@ def _never_ran(driver: Driver, status: TaskStatus) -> bool:
     # What the master says when the agent went away between the offer and the launch. Of a task that was there
     # it says which agent it was, or how it was noticed.
     return (reason, status.message) in _DROPPED_BY_MASTERS
+
+
+def _is_drained(status: TaskStatus) -> bool:
+    return _v1(status.reason) == "REASON_AGENT_DRAINING"
 
 
 def _v1(reason: str) -> str:

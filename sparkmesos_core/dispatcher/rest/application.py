@@ -32,9 +32,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class RestApplication:
     """Answers what docs/reference/rest.md describes, in the event loop of the dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, rules: Rules, *, largest_body: int = LARGEST_BODY) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        rules: Rules,
+        *,
+        spark_version: str = answers.SPARK_VERSION,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
+        """`spark_version` is what answers tell clients of the server."""
         self._dispatcher = dispatcher
         self._rules = rules
+        self._spark_version = spark_version
         self._largest_body = largest_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +64,7 @@ class RestApplication:
             _LOG.exception("A request of %s %s failed", scope["method"], scope["path"])
             answer = answers.broken()
         if answer is not None:
-            await _send(answer, send, with_body=scope["method"] != "HEAD")
+            await self._send(answer, send, with_body=scope["method"] != "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """The answer; None if the client has gone."""
@@ -68,19 +77,27 @@ class RestApplication:
         if route.action is Action.STATUS:
             driver = dispatcher.driver(route.submission_id)
             if driver is None:
-                return answers.not_found(route.submission_id)
-            return answers.status(driver, dispatcher.queue_position(driver.id))
+                return answers.not_found(route.submission_id, dispatcher.condition)
+            return answers.status(
+                driver,
+                dispatcher.queue_position(driver.id),
+                dispatcher.obstacle(driver.id),
+                dispatcher.condition,
+            )
         if route.action is Action.KILL:
-            return answers.killed(await dispatcher.kill(route.submission_id))
+            return answers.killed(await dispatcher.kill(route.submission_id), dispatcher.condition)
         if route.action is Action.KILL_ALL:
-            return answers.killed_all(await dispatcher.kill_all())
+            return answers.killed_all(await dispatcher.kill_all(), dispatcher.condition)
         if route.action is Action.CLEAR:
             return answers.cleared(await dispatcher.clear())
         if route.action is Action.READY:
             return answers.ready(dispatcher.condition)
         page = select(dispatcher.drivers(), parse_query(scope["query_string"]))
-        positions = [(driver, dispatcher.queue_position(driver.id)) for driver in page.drivers]
-        return answers.listed(positions, page.total, page.counts, page.following)
+        rows = [
+            (driver, dispatcher.queue_position(driver.id), dispatcher.obstacle(driver.id))
+            for driver in page.drivers
+        ]
+        return answers.listed(rows, page.total, page.counts, page.following, dispatcher.condition)
 
     async def _create(self, scope: Scope, receive: Receive) -> Answer | None:
         pieces: list[bytes] = []
@@ -102,16 +119,16 @@ class RestApplication:
             return answers.too_large(self._largest_body)
         request = read_create_request(b"".join(pieces), self._rules)
         result = await self._dispatcher.create(request.submission, request.token)
-        return answers.created(result, request.unknown_fields)
+        return answers.created(result, self._dispatcher.condition, request.unknown_fields)
 
-
-async def _send(answer: Answer, send: Send, *, with_body: bool) -> None:
-    headers = [(b"content-length", str(len(answer.body)).encode())]
-    if answer.body:
-        headers.append(_JSON)
-    headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+    async def _send(self, answer: Answer, send: Send, *, with_body: bool) -> None:
+        body = answer.body(self._spark_version)
+        headers = [(b"content-length", str(len(body)).encode())]
+        if body:
+            headers.append(_JSON)
+        headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body if with_body else b""})
 
 
 async def _live(receive: Receive, send: Send) -> None:

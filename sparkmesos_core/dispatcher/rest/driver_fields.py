@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.rest.status_text import ending_text, status_text
 from sparkmesos_core.redaction import redact_text
 
@@ -41,7 +42,9 @@ def _is_of_now(driver: Driver, status: TaskStatus) -> bool:
     return driver.state is not State.QUEUED
 
 
-def driver_fields(driver: Driver, queue_position: int | None = None) -> dict[str, Any]:
+def driver_fields(
+    driver: Driver, queue_position: int | None = None, obstacle: Obstacle | None = None
+) -> dict[str, Any]:
     """The fields of a driver; those that do not apply are None. Times are ISO 8601 in UTC, memory is MiB."""
     submission = driver.submission
     fields: dict[str, Any] = {
@@ -54,6 +57,7 @@ def driver_fields(driver: Driver, queue_position: int | None = None) -> dict[str
         "queue": submission.queue,
         "priority": submission.priority,
         "queuePosition": queue_position,
+        "waitsFor": None if obstacle is None else _obstacle_fields(obstacle),
         "supervise": submission.supervise,
         "maxRetries": submission.max_retries,
         "retries": driver.retries,
@@ -72,6 +76,23 @@ def driver_fields(driver: Driver, queue_position: int | None = None) -> dict[str
         if _is_of_now(driver, driver.status):
             fields.update(_end_fields(driver.status))
     return fields
+
+
+def _obstacle_fields(obstacle: Obstacle) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "cause": obstacle.cause.value,
+        "message": redact_text(obstacle.message),
+        "hint": redact_text(obstacle.hint) or None,
+        "agents": obstacle.agents,
+        "largestCores": obstacle.largest_cores,
+        "largestMemory": obstacle.largest_memory,
+        "unmetConstraints": [
+            {"constraint": redact_text(one.constraint), "offered": list(one.offered)}
+            for one in obstacle.unmet
+        ]
+        or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def sandbox_url(launch: Launch) -> str | None:

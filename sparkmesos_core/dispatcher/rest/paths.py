@@ -59,18 +59,18 @@ _METHODS: Mapping[Action, str] = {
     Action.KILL_ALL: "POST",
     Action.CLEAR: "POST",
     Action.READY: "GET",
+    Action.LIST: "GET",
 }
-_ACTIONS = {action.value: action for action in _METHODS}
+_ACTIONS = {action.value: action for action in _METHODS if action is not Action.LIST}
 # What servlets know; they do not implement any other method.
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"})
-_LISTS = frozenset({"GET", "HEAD"})
 
 
 def find_route(method: str, path: str) -> Route | Refusal:
     """What a request means. `path` is without percent signs, so that `a%2Fb` is two segments, as in Spark.
 
     Segments behind those that are needed are ignored. Unlike in Spark, `/v1/other` is a malformed path and
-    not an unknown version.
+    not an unknown version. A POST to the submissions themselves is one that lacks its action, as in Spark.
     """
     head, _, rest = path.removeprefix("/").partition("/")
     prefix, _, rest = rest.partition("/")
@@ -78,8 +78,8 @@ def find_route(method: str, path: str) -> Route | Refusal:
         name, _, rest = rest.partition("/")
         if (action := _ACTIONS.get(name)) is not None:
             return _for_action(method, action, rest.partition("/")[0])
-        if not name and not rest and method in _LISTS:
-            return Route(Action.LIST)
+        if not name and not rest and method != "POST":
+            return _for_action(method, Action.LIST, "")
     return _unroutable(path)
 
 

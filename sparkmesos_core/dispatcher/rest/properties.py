@@ -60,8 +60,8 @@ def combination_problems(properties: Mapping[str, str]) -> Iterator[Problem]:
             except UsageError as error:
                 yield Problem(f"{prefix}*", error.message, error.hint)
             else:
-                if side == "driver" and _is_of_docker(properties):
-                    yield from _untold_secrets(prefix, secrets)
+                if _is_of_docker(properties):
+                    yield from (_untold_secrets if side == "driver" else _executor_secrets)(prefix, secrets)
     for key in ("spark.executor.uri", "spark.mesos.dispatcher.bridge.uri"):
         uri = properties.get(key)
         if uri is not None and (reason := uri_problem(uri.strip())) is not None:
@@ -87,6 +87,16 @@ def _untold_secrets(prefix: str, secrets: Sequence[Secret]) -> Iterator[Problem]
         yield Problem(f"{prefix}names", "the Docker containerizer looks up no secrets", _MESOS_HINT)
     if any(secret.file is not None for secret in secrets):
         yield Problem(f"{prefix}filenames", "the Docker containerizer makes no files of secrets", _MESOS_HINT)
+
+
+def _executor_secrets(prefix: str, secrets: Sequence[Secret]) -> Iterator[Problem]:
+    """The same for executors, whose secrets Spark itself hands to Mesos: also those by value as such."""
+    if any(secret.variable is not None or secret.file is not None for secret in secrets):
+        yield Problem(
+            f"{prefix}*",
+            "the Docker containerizer hands no secrets on to executors",
+            "Set spark.mesos.containerizer to mesos.",
+        )
 
 
 @lru_cache(maxsize=4096)

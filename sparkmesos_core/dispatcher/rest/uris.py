@@ -17,11 +17,16 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\']")
 _IN_FULL = "Write it in full, as in http://host/path, or as an absolute path on agents."
 
 
+_MISTYPED = ("http", "https")
+_OF_OLD_HADOOP = frozenset({"hftp"})
+
+
 def uri_problem(uri: str) -> tuple[str, str] | None:
     """What is wrong with a URI that agents are to fetch, and what to do; None if it can be one.
 
     The fetcher refuses quotes and backslashes (`Fetcher::validateUri` of Mesos), hands what it does not know
-    to `hadoop`, and takes a path only if it is absolute.
+    to `hadoop`, and takes a path only if it is absolute. Which schemes agents' Hadoop knows nobody can tell
+    here, but not those that are `http` with a mistake.
     """
     if not uri:
         return "the URI is empty", _IN_FULL
@@ -35,6 +40,11 @@ def uri_problem(uri: str) -> tuple[str, str] | None:
             return f"{shown} is neither a URI nor an absolute path", _IN_FULL
     else:
         name = scheme[0].lower()
+        if (meant := _meant(name)) is not None:
+            return (
+                f"{shown} has a scheme that nobody knows",
+                f"Write {meant}:// if it should be that.",
+            )
         try:
             parts = urlsplit(uri)
             host = parts.hostname
@@ -52,3 +62,19 @@ def uri_problem(uri: str) -> tuple[str, str] | None:
     except UsageError as error:
         return error.message, error.hint
     return None
+
+
+def _meant(scheme: str) -> str | None:
+    """The scheme that this one is but for one letter too many, too few or wrong, or two that are swapped."""
+    if scheme in _MISTYPED or scheme in _OF_OLD_HADOOP:
+        return None
+    return next((known for known in _MISTYPED if _is_one_slip(scheme, known)), None)
+
+
+def _is_one_slip(first: str, second: str) -> bool:
+    shorter = min(len(first), len(second))
+    start = next((at for at in range(shorter) if first[at] != second[at]), shorter)
+    first, second = first[start:], second[start:]
+    while first and second and first[-1] == second[-1]:
+        first, second = first[:-1], second[:-1]
+    return max(len(first), len(second)) <= 1 or (len(first) == 2 and first == second[::-1])

@@ -56,7 +56,7 @@ class TokenRequired:
         await self._app(scope, receive, send)
 
 
-def protected_rest(app: ASGIApp, token: AccessToken) -> ASGIApp:
+def protected_rest(app: ASGIApp, token: AccessToken, spark_version: str = SPARK_VERSION) -> ASGIApp:
     """The REST server behind the token.
 
     A refusal is an ErrorResponse of the protocol, written as all are, so that clients show its message.
@@ -64,7 +64,7 @@ def protected_rest(app: ASGIApp, token: AccessToken) -> ASGIApp:
     body = {
         "action": "ErrorResponse",
         "message": "This dispatcher wants a token, and the request had none or a wrong one.",
-        "serverSparkVersion": SPARK_VERSION,
+        "serverSparkVersion": spark_version,
     }
     refusal = Response(
         json.dumps(body, indent=2, separators=(",", " : ")),

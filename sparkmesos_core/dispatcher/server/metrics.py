@@ -12,6 +12,7 @@ from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PREFIX = "sparkmesos_dispatcher"
 _STATES = {
     State.QUEUED: "queued",
     State.LAUNCHED: "launched",
@@ -41,10 +42,9 @@ def metrics_text(dispatcher: Dispatcher, settings: PagesSettings, now: float) ->
             memory += driver.submission.memory
         elif driver.state is State.RETRYING:
             retries = max(retries, driver.retries)
-    prefix = "sparkmesos_dispatcher"
+    prefix = _PREFIX
     blocks = [
-        _metric(f"{prefix}_info", "What runs here; always 1.", [({"version": settings.version}, 1)]),
-        _metric(f"{prefix}_ready", "Whether submissions are taken.", [({}, condition.ready)]),
+        *_itself(settings, ready=condition.ready, leads=True),
         _metric(
             f"{prefix}_subscribed", "Whether Mesos knows the dispatcher now.", [({}, condition.subscribed)]
         ),
@@ -81,6 +81,17 @@ def metrics_text(dispatcher: Dispatcher, settings: PagesSettings, now: float) ->
         *_process(),
     ]
     return "".join(blocks)
+
+
+def standby_metrics_text(settings: PagesSettings, *, ready: bool) -> str:
+    """Those of a dispatcher that passes requests on to another one; `ready` says whether it can."""
+    return "".join([*_itself(settings, ready=ready, leads=False), *_process()])
+
+
+def _itself(settings: PagesSettings, *, ready: bool, leads: bool) -> Iterable[str]:
+    yield _metric(f"{_PREFIX}_info", "What runs here; always 1.", [({"version": settings.version}, 1)])
+    yield _metric(f"{_PREFIX}_ready", "Whether submissions are taken.", [({}, ready)])
+    yield _metric(f"{_PREFIX}_leads", "Whether it launches drivers, and stands not by.", [({}, leads)])
 
 
 def _process() -> Iterable[str]:

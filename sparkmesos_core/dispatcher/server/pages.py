@@ -34,6 +34,7 @@ from sparkmesos_core.errors import DispatcherError, SparkMesosError
 from sparkmesos_core.html_pages import html_page
 
 HEALTH_PATH = "/health"
+METRICS_PATH = "/metrics"
 
 _PACKAGE = "sparkmesos_core.dispatcher.server"
 _LARGEST_FORM = 4096
@@ -66,7 +67,7 @@ def pages_app(
             Route("/driver/{driver_id}/read/{path:path}", files.read),
             Route("/driver/{driver_id}/download/{path:path}", files.download),
             Route("/assets/live.js", _script),
-            Route("/metrics", pages.metrics),
+            Route(METRICS_PATH, pages.metrics),
             Route(HEALTH_PATH, pages.health),
         ],
         exception_handlers={HTTPException: pages.refusal, SparkMesosError: pages.failure},
@@ -126,7 +127,11 @@ class _Pages:
     async def health(self, request: Request) -> Response:
         """Whether the dispatcher takes submissions: 200 or 503, and why to those who may know."""
         condition = self._dispatcher.condition
-        body: dict[str, Any] = {"ready": condition.ready, "subscribed": condition.subscribed}
+        body: dict[str, Any] = {
+            "ready": condition.ready,
+            "leads": True,
+            "subscribed": condition.subscribed,
+        }
         if request.scope.get(KNOWN, True):
             body |= {
                 "reason": condition.reason,

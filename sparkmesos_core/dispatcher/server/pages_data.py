@@ -123,7 +123,7 @@ def list_content(dispatcher: Dispatcher, settings: PagesSettings, view: View, no
             }
             for one in SECTIONS
         ],
-        "sections": [_section(one, by_state[one.state], settings, view, now) for one in shown],
+        "sections": [_section(dispatcher, one, by_state[one.state], settings, view, now) for one in shown],
         "everything": len(drivers),
     }
 
@@ -134,7 +134,7 @@ def frame_content(dispatcher: Dispatcher, settings: PagesSettings, now: float) -
     return {
         "condition": condition,
         "master_link": condition.master if is_web_link(condition.master) else "",
-        "problem": redact_text(condition.reason),
+        "problem": _sentence(condition.reason),
         "settings": settings,
         "now": now,
         "up": duration_text(now - condition.started_at),
@@ -142,7 +142,12 @@ def frame_content(dispatcher: Dispatcher, settings: PagesSettings, now: float) -
 
 
 def _section(
-    section: Section, drivers: Sequence[Driver], settings: PagesSettings, view: View, now: float
+    dispatcher: Dispatcher,
+    section: Section,
+    drivers: Sequence[Driver],
+    settings: PagesSettings,
+    view: View,
+    now: float,
 ) -> dict[str, Any]:
     per_page = ROWS_OF_PAGE if view.section else ROWS_OF_OVERVIEW
     pages = max(1, -(-len(drivers) // per_page))
@@ -157,7 +162,12 @@ def _section(
         "first": first + 1,
         "last": first + len(rows),
         "rows": [
-            {**row(driver, settings, now), "position": first + index} for index, driver in enumerate(rows, 1)
+            {
+                **row(driver, settings, now),
+                "position": first + index,
+                "waits_for": _waits_for(dispatcher, driver),
+            }
+            for index, driver in enumerate(rows, 1)
         ],
         "queues": any(driver.submission.queue != DEFAULT_QUEUE for driver in rows),
         # What is found by searching has its place among all, not among these.
@@ -216,6 +226,7 @@ def driver_content(
         "status_message": "" if status is None else redact_text(status.message),
         "detail": redact_text(driver.detail),
         "position": dispatcher.queue_position(driver.id),
+        "waits_for": _waits_for(dispatcher, driver),
         "retry_in": _until(driver.next_retry_at, now),
         "app_resource": redact_text(submission.app_resource),
         "arguments": redact_arguments(submission.app_args),
@@ -223,6 +234,20 @@ def driver_content(
         "environment": redacted_pairs(submission.environment),
         "heap": memory_text(submission.heap),
     }
+
+
+def _waits_for(dispatcher: Dispatcher, driver: Driver) -> dict[str, str] | None:
+    """What keeps a driver from being launched, and what can be done about it; None if nothing does."""
+    obstacle = dispatcher.obstacle(driver.id)
+    if obstacle is None:
+        return None
+    return {"message": _sentence(obstacle.message), "hint": redact_text(obstacle.hint)}
+
+
+def _sentence(text: str) -> str:
+    """What the dispatcher would put behind a colon, to stand alone; without what is secret."""
+    shown = redact_text(text)
+    return shown[:1].upper() + shown[1:]
 
 
 def redacted_pairs(values: Mapping[str, str]) -> list[tuple[str, str]]:

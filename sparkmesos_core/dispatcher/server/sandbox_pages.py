@@ -93,7 +93,10 @@ class SandboxPages:
     async def download(self, request: Request) -> Response:
         """A file as it is."""
         driver, path = self._driver(request), request.path_params["path"]
-        size = await self._sandboxes.size(driver, path)
+        try:
+            size = await self._sandboxes.size(driver, path)
+        except NoSuchFileError as error:
+            raise HTTPException(404, f"{error.message}.") from error
         name = quote(path.rpartition("/")[2], safe="")
         headers = {
             "Content-Type": "application/octet-stream",

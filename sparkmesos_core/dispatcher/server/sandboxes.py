@@ -38,12 +38,17 @@ class Piece:
 class Sandboxes:
     """Reads them in threads of its own, so that an agent which does not answer holds up nobody else.
 
-    Principal and secret are shown to agents that want to know who asks (`--authenticate_http_readonly`). All
-    methods raise UnreachableError, NoSuchFileError or MesosError.
+    Principal and secret are shown to agents that want to know who asks (`--authenticate_http_readonly`).
+    `ca_file` holds the certificates to trust when they speak https. All methods raise UnreachableError,
+    NoSuchFileError or MesosError.
     """
 
-    def __init__(self, *, principal: str | None = None, secret: str | None = None) -> None:
-        self._agent = partial(MesosHttp, timeout=_TIMEOUT, principal=principal, secret=secret)
+    def __init__(
+        self, *, principal: str | None = None, secret: str | None = None, ca_file: str | None = None
+    ) -> None:
+        self._agent = partial(
+            MesosHttp, timeout=_TIMEOUT, principal=principal, secret=secret, ca_file=ca_file
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandboxes")
         self._directories: OrderedDict[tuple[str, str], str] = OrderedDict()
 

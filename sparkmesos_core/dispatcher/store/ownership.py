@@ -1,9 +1,8 @@
-"""Whose the drivers in ZooKeeper are: one dispatcher's at a time, and the writes of any other are refused.
+"""Whose the drivers in ZooKeeper are: who is elected begins an epoch, and all writes of earlier ones fail.
 
-Two things see to that. An ephemeral node names the dispatcher that works with them, so that a second one does
-not even begin; it may outlive its dispatcher by a session's timeout, and be gone early when a connection is
-cut. So the node does not decide: each new owner begins an epoch, and every transaction of an owner is on
-condition that its epoch is still the current one.
+That a dispatcher leads is never quite certain: its session may have ended, and another one lead, before it
+hears of that. So each begins an epoch when it is elected, and every transaction of it is on condition that
+its epoch is still the current one.
 """
 
 from __future__ import annotations
@@ -11,19 +10,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
-import time
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sparkmesos_core.dispatcher.store.znodes import Layout
-from sparkmesos_core.errors import StoreError
 from sparkmesos_core.zookeeper_session import Session
-
-Acl = Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +27,7 @@ class Fence:
 
 @dataclass(frozen=True)
 class Owner:
-    """A dispatcher, as the nodes describe it."""
+    """The process of a dispatcher, as nodes describe it."""
 
     host: str
     pid: int
@@ -53,9 +44,14 @@ class Owner:
         return json.dumps(vars(self)).encode()
 
     @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it surely is, in the same container."""
+        return bool(self.machine) and self.machine == _machine()
+
+    @property
     def has_ended(self) -> bool:
         """Whether that process is surely no more. Only a machine that it ran on can tell."""
-        return bool(self.machine) and self.machine == _machine() and _started(self.pid) != self.started
+        return self.is_on_this_machine and _started(self.pid) != self.started
 
 
 def this_process() -> Owner:
@@ -66,58 +62,26 @@ def this_process() -> Owner:
 def read_owner(content: bytes) -> Owner | None:
     """What `Owner.encode` made; None for anything else."""
     try:
-        fields = json.loads(content)
-        return Owner(str(fields["host"]), int(fields["pid"]), str(fields["started"]), str(fields["machine"]))
+        return owner_of(json.loads(content))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def take_ownership(session: Session, layout: Layout, acl: Acl, patience: float) -> None:
-    """Make the ephemeral node. Waits up to `patience` seconds for that of a dispatcher that has died.
+def owner_of(fields: dict[str, object]) -> Owner:
+    """From the JSON. Raises KeyError, TypeError and ValueError."""
+    return Owner(str(fields["host"]), int(str(fields["pid"])), str(fields["started"]), str(fields["machine"]))
 
-    Raises StoreError if another dispatcher is still there then, and kazoo's errors.
+
+def begin_epoch(session: Session, layout: Layout, candidate: str) -> Fence:
+    """Make all earlier owners' writes fail from now on, if the candidate's node is still there.
+
+    What is read afterwards holds all that they have written. Raises NoNodeError if the node is gone, and so
+    the election lost; and kazoo's other errors.
     """
-    from kazoo.exceptions import NodeExistsError, NoNodeError
-
-    deadline = time.monotonic() + patience
-    client = session.client
-    changed = threading.Event()
-
-    def wake(_event: object) -> None:
-        changed.set()
-
-    while True:
-        try:
-            session.ask(client.create_async(layout.owner, this_process().encode(), acl=acl, ephemeral=True))
-            return
-        except NodeExistsError:
-            pass
-        changed.clear()
-        try:
-            content, stat = session.ask(client.get_async(layout.owner, wake))
-        except NoNodeError:
-            continue
-        if stat.ephemeralOwner == session.number:
-            return  # only the answer had been lost
-        owner = read_owner(content)
-        if owner is not None and owner.has_ended:
-            with suppress(NoNodeError):
-                session.ask(client.delete_async(layout.owner))
-            continue
-        if not changed.wait(max(deadline - time.monotonic(), 0)):
-            raise StoreError(
-                f"the drivers under {layout.base} in ZooKeeper are in use by another dispatcher"
-                + (f", {owner}" if owner else ""),
-                hint="Stop that one first, or give this one a node of its own in spark.deploy.zookeeper.dir",
-            )
-
-
-def begin_epoch(session: Session, layout: Layout) -> Fence:
-    """Make all earlier owners' writes fail from now on. The node has to exist. Raises kazoo's errors.
-
-    What the caller reads afterwards in this session holds all that they have written.
-    """
-    stat = session.ask(session.client.set_async(layout.epoch, this_process().encode()))
+    transaction = session.client.transaction()
+    transaction.check(layout.candidate(candidate), -1)
+    transaction.set_data(layout.epoch, this_process().encode())
+    _, stat = session.commit(transaction)
     return Fence(layout.epoch, stat.version)
 
 

@@ -61,14 +61,33 @@ def open_sqlite(path: Path) -> Store:
         raise
 
 
+def user_of(path: Path) -> int | None:
+    """The process id of the dispatcher that has this database open, as far as this user may know; or None.
+
+    It takes no lock, which might keep one from starting.
+    """
+    import psutil  # which a dispatcher does not need
+
+    place = _lock_file(path.resolve())
+    try:
+        pid = int(place.read_text(encoding="ascii"))
+        has_it = any(file.path == str(place) for file in psutil.Process(pid).open_files())
+    except (OSError, ValueError, psutil.Error):
+        return None
+    return pid if has_it else None
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _lock(path: Path) -> int:
     """Take the lock on a database; the descriptor holds it, the file names us. Raises OSError, StoreError.
 
     It is a file of its own: SQLite's locks on the database come and go, and closing a second descriptor of
     the same file would drop them.
     """
-    place = path.with_name(path.name + ".lock")
-    lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
 """How drivers are laid out in ZooKeeper, as values: names, contents, transactions. No I/O.
 
 BASE/format            {"version": 1}
-BASE/owner             ephemeral: the dispatcher that works with the drivers, unless an election says so
+BASE/candidates/M-N    ephemeral: a dispatcher that can lead, by its mark; the one with the lowest number does
 BASE/epoch             who owns them; its version rises with each owner, and guards all that is written
 BASE/framework         {"framework_id": …}
 BASE/numbers           {"next": …}
@@ -44,7 +44,7 @@ class Layout:
     def __init__(self, base: str) -> None:
         self.base = base
         self.format = f"{base}/format"
-        self.owner = f"{base}/owner"
+        self.candidates = f"{base}/candidates"
         self.epoch = f"{base}/epoch"
         self.framework = f"{base}/framework"
         self.numbers = f"{base}/numbers"
@@ -55,6 +55,10 @@ class Layout:
     def driver(self, driver_id: str) -> str:
         """The node of a driver."""
         return f"{self.drivers}/{driver_id}"
+
+    def candidate(self, name: str) -> str:
+        """The node of a candidate."""
+        return f"{self.candidates}/{name}"
 
     def piece(self, index: int) -> str:
         """A node of the journal."""

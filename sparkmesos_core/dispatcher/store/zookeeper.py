@@ -9,102 +9,60 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from kazoo.exceptions import (
-    AuthFailedError,
-    BadVersionError,
-    InvalidACLError,
-    KazooException,
-    NoAuthError,
-    NodeExistsError,
-    NoNodeError,
-)
+from kazoo.exceptions import BadVersionError, KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
-from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.store import znodes
-from sparkmesos_core.dispatcher.store.format import VERSION, decode
-from sparkmesos_core.dispatcher.store.ownership import Fence, begin_epoch, read_owner, take_ownership
+from sparkmesos_core.dispatcher.store.format import decode
+from sparkmesos_core.dispatcher.store.ownership import Fence, read_owner
 from sparkmesos_core.dispatcher.store.store import Change, Store, Stored
 from sparkmesos_core.dispatcher.store.znodes import Layout
 from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress
+from sparkmesos_core.dispatcher.store.zookeeper_requests import PATIENCE, SESSION_TIMEOUT, ZooKeeperRequests
 from sparkmesos_core.errors import StoreError, StoreTakenOverError
-from sparkmesos_core.zookeeper_session import Session, is_passing
+from sparkmesos_core.zookeeper_session import Session
 
 logger = logging.getLogger(__name__)
 
-SESSION_TIMEOUT = 10.0
-"""Seconds; Mesos' masters have the same."""
-
-PATIENCE = 20.0
-"""Seconds: longer than a session, so that the node of a dispatcher that has died is outlived."""
-
-_PAUSE = 0.05
-_TRIES = 5
 _WINDOW = 500
-_FROM_SPARK = {"launchedDrivers", "driverQueue", "retryList"}
 
 _T = TypeVar("_T")
 
 
 def open_zookeeper(
     address: ZooKeeperAddress,
+    fence: Fence,
     *,
     session_timeout: float = SESSION_TIMEOUT,
     patience: float = PATIENCE,
-    fence: Fence | None = None,
 ) -> Store:
-    """Connect, make the nodes that are missing, and become their owner. Times are seconds.
+    """Connect, as the owner who began the epoch of `fence` (`ownership.begin_epoch`). Times are seconds.
 
-    `patience` is how long an answer of ZooKeeper, and the end of an owner that has died, are waited for, here
-    and in each call of the store. With a `fence` somebody else (an election) has made us the owner.
-
-    Raises UnreachableError if ZooKeeper does not answer at all, StoreError if it refuses, if another
-    dispatcher is at work, or if the nodes are those of a newer version, or of Spark's own dispatcher.
+    `patience` is how long an answer of ZooKeeper is waited for, here and in each call of the store. Raises
+    UnreachableError if it does not answer at all.
     """
     session = Session(address.servers, address.credential, session_timeout)
     session.start(patience)
-    store = _ZooKeeperStore(address, session, patience, fence)
-    try:
-        store.prepare()
-    except BaseException:
-        store.close()
-        raise
-    return store
+    return _ZooKeeperStore(ZooKeeperRequests(address, session, patience), fence)
 
 
 class _ZooKeeperStore:
-    def __init__(
-        self, address: ZooKeeperAddress, session: Session, patience: float, fence: Fence | None
-    ) -> None:
-        self._address = address
-        self._session = session
-        self._client = session.client
-        self._patience = patience
-        self._layout = Layout(address.base)
-        credential = address.credential
-        self._acl: list[Any] = (
-            [make_digest_acl(credential.user, credential.password, all=True)]
-            if credential
-            else list(OPEN_ACL_UNSAFE)
-        )
+    def __init__(self, requests: ZooKeeperRequests, fence: Fence) -> None:
+        self._requests = requests
+        self._address = requests.address
+        self._session = requests.session
+        self._client = requests.client
+        self._layout = Layout(requests.address.base)
+        self._acl = requests.acl
         self._fence = fence
-        self._elected = fence is not None
-        self._owned_in: int | None = None
         self._known: set[str] | None = None  # the nodes of drivers; None: to be asked for
         self._next_number = 1
         self._taken_over: StoreTakenOverError | None = None
-        self._closed = False
-
-    def prepare(self) -> None:
-        self._patiently(self._make_nodes)
-        self._patiently(self._protect)
-        self._patiently(self._own)
 
     def load(self) -> Stored:
         return self._patiently(self._load)
@@ -114,65 +72,26 @@ class _ZooKeeperStore:
             self._patiently(lambda: self._apply(changes))
 
     def close(self) -> None:
-        self._closed = True
-        self._session.close()
+        self._requests.close()
 
     # --- failures
 
     def _patiently(self, work: Callable[[], _T]) -> _T:
-        """Do something that may be done twice, again if need be. Raises StoreError."""
-        deadline = time.monotonic() + self._patience
-        surprises = 0
-        reason = ""
-        while True:
-            if self._taken_over is not None:
-                raise self._taken_over
-            if self._closed:
-                raise StoreError(f"the store {self._address} has been closed")
-            left = deadline - time.monotonic()
-            if (reason and left <= 0) or not self._session.wait_for_connection(max(left, 0)):
-                raise StoreError(
-                    f"{self._address} does not answer"
-                    f" ({reason or 'no connection'}; tried for {self._patience:g} s)",
-                    hint="Check the ZooKeeper servers; the dispatcher goes on by itself when they do",
-                )
-            try:
-                return work()
-            except (KazooException, KazooTimeoutError) as error:
-                self._known = None
-                reason = type(error).__name__
-                if not is_passing(error):
-                    # Somebody has changed nodes by hand, perhaps: what there is now is asked for anew.
-                    surprises += 1
-                    if surprises > _TRIES or not isinstance(error, (NoNodeError, NodeExistsError)):
-                        raise self._refused(error) from error
-                time.sleep(_PAUSE)
-
-    def _refused(self, error: Exception) -> StoreError:
-        if isinstance(error, (NoAuthError, AuthFailedError, InvalidACLError)):
-            given = "these credentials" if self._address.credential else "a client without credentials"
-            return StoreError(
-                f"ZooKeeper does not let {given} use {self._address}",
-                hint="Write USER:PASSWORD@ in front of the servers, those of whoever made the node,"
-                " or choose another node in spark.deploy.zookeeper.dir",
-            )
-        if isinstance(error, BadVersionError):
+        if self._taken_over is not None:
+            raise self._taken_over
+        try:
+            return self._requests.patiently(work, self._forget_known)
+        except BadVersionError:
             self._taken_over = self._lost_to(self._read_epoch())
-            return self._taken_over
-        if isinstance(error, NoNodeError):
-            return StoreError(
-                f"{self._address} was deleted, or a part of it, while in use",
-                hint="Restart the dispatcher, which makes the nodes anew, and is left without the drivers",
-            )
-        return StoreError(
-            f"{self._address} fails: {type(error).__name__}", hint="Check the logs of the ZooKeeper servers"
-        )
+            raise self._taken_over from None
+
+    def _forget_known(self) -> None:
+        self._known = None
 
     def _lost_to(self, content: bytes) -> StoreTakenOverError:
         owner = read_owner(content)
         return StoreTakenOverError(
-            f"another dispatcher{f', {owner},' if owner else ''} has taken over {self._address}",
-            hint="Stop one of the two, or give each a node of its own in spark.deploy.zookeeper.dir",
+            f"another dispatcher{f', {owner},' if owner else ''} has taken over {self._address}"
         )
 
     def _read_epoch(self) -> bytes:
@@ -181,92 +100,12 @@ class _ZooKeeperStore:
             return content
         return b""
 
-    # --- the nodes
-
     def _ask(self, answer: Any) -> Any:
         return self._session.ask(answer)
-
-    def _make_nodes(self) -> None:
-        layout = self._layout
-        if self._ask(self._client.exists_async(layout.base)) is None:
-            # Only what is below the base is ours alone: others may want to have nodes beside it.
-            nodes = layout.base.split("/")
-            for depth in range(2, len(nodes)):
-                self._make("/".join(nodes[:depth]), b"", OPEN_ACL_UNSAFE)
-            self._make(layout.base, b"", self._acl)
-        children = set(self._ask(self._client.get_children_async(layout.base)))
-        if "format" not in children and children & _FROM_SPARK:
-            raise StoreError(
-                f"{self._address} holds the drivers of Spark's own dispatcher, which only Java can read",
-                hint="Choose another node in spark.deploy.zookeeper.dir",
-            )
-        self._make(layout.format, json.dumps({"version": VERSION}).encode(), self._acl)
-        self._check_version(self._ask(self._client.get_async(layout.format))[0])
-        for path, content in (
-            (layout.epoch, b""),
-            (layout.framework, znodes.framework_content(None)),
-            (layout.numbers, znodes.numbers_content(1)),
-            (layout.journal, b""),
-            (layout.drivers, b""),
-        ):
-            self._make(path, content, self._acl)
-
-    def _make(self, path: str, content: bytes, acl: Any) -> None:
-        with suppress(NodeExistsError):
-            self._ask(self._client.create_async(path, content, acl=acl))
-
-    def _check_version(self, content: bytes) -> None:
-        try:
-            version = json.loads(content)["version"]
-            newer = version > VERSION
-        except (ValueError, KeyError, TypeError):
-            raise StoreError(
-                f"{self._address} holds what is not the drivers of a dispatcher",
-                hint="Choose another node in spark.deploy.zookeeper.dir",
-            ) from None
-        if newer:
-            raise StoreError(
-                f"{self._address} was written by a newer sparkmesos"
-                f" (version {version} of the format, and {VERSION} is what this one understands)",
-                hint="Use that sparkmesos again, or choose another node in spark.deploy.zookeeper.dir",
-            )
-
-    def _protect(self) -> None:
-        """Close nodes that were made without credentials, now that there are some: they hold secrets."""
-        if self._address.credential is None:
-            return
-        base = self._layout.base
-        if not self._is_open(base) and not self._is_open(self._layout.drivers):
-            return
-        logger.warning("%s was open to everybody, and is closed now to all but its user.", self._address)
-        pending = [base]
-        for path in pending:
-            pending += [f"{path}/{name}" for name in self._ask(self._client.get_children_async(path))]
-        # The base comes last: until it is closed, this is done again.
-        for path in reversed(pending):
-            with suppress(NoNodeError):
-                self._ask(self._client.set_acls_async(path, self._acl))
-
-    def _is_open(self, path: str) -> bool:
-        entries, _ = self._ask(self._client.get_acls_async(path))
-        return any(entry.id.scheme == "world" for entry in entries)
-
-    def _own(self) -> None:
-        """Be the owner, or be so again: a session that was lost has taken its ephemeral node with it."""
-        if not self._elected:
-            number = self._session.number
-            if number is not None and number != self._owned_in:
-                if self._fence is not None:
-                    self._check_epoch()
-                take_ownership(self._session, self._layout, self._acl, self._patience)
-                self._owned_in = number
-        if self._fence is None:
-            self._fence = begin_epoch(self._session, self._layout)
 
     # --- reading
 
     def _load(self) -> Stored:
-        self._own()
         framework, numbers = self._refresh()
         assert self._known is not None
         names = sorted(path.rpartition("/")[2] for path in self._known)
@@ -308,7 +147,6 @@ class _ZooKeeperStore:
 
     def _check_epoch(self) -> None:
         """Raises BadVersionError if somebody else owns the drivers by now."""
-        assert self._fence is not None
         stat = self._ask(self._client.exists_async(self._fence.path))
         if stat is None:
             raise NoNodeError
@@ -324,7 +162,6 @@ class _ZooKeeperStore:
     # --- writing
 
     def _apply(self, changes: Sequence[Change]) -> None:
-        self._own()
         if self._known is None:
             self._refresh()
         wanted = znodes.contents(self._layout, changes, self._next_number)
@@ -341,7 +178,6 @@ class _ZooKeeperStore:
             self._next_number = json.loads(numbers)["next"]
 
     def _transaction(self) -> Any:
-        assert self._fence is not None
         transaction = self._client.transaction()
         transaction.check(self._fence.path, self._fence.version)
         return transaction

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,16 @@ OURS = {
 }
 
 
+LACKS_CORES = {
+    "cause": "cores",
+    "message": "needs 9 cores, and the largest offer had 2",
+    "hint": "Ask for fewer.",
+    "agents": 3,
+    "largestCores": 2.0,
+}
+AWAY = {"mesosProblem": "m1 refuses"}
+
+
 class TestStatus:
     def test_a_word_on_stdout_and_the_rest_on_stderr(self, call: Callable[..., Said]) -> None:
         with http_stub(lambda _: status("FINISHED", **OURS)) as stub:
@@ -93,6 +105,39 @@ class TestStatus:
             code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
         assert (code, out) == (0, "queued\n")
         assert "place in the queue: 12" in err
+
+    def test_what_keeps_it_in_the_queue(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("QUEUED", waitsFor=LACKS_CORES)) as stub:
+            url = f"mesos://{stub.address}"
+            code, out, err = call("status", "--dispatcher", url, ID)
+            _, json_out, _ = call("status", "--output", "json", "--dispatcher", url, ID)
+        assert (code, out) == (0, "queued\n")
+        assert "not launched yet: needs 9 cores, and the largest offer had 2\n" in err
+        assert "hint: Ask for fewer." in err
+        assert json.loads(json_out)["driver"]["waits_for"] == {
+            "cause": "cores",
+            "message": "needs 9 cores, and the largest offer had 2",
+            "hint": "Ask for fewer.",
+            "agents": 3,
+            "largest_cores": 2.0,
+            "largest_memory_mib": None,
+            "unmet_constraints": None,
+        }
+
+    def test_that_mesos_is_away(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("RUNNING", **AWAY)) as stub:
+            url = f"mesos://{stub.address}"
+            code, out, err = call("status", "--dispatcher", url, ID)
+            json_code, json_out, json_err = call("status", "--output", "json", "--dispatcher", url, ID)
+        assert (code, out, json_code) == (0, "running\n", 0)
+        for said in (err, json_err):
+            assert said.count("warning: the dispatcher is not in touch with Mesos now: m1 refuses; ") == 1
+        assert json.loads(json_out)["driver"]["mesos_problem"] == "m1 refuses"
+
+    def test_of_one_that_has_ended_it_does_not_matter(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("FINISHED", **OURS, **AWAY)) as stub:
+            code, _, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, "warning" in err) == (3, False)
 
     def test_not_found(self, call: Callable[..., Said]) -> None:
         with http_stub(lambda _: status("NOT_FOUND")) as stub:
@@ -207,10 +252,30 @@ def test_several_are_killed_and_each_refusal_is_said(call: Callable[..., Said]) 
         code, out, err = call("kill", "--dispatcher", url, "driver-no", ID, "--output", "json")
     assert code == 1
     assert "driver-no was not killed: Cannot find driver" in err
+    assert "hint: Check the id" in err
     assert [(one["id"], one["success"]) for one in json.loads(out)["killed"]] == [
         ("driver-no", False),
         (ID, True),
     ]
+
+
+def test_kills_that_mesos_cannot_be_told_of_now(call: Callable[..., Said]) -> None:
+    killing = message("KillSubmissionResponse", success=True, message="Killing running driver", **AWAY)
+    with http_stub(lambda _: killing) as stub:
+        code, out, err = call(
+            "kill", "--dispatcher", f"mesos://{stub.address}", ID, "d-2", "--output", "json"
+        )
+    assert code == 0
+    assert err.count("warning: the dispatcher is not in touch with Mesos now: m1 refuses; tasks are ") == 1
+    assert [one["mesos_problem"] for one in json.loads(out)["killed"]] == ["m1 refuses"] * 2
+
+
+def test_one_that_has_ended_is_not_killed_and_only_once(call: Callable[..., Said]) -> None:
+    text = "Driver already terminated"
+    with http_stub(lambda _: message("KillSubmissionResponse", success=False, message=text)) as stub:
+        code, _, err = call("kill", "--dispatcher", f"mesos://{stub.address}", ID, ID)
+    assert (code, len(stub.requests)) == (1, 1)
+    assert f"hint: `sparkmesos status --dispatcher mesos://{stub.address} {ID}` tells" in err
 
 
 def test_what_was_killed_before_the_dispatcher_went_away_is_reported(call: Callable[..., Said]) -> None:
@@ -255,17 +320,56 @@ class TestList:
             "2026-11-22 07:28:00",
             "3 min 20 s",
             "agent1",
-            "a\\tname\n",
+            "a\\tname",
+            "\n",
         ]
         assert path == "/v1/submissions?order=newest&limit=100"
 
+    def test_what_they_wait_for_and_that_mesos_is_away(self, call: Callable[..., Said]) -> None:
+        row = {"submissionId": ID, "driverState": "QUEUED", "waitsFor": LACKS_CORES}
+        answer = message("ListSubmissionsResponse", success=True, total=1, submissions=[row], **AWAY)
+        with http_stub(lambda _: answer) as stub:
+            url = f"mesos://{stub.address}"
+            code, out, err = call("list", "--dispatcher", url)
+            _, json_out, _ = call("list", "--output", "json", "--dispatcher", url)
+        assert code == 0
+        assert out.split("\t")[1::5] == ["queued", "cores\n"]
+        assert err.count("warning: the dispatcher is not in touch with Mesos now: m1 refuses; ") == 1
+        (driver,) = json.loads(json_out)["drivers"]
+        assert (driver["waits_for"]["cause"], driver["mesos_problem"]) == ("cores", "m1 refuses")
+
     def test_states_and_limits(self, call: Callable[..., Said]) -> None:
         (code, _, err), path = self.listed(
-            call, "--state", "running", "--state", "lost", "--limit", "1", total=7
+            call, "--state", "running", "--state", "LOST", "--limit", "1", total=7
         )
         assert code == 0
         assert path == "/v1/submissions?order=newest&limit=1&state=RUNNING%2CLOST"
         assert "the latest 1 of 7" in err
+
+    @pytest.mark.parametrize(("width", "agent"), [(80, ""), (100, "agent1 ")])
+    def test_a_line_for_each_on_a_terminal(
+        self, width: int, agent: str, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Screen(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        screen = Screen()
+        with monkeypatch.context() as patches:
+            patches.setattr(sys, "stdout", screen)
+            patches.setenv("COLUMNS", str(width))
+            patches.setitem(globals(), "ROW", {**ROW, "name": "squares-of-all"})
+            self.listed(call)
+        heading, row = screen.getvalue().splitlines()
+        assert ("Agent" in heading) == bool(agent)
+        assert " ".join(row.split()) == f"{ID} succeeded 11-22 07:28 3 min 20 s {agent}squares-of-all"
+
+    def test_nothing_in_these_states(self, call: Callable[..., Said]) -> None:
+        answer = message("ListSubmissionsResponse", success=True, total=0, submissions=[])
+        with http_stub(lambda _: answer) as stub:
+            url = f"mesos://{stub.address}"
+            said = [call("list", "--dispatcher", url, *options) for options in ((), ("--state", "queued"))]
+        assert said == [(0, "", "No drivers.\n"), (0, "", "No driver is queued.\n")]
 
     def test_a_driver_that_waits_to_be_launched_again_takes_no_time(
         self, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
@@ -281,11 +385,11 @@ class TestList:
 
 
 def test_logs_of_a_driver_that_was_never_launched(call: Callable[..., Said]) -> None:
-    with http_stub(lambda _: status("QUEUED")) as stub:
+    with http_stub(lambda _: status("QUEUED", waitsFor=LACKS_CORES)) as stub:
         code, out, err = call("logs", "--dispatcher", f"mesos://{stub.address}", ID)
     assert (code, out) == (1, "")
-    assert "was never launched" in err
-    assert f"`sparkmesos logs -f {ID}`" in err
+    assert "was never launched (needs 9 cores, and the largest offer had 2)\n" in err
+    assert f"`sparkmesos logs -f --dispatcher mesos://{stub.address} {ID}`" in err
 
 
 def test_following_logs_that_the_agent_does_not_have_any_more(call: Callable[..., Said]) -> None:

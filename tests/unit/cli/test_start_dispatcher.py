@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,22 @@ from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core.bridge import compile as compile_module
 from sparkmesos_core.dispatcher import daemon
 from sparkmesos_core.dispatcher.settings import BRIDGE_URI, DispatcherSettings
+from sparkmesos_core.dispatcher.store.locations import database_path
+from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
 from sparkmesos_core.errors import BridgeError
 from tests.unit.conftest import JavaMaker, SparkMaker
 
 ROOT = Path(__file__).parents[3]
 MASTER = ("--master", "mesos://10.0.0.1:5050")
-STATE = {"url": "mesos://127.0.0.1:7077", "webui_url": "http://127.0.0.1:8081", "framework_id": "f", "pid": 7}
+STATE = {
+    "url": "mesos://127.0.0.1:7077",
+    "webui_url": "http://127.0.0.1:8081",
+    "framework_id": "f",
+    "pid": 7,
+    "leader": None,
+}
+
+TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class Asked:
@@ -71,6 +83,22 @@ def test_defaults(
     assert BRIDGE_URI not in settings.properties  # agents are elsewhere
 
 
+def test_a_standby_says_who_leads(
+    asked: Asked,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    standby = {**STATE, "framework_id": None, "leader": "http://d1.example:7077"}
+    monkeypatch.setattr(daemon, "start", lambda *_, **__: standby)
+    options = ("--zk", "z1:2181", "--conf", "spark.mesos.dispatcher.zookeeper.sessionTimeout=20s")
+    assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
+    said = capsys.readouterr()
+    assert said.out == "mesos://127.0.0.1:7077\n"
+    assert "standby: http://d1.example:7077 leads" in said.err
+    assert "does not know it" not in said.err
+
+
 def test_options_files_and_variables(
     asked: Asked, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +118,7 @@ def test_options_files_and_variables(
     assert settings.name == "Ours"
     assert (settings.driver_limits.max_drivers, settings.driver_limits.retained) == (6, 9)
     assert settings.zookeeper == "z1:2181,z2:2181"
+    assert settings.zookeeper_session == 10
     assert settings.properties[BRIDGE_URI] == "http://repo/bridge.jar"
     assert asked.files.instance == 4
     assert asked.files.pid_file.name.endswith("MesosClusterDispatcher-4.pid")
@@ -185,7 +214,12 @@ def test_an_open_dispatcher_is_warned_of(
     capsys: pytest.CaptureFixture[str],
     options: tuple[str, ...],
     warning: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t").write_text(TOKEN)
+    Path("t").chmod(0o600)
     assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
     err = capsys.readouterr().err
     assert ("warning: " in err) == bool(warning)
@@ -197,12 +231,58 @@ def test_a_token_that_others_can_read_is_warned_of(
     asked: Asked, environment: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: int
 ) -> None:
     token = tmp_path / "token"
-    token.write_text("0123456789abcdef0123456789abcdef")
+    token.write_text(TOKEN)
     token.chmod(mode)
     options = ("--auth-token-file", str(token))
     assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
     err = capsys.readouterr().err
     assert ("other users of this machine can read the token" in err) == (mode == 0o644)
+
+
+def test_a_token_from_a_pipe_is_read_here_where_the_pipe_is(
+    asked: Asked, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, TOKEN.encode())
+        os.close(writing)
+        options = ("--auth-token-file", f"/dev/fd/{reading}")
+        assert run(["start-dispatcher", *MASTER, *options], Terminal(environment=environment)) == 0
+    finally:
+        os.close(reading)
+    assert asked.settings.token == TOKEN
+    out, err = capsys.readouterr()
+    assert TOKEN not in out + err
+    assert "warning: " not in err
+
+
+# Stopping
+
+
+def test_one_in_the_foreground_is_not_stopped_but_named(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = ("stop-dispatcher", "--instance", "4")
+    assert run(stop, Terminal(environment=environment)) == 0
+    assert capsys.readouterr().err.startswith("No dispatcher 4 runs in the background")
+    with closing(open_sqlite(database_path(environment, 4))):
+        assert run(stop, Terminal(environment=environment)) == 0
+    assert f"Process {os.getpid()} is it, in the foreground or" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_it_is_said_if_one_had_to_be_killed(
+    killed: bool,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(daemon, "stop", lambda files: daemon.Stopped(7, killed))
+    assert run(("stop-dispatcher",), Terminal(environment=environment)) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("killed dispatcher 1 (process 7), which did not end within 30 s" in err) == killed
+    assert "Its drivers run on" in err
 
 
 # The scripts in the place of Spark's

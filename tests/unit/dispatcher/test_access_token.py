@@ -51,10 +51,19 @@ def test_what_can_be_a_token(content: bytes, reason: str | None, tmp_path: Path)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "none", tmp_path, tmp_path / "pipe"):
+    for path in (tmp_path / "none", tmp_path, tmp_path / "null\0"):
         with pytest.raises(UsageError, match="cannot be read"):
             read_token(path)
+
+
+def test_a_pipe_that_a_shell_makes_of_a_command() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, TOKEN.encode() + b"\n")
+        os.close(writing)
+        assert read_token(Path(f"/dev/fd/{reading}")) == TOKEN
+    finally:
+        os.close(reading)
 
 
 def test_recognises_the_token_and_shows_it_nowhere() -> None:

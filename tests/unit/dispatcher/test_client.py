@@ -131,6 +131,81 @@ class TestSeveral:
             client(one, other.address).kill(ID)
         assert other.requests == []
 
+    def test_one_that_is_there_says_more_than_one_that_is_not(self, nobody: HostPort) -> None:
+        for order in (0, 1):
+            with http_stub(lambda _: UNAVAILABLE) as stub:
+                addresses = [stub.address, nobody][:: 1 if order == 0 else -1]
+                with pytest.raises(NotReadyError, match="it does not lead"):
+                    client(*addresses).status(ID)
+
+    @pytest.mark.parametrize("status", [502, 504])
+    def test_a_question_that_was_passed_on_in_vain_is_asked_of_the_next(self, status: int) -> None:
+        lost = message("ErrorResponse", status, message="the leader gave no answer")
+        with http_stub(lambda _: lost) as one, http_stub(lambda _: RUNNING) as other:
+            assert client(one.address, other.address).status(ID).outcome is Outcome.RUNNING
+            with pytest.raises(UnreachableError, match="the leader gave no answer") as caught:
+                client(one.address).status(ID)
+            assert "carried out" not in caught.value.hint
+
+    def test_a_kill_that_was_passed_on_in_vain_is_not_sent_to_the_next(self) -> None:
+        lost = message("ErrorResponse", 502, message="the leader gave no answer")
+        with (
+            http_stub(lambda _: lost) as one,
+            http_stub(lambda _: RUNNING) as other,
+            pytest.raises(UnreachableError, match="the leader gave no answer") as caught,
+        ):
+            client(one.address, other.address).kill(ID)
+        assert other.requests == []
+        assert "may have been carried out" in caught.value.hint
+
+
+class TestNobodyLeads:
+    """As it is for some seconds after the leader's end."""
+
+    def test_a_submission_waits_for_the_next_leader(self) -> None:
+        answers = iter([UNAVAILABLE, UNAVAILABLE, CREATED])
+        told: list[str] = []
+        with http_stub(lambda _: next(answers)) as stub:
+            asking = DispatcherClient(Dispatcher(stub.address, "http"), patience=30, on_wait=told.append)
+            assert asking.create(REQUEST).submission_id == ID
+        assert len(set(stub.bodies)) == 1
+        assert len(stub.bodies) == 3
+        (line,) = told
+        assert "it does not lead; sending it again for up to 30 s" in line
+
+    def test_not_without_end(self) -> None:
+        with (
+            http_stub(lambda _: UNAVAILABLE) as stub,
+            pytest.raises(NotReadyError, match="it does not lead"),
+        ):
+            client(stub.address).create(REQUEST)
+
+    def test_so_does_a_kill(self) -> None:
+        answers = iter([UNAVAILABLE, message("KillSubmissionResponse", success=True, message="Killing")])
+        with http_stub(lambda _: next(answers)) as stub:
+            assert client(stub.address, patience=30).kill(ID).success
+
+    def test_a_submission_that_was_lost_meanwhile_is_sent_to_those_that_know_tokens(self) -> None:
+        creates = iter([UNAVAILABLE, message("ErrorResponse", 502, message="no answer"), CREATED])
+        with http_stub(lambda path: next(creates) if path == CREATE else LISTED) as stub:
+            assert client(stub.address, patience=30).create(REQUEST).submission_id == ID
+        assert [path.partition("?")[0] for _, path, _ in stub.requests] == [
+            CREATE,
+            CREATE,
+            "/v1/submissions",
+            CREATE,
+        ]
+
+    def test_what_is_lost_is_sent_to_another_one_next(self) -> None:
+        lost = message("ErrorResponse", 502, message="the leader gave no answer")
+        with (
+            http_stub(lambda _: lost) as one,
+            http_stub(lambda path: CREATED if path == CREATE else LISTED) as other,
+        ):
+            assert client(one.address, other.address, patience=30).create(REQUEST).submission_id == ID
+        assert len(one.requests) == 1
+        assert one.bodies[0] == other.bodies[-1]
+
 
 class TestLostAnswers:
     def test_ours_gets_the_same_again(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -73,6 +74,34 @@ def test_sparks_own_dispatcher_is_not_ours_to_stop(tmp_path: Path) -> None:
             assert java.poll() is None
         finally:
             java.communicate(b"\n")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_one_that_does_not_end_is_killed(ends: bool, tmp_path: Path) -> None:
+    """`ends` says whether it heeds SIGTERM."""
+    files = files_of(1, {}, tmp_path)
+    program = (
+        "import fcntl, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, signal.{'SIG_DFL' if ends else 'SIG_IGN'})\n"
+        "file = open(sys.argv[1], 'r+')\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True)\n"
+        "input()\n"
+    )
+    files.pid_file.touch()
+    pipe = subprocess.PIPE
+    arguments = [sys.executable, "-c", program, str(files.pid_file)]
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"locked\n"
+            files.pid_file.write_text(f"{process.pid}\n")
+            stopped = daemon.stop(files, patience=30 if ends else 0.05)
+            assert stopped == daemon.Stopped(process.pid, killed=not ends)
+            assert process.wait(20) == -(signal.SIGTERM if ends else signal.SIGKILL)
+        finally:
+            process.kill()
+    assert not files.pid_file.exists()
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

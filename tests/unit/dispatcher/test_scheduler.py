@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -101,3 +102,62 @@ def test_a_master_of_a_list_that_cannot_be_spoken_to_is_an_error_at_once() -> No
         assert ends.heard == []
 
     play("mesos://m1:5050,[::1]:5050", test)
+
+
+class PlayedFramework:
+    """A subscription that a test holds in its hands."""
+
+    latest: PlayedFramework
+
+    def __init__(self, info: Mapping[str, Any], leader: Leader, on_event: Any, **options: Any) -> None:
+        self.on_event = on_event
+        self.on_disconnected = options["on_disconnected"]
+        self.problem = ""
+        self.ended = threading.Event()
+        type(self).latest = self
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.ended.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        return self.ended.wait(timeout)
+
+
+class Silent(Ends):
+    """A listener that waits for subscriptions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscribed = asyncio.Event()
+
+    def on_subscribed(self, framework_id: str, master: str) -> None:
+        self.subscribed.set()
+
+
+def test_why_there_is_no_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        master = parse_master("mesos://m1:5050,m2:5050")
+        assert isinstance(master, MesosMaster)
+        listener = Silent()
+        scheduler = Scheduler(master, {"user": "ops", "name": "n"}, listener)
+        scheduler.subscribe(None)
+        framework = PlayedFramework.latest
+        try:
+            assert scheduler.problem == "the master mesos://m1:5050,m2:5050 has not answered yet"
+            framework.problem = "the master at m1:5050 cannot be reached: Name or service not known"
+            assert scheduler.problem == framework.problem
+            framework.problem = ""
+            framework.on_event({"type": "SUBSCRIBED", "subscribed": {"framework_id": {"value": "f-1"}}})
+            await asyncio.wait_for(listener.subscribed.wait(), 20)
+            # It has answered, so that is not what is said from now on.
+            assert "has not answered" not in scheduler.problem
+            scheduler.subscribe("f-1")
+            assert "is lost" in scheduler.problem
+        finally:
+            await scheduler.close()
+
+    monkeypatch.setattr(scheduler_module, "Framework", PlayedFramework)
+    asyncio.run(run())

@@ -286,17 +286,15 @@ def test_a_store_that_another_dispatcher_took_is_left_to_it(
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         service.on_subscribed("f-1", "")
         await service.create(submission())
-        tasks = asyncio.all_tasks()
         disk.failing = taken_over if when == "while writing" else StoreError("the disk is full")
         with pytest.raises(DispatcherError):
             await service.create(submission())
         disk.failing = taken_over
-        (repair,) = asyncio.all_tasks() - tasks
-        await asyncio.wait_for(repair, _PATIENCE)  # nobody tries again
-        assert asyncio.all_tasks() == tasks
+        await asyncio.wait_for(service.over(), _PATIENCE)
         assert not ready(service)
         assert service.condition.reason == "another dispatcher has taken over"
-        assert mesos.subscriptions == [None]
+        assert mesos.subscriptions == [None]  # nobody tries again
+        assert mesos.left > 0
         assert len(service.drivers()) == 2  # what is known of them is still shown
 
     play(test)
@@ -391,8 +389,12 @@ def test_a_removed_framework_is_replaced_and_its_drivers_are_lost() -> None:
         supervised = (await service.create(submission(supervise=True))).driver
         service.on_event(offers("o1"))
         await mesos.until(lambda: bool(mesos.of(LaunchTasks)))
+        disk.go_on.clear()
         service.on_end(End.REMOVED, MesosError("Framework has been removed"))
-        assert mesos.subscriptions == [None, None]
+        assert mesos.subscriptions == [None]  # not before it is on disk
+        disk.go_on.set()
+        await mesos.until(lambda: mesos.subscriptions == [None, None])
+        assert disk.framework is None
         assert lost is not None
         assert supervised is not None
         after = {driver.id: driver for driver in service.drivers()}
@@ -414,8 +416,78 @@ def test_a_framework_that_somebody_else_took_takes_no_more_drivers() -> None:
         with pytest.raises(DispatcherError, match="another dispatcher"):
             await service.create(submission())
         assert mesos.subscriptions == [None]
+        await asyncio.wait_for(service.over(), _PATIENCE)
 
     play(test)
+
+
+def test_a_former_leader_that_comes_back_to_mesos_touches_nothing() -> None:
+    """It knows nothing of what its successor launched: it would kill it, and swallow its updates."""
+
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        service.on_subscribed("f-1", "")
+        await service.create(submission())
+        service.on_disconnected()
+        mesos.calls.clear()
+        disk.failing = StoreTakenOverError("another dispatcher has taken over")
+        service.on_subscribed("f-1", "")
+        service.on_event(update("driver-of-another-one", "TASK_RUNNING", uuid="u"))
+        service.on_event(offers("o1"))
+        await asyncio.wait_for(service.over(), _PATIENCE)
+        assert mesos.calls == []
+        assert mesos.left > 0
+
+    play(test)
+
+
+def test_who_leaves_is_silent_at_once() -> None:
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        service.on_subscribed("f-1", "")
+        await service.create(submission())
+        disk.go_on.clear()
+        disk.writing.clear()
+        being_written = asyncio.create_task(service.create(submission()))
+        await asyncio.to_thread(disk.writing.wait, _PATIENCE)
+        waiting = asyncio.create_task(service.create(submission()))
+        await asyncio.sleep(0)
+        mesos.calls.clear()
+        service.leave("another dispatcher leads")
+        assert mesos.left == 1
+        with pytest.raises(DispatcherError, match="another dispatcher leads"):
+            await waiting
+        with pytest.raises(DispatcherError, match="another dispatcher leads"):
+            await service.create(submission())
+        closing = asyncio.create_task(service.close())
+        await asyncio.sleep(0)
+        disk.go_on.set()
+        await closing
+        # What was on its way to the disk is there, and so it is said.
+        created = await being_written
+        assert created.driver is not None
+        assert created.driver.id in disk.drivers
+        assert len(disk.drivers) == 2
+        assert mesos.calls == []
+        assert disk.closed
+
+    play(test, close=False)
+
+
+def test_who_has_left_does_not_try_a_store_that_fails_again() -> None:
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        disk.go_on.clear()
+        being_written = asyncio.create_task(service.create(submission()))
+        await asyncio.to_thread(disk.writing.wait, _PATIENCE)
+        service.leave("another dispatcher leads")
+        disk.failing = StoreError("no answer")
+        disk.go_on.set()
+        with pytest.raises(DispatcherError, match="no answer"):
+            await being_written
+        loads = disk.loads
+        await service.close()
+        assert disk.loads == loads
+        assert disk.closed
+
+    play(test, close=False)
 
 
 def test_a_framework_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,18 +11,35 @@ import pytest
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-from sparkmesos_core.dispatcher.settings import DispatcherSettings, instance_number, make_settings
+from sparkmesos_core.dispatcher.settings import (
+    DispatcherOptions,
+    DispatcherSettings,
+    instance_number,
+    make_settings,
+)
 from sparkmesos_core.errors import MasterUrlError, UsageError
+from sparkmesos_core.spark.home import SparkHome
 
 CONF = Origin(Source.CONF, "--conf")
 
 
 def made(
-    properties: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None, **options: Any
+    properties: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    *,
+    spark_home: str | None = None,
+    installed_spark: SparkHome | None = None,
+    **options: Any,
 ) -> DispatcherSettings:
     settings = [Setting(key, value, CONF) for key, value in (properties or {}).items()]
-    given = {"master": "mesos://10.0.0.1:5050", "database": Path("/state/drivers.db"), **options}
-    return make_settings(Configuration([settings]), {"SPARK_USER": "ops", **(variables or {})}, **given)
+    return make_settings(
+        Configuration([settings]),
+        {"SPARK_USER": "ops", **(variables or {})},
+        DispatcherOptions(**{"master": "mesos://10.0.0.1:5050", **options}),
+        database=Path("/state/drivers.db"),
+        spark_home=spark_home,
+        installed_spark=installed_spark,
+    )
 
 
 def test_defaults() -> None:
@@ -59,6 +76,15 @@ def test_instance_number() -> None:
     assert instance_number(None, {}) == 1
     assert instance_number(None, {"SPARK_MESOS_DISPATCHER_NUM": "4"}) == 4
     assert instance_number(2, {"SPARK_MESOS_DISPATCHER_NUM": "4"}) == 2
+
+
+def test_how_long_a_silent_leader_leads() -> None:
+    key = "spark.mesos.dispatcher.zookeeper.sessionTimeout"
+    assert made().zookeeper_session == 10
+    assert made({key: "20s"}).zookeeper_session == 20
+    for text in ("1s", "2min", "soon"):
+        with pytest.raises(UsageError, match=f"{key}, set by --conf"):
+            made({key: text})
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "65536", "1.5", "٣"])
@@ -156,10 +182,11 @@ def test_masters_of_drivers() -> None:
 
 def test_spark_home_of_agents() -> None:
     """A Spark that is merely installed here is where agents have it only if they are here, too."""
-    installed = Path("/opt/spark")
+    installed = SparkHome(Path("/opt/spark"), "3.4.4", "2.12", has_mesos=True, origin="SPARK_HOME")
     assert made(installed_spark=installed).spark_home is None
     local = made(master="mesos://127.0.0.1:5050", installed_spark=installed)
     assert local.spark_home == "/opt/spark"
+    assert (local.spark_version, made().spark_version) == ("3.4.4", "3.5.9")
     assert made(installed_spark=installed, spark_home="/srv/spark").cluster().spark_home == "/srv/spark"
     named = made({"spark.home": "/usr/spark"}, spark_home="/srv/spark")
     assert named.cluster().spark_home == "/usr/spark"
@@ -200,14 +227,24 @@ def test_tls_key_without_certificate() -> None:
         made(tls_key=Path("key.pem"))
 
 
+def test_files_are_looked_at_before_anything_begins(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"The token file .* cannot be read"):
+        made(auth_token_file=tmp_path / "none")
+    (tmp_path / "ca").write_text("no certificate")
+    with pytest.raises(UsageError, match="holds no certificate"):
+        made(ca_file=tmp_path / "ca")
+
+
 def test_json_keeps_everything(tmp_path: Path) -> None:
-    (tmp_path / "token").touch()
+    (tmp_path / "token").write_text("0123456789abcdef\n")
     settings = made(
         {"spark.mesos.principal": "ops", "spark.mesos.secret": "s", "spark.mesos.maxDrivers": "3"},
         {"SPARK_PUBLIC_DNS": "spark.mesos.example"},
-        token_file=tmp_path / "token",
-        tls_certificate=Path("cert.pem"),
+        auth_token_file=tmp_path / "token",
+        tls_cert=Path("cert.pem"),
     )
+    assert settings.token == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(settings)
     again = DispatcherSettings.from_json(settings.to_json())
     assert again == settings
     assert again.driver_limits == settings.driver_limits

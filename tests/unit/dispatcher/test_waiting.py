@@ -161,6 +161,21 @@ def test_everybody_who_listens_gets_each_status() -> None:
     assert seen == [QUEUED, RUNNING, FINISHED]
 
 
+def test_the_last_output_comes_before_the_end_is_told() -> None:
+    story = Story(RUNNING, FINISHED)
+
+    def print_output(status: DriverStatus) -> None:
+        story.told.append(f"output while {status.driver_state}")
+
+    wait_for_end(story, ID, tell=story.told.append, meanwhile=print_output, sleep=story.sleep)
+    assert [line.partition(":")[0] for line in story.told] == [
+        "running",
+        "output while RUNNING",
+        "output while FINISHED",
+        "succeeded",
+    ]
+
+
 @pytest.mark.parametrize(
     ("told", "text"),
     [
@@ -198,3 +213,81 @@ def test_a_watch_does_nothing_itself() -> None:
     with pytest.raises(UnreachableError):
         watch.failed(GONE, 6)
     assert not Outcome.RUNNING.has_ended
+
+
+LACKS_CORES = status(
+    "QUEUED",
+    waitsFor={
+        "cause": "cores",
+        "message": "needs 9 cores, and the largest offer had 2",
+        "hint": "Ask for 2.",
+    },
+)
+NO_OFFER = status("QUEUED", waitsFor={"cause": "offers", "message": "waits for an offer"})
+AWAY = status("QUEUED", mesosProblem="m1 refuses", waitsFor={"cause": "mesos", "message": "waits for Mesos"})
+
+
+def seconds(count: float, *answers: DriverStatus) -> list[DriverStatus]:
+    """These answers, again and again for at least so many seconds of questions with 0.5 s between them."""
+    return list(answers) * int(count / 0.5 / len(answers) + 1)
+
+
+def test_what_keeps_a_driver_from_being_launched_is_told_once_and_if_it_lasts() -> None:
+    story = Story(QUEUED, NO_OFFER, NO_OFFER, *seconds(120, LACKS_CORES), RUNNING, FINISHED)
+    story.wait(longest_pause=0.5)
+    assert story.told == [
+        "queued",
+        "queued: needs 9 cores, and the largest offer had 2. Ask for 2.",
+        "running: TASK_RUNNING",
+        "succeeded: TASK_FINISHED, Command exited with status 0",
+    ]
+
+
+def test_what_passes_quickly_is_not_told() -> None:
+    story = Story(QUEUED, LACKS_CORES, NO_OFFER, RUNNING, FINISHED)
+    story.wait(longest_pause=0.5)
+    assert len(story.told) == 3
+
+
+def test_another_cause_is_told_at_once_and_other_numbers_are_now_and_then() -> None:
+    others = [
+        status("QUEUED", waitsFor={"cause": "cores", "message": f"needs {number} cores"}) for number in (3, 4)
+    ]
+    story = Story(QUEUED, *seconds(10, NO_OFFER), *seconds(150, *others), RUNNING, FINISHED)
+    story.wait(longest_pause=0.5)
+    between = story.told[1:-2]
+    assert between[:2] == ["queued: waits for an offer", "queued: needs 3 cores"]
+    assert 2 <= len(between[2:]) <= 3
+
+
+def test_one_that_waits_again_after_it_ran_is_told_of_again() -> None:
+    story = Story(*seconds(10, LACKS_CORES), RUNNING, *seconds(10, LACKS_CORES), RUNNING, FINISHED)
+    story.wait(longest_pause=0.5)
+    assert sum("9 cores" in line for line in story.told) == 2
+
+
+def test_that_mesos_is_away_is_a_warning_and_so_is_what_is_in_the_way() -> None:
+    story = Story(*seconds(30, AWAY), *seconds(10, LACKS_CORES), RUNNING, FINISHED)
+    warnings: list[str] = []
+    wait_for_end(
+        story, ID, tell=lambda _: None, warn=warnings.append, longest_pause=0.5,
+        clock=lambda: story.now, sleep=story.sleep,
+    )  # fmt: skip
+    assert warnings == [
+        "the dispatcher is not in touch with Mesos now: m1 refuses",
+        "the dispatcher is in touch with Mesos again",
+        "queued: needs 9 cores, and the largest offer had 2. Ask for 2.",
+    ]
+
+
+def test_a_change_of_masters_that_is_quick_is_not_told() -> None:
+    story = Story(RUNNING, *[status("RUNNING", "TASK_RUNNING", mesosProblem="gone")] * 3, RUNNING, FINISHED)
+    story.wait(longest_pause=0.5)
+    assert len(story.told) == 2
+
+
+def test_fields_that_are_none_of_ours_are_no_obstacle() -> None:
+    strange: tuple[object, ...] = ({"message": 7}, [], None, 1)
+    for odd in strange:
+        told = status("QUEUED", waitsFor=odd, mesosProblem=odd)
+        assert (told.waits_for, told.cause, told.mesos_problem) == ("", "", "")

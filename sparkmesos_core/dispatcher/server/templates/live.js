@@ -68,6 +68,7 @@ function followLog() {
     let pause = 1000;
     try {
       const answer = await fetch(`${log.dataset.follow}?offset=${next}`, { cache: "no-store" });
+      if (!answer.headers.get("content-type")?.includes("json")) throw new Error(`status ${answer.status}`);
       const piece = await answer.json();
       if (piece.problem) throw new Error(piece.problem);
       if (piece.run !== log.dataset.run || piece.size < next) return location.reload(); // another launch or file

@@ -685,6 +685,7 @@ def test_kill_of_a_driver_that_is_to_be_tried_again() -> None:
     answer = play.kill(driver_id)
     assert (answer.success, answer.message) == (True, "Removed driver while it's being retried")
     assert play.driver(driver_id).outcome is Outcome.KILLED
+    assert play.driver(driver_id).detail == "It was killed on request while it was being retried"
     play.pass_time(100)
     assert play.offer() == []
 

@@ -12,6 +12,7 @@ from sparkmesos_core.dispatcher.drivers.actions import Action, Forget, LaunchTas
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
 from sparkmesos_core.dispatcher.drivers.limits import Limits
+from sparkmesos_core.dispatcher.drivers.obstacle import waits_for_launch
 from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.store.store import Stored
 from tests.unit.dispatcher.drivers.mesos_model import Agent, Mesos, Task
@@ -223,6 +224,11 @@ class World:
         positions = [self.book.queue_position(driver.id) for driver in order]
         assert positions == list(range(1, len(queued) + 1))
 
+    def who_waits_is_told_for_what(self) -> None:
+        for driver in self.book.drivers():
+            waits = waits_for_launch(driver, self.mesos.now)
+            assert (self.book.obstacle(driver.id, self.mesos.now) is not None) == waits
+
     def who_is_not_supervised_runs_once(self) -> None:
         starts = [task.id.partition("-retry-")[0] for task in self.mesos.started]
         for driver_id in set(starts):
@@ -235,6 +241,7 @@ class World:
         """All of it."""
         self.what_was_accepted_is_on_disk()
         self.every_driver_is_in_one_place()
+        self.who_waits_is_told_for_what()
         self.who_is_not_supervised_runs_once()
 
     def end(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.rest.application import RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from tests.asgi_client import Response, ask, request
@@ -32,6 +33,65 @@ def application(dispatcher: InMemoryDispatcher) -> RestApplication:
 
 def create(application: RestApplication, properties: dict[str, Any] | None = None) -> Response:
     return ask(application, "POST", CREATE, json.dumps(message(properties)).encode())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", CREATE),
+        ("GET", "/v1/submissions"),
+        ("GET", "/v1/submissions/status/x"),
+        ("GET", "/v1/submissions/readyz"),
+        ("GET", "/v9"),
+        ("DELETE", "/v1/submissions"),
+    ],
+)
+def test_every_answer_says_which_spark_is_beside_it(
+    dispatcher: InMemoryDispatcher, method: str, path: str
+) -> None:
+    body = json.dumps(message()).encode() if path == CREATE else b""
+    for application, version in (
+        (RestApplication(dispatcher, Rules()), "3.5.9"),
+        (RestApplication(dispatcher, Rules(), spark_version="3.4.4"), "3.4.4"),
+    ):
+        assert ask(application, method, path, body).json()["serverSparkVersion"] == version
+
+
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [
+        ("GET", "/status/{id}"),
+        ("GET", "/status/driver-unknown"),
+        ("GET", ""),
+        ("POST", "/create"),
+        ("POST", "/kill/{id}"),
+        ("POST", "/killall"),
+    ],
+)
+def test_whoever_asks_is_told_that_mesos_is_away(
+    application: RestApplication, dispatcher: InMemoryDispatcher, method: str, action: str
+) -> None:
+    submission_id = create(application).json()["submissionId"]
+    path = f"/v1/submissions{action.format(id=submission_id)}"
+    body = json.dumps(message()).encode() if action == "/create" else b""
+    assert "mesosProblem" not in ask(application, method, path, body).json()
+    dispatcher.condition = replace(
+        dispatcher.condition, subscribed=False, reason="http://u:hunter2-hunter2@m:5050 is gone"
+    )
+    told = ask(application, method, path, body).json()
+    assert "is gone" in told["mesosProblem"]
+    assert "hunter2" not in told["mesosProblem"]
+
+
+def test_what_a_driver_waits_for(application: RestApplication, dispatcher: InMemoryDispatcher) -> None:
+    submission_id = create(application).json()["submissionId"]
+    dispatcher.obstacles[submission_id] = Obstacle(Cause.MAX_DRIVERS, "waits until a driver ends")
+    waits_for = {"cause": "maxDrivers", "message": "waits until a driver ends"}
+    told = ask(application, "GET", f"/v1/submissions/status/{submission_id}")
+    assert told.json()["waitsFor"] == waits_for
+    assert '\n  "driverState" : "QUEUED",\n' in told.body.decode(), "a field to a line, as ever"
+    (row,) = ask(application, "GET", "/v1/submissions").json()["submissions"]
+    assert row["waitsFor"] == waits_for
 
 
 def test_a_submission_that_is_sent_again_is_the_same(application: RestApplication) -> None:

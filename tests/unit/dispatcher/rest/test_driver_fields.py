@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle, UnmetConstraint
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.messages import DriverStatus
 from sparkmesos_core.dispatcher.rest.driver_fields import driver_fields, driver_message
 from sparkmesos_core.dispatcher.rest.status_text import java_double_text, status_text
+from sparkmesos_core.redaction import REDACTED
 
 ID = "driver-20261122080234-0001"
 SUBMISSION = Submission("http://h/a.py", "", (), {}, {}, "app", 1.0, 1024, 1408)
@@ -76,6 +78,33 @@ def test_one_that_waits_in_the_queue() -> None:
     assert "taskId" not in fields
     assert "mesosState" not in fields
     assert driver_message(Driver(ID, 1, SUBMISSION, 1.0)) is None
+
+
+def test_what_one_waits_for() -> None:
+    waiting = Driver(ID, 1, SUBMISSION, 1.0)
+    large = Obstacle(
+        Cause.CORES_AND_MEMORY, "needs more", "Ask for less.", 3, largest_cores=2.0, largest_memory=512.5
+    )
+    assert driver_fields(waiting, 1, large)["waitsFor"] == {
+        "cause": "cores and memory",
+        "message": "needs more",
+        "hint": "Ask for less.",
+        "agents": 3,
+        "largestCores": 2.0,
+        "largestMemory": 512.5,
+    }
+    unmet = (UnmetConstraint("rack:r1", ("r2",)), UnmetConstraint("gpu:", ()))
+    odd = Obstacle(Cause.CONSTRAINTS, "none meets password=hunter2-hunter2", agents=0, unmet=unmet)
+    assert driver_fields(waiting, 1, odd)["waitsFor"] == {
+        "cause": "constraints",
+        "message": f"none meets password={REDACTED}",
+        "agents": 0,
+        "unmetConstraints": [
+            {"constraint": "rack:r1", "offered": ["r2"]},
+            {"constraint": "gpu:", "offered": []},
+        ],
+    }
+    assert driver_fields(waiting)["waitsFor"] is None
 
 
 def test_when_a_retry_comes_is_told_of_those_that_wait_for_one() -> None:

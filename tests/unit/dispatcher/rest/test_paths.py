@@ -24,6 +24,7 @@ from sparkmesos_core.dispatcher.rest.paths import Action, Refusal, Route, find_r
         ("HEAD", "/v1/submissions/readyz", Route(Action.READY)),
         ("GET", "/v1/submissions", Route(Action.LIST)),
         ("GET", "/v1/submissions/", Route(Action.LIST)),
+        ("HEAD", "/v1/submissions", Route(Action.LIST)),
     ],
 )
 def test_routes(method: str, path: str, route: Route) -> None:
@@ -36,7 +37,12 @@ def test_routes(method: str, path: str, route: Route) -> None:
         ("GET", "/v1/submissions/killall", 405),
         ("GET", "/v1/submissions/clear", 405),
         ("POST", "/v1/submissions/readyz", 405),
-        ("PUT", "/v1/submissions", 400),
+        ("POST", "/v1/submissions", 400),
+        ("DELETE", "/v1/submissions", 405),
+        ("PUT", "/v1/submissions/", 405),
+        ("PATCH", "/v1/submissions", 501),
+        ("OPTIONS", "/v1/submissions", 200),
+        ("DELETE", "/v1/submissions//x", 400),
         ("PATCH", "/v1/submissions/kill/x", 501),
         ("OPTIONS", "/v1/submissions/status/x", 200),
         ("GET", "/v1/submissions//x", 400),

@@ -306,15 +306,21 @@ def test_cores_that_nobody_can_count(cores: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secrets", "key"),
+    ("side", "secrets", "key"),
     [
-        ({"names": "a", "envkeys": "A"}, "names"),
-        ({"values": "a", "filenames": "A"}, "filenames"),
-        ({"values": "a", "envkeys": "A"}, None),
+        ("driver", {"names": "a", "envkeys": "A"}, "names"),
+        ("driver", {"values": "a", "filenames": "A"}, "filenames"),
+        ("driver", {"values": "a", "envkeys": "A"}, None),
+        ("executor", {"names": "a", "envkeys": "A"}, "*"),
+        ("executor", {"values": "a", "filenames": "A"}, "*"),
+        ("executor", {"values": "a", "envkeys": "A"}, "*"),
+        ("executor", {"names": "a"}, None),
     ],
 )
-def test_secrets_that_the_docker_containerizer_leaves_out(secrets: dict[str, str], key: str | None) -> None:
-    prefix = "spark.mesos.driver.secret."
+def test_secrets_that_the_docker_containerizer_leaves_out(
+    side: str, secrets: dict[str, str], key: str | None
+) -> None:
+    prefix = f"spark.mesos.{side}.secret."
     properties = {f"{prefix}{name}": value for name, value in secrets.items()}
     image = {"spark.mesos.executor.docker.image": "spark:3.5"}
     read({**properties, **image, "spark.mesos.containerizer": "mesos"})

@@ -21,6 +21,10 @@ from sparkmesos_core.dispatcher.rest.uris import uri_problem
         "hdfs://namenode:8020/apps/app.jar",
         "s3a://bucket/spark.tgz",
         "gs://bucket/x",
+        "hftp://namenode:50070/x",
+        "sftp://h/x",
+        "webhdfs://namenode:9870/x",
+        "httpfs-of-ours://h/x",
         "/opt/app.jar",
         "/opt/my app.jar",
         "file:/opt/app.jar",
@@ -40,6 +44,10 @@ def test_those_that_they_can(uri: str) -> None:
         ("", "is empty"),
         ("app.jar", "neither a URI nor an absolute path"),
         ("./app.jar", "neither a URI nor an absolute path"),
+        *(
+            (f"{scheme}://h/app.jar", "has a scheme that nobody knows")
+            for scheme in ("htp", "ttp", "HTPP", "hhtp", "htttp", "thtp", "htps", "httsp", "httpss", "htpt")
+        ),
         ("http:///app.jar", "names no host"),
         ("http:app.jar", "names no host"),
         ("http://h", "names no file"),

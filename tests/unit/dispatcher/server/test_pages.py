@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from tests.agent_files import AgentFiles, agent_files
@@ -200,6 +201,18 @@ def test_what_keeps_the_dispatcher_from_working_is_on_every_page(
     assert "takes no submissions" in text(ask(app, "GET", "/"))
 
 
+def test_what_keeps_a_driver_from_being_launched(app: Any, dispatcher: InMemoryDispatcher) -> None:
+    message = f"no agent has {EVIL}"
+    assert "Not launched yet" not in text(ask(app, "GET", f"/driver/{QUEUED}"))
+    dispatcher.obstacles[QUEUED] = Obstacle(Cause.CONSTRAINTS, message, "Correct it.")
+    for path in ("/", "/?state=queued", f"/driver/{QUEUED}"):
+        page = text(ask(app, "GET", path))
+        assert "Not launched yet" in page
+        assert html.escape(f"No agent has {EVIL}", quote=False).replace("'", "&#39;") in page
+        assert EVIL not in page
+    assert "Correct it." in page
+
+
 def test_health(app: Any, dispatcher: InMemoryDispatcher) -> None:
     answer = ask(app, "GET", "/health")
     assert (answer.status, answer.json()["ready"], answer.json()["framework_id"]) == (200, True, "5e0a-0001")
@@ -214,7 +227,7 @@ def test_behind_a_token_only_health_is_open_and_it_says_little(dispatcher: InMem
     app = pages_app(dispatcher, SETTINGS, token=AccessToken(TOKEN), clock=lambda: NOW)
     for path in [*all_pages(dispatcher), "/assets/live.js", f"/driver/{RUNNING}/read/stdout"]:
         assert ask(app, "GET", path).status == (200 if path == "/health" else 401), path
-    assert ask(app, "GET", "/health").json() == {"ready": True, "subscribed": True}
+    assert ask(app, "GET", "/health").json() == {"ready": True, "leads": True, "subscribed": True}
     known = [("Authorization", f"Bearer {TOKEN}")]
     assert "reason" in ask(app, "GET", "/health", headers=known).json()
     assert ask(app, "GET", "/", headers=known).status == 200
@@ -257,8 +270,8 @@ def test_without_sandbox_or_agent_the_page_says_why(
     answer = ask(app, "GET", f"/driver/{QUEUED}/files/stdout")
     assert answer.status == 404
     assert "was never launched" in text(answer)
-    for path in ("files/none", "files/../../x", "download/none", "files/none/"):
-        assert ask(app, "GET", f"/driver/{RUNNING}/{path}").status in (404, 502), path
+    for path in ("files/none", "files/none/", "files/..%2f..%2fx", "download/none", "download/..%2f..%2fx"):
+        assert ask(app, "GET", f"/driver/{RUNNING}/{path}").status == 404, path
     agent.down = True
     for path in ("files/stdout", "download/stdout", "read/stdout", "files/"):
         assert ask(app, "GET", f"/driver/{RUNNING}/{path}").status == 502, path

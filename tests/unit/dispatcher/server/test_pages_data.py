@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.server.pages_data import (
     ROWS_OF_OVERVIEW,
     ROWS_OF_PAGE,
@@ -179,3 +180,20 @@ def test_only_web_addresses_become_links() -> None:
     driver = launched(sample_driver(1, NOW, replace(SUBMISSION, name="x")), NOW)
     content = driver_content(InMemoryDispatcher(), settings, driver, NOW)
     assert (content["mesos_link"], content["row"]["history"]) == ("", "")
+
+
+def test_what_keeps_drivers_from_being_launched() -> None:
+    dispatcher = sample_dispatcher(NOW)
+    (retrying,) = sections(dispatcher)["retrying"]["rows"]
+    first, *others = sections(dispatcher)["queued"]["rows"]
+    assert {row["waits_for"] for row in (retrying, first, *others)} == {None}
+    hint = f"Ask for less than password={SECRET}"
+    dispatcher.obstacles[first["id"]] = Obstacle(Cause.CORES, "needs 9 cores", hint)
+    dispatcher.obstacles[retrying["id"]] = Obstacle(Cause.OFFERS, "waits for an offer")
+    shown = sections(dispatcher)
+    told = {"message": "Needs 9 cores", "hint": f"Ask for less than password={REDACTED}"}
+    assert shown["queued"]["rows"][0]["waits_for"] == told
+    assert shown["retrying"]["rows"][0]["waits_for"]["message"] == "Waits for an offer"
+    driver = dispatcher.driver(first["id"])
+    assert driver is not None
+    assert driver_content(dispatcher, SETTINGS, driver, NOW)["waits_for"] == told

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import trustme
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.server.sandboxes import Piece, Sandboxes
@@ -110,6 +114,23 @@ def test_a_whole_file(agent: AgentFiles, driver: Driver, sandboxes: Sandboxes) -
     assert wait(download(len(content) + 1)) == content
     agent.down = True
     assert wait(download(1000)) == b""
+
+
+def test_agents_that_speak_https_are_checked(tmp_path: Path) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    for name, one in (("right", authority), ("wrong", other)):
+        one.cert_pem.write_to_path(str(tmp_path / name))
+    with agent_files(tls=tls, stdout=b"hello\n") as agent:
+        driver = launched(sample_driver(1, 100.0), 101.0, agent_url=agent.url)
+        with contextlib.closing(Sandboxes(ca_file=str(tmp_path / "right"))) as sandboxes:
+            assert wait(sandboxes.tail(driver, "stdout")).text == "hello\n"
+        with (
+            contextlib.closing(Sandboxes(ca_file=str(tmp_path / "wrong"))) as sandboxes,
+            pytest.raises(UnreachableError, match="certificate"),
+        ):
+            wait(sandboxes.tail(driver, "stdout"))
 
 
 @pytest.mark.parametrize("path", ["..", "../x", "a/../../b", "stdout\0"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
+from sparkmesos_core.dispatcher.store.sqlite import open_sqlite, user_of
 from sparkmesos_core.dispatcher.store.store import Store, Stored
 from sparkmesos_core.errors import StoreError
 from tests.unit.dispatcher.store.store_behaviour import StoreBehaviour, make_driver
@@ -84,6 +84,16 @@ def test_two_dispatchers_cannot_share_it(place: Path, tmp_path: Path) -> None:
             assert "--instance" in caught.value.hint
         store.apply([Save(make_driver(1))])
     open_sqlite(place).close()
+
+
+def test_who_uses_it(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(place.parent)
+    assert user_of(place) is None
+    with closing(open_sqlite(place)):
+        assert user_of(place) == user_of(tmp_path / "link" / place.name) == os.getpid()
+    assert user_of(place) is None  # although the number is still there
+    place.with_name(f"{place.name}.lock").write_text("no number")
+    assert user_of(place) is None
 
 
 def test_a_store_may_go_from_thread_to_thread(place: Path) -> None:
