@@ -6,8 +6,8 @@
 
 Three tables: what carries the bytes alone (curl's own `time_total`, `upload_file`); the same as whole
 processes from start to exit, with the digest of the file; and the whole `sparkmesos upload-dist`, which also
-reads the archive to its end and checks it, reads back what has arrived where the server has not checked it,
-and records its SHA-256. The peers do none of that.
+unpacks the archive and checks all of it while it is sent, reads back what has arrived where the server has
+not checked it, and records its SHA-256. The peers do none of that.
 
 The archive is the installed Spark with random bytes added up to `--megabytes`. Peak memory and CPU time
 (always from start to exit) are those of the client's process, not of the server. A process counts the memory

@@ -121,7 +121,8 @@ def command(
     from sparkmesos_core.dist import prepare
     from sparkmesos_core.dist.source import classify
 
-    from .upload_dist_job import Job, Wanted, telling
+    from .upload_destination import Wanted
+    from .upload_dist_job import Job, telling
     from .upload_dist_report import show_inspection
 
     found = classify(source)
@@ -147,7 +148,6 @@ def command(
         )
     upload = read_upload_options(click.get_current_context(), wanted.destination("spark.tgz"), environment)
     job = Job(terminal, found, wanted, options, upload, output, {**others, "dry_run": dry_run})
-    job.check()
     return job.rehearse() if dry_run else job.run()
 
 

@@ -10,60 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
+from sparkmesos_core.errors import ExitCode, SparkMesosError
 from sparkmesos_core.quoting import printable
 
 from .terminal import Terminal
+from .upload_destination import Wanted
 
 if TYPE_CHECKING:
-    from sparkmesos_core.dist.prepare import Inspection, PrepareOptions
+    from sparkmesos_core.dist.drafts import Making
+    from sparkmesos_core.dist.prepare import Inspection, Prepared, PrepareOptions
     from sparkmesos_core.dist.source import Source
     from sparkmesos_core.initial_configuration import ClusterEntries
     from sparkmesos_core.progress import Progress
     from sparkmesos_core.upload.destination import Destination
+    from sparkmesos_core.upload.local_file import DigestAhead, LocalFile
     from sparkmesos_core.upload.s3.presigned_url import PresignedUrl
     from sparkmesos_core.upload.target import UploadOptions
+    from sparkmesos_core.upload.transfer import Uploaded
 
 # Larger than /tmp on many machines, where that is in memory; see hier(7).
 _LARGE_TEMPORARY = Path("/var/tmp")  # noqa: S108 - folders in it are made for us alone
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Where the archive is to go, before anybody knows what it is called."""
-
-    text: str
-    name: str | None
-    """The name that DESTINATION gives it; None if that is a folder."""
-
-    @classmethod
-    def read(cls, text: str) -> Wanted:
-        """Raises UsageError for what is no destination."""
-        from sparkmesos_core.upload.destination import parse_destination
-
-        # Only in a folder does the name follow that of the file.
-        one, other = (parse_destination(text, name).name for name in ("a.tgz", "b.tgz"))
-        return cls(text, one if one == other else None)
-
-    def require_name(self) -> None:
-        """Raises UsageError if it gives the archive a name that no agent could use."""
-        from sparkmesos_core.dist.names import problem_of
-
-        if self.name is None or (problem := problem_of(self.name)) is None:
-            return
-        place = self.destination(self.name)
-        label = place.path if place.scheme == "file" else place.label
-        raise UsageError(
-            f"the destination {printable(label)} ends in no archive's name: {problem}",
-            hint=f"If {printable(self.name)} is a folder, write a slash at its end: {printable(label)}/\n"
-            "Else end in a name such as spark-3.5.9-bin-hadoop3.tgz.",
-        )
-
-    def destination(self, file_name: str) -> Destination:
-        """The destination of an archive of this name."""
-        from sparkmesos_core.upload.destination import parse_destination
-
-        return parse_destination(self.text, file_name)
 
 
 @dataclass(frozen=True)
@@ -80,6 +46,15 @@ class _Outcome:
 
 
 @dataclass(frozen=True)
+class _Done:
+    """What was uploaded."""
+
+    prepared: Prepared
+    file: LocalFile
+    uploaded: Uploaded
+
+
+@dataclass(frozen=True)
 class Job:
     """One call of the command."""
 
@@ -91,7 +66,7 @@ class Job:
     output: str
     given: Mapping[str, Any]
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raises UsageError for what can be known to be wrong before anything is read, made or asked."""
         from sparkmesos_core.upload.targets import open_target
 
@@ -106,6 +81,7 @@ class Job:
 
         from . import upload_dist_report as report
 
+        self._check()
         with telling(self.terminal) as progress:
             inspection = prepare.inspect(
                 self.source.path, self.wanted.name, self.options, self.upload.environment, progress=progress
@@ -130,54 +106,31 @@ class Job:
 
     def run(self) -> int:
         """Makes the archive, uploads it, and says what to do with it."""
-        from sparkmesos_core.dist import prepare
         from sparkmesos_core.dist.source import SourceKind
-        from sparkmesos_core.upload.local_file import DigestAhead, read_local_file
-        from sparkmesos_core.upload.targets import open_target
-        from sparkmesos_core.upload.transfer import Uploader
+        from sparkmesos_core.upload.local_file import DigestAhead
 
         from . import upload_dist_report as report
 
+        # At once, while libraries are loaded. It is no use for an archive that turns out to need a change,
+        # but costs only a core's idle time.
+        ahead = DigestAhead(self.source.path) if self.source.kind is SourceKind.ARCHIVE else None
+        self._check()
         terminal = self.terminal
-        builds = self.source.kind is SourceKind.CHECKOUT
-        if builds:
-            self._probe("spark.tgz")
         with (
             _work_dir(self.given["work_dir"], self.upload.environment, terminal.say) as work,
             telling(terminal) as progress,
         ):
-            # It is no use for an archive that turns out to need a change, but costs only a core's idle time.
-            ahead = DigestAhead(self.source.path) if self.source.kind is SourceKind.ARCHIVE else None
-            prepared = prepare.prepare(
-                self.source.path,
-                self.wanted.name,
-                self.options,
-                work,
-                self.upload.environment,
-                progress=progress,
-                announce=terminal.say,
-                before_making=(lambda name: None) if builds else self._probe,
-                build_output=lambda line: terminal.say(printable(line, keep="\t")),
-            )
-            report.say_prepared(terminal, prepared)
-            if ahead is not None and not prepared.made:
-                file = ahead.file(progress)
-            else:
-                file = read_local_file(prepared.path, progress)
-            destination = self.wanted.destination(prepared.name)
-            with contextlib.closing(open_target(destination, self.upload)) as target, self._resumable():
-                uploader = Uploader(progress=progress, announce=terminal.warn)
-                force, verify = self.given["force"], self.given["verify"]
-                uploaded = uploader.put(target, file, force=force, verify=verify)
-        outcome = self._outcome(destination)
+            done = self._carry_out(work, progress, ahead)
+        prepared, file, uploaded = done.prepared, done.file, done.uploaded
+        outcome = self._outcome(self.wanted.destination(prepared.name))
         for remark in uploaded.remarks:
             terminal.warn(remark)
         by = ", by its .sha256 and size" if uploaded.by_record else ""
-        done = "It is at" if uploaded.sent else f"The same content is there already{by}:"
+        said = "It is at" if uploaded.sent else f"The same content is there already{by}:"
         if self.output == "table" and outcome.presigned is None and _is_a_terminal(sys.stdout):
-            terminal.say(done.removesuffix(":") + ":")  # the URI follows
+            terminal.say(said.removesuffix(":") + ":")  # the URI follows
         else:
-            terminal.say(f"{done} {uploaded.uri}")
+            terminal.say(f"{said} {uploaded.uri}")
         record = report.prepared_record(prepared) | {
             "sha256": file.sha256,
             "size": file.size,
@@ -187,11 +140,95 @@ class Job:
         }
         return self._finish(outcome, record, dry_run=False)
 
+    def _carry_out(self, work: Path, progress: Progress, ahead: DigestAhead | None) -> _Done:
+        from sparkmesos_core.dist import prepare
+        from sparkmesos_core.dist.first_look import seems_ready
+        from sparkmesos_core.dist.source import SourceKind
+
+        terminal, environment = self.terminal, self.upload.environment
+        name = self.wanted.name or self.source.name
+        if ahead is not None and name is not None and seems_ready(self.source, name, self.options):
+            making = prepare.making(work, self.options, environment, progress, terminal.say)
+            return self._upload_while_checking(name, making, ahead)
+        builds = self.source.kind is SourceKind.CHECKOUT
+        if builds:
+            self._probe("spark.tgz")
+        prepared = prepare.prepare(
+            self.source.path,
+            self.wanted.name,
+            self.options,
+            work,
+            environment,
+            progress=progress,
+            announce=terminal.say,
+            before_making=(lambda name: None) if builds else self._probe,
+            build_output=lambda line: terminal.say(printable(line, keep="\t")),
+        )
+        return self._upload(prepared, progress, ahead)
+
+    def _upload(self, prepared: Prepared, progress: Progress, ahead: DigestAhead | None = None) -> _Done:
+        from sparkmesos_core.upload.local_file import read_local_file
+        from sparkmesos_core.upload.targets import open_target
+        from sparkmesos_core.upload.transfer import Uploader
+
+        from . import upload_dist_report as report
+
+        report.say_prepared(self.terminal, prepared)
+        if ahead is not None and not prepared.made:
+            file = ahead.file(progress)
+        else:
+            file = read_local_file(prepared.path, progress)
+        destination = self.wanted.destination(prepared.name)
+        with contextlib.closing(open_target(destination, self.upload)) as target, self._resumable():
+            uploader = Uploader(progress=progress, announce=self.terminal.warn)
+            force, verify = self.given["force"], self.given["verify"]
+            return _Done(prepared, file, uploader.put(target, file, force=force, verify=verify))
+
+    def _upload_while_checking(self, name: str, making: Making, ahead: DigestAhead) -> _Done:
+        """For an archive that will probably be uploaded as it is."""
+        from sparkmesos_core.dist import prepare
+        from sparkmesos_core.upload.target import WithdrawnError
+        from sparkmesos_core.upload.targets import open_target
+        from sparkmesos_core.upload.transfer import Uploader
+
+        from . import upload_dist_report as report
+        from .upload_while_checking import Checking, EarlyUpload
+
+        progress = making.progress
+        with contextlib.closing(open_target(self.wanted.destination(name), self.upload)) as target:
+            file = ahead.file(progress)
+            # Not sooner: until something can be sent, the check would only be in its way.
+            checking = Checking(
+                lambda progress: prepare.examine(
+                    self.source, self.wanted.name, self.options, progress=progress
+                )
+            )
+            upload = EarlyUpload(
+                checking,
+                progress,
+                lambda examined: examined.as_it_is(making),
+                lambda prepared: report.say_prepared(self.terminal, prepared),
+            )
+            uploader = Uploader(progress=progress, announce=self.terminal.warn, wait=checking.sleep)
+            force, verify = self.given["force"], self.given["verify"]
+            try:
+                with self._resumable():
+                    prepared, uploaded = upload.put(uploader, target, file, force=force, verify=verify)
+                return _Done(prepared, file, uploaded)
+            except WithdrawnError:
+                examined = checking.examined(progress)  # which raises what is wrong with the archive
+        self.terminal.say(f"{printable(name)} needs a change first; what was sent of it is removed")
+        return self._upload(examined.make(making), progress)
+
     @contextlib.contextmanager
     def _resumable(self) -> Iterator[None]:
         """Says that an upload that ends early can go on."""
+        from sparkmesos_core.upload.target import WithdrawnError
+
         try:
             yield
+        except WithdrawnError:
+            raise
         except (SparkMesosError, KeyboardInterrupt):
             if self.upload.resume:
                 self.terminal.say("What has arrived is kept; the same command goes on from there.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 
@@ -36,3 +37,52 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class HeldProgress:
+    """The progress of what goes on in another thread, which nobody hears of until somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listener = SILENT
+        self._step: tuple[str, int | None] | None = None
+        self._done = 0
+
+    def begin(self, step: str, total: int | None) -> None:
+        """As `Progress` says."""
+        with self._lock:
+            self._step, self._done = (step, total), 0
+            self._listener.begin(step, total)
+
+    def advance(self, count: int) -> None:
+        """As `Progress` says."""
+        with self._lock:
+            self._done += count
+            self._listener.advance(count)
+
+    def already(self, count: int) -> None:
+        """As `Progress` says."""
+        with self._lock:
+            self._done += count
+            self._listener.already(count)
+
+    def end(self) -> None:
+        """As `Progress` says."""
+        with self._lock:
+            self._step = None
+            self._listener.end()
+
+    def tell(self, listener: Progress) -> None:
+        """Tell a listener of the step that goes on now, of all that was done in it, and of what follows."""
+        with self._lock:
+            self._listener = listener
+            if self._step is not None:
+                listener.begin(*self._step)
+                listener.advance(self._done)
+
+    def hush(self) -> None:
+        """Tell nobody any more; a step that goes on ends for the listener."""
+        with self._lock:
+            listener, self._listener = self._listener, SILENT
+            if self._step is not None:
+                listener.end()

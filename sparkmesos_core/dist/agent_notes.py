@@ -120,8 +120,8 @@ def _how_it_is_fetched(given: Circumstances) -> str:
 
 
 def _what_the_cache_is_for(given: Circumstances) -> str:
-    # Without the cache, the archive stays in the sandbox beside its folder, and both match Spark's `cd BASE*`,
-    # which only dash can live with.
+    # Without the cache, the archive stays in the sandbox beside its folder, and both match Spark's
+    # `cd BASE*`, which only dash can live with.
     if is_cacheable(given):
         return "Turn on spark.mesos.fetcherCache.enable, so that each agent fetches it once."
     return "Agents whose /bin/sh is bash need another URI: there no executor starts from a signed URL."

@@ -74,6 +74,9 @@ class Draft(Protocol):
     def plan(self, name: str, *, bridge: bool) -> Plan:
         """What an archive of this name would be. The bridge is in it only if it is in the source."""
 
+    def is_made(self, name: str, bridge: bytes | None) -> bool:
+        """Whether the source is already what `make` would make."""
+
     def compile_bridge(self, making: Making) -> Path:
         """The bridge that fits, from the cache or compiled. Raises BridgeError and JavaNotFoundError."""
 
@@ -95,6 +98,10 @@ class FolderDraft:
     def plan(self, name: str, *, bridge: bool) -> Plan:
         """As `Draft` says."""
         return self._plan(name, self._contents.entries if bridge else self._without_bridge())
+
+    def is_made(self, name: str, bridge: bytes | None) -> bool:
+        """As `Draft` says. A folder is no archive."""
+        return False
 
     def compile_bridge(self, making: Making) -> Path:
         """As `Draft` says. A bridge that is in the cache needs no Java."""
@@ -154,6 +161,10 @@ class ArchiveDraft:
         # Without one inside, there is one to be added.
         makes = planned.needed(name) or (bridge and there is None)
         return Plan(planned.entries, planned.left_out, makes)
+
+    def is_made(self, name: str, bridge: bytes | None) -> bool:
+        """As `Draft` says."""
+        return not plan_repacking(self._contents, name, self._excludes, bridge).needed(name)
 
     def compile_bridge(self, making: Making) -> Path:
         """As `Draft` says. Unpacks what is needed to compile it, if that has to be done."""

@@ -140,6 +140,16 @@ def new_archive(target: Path, *, time: int = TIME, threads: int | None = None) -
         aside.unlink(missing_ok=True)
 
 
+def begins_as_packed(block: bytes) -> bool:
+    """Whether a tar whose first block this is begins as those do that are written here."""
+    try:
+        found = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    top = _header(Entry(found.name, EntryKind.FOLDER, _PROGRAM), int(found.mtime))
+    return top.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape") == block
+
+
 _TYPES = {EntryKind.FILE: tarfile.REGTYPE, EntryKind.FOLDER: tarfile.DIRTYPE, EntryKind.LINK: tarfile.SYMTYPE}
 
 

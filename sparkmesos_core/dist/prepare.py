@@ -22,13 +22,16 @@ from sparkmesos_core.progress import SILENT, Progress
 from sparkmesos_core.quoting import printable, quoted
 
 __all__ = [
+    "Examined",
     "Inspection",
     "PrepareOptions",
     "Prepared",
     "Source",
     "SourceKind",
     "classify",
+    "examine",
     "inspect",
+    "making",
     "prepare",
     "require_no_errors",
 ]
@@ -81,6 +84,57 @@ class Inspection:
     """Whether an archive would be made, rather than the source be uploaded as it is."""
 
 
+@dataclass(frozen=True)
+class Examined:
+    """A source that was read to its end, and what is known of it."""
+
+    inspection: Inspection
+    _draft: Draft
+    _excludes: Excludes
+    _options: PrepareOptions
+
+    def as_it_is(self, making: Making) -> Prepared | None:
+        """The source itself, if it is an archive that needs no change; None if one has to be made.
+
+        To know whether the bridge inside is the right one, it may have to be compiled. Raises BridgeError and
+        JavaNotFoundError. There must be no errors among the findings.
+        """
+        found = self.inspection
+        if found.makes or not self._draft.is_made(found.name, self._bridge(making)):
+            return None
+        return Prepared(
+            found.source.path, found.name, found.facts, found.findings, found.left_out, made=False
+        )
+
+    def make(self, making: Making) -> Prepared:
+        """An archive of the source. Raises ArchiveError, BridgeError and JavaNotFoundError."""
+        name = self.inspection.name
+        path, plan = self._draft.make(name, self._bridge(making), making)
+        facts = facts_of(plan.entries, path.stat().st_size)
+        findings = _findings(plan, facts, name, self._options, self._excludes)
+        return Prepared(path, name, facts, findings, plan.left_out, made=True)
+
+    def _bridge(self, making: Making) -> bytes | None:
+        return self._draft.compile_bridge(making).read_bytes() if self._options.bridge else None
+
+
+def examine(
+    source: Source, name: str | None, options: PrepareOptions, *, progress: Progress = SILENT
+) -> Examined:
+    """Read a source, which is no checkout, and find out what is wrong with it. Makes nothing.
+
+    `name` is what the archive will be called; None: as the source suggests. Raises UsageError for a pattern
+    that cannot be, and ArchiveError for what cannot even be read.
+    """
+    excludes = Excludes(options.excludes, defaults=options.default_excludes)
+    draft = (
+        FolderDraft(source, excludes)
+        if source.kind is SourceKind.HOME
+        else ArchiveDraft(source, excludes, progress)
+    )
+    return Examined(_inspected(source, draft, name, options, excludes), draft, excludes, options)
+
+
 def inspect(
     source: Path,
     name: str | None,
@@ -101,8 +155,7 @@ def inspect(
             f"{printable(str(found.path))} is Spark's source, which has to be built before it can be checked",
             hint="Build it by its dev/make-distribution.sh --tgz -Pmesos, then check the archive.",
         )
-    excludes = Excludes(options.excludes, defaults=options.default_excludes)
-    return _inspected(found, _draft(found, excludes, progress), name, options, excludes)
+    return examine(found, name, options, progress=progress).inspection
 
 
 def prepare(
@@ -128,8 +181,8 @@ def prepare(
     Raises UsageError for a source or a pattern that cannot be, ArchiveError with all that is wrong with the
     archive at once, BridgeError and JavaNotFoundError when the bridge cannot be compiled.
     """
-    making = Making(work, environment, time_of_entries(environment), options.threads, progress, announce)
-    excludes = Excludes(options.excludes, defaults=options.default_excludes)
+    how = making(work, options, environment, progress, announce)
+    Excludes(options.excludes)  # what is wrong with patterns is known before anything is built
     found = classify(source)
     if found.kind is SourceKind.CHECKOUT:
         announce(f"Building Spark in {printable(str(found.path))}, which takes a while…")
@@ -142,21 +195,21 @@ def prepare(
             f"{printable(str(found.path))} is built already: there is no use for options of a build",
             hint="They are for a checkout of Spark's source.",
         )
-    draft = _draft(found, excludes, progress)
-    inspection = _inspected(found, draft, name, options, excludes)
-    require_no_errors(inspection)
-    before_making(inspection.name)
-    bridge = draft.compile_bridge(making).read_bytes() if options.bridge else None
-    path, plan = draft.make(inspection.name, bridge, making)
-    facts = facts_of(plan.entries, path.stat().st_size)
-    return Prepared(
-        path=path,
-        name=inspection.name,
-        facts=facts,
-        findings=_findings(plan, facts, inspection.name, options, excludes),
-        left_out=plan.left_out,
-        made=plan.makes,
-    )
+    examined = examine(found, name, options, progress=progress)
+    require_no_errors(examined.inspection)
+    before_making(examined.inspection.name)
+    return examined.as_it_is(how) or examined.make(how)
+
+
+def making(
+    work: Path,
+    options: PrepareOptions,
+    environment: Mapping[str, str],
+    progress: Progress,
+    announce: Callable[[str], None],
+) -> Making:
+    """How archives are made, as for `prepare`. Raises UsageError for a SOURCE_DATE_EPOCH that is none."""
+    return Making(work, environment, time_of_entries(environment), options.threads, progress, announce)
 
 
 def require_no_errors(inspection: Inspection) -> None:
@@ -172,12 +225,6 @@ def require_no_errors(inspection: Inspection) -> None:
         else f"Executors could not run from {shown}:\n" + "\n".join(f"  {message}" for message in messages),
         hint="\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
     )
-
-
-def _draft(source: Source, excludes: Excludes, progress: Progress) -> Draft:
-    if source.kind is SourceKind.HOME:
-        return FolderDraft(source, excludes)
-    return ArchiveDraft(source, excludes, progress)
 
 
 def _inspected(

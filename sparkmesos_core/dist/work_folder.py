@@ -51,7 +51,7 @@ def _remove_abandoned(parent: Path, announce: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path, flags: int = 0) -> Iterator[bool]:
-    """Whether its lock could be taken, which is made with O_CREAT; a folder without one is not ours to take."""
+    """Whether its lock could be taken, which is made with O_CREAT; a folder without one is not ours."""
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
     except FileNotFoundError:

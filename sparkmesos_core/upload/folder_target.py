@@ -66,6 +66,11 @@ class FolderTarget:
                     ]
         return []
 
+    @property
+    def sends_aside(self) -> bool:
+        """See Target."""
+        return True
+
     def prepare(self) -> None:
         """See Target."""
         with self._explained(self._path.parent):
@@ -124,6 +129,7 @@ class FolderTarget:
                 with os.fdopen(target, "wb", buffering=0) as writer:
                     os.fchmod(target, _FILE_MODE)
                     while piece := source.read(_PIECE_BYTES):
+                        file.still_wanted()
                         _write_whole(target, piece)
                         done += len(piece)
                         progress.advance(len(piece))
@@ -151,7 +157,7 @@ class FolderTarget:
             self._aside.chmod(_FILE_MODE)
             self._aside.replace(self._record)
 
-    def discard(self) -> None:
+    def discard(self, *, resumable: bool = True) -> None:
         """See Target."""
         with contextlib.suppress(OSError):
             self._aside.unlink(missing_ok=True)

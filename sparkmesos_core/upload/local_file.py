@@ -7,14 +7,20 @@ import hashlib
 import os
 import stat
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.progress import SILENT, Progress
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 8 << 20
+"""So much that a thread seldom waits for others, which may be busy with what Python runs alone."""
+
+
+def _wanted() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class LocalFile:
     """64 hex digits."""
     modified_ns: int
     """When it was last written, so that a change under our hands is noticed."""
+    still_wanted: Callable[[], None] = field(default=_wanted, repr=False, compare=False)
+    """Asked by any thread while the file is sent: raises WithdrawnError (`target.py`) if that is in vain."""
 
     def open(self) -> BinaryIO:
         """The file, to be read without a buffer. Raises SparkMesosError if it cannot be opened."""

@@ -25,6 +25,10 @@ class TransientFailureError(Exception):
         self.retry_after = retry_after
 
 
+class WithdrawnError(SparkMesosError):
+    """The file is not to be uploaded after all. What was sent of it is of no use, also not to a later run."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What the destination has under the final name."""
@@ -117,6 +121,10 @@ class Target(Protocol):
         """What the user should know: that it was not put there at once, say; after `discard` also what that
         could not remove. Often none."""
 
+    @property
+    def sends_aside(self) -> bool:
+        """Whether nobody can see what `send` sends before `publish`. Known after `prepare`."""
+
     def prepare(self) -> None:
         """Make the folder if need be, and find out cheaply whether a file can be written there.
 
@@ -133,10 +141,11 @@ class Target(Protocol):
         """What stands beside, in `<name>.sha256`, and when it was modified; None if it is not there."""
 
     def send(self, file: LocalFile, progress: Progress) -> None:
-        """Transfer the file, but not to its final name yet, unless `publish` could do nothing about it.
+        """Transfer the file, but not to its final name yet, unless `sends_aside` is false.
 
         Called again after a TransientFailureError. Advances `progress` by what was sent, and takes back what
-        has to be sent again; does not begin or end a step.
+        has to be sent again; does not begin or end a step. Asks again and again whether the file is still
+        wanted, and raises what that raises.
         """
 
     def sent(self) -> Iterator[bytes] | None:
@@ -148,8 +157,11 @@ class Target(Protocol):
     def write_record(self, content: bytes) -> None:
         """Put `<name>.sha256` beside."""
 
-    def discard(self) -> None:
-        """Remove what `send` left, if anything. Never raises; called after successes and interrupts, too."""
+    def discard(self, *, resumable: bool = True) -> None:
+        """Remove what `send` left, if anything. Never raises; called after successes and interrupts, too.
+
+        With `resumable` what a later run could go on from stays, if `UploadOptions.resume` asks for that.
+        """
 
     def close(self) -> None:
         """Close connections. Never raises."""

@@ -17,7 +17,7 @@ from sparkmesos_core.progress import SILENT, Progress
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.record import SUFFIX, record_of, recorded_digest
-from sparkmesos_core.upload.target import Stored, Target, TransientFailureError
+from sparkmesos_core.upload.target import Stored, Target, TransientFailureError, WithdrawnError
 
 T = TypeVar("T")
 
@@ -79,35 +79,54 @@ class Uploader:
         finally:
             self._discard(target)
 
-    def put(self, target: Target, file: LocalFile, *, force: bool = False, verify: bool = False) -> Uploaded:
+    def put(
+        self,
+        target: Target,
+        file: LocalFile,
+        *,
+        force: bool = False,
+        verify: bool = False,
+        require_good: Callable[[], None] = lambda: None,
+    ) -> Uploaded:
         """Upload a file; whatever happens, nothing but all of it is ever seen under its name.
 
         What is there already is left if it is the same, and replaced only if `force`. With `verify` it is
-        read to find out whether it is the same, whatever its record says. Raises SparkMesosError when the
-        destination refuses, keeps failing, or does not hold what was sent.
+        read to find out whether it is the same, whatever its record says. `require_good` is called, maybe
+        more than once, before anything can be seen of the file: it waits until it is known that the file may
+        be uploaded, and raises WithdrawnError if it may not; then nothing is left, nor kept for a later run.
+        Raises SparkMesosError when the destination refuses, keeps failing, or does not hold what was sent.
         """
+        resumable = True
         try:
             self._retrying(target.prepare)
-            remarks: list[str] = []
-            there = None if force else self._there(target, file, remarks, verify)
+            there = None if force else self._there(target, file, verify)
             if there is None:
+                if not target.sends_aside:
+                    require_good()
                 self._send(target, file)
+            require_good()
+            if there is None:
+                file.check_unchanged()  # what was found to be good is what was sent
                 self._publish(target, file)
+            remarks: list[str] = []
+            if there is None or not there.recorded:
                 self._record(target, file, remarks)
-                return Uploaded(target.uri, True, remarks=(*target.remarks, *remarks))
-            by_record = not there.was_read
-            return Uploaded(target.uri, False, by_record, (*target.remarks, *remarks))
+            by_record = there is not None and not there.was_read
+            return Uploaded(target.uri, there is None, by_record, (*target.remarks, *remarks))
+        except WithdrawnError:
+            resumable = False
+            raise
         finally:
-            self._discard(target)
+            self._discard(target, resumable=resumable)
 
-    def _discard(self, target: Target) -> None:
+    def _discard(self, target: Target, *, resumable: bool = True) -> None:
         known = set(target.remarks)
-        target.discard()
+        target.discard(resumable=resumable)
         for remark in target.remarks:
             if remark not in known:
                 self._announce(remark)
 
-    def _there(self, target: Target, file: LocalFile, remarks: list[str], verify: bool) -> _There | None:
+    def _there(self, target: Target, file: LocalFile, verify: bool) -> _There | None:
         """What is there, which is the same; None if nothing is. Raises UploadError if it is another file."""
         stored = self._retrying(target.stat)
         if stored is None:
@@ -116,8 +135,6 @@ class Uploader:
         if there.sha256 != file.sha256:
             what = f"of {stored.size} bytes" if there.sha256 is None else f"with the SHA-256 {there.sha256}"
             raise UploadError(f"there is another file {what} at {target.label}", hint=_EXISTS_HINT)
-        if not there.recorded:
-            self._record(target, file, remarks)
         return there
 
     def _look(self, target: Target, stored: Stored, file: LocalFile, verify: bool) -> _There:
@@ -133,7 +150,7 @@ class Uploader:
             written = record[1]
             if stored.modified is not None and written is not None and stored.modified < written:
                 return _There(recorded, recorded=True)
-        sha256 = self._retrying(lambda: self._digest("Comparing", target.content(), stored.size))
+        sha256 = self._retrying(lambda: self._digest("Comparing", file, target.content(), stored.size))
         return _There(sha256, recorded == sha256, was_read=True)
 
     def _send(self, target: Target, file: LocalFile) -> None:
@@ -145,7 +162,7 @@ class Uploader:
                 self._progress.end()
             file.check_unchanged()
             pieces = target.sent()
-            if pieces is not None and self._digest("Verifying", pieces, file.size) != file.sha256:
+            if pieces is not None and self._digest("Verifying", file, pieces, file.size) != file.sha256:
                 raise TransientFailureError(
                     UploadError(
                         f"what arrived at {target.label} is not what was sent (its SHA-256 differs)",
@@ -185,7 +202,7 @@ class Uploader:
             return (
                 stored is not None
                 and stored.size in (None, file.size)
-                and self._digest("Comparing", target.content(), file.size) == file.sha256
+                and self._digest("Comparing", file, target.content(), file.size) == file.sha256
             )
         except SparkMesosError:
             return False
@@ -198,11 +215,12 @@ class Uploader:
             # The file is there and whole: whoever needs it can use it.
             remarks.append(f"{name}{SUFFIX} could not be written beside it: {error.message}")
 
-    def _digest(self, step: str, pieces: Iterator[bytes], total: int | None) -> str:
+    def _digest(self, step: str, file: LocalFile, pieces: Iterator[bytes], total: int | None) -> str:
         digest = hashlib.sha256()
         self._progress.begin(step, total)
         try:
             for piece in pieces:
+                file.still_wanted()
                 digest.update(piece)
                 self._progress.advance(len(piece))
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sparkmesos_core.errors import ExitCode
 from tests.servers.cutting_proxy import cutting_proxy
@@ -29,13 +31,17 @@ COMMAND = [sys.executable, "-m", "sparkmesos_cli", "upload-dist", "--no-bridge"]
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """What passes for a Spark, and does not compress: 24 MB."""
+    return make_archive(tmp_path / NAME)
+
+
+def make_archive(path: Path, *, without: str = "") -> Path:
     files = {f"bin/{name}": b"#!/bin/sh\n" for name in ("spark-class", "spark-submit", "load-spark-env.sh")}
     files["bin/find-spark-home"] = b"#!/bin/sh\n"
     files["RELEASE"] = b"Spark 3.5.9\n"
     files["jars/spark-core_2.12-3.5.9.jar"] = random.Random(1).randbytes(24_000_000)
     for name in ("spark-mesos_2.12-3.5.9", "mesos-1.4.3-shaded-protobuf", "scala-library-2.12.18"):
         files[f"jars/{name}.jar"] = b"jar"
-    path = tmp_path / NAME
+    files.pop(without, None)
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(f"{TOP}/{name}")
@@ -112,17 +118,21 @@ def test_a_presigned_url_is_fetched_without_credentials(
     assert url not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "as_it_is"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True)]
+)
 def test_an_interrupt_leaves_nothing(
-    archive: Path, served: Path, environment: dict[str, str], number: signal.Signals
+    archive: Path, served: Path, environment: dict[str, str], number: signal.Signals, as_it_is: bool
 ) -> None:
     home = served.parent / "home"
     with tarfile.open(archive) as tar:
         tar.extractall(home, filter="data")
+    # What nothing has to be done to is sent while it is checked.
+    source = ["--no-default-excludes", str(archive)] if as_it_is else [str(home / TOP)]
     with webdav_server(served) as server, cutting_proxy(server) as proxy:
         proxy.plan("stall", 8_000_000)
         process = subprocess.Popen(
-            [*COMMAND, str(home / TOP), f"http://127.0.0.1:{proxy.address.port}/dist/"],
+            [*COMMAND, *source, f"http://127.0.0.1:{proxy.address.port}/dist/"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -139,4 +149,48 @@ def test_an_interrupt_leaves_nothing(
     assert "Traceback" not in err
     assert "Uploading: stopped at" in err
     assert [path for path in served.rglob("*") if path.is_file()] == []
+    assert list(Path(environment["TMPDIR"]).iterdir()) == []
+
+
+def unfinished(s3: S3Server) -> list[object]:
+    """Uploads whose parts the server still has."""
+    try:
+        with contextlib.closing(s3.client()) as client:
+            return list(client.list_multipart_uploads(Bucket="bucket").get("Uploads", []))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchUpload":  # rclone's way to say that there is none
+            raise
+        return []
+
+
+@pytest.mark.parametrize("damage", ["its end", "a program"])
+@pytest.mark.parametrize("kind", ["webdav", "s3", "folder"])
+def test_nothing_is_left_of_an_archive_that_is_sent_while_it_is_checked(
+    damage: str, kind: str, archive: Path, served: Path, environment: dict[str, str]
+) -> None:
+    if damage == "its end":
+        archive.write_bytes(archive.read_bytes()[:-100])
+    else:
+        make_archive(archive, without="bin/spark-submit")
+    before = set(served.rglob("*"))
+    with contextlib.ExitStack() as stack:
+        if kind == "webdav":
+            destination = f"http://{stack.enter_context(webdav_server(served))}/dist/"
+        elif kind == "s3":
+            (served / "bucket").mkdir()
+            before = set(served.rglob("*"))
+            s3 = stack.enter_context(rclone_s3(served))
+            environment = {**environment, **s3.environment()}
+            destination = "s3a://bucket/dist/"
+        else:
+            destination = f"{served}/dist/"
+        resume = ["--resume"] if kind == "s3" else []
+        refused = run([*resume, "--no-default-excludes", str(archive), destination], environment)
+        if kind == "s3":
+            assert unfinished(s3) == []
+    assert (refused.returncode, refused.stdout) == (ExitCode.FAILED, "")
+    assert ("is cut off" if damage == "its end" else "bin/spark-submit") in refused.stderr
+    assert "Uploading: " in refused.stderr
+    assert "goes on from there" not in refused.stderr
+    assert {path for path in set(served.rglob("*")) - before if path.is_file()} == set()
     assert list(Path(environment["TMPDIR"]).iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
 import random
 import subprocess
@@ -27,7 +29,7 @@ from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.hdfs.target import HdfsTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.record import record_of
-from sparkmesos_core.upload.target import HdfsOptions, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import HdfsOptions, TransientFailureError, UploadOptions, WithdrawnError
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.servers.cutting_proxy import CuttingProxy, Kind, cutting_proxy
 from tests.servers.hdfs import Hdfs, real_hdfs
@@ -330,6 +332,19 @@ def test_an_interrupt_leaves_nothing(hdfs: Hdfs, folder: str, file: LocalFile) -
 
     with pytest.raises(KeyboardInterrupt):
         upload(hdfs, hdfs.uri(f"{folder}/a/b/"), file, progress=At(SIZE // 2, interrupt))
+    assert ask(hdfs, "GET", folder, "GETFILESTATUS") is None
+
+
+def test_what_turns_out_not_to_be_wanted_leaves_nothing(hdfs: Hdfs, folder: str, file: LocalFile) -> None:
+    asked = itertools.count()
+
+    def still_wanted() -> None:
+        if next(asked) == 5:
+            raise WithdrawnError("no")
+
+    withdrawn = dataclasses.replace(file, still_wanted=still_wanted)
+    with pytest.raises(WithdrawnError):
+        upload(hdfs, hdfs.uri(f"{folder}/a/"), withdrawn)
     assert ask(hdfs, "GET", folder, "GETFILESTATUS") is None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import itertools
 import os
 import subprocess
 import threading
@@ -21,7 +23,7 @@ from sparkmesos_core.progress import SILENT, Progress
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.http.target import HttpTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
-from sparkmesos_core.upload.target import HttpOptions, UploadOptions
+from sparkmesos_core.upload.target import HttpOptions, UploadOptions, WithdrawnError
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.servers.cutting_proxy import CuttingProxy, Kind, cutting_proxy
 from tests.servers.nginx import nginx_server
@@ -379,6 +381,19 @@ def test_always_corrupted_on_the_way(faulty: Faulty, small: LocalFile) -> None:
         with pytest.raises(UploadError, match="its SHA-256 differs"):
             faulty.upload(small, lambda: proxy.plan("flip", 5, behind=behind, times=1000))
     proxy.heal()
+    folder = max(faulty.server.folder.iterdir(), key=lambda path: int(path.name[1:]))
+    assert contents(folder) == {}
+
+
+def test_what_turns_out_not_to_be_wanted_leaves_nothing(faulty: Faulty, file: LocalFile) -> None:
+    asked = itertools.count()
+
+    def still_wanted() -> None:
+        if next(asked) == 5:
+            raise WithdrawnError("no")
+
+    with pytest.raises(WithdrawnError):
+        faulty.upload(dataclasses.replace(file, still_wanted=still_wanted), faulty.proxy.heal)
     folder = max(faulty.server.folder.iterdir(), key=lambda path: int(path.name[1:]))
     assert contents(folder) == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -30,7 +31,7 @@ from sparkmesos_core.upload.s3 import multipart, parts
 from sparkmesos_core.upload.s3.parts import etag_of_parts, parts_of
 from sparkmesos_core.upload.s3.presigned_url import presign
 from sparkmesos_core.upload.s3.target import S3Target
-from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import S3Options, TransientFailureError, UploadOptions, WithdrawnError
 from sparkmesos_core.upload.targets import open_target
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.fetching import fetch, files, hide_hadoop, make_sandbox, make_tar
@@ -533,6 +534,30 @@ def test_an_interrupt_leaves_nothing(server: S3Server, name: str, file: LocalFil
         assert (out, err) == ("interrupted\n", "")
     assert content(server, name) is None
     assert uploads(server, name) == []
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_turns_out_not_to_be_wanted_leaves_nothing(
+    server: S3Server,
+    name: str,
+    file: LocalFile,
+    resume: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def still_wanted() -> None:
+        if arrived(server, name):
+            raise WithdrawnError("no")
+
+    monkeypatch.setenv("SPARKMESOS_STATE_DIR", str(tmp_path))
+    withdrawn = dataclasses.replace(file, still_wanted=still_wanted)
+    with cutting_proxy(HostPort("127.0.0.1", server.port)) as proxy:
+        proxy.bytes_per_second = 5e6
+        with pytest.raises(WithdrawnError):
+            put(target(f"http://{proxy.address}", name, resume=resume), withdrawn)
+    assert content(server, name) is None
+    assert uploads(server, name) == []
+    assert list(tmp_path.glob("uploads/*")) == []
 
 
 def test_an_interrupt_does_not_wait_for_a_silent_server(rclone: S3Server, name: str, file: LocalFile) -> None:

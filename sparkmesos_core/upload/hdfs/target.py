@@ -95,6 +95,11 @@ class HdfsTarget:
         """See Target."""
         return self._remarks
 
+    @property
+    def sends_aside(self) -> bool:
+        """See Target."""
+        return True
+
     def prepare(self) -> None:
         """See Target."""
         self.stat()  # it may be a folder
@@ -167,7 +172,7 @@ class HdfsTarget:
             self._write_aside(content)
             self._rename(self._path + SUFFIX)
 
-    def discard(self) -> None:
+    def discard(self, *, resumable: bool = True) -> None:
         """See Target."""
         if not (self._to_remove or self._folders_made):
             return
@@ -321,6 +326,7 @@ class _Body:
 
     def _piece(self, source: IO[bytes]) -> bytes:
         path = self._file.path
+        self._file.still_wanted()
         try:
             piece = source.read(min(_PIECE_BYTES, self._file.size - self.taken))
         except OSError as error:  # else it would be taken for the network's

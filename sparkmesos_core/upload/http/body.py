@@ -47,6 +47,7 @@ class FileBody:
         """What had to be read of that answer to see that it is one."""
         self._size = file.size
         self._path = file.path
+        self._still_wanted = file.still_wanted
         self._file = cast(io.RawIOBase, file.open())
         self._progress = progress
         self._stall_seconds = stall_seconds
@@ -76,7 +77,7 @@ class FileBody:
         """Send all of it, from its start. `connection` has a timeout of its own.
 
         Raises BrokenPipeError if an answer or the connection's end comes first, TimeoutError for a stall,
-        SparkMesosError if the file has become shorter.
+        SparkMesosError if the file has become shorter or is not wanted any more.
         """
         self.restart()
         poll = select.poll()
@@ -119,6 +120,7 @@ class FileBody:
                 raise TimeoutError("nothing was taken for too long")
 
     def _read(self, buffer: memoryview) -> memoryview:
+        self._still_wanted()
         self._file.seek(self._sent)
         count = self._file.readinto(buffer[: min(len(buffer), self._size - self._sent)])
         if not count:

@@ -95,6 +95,11 @@ class HttpTarget:
         remarks += [f"{shown(url)} may be left over: it could not be removed" for url in self._stuck]
         return remarks
 
+    @property
+    def sends_aside(self) -> bool:
+        """See Target."""
+        return not self._in_place
+
     def prepare(self) -> None:
         """See Target. An empty file is put aside, and moved, to see whether that can be done."""
         if self._aside is not None or self._in_place:
@@ -196,7 +201,7 @@ class HttpTarget:
         self._interrupted = False
         self._left_over.remove(aside)
 
-    def discard(self) -> None:
+    def discard(self, *, resumable: bool = True) -> None:
         """See Target."""
         if not (self._left_over or self._sending_in_place):
             return

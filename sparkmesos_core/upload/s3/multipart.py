@@ -18,6 +18,7 @@ from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.s3.failures import field_of
 from sparkmesos_core.upload.s3.part_body import PartBody
 from sparkmesos_core.upload.s3.parts import (
+    FIRST_CONNECTIONS,
     Part,
     etag_of_parts,
     is_md5,
@@ -32,6 +33,8 @@ _DAMAGED_ATTEMPTS = 3
 """How often a part is sent whose digest is another one on the other side."""
 _INTERRUPT_SECONDS = 2.0
 """How long an interrupt waits for the connections to notice it."""
+_WANTED_SECONDS = 0.1
+"""How often it is asked whether the file is still wanted."""
 
 
 class DamagedPartError(Exception):
@@ -47,12 +50,14 @@ class _Connections:
         descriptor: int,
         progress: Progress,
         send: Callable[[Part, PartBody], None],
+        still_wanted: Callable[[], None],
     ) -> None:
-        """`send` sends one part."""
+        """`send` sends one part; `still_wanted` raises what ends all."""
         self._waiting = deque(parts)
         self._descriptor = descriptor
         self._progress = progress
         self._send = send
+        self._still_wanted = still_wanted
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
@@ -62,11 +67,12 @@ class _Connections:
     def run(self) -> None:
         """Send all parts. Raises the first failure, after the parts on their way have arrived or failed."""
         try:
-            self._have(1)
+            self._have(FIRST_CONNECTIONS)
             joined = 0
             while joined < len(self._threads):
-                self._threads[joined].join()
-                joined += 1
+                self._still_wanted()
+                self._threads[joined].join(_WANTED_SECONDS)
+                joined += not self._threads[joined].is_alive()
         except BaseException:
             # Who interrupts does not wait for a server that is silent. A thread that is left is a daemon, and
             # has a descriptor of its own.
@@ -152,8 +158,8 @@ class MultipartUpload:
     def send(self, file: LocalFile, progress: Progress) -> None:
         """Send the parts that the server has not, and see that each has arrived by its MD5.
 
-        Raises SparkMesosError if the file cannot be read, DamagedPartError, and what botocore raises; parts
-        that have arrived are not sent again by the next call.
+        Raises SparkMesosError if the file cannot be read or is not wanted, DamagedPartError, and what
+        botocore raises; parts that have arrived are not sent again by the next call.
         """
         parts = parts_of(file.size, self._each)
         if done := sum(part.size for part in parts if part.number in self._done):
@@ -166,6 +172,7 @@ class MultipartUpload:
                 opened.fileno(),
                 progress,
                 self._send_part,
+                file.still_wanted,
             ).run()
 
     def _take_up(self, parts: Iterable[Part], descriptor: int) -> int:

@@ -10,6 +10,8 @@ MAX_PARTS = 10_000
 """S3 takes no more: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html."""
 MAX_CONNECTIONS = 10
 """How many parts are ever sent at once."""
+FIRST_CONNECTIONS = 2
+"""How many are sent at first: while one waits for its answer, the other goes on."""
 _ENOUGH = 120e6
 """Bytes per second, a gigabit: connections that reach this together leave little to win."""
 _PART_BYTES = 8 << 20

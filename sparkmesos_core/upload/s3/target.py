@@ -97,6 +97,11 @@ class S3Target:
         """See Target."""
         return self._destination.label
 
+    @property
+    def sends_aside(self) -> bool:
+        """See Target."""
+        return True
+
     def prepare(self) -> None:
         """Begin an upload, with all options, and take it back: that shows whether one would be let."""
         with self._talking():
@@ -210,9 +215,10 @@ class S3Target:
                 **settings,
             )
 
-    def discard(self) -> None:
+    def discard(self, *, resumable: bool = True) -> None:
         """See Target. With `resume`, an upload of which parts have arrived is kept."""
-        if self._kept is None or self._upload is None or not self._upload.has_parts:
+        has_parts = self._upload is not None and self._upload.has_parts
+        if not (resumable and has_parts and self._kept is not None):
             self._abort()
 
     def close(self) -> None:

@@ -17,10 +17,14 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_cli.main import run
+from sparkmesos_core.dist.excludes import Excludes
+from sparkmesos_core.dist.layout import folder_entries
+from sparkmesos_core.dist.packing import pack
 from sparkmesos_core.errors import ExitCode, UploadError
 from sparkmesos_core.upload import targets
 from tests.http_stub import Answer
 from tests.servers.put_stub import Asked, put_stub
+from tests.small_spark import small_spark, write_home
 from tests.unit.upload.memory_target import MemoryTarget
 
 NAME = "spark-3.5.9-bin-hadoop3.tgz"
@@ -249,6 +253,97 @@ class TestUpload:
     def test_quiet(self, archive: Path, tmp_path: Path, capsys) -> None:
         assert run(["-q", "upload-dist", "--no-bridge", str(archive), f"{tmp_path}/dist/"]) == 0
         assert capsys.readouterr() == (f"file://{tmp_path}/dist/{NAME}\n", "")
+
+
+class TestWhileItIsChecked:
+    """An archive that was packed here is sent before all of it was read."""
+
+    @pytest.fixture
+    def packed(self, tmp_path: Path) -> Path:
+        return self.pack(tmp_path)
+
+    def pack(self, folder: Path, *, without: str = "") -> Path:
+        files = {**small_spark(), "jars/zstd-jni-1.5.5.jar": os.urandom(3_000_000)}
+        files.pop(without, None)
+        home = write_home(folder / TOP, files)
+        pack(folder_entries(home, Excludes()).entries, TOP, folder / NAME)
+        return folder / NAME
+
+    def test_what_is_said_in_which_order(self, upload, packed: Path, tmp_path: Path, capsys) -> None:
+        assert upload(packed, f"{tmp_path}/dist/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"file://{tmp_path}/dist/{NAME}\n"
+        said = ["Uploading: ", "Verifying: ", f"{NAME}, as it is: Spark 3.5.9", "It is at", "On agents:"]
+        assert sorted(said, key=err.index) == said
+        assert (tmp_path / "dist" / NAME).read_bytes() == packed.read_bytes()
+
+    def test_nothing_is_left_of_one_that_is_refused(self, upload, tmp_path: Path, capsys) -> None:
+        broken = self.pack(tmp_path, without="bin/spark-class")
+        with put_stub() as stub:
+            assert upload("--output", "json", broken, f"http://{stub.address}/d/") == ExitCode.FAILED
+            assert stub.files == {}
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"Executors could not run from {broken}: there is no bin/spark-class" in err
+        assert "as it is:" not in err
+
+    def test_nor_of_one_that_is_damaged(self, upload, packed: Path, tmp_path: Path, capsys) -> None:
+        content = bytearray(packed.read_bytes())
+        content[-6] ^= 1  # of the checksum
+        packed.write_bytes(content)
+        target = MemoryTarget()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(targets, "open_target", lambda *_: target)
+            assert upload("--resume", packed, "s3a://bucket/d/") == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "is damaged" in err
+        assert "goes on from there" not in err
+        assert (target.held, target.record, target.aside) == (None, None, None)
+        assert "discard for good" in target.calls
+
+    def test_one_that_needs_a_change_is_changed_and_sent_anew(
+        self, upload, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        """It has a file that is left out now, and was not when it was packed."""
+        home = write_home(tmp_path / TOP, {**small_spark(), "examples/jars/x.jar": b"x"})
+        archive = tmp_path / NAME
+        pack(folder_entries(home, Excludes(defaults=False)).entries, TOP, archive)
+        target = MemoryTarget(uri=f"https://r.example/d/{NAME}")
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(archive, "https://r.example/d/") == 0
+        out, err = capsys.readouterr()
+        assert out == f"https://r.example/d/{NAME}\n"
+        assert f"{NAME} needs a change first" in err
+        assert f"{NAME}, made: " in err
+        assert target.calls.count("publish") == 1
+        assert target.held is not None
+        with tarfile.open(fileobj=io.BytesIO(target.held.content)) as tar:
+            assert not [name for name in tar.getnames() if "examples" in name]
+
+    @pytest.mark.parametrize("resume", [True, False])
+    def test_an_interrupt(self, upload, packed: Path, monkeypatch, capsys, resume: bool) -> None:
+        target = MemoryTarget(fails={"send": [KeyboardInterrupt()]})
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        code = upload(*(["--resume"] if resume else []), packed, "s3a://bucket/d/")
+        assert code == ExitCode.INTERRUPTED
+        assert ("the same command goes on from there" in capsys.readouterr().err) is resume
+        assert (target.held, target.aside) == (None, None)
+
+    @pytest.mark.parametrize("option", ["--check-only", "--dry-run"])
+    def test_who_only_asks_sends_nothing(self, upload, packed: Path, option: str) -> None:
+        with put_stub() as stub:
+            assert upload(option, packed, f"http://{stub.address}/d/") == 0
+            assert stub.requests == []
+
+    def test_a_server_without_move_gets_nothing_before_the_check_is_over(
+        self, upload, tmp_path: Path, capsys
+    ) -> None:
+        broken = self.pack(tmp_path, without="bin/spark-class")
+        with put_stub(moves=False) as stub:
+            assert upload(broken, f"http://{stub.address}/d/") == ExitCode.FAILED
+            assert "PUT" not in stub.methods(f"/{NAME}")
+            assert stub.files == {}
 
 
 class TestRefusals:

@@ -124,6 +124,12 @@ def test_what_was_prepared_once_passes_through(bench: Bench) -> None:
     assert list(bench.work.glob("*.tgz")) == []
 
 
+def test_a_bridge_of_something_else_is_replaced(bench: Bench) -> None:
+    first = bench.prepare(bench.archive({**small_spark(), "sparkmesos/bridge.jar": b"another"}))
+    assert first.made
+    assert files_of(first.path)[f"{TOP}/sparkmesos/bridge.jar"] != b"another"
+
+
 def test_an_archive_can_be_taken_as_it_is(bench: Bench) -> None:
     archive = bench.archive({**small_spark(), "conf/spark-env.sh": b"export A=b\n"})
     prepared = bench.prepare(archive, options=PLAIN)
@@ -275,6 +281,13 @@ def test_a_checkout_is_built_first(bench: Bench) -> None:
     assert prepared.facts.has_bridge
     assert "Building with Maven: -Pmesos -Pyarn" in lines
     assert bench.said[0].startswith("Building Spark in ")
+
+
+def test_a_pattern_that_cannot_be_is_told_before_a_build(bench: Bench) -> None:
+    checkout = make_checkout_of(bench.home(), bench.folder / "spark")
+    with pytest.raises(UsageError):
+        bench.prepare(checkout, options=PrepareOptions(excludes=[""]))
+    assert bench.said == []
 
 
 def test_a_build_that_fails_leaves_its_log(bench: Bench) -> None:

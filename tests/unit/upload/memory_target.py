@@ -31,11 +31,16 @@ class MemoryTarget:
     """How many of the next transfers arrive with a byte changed."""
     loses_answer: bool = False
     """The next `publish` is done, but seems to have failed."""
+    in_place: bool = False
     aside: bytes | None = None
     remarks: tuple[str, ...] = ()
     uri: str = "memory://host/dist/spark.tgz"
     label: str = "memory://host/dist/spark.tgz"
     clock: float = 100.0
+
+    @property
+    def sends_aside(self) -> bool:
+        return not self.in_place
 
     def prepare(self) -> None:
         self._called("prepare")
@@ -57,6 +62,7 @@ class MemoryTarget:
 
     def send(self, file: LocalFile, progress: Progress) -> None:
         content = file.path.read_bytes()
+        file.still_wanted()
         progress.advance(len(content) // 2)
         self.aside = content[: len(content) // 2]
         try:
@@ -90,8 +96,8 @@ class MemoryTarget:
         self._called("write_record")
         self.record = (content, self.clock)
 
-    def discard(self) -> None:
-        self.calls.append("discard")
+    def discard(self, *, resumable: bool = True) -> None:
+        self.calls.append("discard" if resumable else "discard for good")
         self.aside = None
 
     def close(self) -> None:

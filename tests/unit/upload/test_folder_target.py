@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
 import resource
 import signal
@@ -16,7 +18,7 @@ from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.folder_target import FolderTarget
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
-from sparkmesos_core.upload.target import UploadOptions
+from sparkmesos_core.upload.target import UploadOptions, WithdrawnError
 from sparkmesos_core.upload.transfer import Uploader
 
 CONTENT = os.urandom(3_000_000)
@@ -166,6 +168,18 @@ def test_what_was_sent_is_taken_back_from_the_progress_when_it_fails(tmp_path: P
     assert sum(sent) == 0
     target.discard()
     assert not (tmp_path / "dist").exists()
+
+
+def test_what_turns_out_not_to_be_wanted_leaves_nothing(tmp_path: Path, file: LocalFile) -> None:
+    asked = itertools.count()
+
+    def still_wanted() -> None:
+        if next(asked) == 1:
+            raise WithdrawnError("no")
+
+    with pytest.raises(WithdrawnError):
+        put(f"{tmp_path}/a/b/", dataclasses.replace(file, still_wanted=still_wanted))
+    assert names(tmp_path) == {"spark.tgz"}
 
 
 def test_no_folder_is_made_under_the_root(file: LocalFile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadErro
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
 from sparkmesos_core.upload.record import record_of, recorded_digest
-from sparkmesos_core.upload.target import Stored, TransientFailureError
+from sparkmesos_core.upload.target import Stored, TransientFailureError, WithdrawnError
 from sparkmesos_core.upload.transfer import Uploaded, Uploader
 from tests.unit.upload.memory_target import Held, MemoryTarget
 
@@ -158,8 +159,8 @@ def test_another_file_of_unknown_size(file: LocalFile) -> None:
 @pytest.mark.parametrize("error", [None, UploadError("403"), KeyboardInterrupt()])
 def test_what_could_not_be_removed_is_told(error: BaseException | None, file: LocalFile) -> None:
     class Leaving(MemoryTarget):
-        def discard(self) -> None:
-            super().discard()
+        def discard(self, *, resumable: bool = True) -> None:
+            super().discard(resumable=resumable)
             self.remarks = (*self.remarks, "something is left over")
 
     patient = Patient()
@@ -304,3 +305,58 @@ def test_what_vanishes_behind_us(file: LocalFile) -> None:
 
     with pytest.raises(UploadError, match=f"holds nothing after an upload of {len(CONTENT)} bytes"):
         Patient().uploader.put(Losing(), file)
+
+
+class TestBeforeItIsKnownWhetherItMayBeUploaded:
+    def test_nothing_can_be_seen_of_it(self, file: LocalFile) -> None:
+        target = MemoryTarget()
+        Patient().uploader.put(target, file, require_good=lambda: target.calls.append("asked"))
+        calls = ["prepare", "stat", "send", "sent", "asked", "publish", "stat", "write_record", "discard"]
+        assert target.calls == calls
+
+    def test_not_even_where_nothing_can_be_sent_aside(self, file: LocalFile) -> None:
+        target = MemoryTarget(in_place=True)
+        Patient().uploader.put(target, file, require_good=lambda: target.calls.append("asked"))
+        assert target.calls[:4] == ["prepare", "stat", "asked", "send"]
+
+    @pytest.mark.parametrize("in_place", [True, False])
+    def test_what_may_not_leaves_nothing(self, in_place: bool, file: LocalFile) -> None:
+        def refuse() -> None:
+            raise WithdrawnError("no")
+
+        target, patient = MemoryTarget(in_place=in_place), Patient()
+        with pytest.raises(WithdrawnError):
+            patient.uploader.put(target, file, require_good=refuse)
+        assert (target.held, target.record, target.aside) == (None, None, None)
+        assert ("send" in target.calls) is not in_place
+        # Nor is anything kept for a later run.
+        assert target.calls[-1] == "discard for good"
+        assert patient.progress.open == 0
+
+    def test_nor_is_what_is_there_already_recorded(self, file: LocalFile) -> None:
+        def refuse() -> None:
+            raise WithdrawnError("no")
+
+        target = MemoryTarget(held=Held(CONTENT))
+        with pytest.raises(WithdrawnError):
+            Patient().uploader.put(target, file, require_good=refuse)
+        assert (target.held, target.record) == (Held(CONTENT), None)
+
+    @pytest.mark.parametrize("calls_before", [0, 1])
+    def test_sending_and_reading_back_end_when_it_is_in_vain(
+        self, calls_before: int, file: LocalFile
+    ) -> None:
+        left = calls_before
+
+        def still_wanted() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise WithdrawnError("no")
+
+        target = MemoryTarget()
+        with pytest.raises(WithdrawnError):
+            Patient().uploader.put(target, dataclasses.replace(file, still_wanted=still_wanted))
+        assert ("sent" in target.calls) is bool(calls_before)
+        assert "publish" not in target.calls
+        assert target.calls[-1] == "discard for good"
