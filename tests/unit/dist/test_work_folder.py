@@ -21,11 +21,15 @@ with work_folder(Path(sys.argv[1])) as folder:
 
 
 def test_it_goes_with_everything_in_it(tmp_path: Path) -> None:
-    with pytest.raises(LookupError), work_folder(tmp_path) as folder:
-        assert folder.parent == tmp_path
-        assert folder.stat().st_mode & 0o077 == 0
-        (folder / "archive.tgz").touch()
-        raise LookupError
+    def fill_and_fail() -> None:
+        with work_folder(tmp_path) as folder:
+            assert folder.parent == tmp_path
+            assert folder.stat().st_mode & 0o077 == 0
+            (folder / "archive.tgz").touch()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fill_and_fail()
     assert list(tmp_path.iterdir()) == []
 
 
