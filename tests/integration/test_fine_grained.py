@@ -17,6 +17,7 @@ from sparkmesos_core.localcluster.agent.executor_environment import default_exec
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
+from tests.integration.short_lived_jvm import SHORT_LIVED
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
@@ -29,6 +30,7 @@ FINE = {
     "spark.mesos.mesosExecutor.cores": "0.5",
     "spark.executor.memory": "512m",
     "spark.ui.enabled": "false",
+    **SHORT_LIVED,
 }
 EXECUTOR_MEMORY = 512 + 384  # with Spark's overhead
 # Jobs until tasks have run on every agent; what a task sees of its executor.
@@ -138,20 +140,16 @@ def test_a_scala_application(cluster: RunningCluster, commands: Commands, scala_
 
 
 def test_agents_may_fetch_the_bridge(
-    cluster: RunningCluster, commands: Commands, scala_application: Path, tmp_path: Path
+    cluster: RunningCluster, commands: Commands, scala_application: Path, built_bridge: Path
 ) -> None:
     """As the documentation tells it for agents that do not see the client's files."""
-    built = tmp_path / "built" / "bridge.jar"
-    built.parent.mkdir()
-    done = commands.run("bridge", "build", "--output", str(built))
-    assert done.returncode == 0, done.stderr
     spark = find_spark(None, {})
-    conf = {**FINE, "spark.mesos.uris": str(built), "spark.executor.extraClassPath": "bridge.jar"}
+    conf = {**FINE, "spark.mesos.uris": str(built_bridge), "spark.executor.extraClassPath": "bridge.jar"}
     options = [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
     submitted = subprocess.run(
         [
             str(spark.program("spark-submit")),
-            *("--master", cluster.url, "--driver-class-path", str(built), *options),
+            *("--master", cluster.url, "--driver-class-path", str(built_bridge), *options),
             *("--class", "Sum", str(scala_application), "10"),
         ],
         stdin=subprocess.DEVNULL,

@@ -20,6 +20,7 @@ from sparkmesos_core.localcluster.agent.executor_environment import default_exec
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
+from tests.integration.short_lived_jvm import SHORT_LIVED
 from tests.integration.zookeeper import zookeeper_server
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ SMALL = {
     "spark.driver.memory": "512m",
     "spark.ui.enabled": "false",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    **SHORT_LIVED,
 }
 # Job after job until it is told to stop; each line says which round it is and where its tasks ran.
 ROUNDS = """

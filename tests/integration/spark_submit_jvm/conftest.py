@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from tests.integration.spark_submit_jvm.submitter import (
     compile_scala,
     dispatcher,
 )
+
+if TYPE_CHECKING:
+    from tests.conftest import MadeOnce
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +34,11 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("submitter") / "classes"
-    compile_scala(HERE / "Submitter.scala", folder)
-    return folder
+def classes(made_once: MadeOnce) -> Path:
+    return (
+        made_once("submitter", lambda folder: compile_scala(HERE / "Submitter.scala", folder / "classes"))
+        / "classes"
+    )
 
 
 @pytest.fixture(scope="module")
