@@ -41,15 +41,21 @@ class Candidate:
 
 def why_not_passed_on(leader: Candidate, own: Candidate) -> str:
     """Why requests cannot go from one dispatcher to the one that leads, for people; empty if they can."""
-    if leader.http_url == own.http_url:
-        # We have the port, so that one has lost it. Its node lasts as long as its session.
-        return f"the dispatcher that was at {leader.http_url} before leads until ZooKeeper notices its end"
-    if is_loopback(urlsplit(leader.http_url).hostname or "") and leader.owner.host != own.owner.host:
+    elsewhere = leader.owner.host != own.owner.host
+    if elsewhere and is_loopback(urlsplit(leader.http_url).hostname or ""):
         return (
             f"the dispatcher that leads, {leader.owner}, can be reached from its own machine only"
             f" ({leader.http_url}): start it with --host"
         )
-    return ""
+    if leader.http_url != own.http_url:
+        return ""
+    if elsewhere:
+        return (
+            f"the dispatcher that leads, {leader.owner}, says that it is at {leader.http_url}, as this one"
+            " does: each needs its own (--host, SPARK_PUBLIC_DNS), unless that one has just ended"
+        )
+    # We have the port, so that one has lost it. Its node lasts as long as its session.
+    return f"the dispatcher that was at {leader.http_url} before leads until ZooKeeper notices its end"
 
 
 def read_candidate(content: bytes) -> Candidate | None:

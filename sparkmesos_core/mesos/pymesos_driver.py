@@ -368,11 +368,17 @@ def driver_class() -> Any:
                 raise self._refused(body["type"], master, answer.status, words)
 
         def _refused(self, kind: str, master: str, status: int, words: str) -> SparkMesosError:
-            ended = status == 403 and "not subscribed" in words  # recorded; the stream may look open to us
+            # All of these are recorded, and not about the call. The stream may still look open to us.
+            unknown = (
+                status == 400 and "Framework cannot be found" in words
+            )  # to a master that has just begun
+            ended = unknown or (status == 403 and "not subscribed" in words)
+            # Somebody else has subscribed with this framework's id, of which the stream is about to tell.
+            taken_over = status == 400 and "didn't match the stream ID" in words
             if ended or status == 307:
                 self.stale = True
                 self._notify()
-            if ended or status in (307, 503):
+            if ended or taken_over or status in (307, 503):
                 why = "the master does not lead" if status == 307 else words
                 return UnreachableError(f"{kind} was not taken by the master at {master}: {why}")
             return MesosError(

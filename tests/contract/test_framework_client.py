@@ -198,6 +198,9 @@ class Conversation:
             self.ended = True
         elif response["status"] == 202:
             self.client.make(request["body"], self.updates)
+        elif "didn't match the stream ID" in response["body"]:
+            with pytest.raises(UnreachableError, match="was not taken by the master"):
+                self.client.make(request["body"], self.updates)
         else:
             with pytest.raises(MesosError) as caught:
                 self.client.make(request["body"], self.updates)
@@ -307,8 +310,24 @@ def test_torn_down_by_an_operator() -> None:
         master.check()
 
 
-def test_a_subscription_that_mesos_no_longer_knows_is_renewed() -> None:
-    refused = next(x for x in load("scheduler-not-subscribed")["exchanges"] if x["response"]["status"] == 403)
+def _refusal(recording: str, words: str) -> Json:
+    """The recorded exchange of a call that was refused with these words."""
+    exchanges = load(recording)["exchanges"]
+    found: Json = next(x for x in exchanges if words in str(x.get("response", {}).get("body")))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("recording", "words"),
+    [
+        ("scheduler-not-subscribed", "Framework is not subscribed"),
+        # The answer of a master that has just been started at the same address.
+        ("scheduler-bad-requests", "Framework cannot be found"),
+    ],
+)
+def test_a_subscription_that_mesos_no_longer_knows_is_renewed(recording: str, words: str) -> None:
+    call = _refusal("scheduler-not-subscribed", "Framework is not subscribed")
+    refused = {**call, "response": _refusal(recording, words)["response"]}
     with (
         RecordedMaster() as master,
         subscribed(master, "scheduler-not-subscribed") as (client, _, exchanges),
@@ -320,12 +339,27 @@ def test_a_subscription_that_mesos_no_longer_knows_is_renewed() -> None:
         with pytest.raises(SparkMesosError) as caught:
             client.framework.revive()
         assert isinstance(caught.value, UnreachableError)
-        assert "Framework is not subscribed" in caught.value.message
+        assert words in caught.value.message
         assert client.next() == {"type": "(disconnected)"}
         second = master.stream()
         second.emit(load("scheduler-resubscribed")["events"][0])
         assert client.next()["type"] == "SUBSCRIBED"
         client.close()
+        master.check()
+
+
+def test_a_call_after_another_scheduler_has_taken_over_was_not_taken() -> None:
+    """It is not the call that is wrong, and its stream tells the rest: subscribing anew would be a fight."""
+    refused = _refusal("scheduler-failover-old", "didn't match the stream ID")
+    with RecordedMaster() as master, subscribed(master, "scheduler-failover-old") as (client, stream, _):
+        master.expect(refused)
+        with pytest.raises(UnreachableError, match=r"REVIVE was not taken .* didn't match the stream ID"):
+            client.framework.revive()
+        assert client.framework.connected
+        stream.emit({"type": "ERROR", "error": {"message": "Framework failed over"}})
+        assert client.next()["type"] == "ERROR"
+        with pytest.raises(MesosError, match="Framework failed over"):
+            client.framework.join(PATIENCE)
         master.check()
 
 

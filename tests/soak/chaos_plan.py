@@ -1,4 +1,4 @@
-"""What is submitted and who is killed in a run of chaos: all that a seed decides. Pure."""
+"""What is submitted, and who is killed or stopped, in a run of chaos: all that a seed decides. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+_ENDLESS = 3600.0
+"""Seconds that no run waits for: such a driver ends if it is killed, and not otherwise."""
+
 
 class Target(Enum):
     """Who can be killed."""
@@ -14,6 +17,35 @@ class Target(Enum):
     DISPATCHER = "dispatcher"
     MASTER = "master"
     AGENT = "agent"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    jobs: int
+    kills: int
+    pauses: int = 0
+    """How often a dispatcher is stopped (SIGSTOP) for some time; only with a ZooKeeper."""
+    dispatchers: int = 1
+    zookeeper: bool = False
+    """Whether dispatchers keep their drivers in a ZooKeeper; several always do."""
+    agents: int = 3
+    masters: int = 1
+    real_spark: bool = False
+
+    @property
+    def dispatchers_elect(self) -> bool:
+        """Whether dispatchers have a ZooKeeper, one alone too."""
+        return self.zookeeper or self.dispatchers > 1
+
+    def count(self, target: Target) -> int:
+        """How many there are of a kind."""
+        return {
+            Target.DISPATCHER: self.dispatchers,
+            Target.MASTER: self.masters,
+            Target.AGENT: self.agents,
+        }[target]
 
 
 @dataclass(frozen=True)
@@ -32,52 +64,76 @@ class Job:
 
 @dataclass(frozen=True)
 class Strike:
-    """A SIGKILL, and how it goes on afterwards. Times are seconds."""
+    """A SIGKILL, or a SIGSTOP, and how it goes on afterwards. Times are seconds."""
 
     target: Target
     number: int
-    """Of the agent, or of the master."""
+    """Who of its kind; another one if that one is down."""
     delay: float
     """From the step before."""
     downtime: float
+    """Until it is started again, or goes on."""
     awaited: bool
     """Whether the target is given the time to be ready before it is killed, if it has just been started."""
+    leading: bool = False
+    """Whether the one that leads is meant, whatever its number."""
+    paused: bool = False
+    """Whether it is stopped and goes on, and does not die."""
 
 
 Step = Job | Strike
 
 
-def plan(seed: int, jobs: int, strikes: int, agents: int, masters: int, away: float) -> Sequence[Step]:
-    """So many jobs and strikes in the order in which they come; `away` is the time after which an agent is lost.
+def plan(seed: int, size: Size, away: float, session: float) -> Sequence[Step]:
+    """All jobs, kills and pauses in the order in which they come.
 
-    Half of the strikes are against the dispatcher, most of them within milliseconds of a submission.
+    `away` is the time after which a master gives an agent up, `session` that after which ZooKeeper does so
+    with a dispatcher; in seconds. Half of the kills are against dispatchers, most of them within milliseconds
+    of a submission; half of the pauses are longer than a session.
     """
     dice = random.Random(seed)
-    steps: list[Step] = [_job(dice, number) for number in range(jobs)]
-    for _ in range(strikes):
-        steps.insert(dice.randrange(len(steps) + 1), _strike(dice, agents, masters, away))
+    steps: list[Step] = [_job(dice, number) for number in range(size.jobs)]
+    for _ in range(size.kills):
+        steps.insert(dice.randrange(len(steps) + 1), _kill(dice, size, away))
+    for number in range(size.pauses):
+        steps.insert(dice.randrange(len(steps) + 1), _pause(dice, size, session, longer=number % 2 == 0))
     return steps
 
 
 def _job(dice: random.Random, number: int) -> Job:
     supervised = dice.random() < 0.3
+    unwanted = dice.random() < 0.1
+    endless = unwanted and dice.random() < 0.7
     return Job(
         key=f"job{number:05d}",
-        seconds=round(dice.uniform(0.05, 2.0), 2),
+        seconds=_ENDLESS if endless else round(dice.uniform(0.05, 2.0), 2),
         failures=dice.choice((1, 2)) if supervised else int(dice.random() < 0.2),
         supervised=supervised,
-        kill_after=round(dice.uniform(0, 3), 2) if dice.random() < 0.1 else None,
+        kill_after=round(dice.uniform(0, 3), 2) if unwanted else None,
     )
 
 
-def _strike(dice: random.Random, agents: int, masters: int, away: float) -> Strike:
+def _kill(dice: random.Random, size: Size, away: float) -> Strike:
     target = dice.choices(list(Target), weights=(5, 2, 3))[0]
     soon = dice.random() < 0.6
     long = target is Target.AGENT and dice.random() < 0.2
     return Strike(
         target=target,
-        number=dice.randrange(agents if target is Target.AGENT else masters),
+        number=dice.randrange(size.count(target)),
         delay=round(dice.uniform(0, 0.03) if soon else dice.uniform(0, 2), 4),
         downtime=round(away * 2 if long else dice.uniform(0, 1), 2),
         awaited=dice.random() < 0.8,
+        leading=target is Target.MASTER or (target is Target.DISPATCHER and dice.random() < 0.6),
+    )
+
+
+def _pause(dice: random.Random, size: Size, session: float, *, longer: bool) -> Strike:
+    return Strike(
+        target=Target.DISPATCHER,
+        number=dice.randrange(size.dispatchers),
+        delay=round(dice.uniform(0, 0.03), 4),
+        downtime=round(session * (dice.uniform(1.05, 1.3) if longer else dice.uniform(0.05, 0.95)), 2),
+        awaited=True,
+        leading=dice.random() < 0.75,
+        paused=True,
     )

@@ -26,7 +26,8 @@ log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def tell(**fields):
-    line = json.dumps(dict(fields, task=os.environ["MESOS_EXECUTOR_ID"], at=time.time())) + "\\n"
+    task, agent = os.environ["MESOS_EXECUTOR_ID"], os.environ.get("MESOS_AGENT_ENDPOINT", "")
+    line = json.dumps(dict(fields, task=task, agent=agent, at=time.time())) + "\\n"
     os.write(log, line.encode())  # in one piece, whoever else writes
 
 
@@ -75,6 +76,8 @@ class Event:
     """Of a beginning: whether no other launch under the same key was running."""
     status: int | None = None
     """Of an end: the exit status, 128 and more for a signal."""
+    agent: str = ""
+    """HOST:PORT of the agent that it ran on."""
 
 
 def write_stand_in(home: Path, record: Path, real: Path | None = None) -> Path:
@@ -106,6 +109,7 @@ def recorded(record: Path) -> Mapping[str, tuple[Event, ...]]:
         if path.suffix != ".lock":
             lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
             found[path.name] = tuple(
-                Event(line["task"], line["at"], line.get("alone", True), line.get("status")) for line in lines
+                Event(line["task"], line["at"], line.get("alone", True), line.get("status"), line["agent"])
+                for line in lines
             )
     return found
