@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from sparkmesos_core.dispatcher.client import NotReadyError
 from sparkmesos_core.dispatcher.waiting import LONGEST_PAUSE, wait_for_end
 from sparkmesos_core.errors import DispatcherError, SparkMesosError, TimedOutError, UnreachableError
 from sparkmesos_core.quoting import printable
@@ -63,7 +64,7 @@ def wait_for_driver(
     except TimedOutError as error:
         hint = how_to_go_on(client, submission_id)
         raise TimedOutError(f"{error.message}; it goes on", hint=hint) from error
-    except UnreachableError as error:
+    except (UnreachableError, NotReadyError) as error:
         hint = f"The driver goes on. {how_to_go_on(client, submission_id)}"
         raise UnreachableError(error.message, hint=hint) from error
 

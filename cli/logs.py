@@ -101,9 +101,12 @@ def _show(
 
     if sandbox is None:
         what = f"{status.submission_id} is {status.outcome.value}, and has no sandbox: it was never launched"
+        driver = f"--dispatcher {where} {status.submission_id}"
         raise DispatcherError(
             f"{what} ({status.waits_for})" if status.waits_for else what,
-            hint=f"`sparkmesos logs -f --dispatcher {where} {status.submission_id}` waits for it.",
+            hint=f"`sparkmesos status {driver}` may tell why."
+            if status.outcome.has_ended
+            else f"`sparkmesos logs -f {driver}` waits for it.",
         )
     files, directory = sandboxes.open(sandbox)
     for piece in GrowingFile(files, f"{directory}/{name}", lines).news():

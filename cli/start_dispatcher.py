@@ -71,7 +71,8 @@ def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
     "--instance",
     type=click.IntRange(1, 999_999),
     metavar="N",
-    help="Its number, if several run on this machine; each has drivers of its own.  [default: 1]",
+    help="Its number, if several run on this machine. Without --zk each has drivers of its own.  "
+    "[default: 1]",
 )
 @_own(
     "--auth-token-file",
@@ -155,6 +156,7 @@ def command(
     )
     settings = _with_bridge(terminal, settings, read)
     _warn(terminal, settings, own.auth_token_file)
+    _warn_of_visible_passwords(terminal)
     foreground = foreground or bool(variables.get("SPARK_NO_DAEMONIZE"))
     patience = 0.0 if foreground else _PATIENCE
     if subscribe_timeout is not None:
@@ -170,6 +172,8 @@ def command(
         known = ""
         if state["leader"]:
             terminal.say(f"standby: {state['leader']} leads, and gets all requests passed on")
+        elif state["problem"]:
+            terminal.warn(f"it takes no requests yet, and goes on trying: {state['problem']}")
         elif not state["framework_id"]:
             known = f"; Mesos ({state['master']}) does not know it yet"
         terminal.say(f"Web UI {state['webui_url']}, {place}{known}")
@@ -302,6 +306,21 @@ def _warn(terminal: Terminal, settings: DispatcherSettings, token_file: Path | N
         terminal.warn(
             "the token and all submissions travel in clear", hint="Speak https: --tls-cert, --tls-key."
         )
+
+
+def _warn_of_visible_passwords(terminal: Terminal) -> None:
+    """Those among the arguments: with --foreground for as long as the dispatcher runs."""
+    context = click.get_current_context()
+    for name in ("master", "zk"):
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and "@" in str(context.params[name]):
+            terminal.warn(
+                f"--{name} holds a password, which everybody on this machine can see",
+                hint="Set SPARKMESOS_MASTER instead."
+                if name == "master"
+                else "Set SPARKMESOS_DISPATCHER_ZK instead, or spark.deploy.recoveryMode=ZOOKEEPER and "
+                "spark.deploy.zookeeper.url in a properties file that only you can read.",
+            )
 
 
 def _others_can_read(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ _silent = logging.getLogger(f"{__name__}.client")
 
 _LONGEST_PAUSE = 2.0
 """Seconds between two tries to connect. The library's own pauses grow to an hour."""
+_LOOK_SECONDS = 0.2
 
 
 def new_client(
@@ -80,17 +82,20 @@ class Session:
         """Seconds of silence after which servers end the session: they may grant less than was asked for."""
         self._timeout = session_timeout
         self._connected = threading.Event()
+        self._closed = threading.Event()
         self.client.add_listener(self._on_state)
         self._note_what_is_granted()
 
     def start(self, timeout: float) -> None:
-        """Connect, within `timeout` seconds. Raises UnreachableError."""
-        from kazoo.handlers.threading import KazooTimeoutError
-
-        try:
-            self.client.start(timeout)
-        except KazooTimeoutError:
-            raise no_server(self.servers, timeout) from None
+        """Connect, within `timeout` seconds. Raises UnreachableError, also if it is closed meanwhile."""
+        deadline = time.monotonic() + timeout
+        connected = self.client.start_async()
+        while not connected.wait(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))):
+            if self._closed.is_set():
+                raise UnreachableError("the session at ZooKeeper was closed before it began")
+            if time.monotonic() >= deadline:
+                self.close()
+                raise no_server(self.servers, timeout)
 
     @property
     def number(self) -> int | None:
@@ -121,9 +126,10 @@ class Session:
         return results
 
     def close(self) -> None:
-        """End the session; what is ephemeral in it goes. May be called more than once."""
+        """End the session; what is ephemeral in it goes. May be called more than once, and in any thread."""
         from kazoo.exceptions import KazooException
 
+        self._closed.set()
         with suppress(KazooException, OSError):
             self.client.stop()
         with suppress(KazooException, OSError):

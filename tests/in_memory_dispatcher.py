@@ -23,12 +23,16 @@ STARTED_AT = 1795332154.0
 
 
 class InMemoryDispatcher:
-    """Keeps drivers in a dictionary; `fails` makes all that changes something fail, `refuses` all submissions."""
+    """Keeps drivers in a dictionary.
+
+    `fails` makes all that changes something fail, with a `failure`; `refuses` refuses all submissions.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[str, Driver] = {}
         self.obstacles: dict[str, Obstacle] = {}
         self.fails = ""
+        self.failure = DispatcherError
         self.refuses = ""
         self.condition = Condition(True, True, "", "5e0a-0001", "http://127.0.0.1:5050", STARTED_AT)
 
@@ -93,4 +97,4 @@ class InMemoryDispatcher:
 
     def _work(self) -> None:
         if self.fails:
-            raise DispatcherError(self.fails)
+            raise self.failure(self.fails)

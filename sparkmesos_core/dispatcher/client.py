@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkmesos_core.dispatcher.failed_exchange import IN_DOUBT, not_a_message, unreachable
+from sparkmesos_core.dispatcher.failed_exchange import IN_DOUBT, not_a_message, plain_text, unreachable
 from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange
 from sparkmesos_core.dispatcher.messages import (
     PROTOCOL_VERSION,
@@ -22,12 +22,13 @@ from sparkmesos_core.dispatcher.messages import (
     mesos_problem,
 )
 from sparkmesos_core.dispatcher.trials import Trials
-from sparkmesos_core.errors import DispatcherError, SparkMesosError, UnreachableError, UsageError
+from sparkmesos_core.errors import DispatcherError, ExitCode, SparkMesosError, UnreachableError, UsageError
 from sparkmesos_core.master import Dispatcher, HostPort
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _UNKNOWN_RESULT = frozenset({502, 504})
-"""The statuses of somebody who has passed a request on, and does not know what became of it."""
+"""The statuses of somebody who has passed a request on, or begun it, and does not know what became of it."""
 _UNKNOWN_VERSION = 468
 """The status by which a server says that it does not speak this version of the protocol."""
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -36,6 +37,8 @@ _LARGEST_PAGE = 1000
 
 class NotReadyError(DispatcherError):
     """A dispatcher answers, but cannot serve at the moment (503): another one, or later, may do."""
+
+    exit_code = ExitCode.UNREACHABLE  # not that of a driver which nobody knows
 
 
 class RefusedError(DispatcherError):
@@ -311,7 +314,7 @@ class DispatcherClient:
             said = (
                 _message(answer).rstrip(".") if isinstance(answer, dict) else f"{reply.status} {reply.reason}"
             )
-            raise _NoAnswer(f"{where} got no answer itself: {said}", hint=IN_DOUBT)
+            raise _NoAnswer(f"{where} does not know what became of the request: {said}", hint=IN_DOUBT)
         if reply.status == _UNAUTHORIZED:
             raise RefusedError(
                 f"{where} wants a token" + (", and not this one" if "Authorization" in self._headers else ""),
@@ -319,6 +322,13 @@ class DispatcherClient:
                 status=reply.status,
             )
         if not isinstance(answer, dict) or not isinstance(answer.get("action"), str):
+            if reply.status == _FORBIDDEN and (said := plain_text(reply)):
+                raise RefusedError(
+                    f"{where} refused the request: {said}",
+                    hint="A dispatcher on loopback answers to names of its own machine alone, also where one "
+                    "that stands by passes them on: start all with --host.",
+                    status=reply.status,
+                )
             if reply.status == 503:
                 raise NotReadyError(f"{where} cannot serve at the moment", hint="Try again later.")
             raise not_a_message(dispatcher, reply)

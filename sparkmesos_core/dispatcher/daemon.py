@@ -138,7 +138,7 @@ def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | Non
             pid = _pid_in(files.pid_file)
             if pid is not None and _is_sparks_own(pid):
                 raise _foreign(pid)
-            files.pid_file.unlink(missing_ok=True)
+            _remove(lock, files.pid_file)
             return None
         # Only while somebody else holds the lock is the process in the file the one that it says.
         pid = _pid_in(files.pid_file)
@@ -146,9 +146,12 @@ def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | Non
             raise DaemonError("The dispatcher is just starting or stopping", hint="Try again.")
         killed = _end(pid, patience)
         deadline = time.monotonic() + patience
-        while not _try_lock(lock) and time.monotonic() < deadline:
+        while not (free := _try_lock(lock)) and time.monotonic() < deadline:
+            if _pid_in(files.pid_file) != pid:
+                break  # another one was started at once, and has the file now
             time.sleep(_POLL_SECONDS)
-        files.pid_file.unlink(missing_ok=True)
+        if free:
+            _remove(lock, files.pid_file)
         return Stopped(pid, killed)
 
 
@@ -185,6 +188,12 @@ def _try_lock(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _remove(lock: int, path: Path) -> None:
+    """Remove the pid file that we hold the lock on, and not one that somebody has made in its place."""
+    if _is_at(lock, path):
+        path.unlink(missing_ok=True)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -9,6 +9,11 @@ from typing import Protocol
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
+from sparkmesos_core.errors import DispatcherError
+
+
+class InDoubtError(DispatcherError):
+    """It is unknown whether what was asked for is in the store, and so will be done."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ class Condition:
 class Dispatcher(Protocol):
     """Everything here is to be called in the event loop that the dispatcher runs in.
 
-    What changes something returns when it is on disk, and raises DispatcherError (which the REST server
-    answers with 503) when that is impossible at the moment.
+    What changes something returns when it is on disk. It raises DispatcherError (which the REST server
+    answers with 503) when that is impossible at the moment and nothing was done, and InDoubtError (502) when
+    the store has failed in the middle of it.
     """
 
     @property

@@ -199,7 +199,8 @@ class Election:
         session = self._session.number
         if session is None:
             raise ConnectionLoss  # just now, and nobody has told us yet
-        self._lease.granted(self._session.granted)
+        # The server that we talk to may have lost the others, and not know it yet: then this has no answer.
+        self._ask(self._client.sync_async(self._layout.candidates))
         names = self._ask(self._client.get_children_async(self._layout.candidates, self._wake))
         field = look_at(names, self._mark)
         if self._stand_anew:
@@ -222,6 +223,7 @@ class Election:
             return True
         if self._session.number != session:
             return True
+        self._lease.granted(self._session.granted)  # of the connection that has answered just now
         self._lease.answered(asked_at)
         assert field.first is not None
         if field.first == node:

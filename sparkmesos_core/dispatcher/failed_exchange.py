@@ -79,8 +79,22 @@ def not_a_message(dispatcher: Dispatcher, answer: Answer) -> DispatcherError:
     return DispatcherError(f"{where} answered {status}, but no message of its protocol", hint=ADDRESS_HINT)
 
 
+def plain_text(answer: Answer) -> str:
+    """What an answer says in plain text, in one line; empty if it is of another kind."""
+    if not answer.headers.get("content-type", "").lower().startswith("text/plain"):
+        return ""
+    return _line(_start_of(answer.body))
+
+
 def _title(content: bytes) -> str:
-    text = content[:4096].decode("utf-8", "replace")
+    text = _start_of(content)
     start, end = text.find("<title>"), text.find("</title>")
-    title = text[start + len("<title>") : end] if 0 <= start < end else text
-    return " ".join(title.split())[:200] or "an empty one"
+    return _line(text[start + len("<title>") : end] if 0 <= start < end else text) or "an empty one"
+
+
+def _start_of(content: bytes) -> str:
+    return content[:4096].decode("utf-8", "replace")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]

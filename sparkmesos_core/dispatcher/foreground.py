@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from sparkmesos_core.dispatcher.settings import DispatcherSettings
 from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
 from sparkmesos_core.dispatcher.store.store import Store
 from sparkmesos_core.dispatcher.terms import Terms
-from sparkmesos_core.errors import UnreachableError
+from sparkmesos_core.errors import SparkMesosError, UnreachableError
 from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.mesos.pymesos_import import load_pymesos
@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 _SECONDS_FOR_LAST_ANSWERS = 1.0
 _SECONDS_BETWEEN_TRIALS = 0.5
+_SECONDS_FOR_THE_LEADER = 10.0
+"""How long who does not wait for Mesos waits for the dispatcher that leads: it may be about to be there."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -63,6 +65,8 @@ class DispatcherState:
     """None if Mesos does not know it yet, or it does not lead."""
     leader: str | None = None
     """The http URL of the REST server of the dispatcher that leads, if that is another one."""
+    problem: str = ""
+    """Why it takes no requests yet, as it neither leads nor reaches who does; for people."""
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for `--output json`."""
@@ -79,7 +83,8 @@ def serve(
 
     `on_ready` is called when it takes submissions and, unless `subscribe_timeout` is None, Mesos knows it, or
     when it can pass requests on to the dispatcher that leads. UnreachableError is raised if that takes longer
-    than so many seconds. Otherwise Mesos is waited for without end, and submissions with it.
+    than so many seconds. Otherwise Mesos is waited for without end, and submissions with it, and so is, after
+    some seconds, a dispatcher to pass requests on to.
 
     Raises DaemonError for a port in use, StoreError, MissingExtraError without pymesos, UsageError.
     """
@@ -159,8 +164,8 @@ async def _serve(
     try:
         if standing_by is None:
             await terms.begin_endless(lambda: open_sqlite(Path(settings.database)))
-        else:
-            await standing_by.stand()
+        elif not await _stand(standing_by, terms, stopping):
+            return
         for server in servers(lambda: terms.service, standby):
             await server.start()
             running.append(server)
@@ -168,6 +173,7 @@ async def _serve(
         terms_run = asyncio.create_task(terms.run(stopping))
         leader = await _await_ready(terms, standing_by, stopping, subscribe_timeout)
         if not stopping.is_set():
+            waits = terms.service is None and leader is None
             condition = terms.service.condition if terms.service is not None else None
             on_ready(
                 DispatcherState(
@@ -178,6 +184,7 @@ async def _serve(
                     master=str(settings.parsed_master) if condition is None else condition.master,
                     framework_id=None if condition is None else condition.framework_id,
                     leader=leader,
+                    problem=standing_by.obstacle if waits and standing_by is not None else "",
                 )
             )
         await terms_run
@@ -194,6 +201,24 @@ async def _serve(
         await asyncio.gather(*last_answers)
         if standing_by is not None:
             await standing_by.connections.close()
+
+
+async def _stand(standing_by: StandingBy, terms: Terms, stopping: asyncio.Event) -> bool:
+    """Begin to stand, which may have to wait for ZooKeeper; whether it was done before the end was asked for.
+
+    Raises what `StandingBy.stand` does.
+    """
+    standing = asyncio.create_task(standing_by.stand())
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({standing, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not standing.done():
+        await terms.close()  # which ends the waiting
+        with suppress(SparkMesosError):
+            await standing
+        return False
+    await standing
+    return True
 
 
 def _terms(settings: DispatcherSettings, places: _Places) -> Terms:
@@ -225,19 +250,31 @@ async def _await_ready(
 ) -> str | None:
     """Return when it leads and, with a `timeout` in seconds, Mesos knows it, or when it passes requests on.
 
-    The URL of the leader, if it is another one. Raises UnreachableError if it takes longer than that.
+    The URL of the leader, if it is another one and can be reached. Raises UnreachableError if it takes longer
+    than that; without `timeout` it starts all the same.
     """
     ready = asyncio.create_task(_ready(terms, standing_by, timeout is not None))
     stop = asyncio.create_task(stopping.wait())
-    done, others = await asyncio.wait([ready, stop], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    patience = _SECONDS_FOR_THE_LEADER if timeout is None else timeout
+    done, others = await asyncio.wait([ready, stop], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     for task in others:
         task.cancel()
     if ready in done:
         return ready.result()
     if stop in done:
         return None
-    assert timeout is not None
+    if timeout is None:
+        obstacle = "" if standing_by is None else standing_by.obstacle
+        logger.warning("it takes no requests yet, and goes on waiting: %s", obstacle)
+        return None
     if terms.service is None and standing_by is not None:
+        standing = terms.standing
+        if standing is None or standing.leader is None or standing.node is not None:
+            raise UnreachableError(
+                f"No dispatcher leads after {timeout:g} s: {standing_by.obstacle}",
+                hint="Check the ZooKeeper servers. With --subscribe-timeout 0 the dispatcher starts all the"
+                " same, and waits.",
+            )
         raise UnreachableError(
             f"Another dispatcher leads, and requests cannot be passed on to it: {standing_by.obstacle}",
             hint="Check that the dispatchers can reach each other (--host, SPARK_PUBLIC_DNS)."

@@ -123,9 +123,10 @@ class _Reader:
             if len(self._buffer) + self._heads > _LARGEST_HEAD:
                 raise NotHttpError("an endless head")
             if not self._more():
-                if not self._buffer and not self._heads:
-                    raise ConnectionResetError("closed without an answer")
-                raise NotHttpError("cut off in its head")
+                if self._buffer and not self._heads and not b"HTTP/1.".startswith(self._buffer[:7]):
+                    raise NotHttpError("no status line")
+                # Its server has died, after it had perhaps done what was asked for.
+                raise ConnectionResetError("closed without a whole answer")
         line = bytes(self._buffer[:end]).rstrip(b"\r").decode("latin-1")
         del self._buffer[: end + 1]
         self._heads += end + 1

@@ -74,6 +74,7 @@ class Scheduler:
         self._framework: Framework | None = None
         self._wanted = False
         self._leader: Leader | None = None
+        self._told_leader = False
         self._last_error = ""
         self._subscribed_before = False
         self._calls = Calls(self._later_on_event)
@@ -91,7 +92,7 @@ class Scheduler:
         if self._watch is not None and self._watch.problem is not None:
             return self._watch.problem.message
         if self._leader is None:
-            return "no master leads"
+            return "no master leads" if self._told_leader else "ZooKeeper has not told yet which master leads"
         if self._framework is not None and self._framework.problem:
             return self._framework.problem
         if self._subscribed_before:
@@ -162,7 +163,7 @@ class Scheduler:
         ).start()
 
     def _on_leader(self, leader: Leader | None) -> None:
-        self._leader = leader
+        self._leader, self._told_leader = leader, True
         try:
             if self._framework is not None:
                 self._framework.follow(leader)

@@ -5,7 +5,8 @@ go; then Mesos is told, and whoever waits for an answer gets it. So whatever any
 store, and a dispatcher that is killed at any point goes on where the store says.
 
 When the store fails nobody knows how much of the last decisions is in it: they are forgotten, with the book,
-and both begin anew with what the store holds once it works again.
+and both begin anew with what the store holds once it works again. Who waits for one of them is told so, and
+not, as those whose decisions were never tried to be written, that nothing was done.
 
 Another dispatcher may have taken over the store, or the framework: then it is over with this service, which
 makes no call any more. Even a subscription that it thinks it has just got is written first: a former leader
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sparkmesos_core.dispatcher.dispatcher import Condition, Created, KillAnswer
+from sparkmesos_core.dispatcher.dispatcher import Condition, Created, InDoubtError, KillAnswer
 from sparkmesos_core.dispatcher.drivers.actions import Action, SaveFramework
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
@@ -299,7 +300,7 @@ class DispatcherService:
         if self._left:
             if isinstance(error, StoreError):
                 self._unusable = error.message
-            self._writer.drop(self._cannot())
+            self._drop()
             return
         if isinstance(error, StoreTakenOverError):
             self._end(error.message)
@@ -325,11 +326,19 @@ class DispatcherService:
     def _be_silent(self, reason: str) -> None:
         """Take no requests, and say nothing to Mesos: what it says now would have to be forgotten."""
         self._unusable = reason
-        self._writer.drop(self._cannot())
+        self._drop()
         self._subscribed = False
         if self._mesos is not None:
             self._mesos.unsubscribe()
         self._drop_timers()
+
+    def _drop(self) -> None:
+        """Forget what is decided and not written."""
+        in_doubt = InDoubtError(
+            f"The request may have been carried out, or not: {self._unusable}",
+            hint="Look what has become of it before you ask again.",
+        )
+        self._writer.drop(self._cannot(), in_doubt)
 
     def _drop_timers(self) -> None:
         for handle in (self._timer, self._again):
@@ -350,6 +359,8 @@ class DispatcherService:
                 message = error.message if isinstance(error, SparkMesosError) else repr(error)
                 logger.warning("the store still fails: %s", message)
                 continue
+            if self._left:
+                return
             break
         logger.info("the store works again: going on with %d drivers", len(stored.drivers))
         self._repair = None

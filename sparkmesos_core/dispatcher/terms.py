@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.store.store import Store
-from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.errors import SparkMesosError, StoreError
 
 if TYPE_CHECKING:
     from sparkmesos_core.dispatcher.election import Election, Standing
@@ -130,10 +130,13 @@ class Terms:
         """End the term, with all that is decided written and told to Mesos, and let another one lead."""
         if self._over is not None:
             self._over.cancel()
-        if self._service is not None:
-            await self._service.close()
-        if self._election is not None:
-            await self._election.close()
+        try:
+            if self._service is not None:
+                await self._service.close()
+        finally:
+            # Whatever has failed: nobody else leads before.
+            if self._election is not None:
+                await self._election.close()
         if self._closing:
             await asyncio.wait(self._closing)
 
@@ -160,7 +163,11 @@ class Terms:
         try:
             await self._begin(lambda: open_store(election, node), node)
         except SparkMesosError as error:
-            logger.error("elected, but not able to lead: %s", error.message)
+            if not election.leads(node):
+                logger.info("not elected any more: %s", error.message)
+                self._delay()
+                return
+            logger.error("elected, but not able to lead: %s (%s)", error.message, error.hint)
         except Exception:
             logger.exception("elected, but not able to lead")
         else:
@@ -172,6 +179,9 @@ class Terms:
         service = self._new_service(open_store)
         try:
             await service.open()
+            if node is not None and self._election is not None and not self._election.leads(node):
+                # It would take the framework from whoever was elected.
+                raise StoreError("the election was lost while the store was opened")
             self._connect(service)
         except BaseException:
             await service.close()

@@ -34,14 +34,14 @@ class Writer:
     ) -> None:
         """`on_written` gets the calls of decisions that are on disk, in order.
 
-        `on_failure` gets what a write raised: nothing of that write may be done, and nothing is written from
-        then on until `drop` has been called.
+        `on_failure` gets what a write raised, and has to call `drop`: nothing of that write may be done.
         """
         self._on_written = on_written
         self._on_failure = on_failure
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dispatcher-store")
         self._store: Store | None = None
         self._pending: list[_Decision] = []
+        self._failed: list[_Decision] = []
         self._writing = False
         self._decided = asyncio.Event()
         self._idle = asyncio.Event()
@@ -74,14 +74,18 @@ class Writer:
             self._decided.set()
             self._idle.clear()
 
-    def drop(self, error: Exception) -> None:
-        """Forget what is not written; who waits for it gets this error."""
-        lost, self._pending = self._pending, []
+    def drop(self, refused: Exception, in_doubt: Exception) -> None:
+        """Forget what is not written. Who waits for it gets `refused`.
+
+        Who waits for a write that failed gets `in_doubt`: the store may hold it nevertheless.
+        """
+        for lost, error in ((self._failed, in_doubt), (self._pending, refused)):
+            for decision in lost:
+                if decision.written is not None and not decision.written.done():
+                    decision.written.set_exception(error)
+        self._failed, self._pending = [], []
         if not self._writing:
             self._idle.set()
-        for decision in lost:
-            if decision.written is not None and not decision.written.done():
-                decision.written.set_exception(error)
 
     async def idle(self) -> None:
         """Return when nothing waits to be written, nor is being written."""
@@ -109,7 +113,7 @@ class Writer:
                     await self._in_thread(self._store.apply, changes)
                 except Exception as error:  # noqa: BLE001 - whatever it is, nothing of it may be done
                     self._writing = False
-                    self._pending = [*batch, *self._pending]
+                    self._failed = batch
                     self._on_failure(error)
                     continue
                 self._writing = False

@@ -248,6 +248,24 @@ def test_a_leader_that_zookeeper_is_silent_to_stops_leading_by_itself(tmp_path: 
         asyncio.run(run(server))
 
 
+def test_what_one_server_says_alone_is_no_sign_that_the_session_lasts(
+    place: ZooKeeperAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has lost the others goes on answering for a while, but for what it has to ask them."""
+
+    async def run() -> None:
+        async with member(place, "http://d1:7077", session_timeout=2) as first:
+            node, client = first.node, first.election._client
+            assert node is not None
+            with monkeypatch.context() as patch:
+                patch.setattr(client, "sync_async", lambda path: client.handler.async_result())
+                await first.until(lambda: first.node is None)
+                assert not first.election.leads(node)
+            await first.until(lambda: first.node == node)
+
+    asyncio.run(run())
+
+
 _CANDIDATE = """
 import asyncio, sys
 from sparkmesos_core.dispatcher.candidates import Candidate
@@ -331,6 +349,24 @@ def test_a_start_that_is_refused(server: ZooKeeperServer, place: ZooKeeperAddres
     stopped = ZooKeeperServer(tmp_path)
     with pytest.raises(UnreachableError, match=f"{stopped.address} refuses the connection"):
         asyncio.run(start(ZooKeeperAddress((stopped.address,), "/base"), patience=0.5))
+
+
+def test_a_start_that_waits_for_zookeeper_can_be_ended(tmp_path: Path) -> None:
+    """By a dispatcher that is to end: nobody should have to wait for the whole of its patience."""
+    stopped = ZooKeeperServer(tmp_path)
+    place = ZooKeeperAddress((stopped.address,), "/base")
+
+    async def run() -> None:
+        candidate = Candidate(this_process(), "http://d1:7077", "http://d1:8081")
+        election = Election(place, candidate, lambda _: None, patience=1000 * _PATIENCE)
+        starting = asyncio.create_task(election.start())
+        await asyncio.wait({starting}, timeout=0.3)
+        assert not starting.done()
+        await election.close()
+        with pytest.raises(UnreachableError, match="was closed before it began"):
+            await asyncio.wait_for(starting, _PATIENCE)
+
+    asyncio.run(run())
 
 
 def test_zookeeper_may_grant_a_shorter_session_than_is_asked_for(server: ZooKeeperServer) -> None:

@@ -131,7 +131,7 @@ class SeenOffers:
             return Obstacle(
                 Cause.OFFERS,
                 f"waits for an offer: {host} had room when it made one last",
-                hint="If that lasts, others use that agent meanwhile.",
+                hint="If that lasts, others use that agent meanwhile, or it is gone.",
                 **facts,
             )
         if any(_fits(need, amounts) for amounts in fitting.awake):

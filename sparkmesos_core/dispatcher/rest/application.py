@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from sparkmesos_core.dispatcher.dispatcher import Dispatcher
+from sparkmesos_core.dispatcher.dispatcher import Dispatcher, InDoubtError
 from sparkmesos_core.dispatcher.rest import answers
 from sparkmesos_core.dispatcher.rest.answers import Answer
 from sparkmesos_core.dispatcher.rest.listing import parse_query, select
@@ -58,6 +58,8 @@ class RestApplication:
             answer = await self._answer(scope, receive)
         except RequestError as error:
             answer = answers.refused(error)
+        except InDoubtError as error:
+            answer = answers.in_doubt(error.message)
         except DispatcherError as error:
             answer = answers.unavailable(error.message)
         except Exception:  # noqa: BLE001 - a client waits for an answer, and the dispatcher has others

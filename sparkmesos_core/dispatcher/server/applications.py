@@ -86,6 +86,7 @@ class _OfTerm:
         dispatcher = self._leading()
         if dispatcher is None:
             assert self._between is not None, "a dispatcher that cannot stand by always leads"
+            self._dispatcher = self._app = None  # a term's drivers are many, and are not kept beyond it
             return self._between
         if self._app is None or dispatcher is not self._dispatcher:
             self._dispatcher, self._app = dispatcher, self._of(dispatcher)

@@ -31,8 +31,10 @@ FAILURE = "sparkmesos.failure"
 
 _MOST_AT_ONCE = 64
 _MOST_DISCARDED = 256 * LARGEST_BODY
-_ANSWER_SECONDS = 8.0
-"""Less than clients wait: Spark's gives up after 10."""
+_PLACE_SECONDS = 2.0
+"""For how long a request waits until there is place for it."""
+_ANSWER_SECONDS = 7.0
+"""Together they are less than clients wait: Spark's gives up after 10."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # RFC 9110, section 7.6.1; and what each of the two connections has of its own.
 _OF_ONE_CONNECTION = frozenset(
@@ -101,25 +103,23 @@ class Forwarding:
         """Pass it on; why not, if nothing was answered."""
         if len(body) > LARGEST_BODY:
             return Failure(413, f"The request is larger than {LARGEST_BODY} bytes")
-        url = self._leader()
         if any(name.lower() == PASSED_ON for name, _ in scope["headers"]):
             return Failure(503, "This dispatcher does not lead any more")
-        if url is None:
-            return Failure(503, "No dispatcher leads at the moment")
         if scope["method"] == "CONNECT":
             return Failure(400, "There is nothing to connect to here")
         try:
-            await asyncio.wait_for(self._places.acquire(), self._seconds)
+            await asyncio.wait_for(self._places.acquire(), min(_PLACE_SECONDS, self._seconds))
         except asyncio.TimeoutError:
             return Failure(503, "This dispatcher is passing on as many requests as it can")
         try:
-            return await self._exchange(url, scope, body, receive, send)
+            return await self._exchange(scope, body, receive, send)
         finally:
             self._places.release()
 
-    async def _exchange(
-        self, url: str, scope: Scope, body: bytes, receive: Receive, send: Send
-    ) -> Failure | None:
+    async def _exchange(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> Failure | None:
+        url = self._leader()
+        if url is None:
+            return Failure(503, "No dispatcher leads at the moment")
         try:
             answer = await self._connections.ask(
                 url, _leader_request(scope, body, url), self._seconds, lambda: self._leader() == url

@@ -103,14 +103,18 @@ class LeaderConnections:
         It is not waited for any longer when `still` says that the server does not lead any more. Raises
         NotReachedError, NoAnswerError, MalformedError.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         connection, was_used = await self._connect(url)
         try:
-            return await self._converse(connection, request, seconds, still)
-        except NoAnswerError:
+            return await self._converse(connection, request, deadline, still)
+        except NoAnswerError as error:
+            if loop.time() >= deadline:
+                raise NoAnswerError(f"it did not answer within {seconds:g} s") from error
             # The server may have closed it just then. Asking again does no harm if it changes nothing.
             if not was_used or request.method not in _REPEATABLE or not still():
                 raise
-        return await self._converse(await self._open(url), request, seconds, still)
+        return await self._converse(await self._open(url), request, deadline, still)
 
     async def close(self) -> None:
         """Close what is not in use, and keep nothing more."""
@@ -121,11 +125,11 @@ class LeaderConnections:
         await asyncio.sleep(0)  # transports close in the next turn of the loop
 
     async def _converse(
-        self, connection: _Connection, request: LeaderRequest, seconds: float, still: Callable[[], bool]
+        self, connection: _Connection, request: LeaderRequest, deadline: float, still: Callable[[], bool]
     ) -> LeaderAnswer:
         try:
-            await connection.send(request, seconds)
-            head = await connection.head(seconds, still)
+            await connection.send(request, deadline)
+            head = await connection.head(deadline, still)
         except BaseException:
             connection.close()
             raise
@@ -134,14 +138,16 @@ class LeaderConnections:
     async def _connect(self, url: str) -> tuple[_Connection, bool]:
         """A connection, and whether it was used before."""
         now = asyncio.get_running_loop().time()
-        fresh = [one for one in self._idle if one.url == url and one.is_usable(now)]
+        usable = [one for one in self._idle if one.is_usable(now)]
         for one in self._idle:
-            if one not in fresh:
+            if one not in usable:
                 one.close()
-        self._idle = fresh
-        if fresh:
-            return fresh.pop(), True
-        return await self._open(url), False
+        self._idle = usable
+        fitting = [one for one in usable if one.url == url]
+        if not fitting:
+            return await self._open(url), False
+        usable.remove(fitting[-1])
+        return fitting[-1], True
 
     async def _open(self, url: str) -> _Connection:
         if self._closed:
@@ -218,7 +224,7 @@ class _Connection:
         self._idle_since = asyncio.get_running_loop().time()
         return self._protocol.our_state is h11.IDLE and not self._protocol.trailing_data[0]
 
-    async def send(self, request: LeaderRequest, seconds: float) -> None:
+    async def send(self, request: LeaderRequest, deadline: float) -> None:
         """Send it. What cannot be sent any more is found by reading: the answer may be there already."""
         try:
             events = [
@@ -229,20 +235,20 @@ class _Connection:
             data = b"".join(self._protocol.send(event) or b"" for event in events)
         except h11.LocalProtocolError as error:
             raise MalformedError(str(error)) from error
-        with self._at_most(seconds), contextlib.suppress(ConnectionError):
+        left = deadline - asyncio.get_running_loop().time()
+        with self._at_most(left), contextlib.suppress(ConnectionError):
             self._writer.write(data)
             await self._writer.drain()
 
-    async def head(self, seconds: float, still: Callable[[], bool]) -> h11.Response:
-        """The head of the answer."""
+    async def head(self, deadline: float, still: Callable[[], bool]) -> h11.Response:
+        """The head of the answer; the deadline is in the loop's time."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
         waiting = asyncio.ensure_future(self._head())
         try:
             while not waiting.done():
                 left = deadline - loop.time()
                 if left <= 0:
-                    raise NoAnswerError(f"it did not answer within {seconds:g} s")
+                    raise NoAnswerError("it did not answer in time")
                 await asyncio.wait({waiting}, timeout=min(left, _LOOK_SECONDS))
                 if not waiting.done() and not still():
                     raise NoAnswerError("it ceased to lead before it answered")

@@ -91,7 +91,7 @@ def standby_metrics_text(settings: PagesSettings, *, ready: bool) -> str:
 def _itself(settings: PagesSettings, *, ready: bool, leads: bool) -> Iterable[str]:
     yield _metric(f"{_PREFIX}_info", "What runs here; always 1.", [({"version": settings.version}, 1)])
     yield _metric(f"{_PREFIX}_ready", "Whether submissions are taken.", [({}, ready)])
-    yield _metric(f"{_PREFIX}_leads", "Whether it launches drivers, and stands not by.", [({}, leads)])
+    yield _metric(f"{_PREFIX}_leads", "Whether it launches drivers, or else stands by.", [({}, leads)])
 
 
 def _process() -> Iterable[str]:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sparkmesos_core.dispatcher.access_token import AccessToken
-from sparkmesos_core.dispatcher.dispatcher import Dispatcher
+from sparkmesos_core.dispatcher.dispatcher import Dispatcher, InDoubtError
 from sparkmesos_core.dispatcher.server.auth import KNOWN, protected_pages
 from sparkmesos_core.dispatcher.server.cross_site import FormTokens, NotFromOtherSites
 from sparkmesos_core.dispatcher.server.metrics import CONTENT_TYPE, metrics_text
@@ -32,6 +32,7 @@ from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.errors import DispatcherError, SparkMesosError
 from sparkmesos_core.html_pages import html_page
+from sparkmesos_core.redaction import redact_text
 
 HEALTH_PATH = "/health"
 METRICS_PATH = "/metrics"
@@ -134,7 +135,7 @@ class _Pages:
         }
         if request.scope.get(KNOWN, True):
             body |= {
-                "reason": condition.reason,
+                "reason": redact_text(condition.reason),
                 "framework_id": condition.framework_id,
                 "master": condition.master,
                 "started_at": condition.started_at,
@@ -156,6 +157,8 @@ class _Pages:
         """The page for what the dispatcher, or an agent, cannot do now."""
         if not isinstance(error, SparkMesosError):
             raise error
+        if isinstance(error, InDoubtError):
+            return self._problem(502, "Perhaps done", error.message, error.hint)
         status = 503 if isinstance(error, DispatcherError) else 502
         return self._problem(status, "Not possible now", error.message, error.hint)
 

@@ -123,8 +123,9 @@ class _Own:
             "settings": self._settings,
             "title": _TITLES[failure.status],
             "text": _why(failure, self._state()),
-            "in_doubt": failure.status == 502,
-            "again": failure.status >= 500,
+            "status": failure.status,
+            # A form is not sent again, and what is said of it has to be read.
+            "again": failure.status == 503 and scope["method"] in ("GET", "HEAD"),
         }
         page = html_page(_PACKAGE, "standby.html", content, status=failure.status)
         if failure.status == 503:

@@ -51,7 +51,10 @@ class Owner:
     @property
     def has_ended(self) -> bool:
         """Whether that process is surely no more. Only a machine that it ran on can tell."""
-        return self.is_on_this_machine and _started(self.pid) != self.started
+        if not self.is_on_this_machine:
+            return False
+        started = _started(self.pid)
+        return not _exists(self.pid) if started is None else started != self.started
 
 
 def this_process() -> Owner:
@@ -95,10 +98,21 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """The start of a process in clock ticks since boot; None if there is no such process."""
+    """The start of a process in clock ticks since boot; None if there is none, or it is not shown to us."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The second field is the program's name in brackets, and may hold any character.
     return status.rpartition(")")[2].split()[19]
+
+
+def _exists(pid: int) -> bool:
+    # With the option hidepid, /proc does not show the processes of other users.
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sparkmesos_cli.held_interrupts import HeldInterrupts
 from sparkmesos_cli.main import run
 from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core.dispatcher.messages import DriverStatus
+from sparkmesos_core.dispatcher.waiting import wait_for_end
 from sparkmesos_core.errors import ExitCode
 from tests.http_stub import Answer, http_stub
 
@@ -144,6 +146,27 @@ class TestStatus:
             code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
         assert (code, out) == (1, "not found\n")
         assert f"knows no driver {ID}" in err
+
+    @pytest.mark.parametrize("waits", [(), ("--wait", "--timeout", "0.1")])
+    def test_while_nobody_leads_is_not_what_is_said_of_drivers_that_nobody_knows(
+        self, call: Callable[..., Said], waits: tuple[str, ...]
+    ) -> None:
+        nobody = Answer(503, json.dumps({"action": "ErrorResponse", "message": "Nobody leads."}).encode())
+        with http_stub(lambda _: nobody) as stub:
+            code, out, err = call("status", *waits, "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, out) == (6 if waits else 5, "")
+        assert "cannot serve at the moment: Nobody leads" in err
+
+    def test_when_nobody_has_led_for_too_long_the_driver_goes_on(
+        self, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        impatient = partial(wait_for_end, patience=0.0)
+        monkeypatch.setattr("sparkmesos_cli.driver_waiting.wait_for_end", impatient)
+        nobody = Answer(503, json.dumps({"action": "ErrorResponse", "message": "Nobody leads."}).encode())
+        with http_stub(lambda _: nobody) as stub:
+            code, _, err = call("status", "--wait", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert code == 5
+        assert "The driver goes on." in err
 
     def test_a_token_that_is_refused_is_not_shown_again_and_again(
         self, call: Callable[..., Said], tmp_path: Path
@@ -390,6 +413,14 @@ def test_logs_of_a_driver_that_was_never_launched(call: Callable[..., Said]) -> 
     assert (code, out) == (1, "")
     assert "was never launched (needs 9 cores, and the largest offer had 2)\n" in err
     assert f"`sparkmesos logs -f --dispatcher mesos://{stub.address} {ID}`" in err
+
+
+def test_logs_of_a_driver_that_never_will_be_launched(call: Callable[..., Said]) -> None:
+    with http_stub(lambda _: status("FINISHED", outcome="killed")) as stub:
+        code, out, err = call("logs", "--dispatcher", f"mesos://{stub.address}", ID)
+    assert (code, out) == (1, "")
+    assert f"`sparkmesos status --dispatcher mesos://{stub.address} {ID}` may tell why." in err
+    assert "logs -f" not in err
 
 
 def test_following_logs_that_the_agent_does_not_have_any_more(call: Callable[..., Said]) -> None:

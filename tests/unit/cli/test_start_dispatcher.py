@@ -30,6 +30,7 @@ STATE = {
     "framework_id": "f",
     "pid": 7,
     "leader": None,
+    "problem": "",
 }
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -83,6 +84,33 @@ def test_defaults(
     assert BRIDGE_URI not in settings.properties  # agents are elsewhere
 
 
+@pytest.mark.parametrize(
+    ("option", "variable", "value"),
+    [
+        ("--zk", "SPARKMESOS_DISPATCHER_ZK", "u:hunter2@z1:2181"),
+        ("--master", "SPARKMESOS_MASTER", "mesos://zk://u:hunter2@z1:2181/mesos"),
+    ],
+)
+def test_passwords_that_everybody_can_see_are_warned_of(
+    option: str,
+    variable: str,
+    value: str,
+    asked: Asked,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    others = () if option == "--master" else MASTER
+    assert run(["start-dispatcher", *others, option, value], Terminal(environment=environment)) == 0
+    said = capsys.readouterr().err
+    assert f"{option} holds a password, which everybody on this machine can see" in said
+    assert f"Set {variable} instead" in said
+    assert "hunter2" not in said
+    monkeypatch.setenv(variable, value)
+    assert run(["start-dispatcher", *others], Terminal(environment=environment)) == 0
+    assert "holds a password" not in capsys.readouterr().err
+
+
 def test_a_standby_says_who_leads(
     asked: Asked,
     environment: dict[str, str],
@@ -96,6 +124,21 @@ def test_a_standby_says_who_leads(
     said = capsys.readouterr()
     assert said.out == "mesos://127.0.0.1:7077\n"
     assert "standby: http://d1.example:7077 leads" in said.err
+    assert "does not know it" not in said.err
+
+
+def test_a_standby_that_does_not_reach_who_leads_says_so(
+    asked: Asked,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    standby = {**STATE, "framework_id": None, "problem": "http://d1:7077: it refuses connections"}
+    monkeypatch.setattr(daemon, "start", lambda *_, **__: standby)
+    assert run(["start-dispatcher", *MASTER, "--zk", "z1:2181"], Terminal(environment=environment)) == 0
+    said = capsys.readouterr()
+    assert said.out == "mesos://127.0.0.1:7077\n"
+    assert "it takes no requests yet, and goes on trying: http://d1:7077: it refuses connections" in said.err
     assert "does not know it" not in said.err
 
 

@@ -82,6 +82,18 @@ def test_who_can_be_passed_on_to(leader: Candidate, reason: str) -> None:
     assert bool(reason) == bool(why)
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        # What becomes of dispatchers on several machines with the defaults.
+        ("http://127.0.0.1:7077", "from its own machine only"),
+        ("http://spark.example:7077", "each needs its own"),
+    ],
+)
+def test_one_elsewhere_that_gives_our_address_has_not_ended_before_us(url: str, reason: str) -> None:
+    assert reason in why_not_passed_on(candidate(url, host="d1"), candidate(url, host="d2"))
+
+
 def test_a_lease_is_for_a_part_of_what_zookeeper_grants_if_that_is_less() -> None:
     lease = Lease(10)
     lease.answered(asked_at=100.0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.client import DispatcherClient, NotReadyError
+from sparkmesos_core.dispatcher.client import DispatcherClient, NotReadyError, RefusedError
 from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY, CreateSubmissionRequest, Outcome
 from sparkmesos_core.errors import DispatcherError, UnreachableError
 from sparkmesos_core.master import Dispatcher, HostPort
@@ -157,6 +157,27 @@ class TestSeveral:
             client(one.address, other.address).kill(ID)
         assert other.requests == []
         assert "may have been carried out" in caught.value.hint
+
+
+class TestForbidden:
+    """What a dispatcher on loopback says to names of elsewhere, in plain text."""
+
+    def test_the_reason_is_said_and_is_final(self) -> None:
+        text = {"Content-Type": "text/plain; charset=utf-8"}
+        refusal = Answer(403, b"The dispatcher answers only to\nthe names of this machine's loopback", text)
+        with http_stub(lambda _: refusal) as stub, pytest.raises(RefusedError) as caught:
+            client(stub.address).status(ID)
+        assert caught.value.is_final
+        assert "answers only to the names of this machine's loopback" in caught.value.message
+        assert "--host" in caught.value.hint
+
+    def test_a_web_page_is_no_reason(self) -> None:
+        page = Answer(403, b"<title>Blocked by the proxy</title>", {"Content-Type": "text/html"})
+        with (
+            http_stub(lambda _: page) as stub,
+            pytest.raises(DispatcherError, match="a web page: Blocked by the proxy"),
+        ):
+            client(stub.address).status(ID)
 
 
 class TestNobodyLeads:

@@ -104,6 +104,35 @@ def test_one_that_does_not_end_is_killed(ends: bool, tmp_path: Path) -> None:
     assert not files.pid_file.exists()
 
 
+def test_the_file_of_one_that_was_started_meanwhile_stays(tmp_path: Path) -> None:
+    """Nobody could stop it otherwise, and another one could be started beside it."""
+    files = files_of(1, {}, tmp_path)
+    program = (
+        "import fcntl, os, signal, sys\n"
+        "file = open(sys.argv[1], 'r+')\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "next_one = os.fork()\n"  # which has the lock, too
+        "if not next_one: sys.stdin.read(); os._exit(0)\n"
+        "def hand_over(*_):\n"
+        "    file.truncate(0); file.write(f'{next_one}\\n'); file.flush(); os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, hand_over)\n"
+        "print(next_one, flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    files.pid_file.touch()
+    pipe = subprocess.PIPE
+    arguments = [sys.executable, "-c", program, str(files.pid_file)]
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        try:
+            next_one = process.stdout.readline()
+            files.pid_file.write_text(f"{process.pid}\n")
+            assert daemon.stop(files) == daemon.Stopped(process.pid, killed=False)
+            assert files.pid_file.read_bytes() == next_one
+        finally:
+            process.kill()
+
+
 def test_one_at_a_time(tmp_path: Path) -> None:
     files = files_of(7, {}, tmp_path)
     with daemon.locked(files):

@@ -98,7 +98,15 @@ def test_what_is_no_http(reply: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"], ids=["at once", "in the body"]
+    "reply",
+    [
+        b"",
+        b"HTT",
+        b"HTTP/1.1 20",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+    ],
 )
 def test_a_connection_that_ends_early(reply: bytes) -> None:
     with pytest.raises(NoAnswerError) as caught:

@@ -137,6 +137,16 @@ class Silent(Ends):
         self.subscribed.set()
 
 
+def test_that_nobody_leads_is_said_when_it_is_known() -> None:
+    def test(scheduler: Scheduler, _: Ends) -> None:
+        scheduler.subscribe(None)
+        assert scheduler.problem == "ZooKeeper has not told yet which master leads"
+        scheduler._on_leader(None)
+        assert scheduler.problem == "no master leads"
+
+    play("mesos://zk://h:2181/mesos", test)
+
+
 def test_why_there_is_no_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         master = parse_master("mesos://m1:5050,m2:5050")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sparkmesos_core.dispatcher import service as service_module
+from sparkmesos_core.dispatcher.dispatcher import InDoubtError
 from sparkmesos_core.dispatcher.drivers.actions import (
     Acknowledge,
     Action,
@@ -154,7 +155,7 @@ def play(test: Test, disk: Disk | None = None, *, close: bool = True) -> Disk:
         await service.open()
         service.connect(mesos)
         try:
-            await test(service, disk, mesos)
+            await asyncio.wait_for(test(service, disk, mesos), 2 * _PATIENCE)
         finally:
             disk.go_on.set()
             if close:
@@ -296,6 +297,42 @@ def test_a_store_that_another_dispatcher_took_is_left_to_it(
         assert mesos.subscriptions == [None]  # nobody tries again
         assert mesos.left > 0
         assert len(service.drivers()) == 2  # what is known of them is still shown
+
+    play(test)
+
+
+@pytest.mark.parametrize("error", [StoreError("no answer"), StoreTakenOverError("it was taken over")])
+def test_who_was_being_written_is_in_doubt_and_who_waited_is_not(error: StoreError) -> None:
+    """That nothing was done is told to those only of whom it is known."""
+
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        known = (await service.create(submission())).driver
+        assert known is not None
+        disk.writing.clear()
+        disk.go_on.clear()
+        created = asyncio.create_task(service.create(submission()))
+        await _in_thread(disk.writing.wait)
+        waits = asyncio.create_task(service.kill(known.id))
+        await asyncio.sleep(0)
+        disk.failing = error
+        disk.go_on.set()
+        with pytest.raises(InDoubtError, match=f"may have been carried out, or not: {error.message}"):
+            await created
+        for refused in (waits, service.kill(known.id)):
+            with pytest.raises(DispatcherError, match=error.message) as raised:
+                await refused
+            assert not isinstance(raised.value, InDoubtError)
+
+    play(test)
+
+
+def test_a_kill_that_was_being_written_is_in_doubt() -> None:
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        known = (await service.create(submission())).driver
+        assert known is not None
+        disk.failing = StoreError("no answer")
+        with pytest.raises(InDoubtError):
+            await service.kill(known.id)
 
     play(test)
 
@@ -480,7 +517,7 @@ def test_who_has_left_does_not_try_a_store_that_fails_again() -> None:
         service.leave("another dispatcher leads")
         disk.failing = StoreError("no answer")
         disk.go_on.set()
-        with pytest.raises(DispatcherError, match="no answer"):
+        with pytest.raises(InDoubtError, match="no answer"):
             await being_written
         loads = disk.loads
         await service.close()
@@ -488,6 +525,33 @@ def test_who_has_left_does_not_try_a_store_that_fails_again() -> None:
         assert disk.closed
 
     play(test, close=False)
+
+
+def test_who_leaves_while_it_begins_anew_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its successor, perhaps of the same process, has the framework."""
+    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    loading, go_on = threading.Event(), threading.Event()
+
+    class SlowDisk(Disk):
+        def load(self) -> Stored:
+            if self.loads:
+                loading.set()
+                assert go_on.wait(_PATIENCE)
+            return super().load()
+
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        disk.failing, disk.fails_after_writing = StoreError("no answer"), True
+        with pytest.raises(DispatcherError):
+            await service.create(submission())
+        await _in_thread(loading.wait)
+        service.leave("another dispatcher leads")
+        go_on.set()
+        while service._repair is not None and not service._repair.done():
+            await asyncio.sleep(0)
+        assert not ready(service)
+        assert mesos.subscriptions == [None]
+
+    play(test, SlowDisk())
 
 
 def test_a_framework_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,10 @@ class PlayedElection:
     def leads(self, node: str) -> bool:
         return self.node == node
 
+    def lose(self) -> None:
+        """Lead no more, before anybody is told."""
+        self.node = None
+
     def stand_anew(self) -> None:
         self.stood_anew += 1
 
@@ -62,6 +66,7 @@ class Stage:
         self.disk = Disk()
         self.opened: list[str] = []
         self.failing: Exception | None = None
+        self.on_open: Callable[[], None] = lambda: None
         self.mesos: list[PlayedMesos] = []
         self.services: list[DispatcherService] = []
         self.terms = Terms(self._new_service, self._connect)
@@ -84,6 +89,7 @@ class Stage:
 
     def _open(self, election: object, node: str) -> Store:
         self.opened.append(node)
+        self.on_open()
         if self.failing is not None:
             raise self.failing
         return self.disk
@@ -112,7 +118,7 @@ def play(test: Test, first: Standing) -> Stage:
         await stage.stand()
         running = asyncio.create_task(stage.terms.run(stage.stopping))
         try:
-            await test(stage)
+            await asyncio.wait_for(test(stage), 2 * _PATIENCE)
         finally:
             stage.stopping.set()
             await asyncio.wait_for(running, _PATIENCE)
@@ -261,6 +267,24 @@ def test_at_the_start_an_election_that_is_lost_meanwhile_is_none() -> None:
         await stage.terms.close()
 
     asyncio.run(run())
+
+
+def test_who_has_lost_while_the_store_was_opened_does_not_go_to_mesos() -> None:
+    """It would take the framework from whoever was elected."""
+
+    async def test(stage: Stage) -> None:
+        stage.on_open = lambda: stage.election.lose()
+        stage.election.say(Standing(node="n1", leader=OTHER))
+        while not stage.disk.closed:
+            await asyncio.sleep(0)
+        assert stage.leading() is None
+        assert stage.mesos == []
+        assert stage.election.stood_anew == 0
+        stage.on_open = lambda: None
+        stage.election.say(Standing(node="n2", leader=OTHER))
+        await stage.await_service(2)
+
+    play(test, Standing(leader=OTHER))
 
 
 def test_a_store_of_its_own_is_one_term_without_end() -> None:

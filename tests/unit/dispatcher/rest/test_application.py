@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.dispatcher.dispatcher import InDoubtError
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.rest.application import RestApplication
@@ -125,6 +126,21 @@ def test_a_store_that_does_not_work(application: RestApplication, dispatcher: In
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["action"] == "ErrorResponse"
         assert answer.json()["message"] == "The disk is full"
+
+
+def test_a_store_that_failed_in_the_middle(
+    application: RestApplication, dispatcher: InMemoryDispatcher
+) -> None:
+    """503 would say that nothing was done."""
+    dispatcher.fails, dispatcher.failure = "Perhaps it was done", InDoubtError
+    for answer in (
+        create(application),
+        ask(application, "POST", "/v1/submissions/kill/x"),
+        ask(application, "POST", "/v1/submissions/clear"),
+    ):
+        assert (answer.status, answer.headers.get("retry-after")) == (502, None)
+        assert answer.json()["action"] == "ErrorResponse"
+        assert answer.json()["message"] == "Perhaps it was done"
 
 
 def test_readyz(application: RestApplication, dispatcher: InMemoryDispatcher) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -58,6 +60,23 @@ def test_each_term_has_its_own_and_between_them_there_is_the_standby() -> None:
             assert await leads() is True
             stage.service = None
             assert (await request(stage.rest, "GET", READY)).status == 503
+
+    play(test)
+
+
+def test_what_a_term_knew_is_not_kept_beyond_it() -> None:
+    """Ten thousand drivers, say."""
+
+    async def test(stage: Stage) -> None:
+        stage.service = InMemoryDispatcher()
+        known = weakref.ref(stage.service)
+        for leads in (True, False):
+            if not leads:
+                stage.service = None
+            for app, path in ((stage.rest, READY), (stage.pages, "/health")):
+                await request(app, "GET", path)
+        gc.collect()
+        assert known() is None
 
     play(test)
 

@@ -21,9 +21,10 @@ from sparkmesos_core.dispatcher.server.forwarding import FAILURE, Failure, Forwa
 from sparkmesos_core.dispatcher.server.leader_connections import (
     LeaderConnections,
     LeaderRequest,
+    NoAnswerError,
     NotReachedError,
 )
-from tests.served_app import Reply, play, say, served
+from tests.served_app import Reply, play, say, served, served_together
 
 GET = b"GET / HTTP/1.1\r\nHost: standby\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: standby\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
@@ -427,6 +428,49 @@ class TestConnectionsThatAreKept:
             async with raw_server(once) as there, standby(url(there)) as here:
                 assert (await say(here, request_)).status == 200
                 assert (await say(here, request_)).status == status
+
+        play(scene())
+
+    def test_a_leader_that_falls_silent_is_not_asked_again(self) -> None:
+        """That would take twice as long as clients wait."""
+        heard: list[bytes] = []
+
+        async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            await reader.read(-1)
+
+        async def scene() -> None:
+            connections = LeaderConnections()
+            request = LeaderRequest(b"GET", b"/", [(b"host", b"h")], b"")
+            async with raw_server(once) as there:
+                answer = await connections.ask(url(there), request, 20)
+                assert [piece async for piece in answer.body()] == []
+                answer.close()
+                with pytest.raises(NoAnswerError, match=r"did not answer within 0\.2 s"):
+                    await connections.ask(url(there), request, 0.2)
+                assert len(heard) == 2
+                await connections.close()
+
+        play(scene())
+
+    def test_each_of_the_leaders_servers_has_its_own(self) -> None:
+        """Pages that somebody looks at do not make REST connect anew each time."""
+
+        async def scene() -> None:
+            rest, webui = Leader(), Leader()
+            connections = LeaderConnections()
+            async with (
+                served_together(rest, webui) as (rest_port, webui_port),
+                standby(url(rest_port), connections=connections) as here,
+                standby(url(webui_port), connections=connections) as pages,
+            ):
+                for _ in range(3):
+                    assert (await say(here, POST)).status == 200
+                    assert (await say(pages, GET)).status == 200
+            for leader in (rest, webui):
+                assert len({scope["client"] for scope, _ in leader.asked}) == 1
 
         play(scene())
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkmesos_core.dispatcher.access_token import AccessToken
+from sparkmesos_core.dispatcher.dispatcher import InDoubtError
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.server.pages import pages_app
@@ -166,6 +167,10 @@ def test_a_kill_that_is_too_late_or_impossible_now_says_so(app: Any, dispatcher:
     answer = ask(app, "POST", f"/driver/{RUNNING}/kill", token, FORM)
     assert answer.status == 503
     assert "The store cannot be written" in text(answer)
+    dispatcher.failure = InDoubtError
+    answer = ask(app, "POST", f"/driver/{RUNNING}/kill", token, FORM)
+    assert answer.status == 502
+    assert "Perhaps done" in text(answer)
 
 
 def test_what_is_not_there(app: Any) -> None:
@@ -221,6 +226,8 @@ def test_health(app: Any, dispatcher: InMemoryDispatcher) -> None:
     dispatcher.condition = replace(dispatcher.condition, ready=False, reason="The store is read-only")
     answer = ask(app, "GET", "/health")
     assert (answer.status, answer.json()["reason"]) == (503, "The store is read-only")
+    dispatcher.condition = replace(dispatcher.condition, reason="no zk://u:hunter2@z:2181/mesos")
+    assert ask(app, "GET", "/health").json()["reason"] == "no zk://u:***@z:2181/mesos"
 
 
 def test_behind_a_token_only_health_is_open_and_it_says_little(dispatcher: InMemoryDispatcher) -> None:

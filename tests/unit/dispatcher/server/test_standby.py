@@ -265,6 +265,18 @@ class TestPages:
                 reply = await ask(it.webui, "POST", f"/driver/{RUNNING}/kill", b"token=x", **FORM)
                 assert reply.status == 502
                 assert b"may have been done all the same" in reply.body
+                assert b"refresh" not in reply.body, "there has to be time to read it"
+
+        play(scene())
+
+    def test_a_kill_while_nobody_leads(self) -> None:
+        async def scene() -> None:
+            async with stage() as it:
+                it.state = NOBODY
+                reply = await ask(it.webui, "POST", f"/driver/{RUNNING}/kill", b"token=x", **FORM)
+                assert reply.status == 503
+                assert b"Nothing has been done" in reply.body
+                assert b"refresh" not in reply.body
 
         play(scene())
 
