@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_SECOND = 5
 _BAR_COLUMNS = 30
-_WORDS_COLUMNS = 62
-"""What the words beside the bar may take."""
+_FIGURES_COLUMNS = 53
+"""What the figures beside the bar may take, with the blanks around them."""
 _FEWEST_BAR_COLUMNS = 8
 
 
@@ -174,7 +174,7 @@ class _Bar:
         self._step = step
         coloured = terminal.style("x", bold=True) != "x"
         console = Console(file=terminal.stderr, no_color=not coloured, highlight=False)
-        self._columns = min(console.width - _WORDS_COLUMNS, _BAR_COLUMNS)
+        self._columns = min(console.width - len(step.name) - _FIGURES_COLUMNS, _BAR_COLUMNS)
         self._live: Live = Live(
             console=console,
             get_renderable=self._draw,

@@ -218,6 +218,7 @@ class Job:
             except WithdrawnError:
                 examined = checking.examined(progress)  # which raises what is wrong with the archive
         self.terminal.say(f"{printable(name)} needs a change first; what was sent of it is removed")
+        self._probe(name)  # it may be what ended the upload
         return self._upload(examined.make(making), progress)
 
     @contextlib.contextmanager

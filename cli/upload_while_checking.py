@@ -40,7 +40,7 @@ class Checking:
 
     def require_hope(self) -> None:
         """Raises WithdrawnError if it is known that the archive will not be uploaded as it is."""
-        if self._in_vain.is_set():
+        if self.is_in_vain:
             raise _withdrawn()
 
     def sleep(self, seconds: float) -> None:
@@ -51,16 +51,13 @@ class Checking:
     def wait(self, progress: Progress) -> None:
         """Wait until the check is over, and tell how far it is."""
         if not self._over.is_set():
-            self._progress.tell(progress)
-            try:
+            with self._progress.told_to(progress):
                 self._over.wait()
-            finally:
-                self._progress.hush()
 
     @property
-    def has_failed(self) -> bool:
-        """Whether it is over, and the archive is no good."""
-        return self._error is not None
+    def is_in_vain(self) -> bool:
+        """Whether it is known by now that the archive will not be uploaded as it is."""
+        return self._in_vain.is_set()
 
     def examined(self, progress: Progress) -> Examined:
         """What was found; waits for it. Raises what `examine` raises, and ArchiveError for what is wrong."""
@@ -104,8 +101,8 @@ class EarlyUpload:
             raise
         except SparkMesosError as error:
             self._checking.wait(self._progress)
-            if self._checking.has_failed:
-                target.discard(resumable=False)
+            if self._checking.is_in_vain:
+                target.discard(withdrawn=file)
                 raise _withdrawn() from error
             raise
         assert self._prepared is not None, "it was required to be good"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -72,17 +74,22 @@ class HeldProgress:
             self._step = None
             self._listener.end()
 
-    def tell(self, listener: Progress) -> None:
-        """Tell a listener of the step that goes on now, of all that was done in it, and of what follows."""
-        with self._lock:
-            self._listener = listener
-            if self._step is not None:
-                listener.begin(*self._step)
-                listener.advance(self._done)
+    @contextlib.contextmanager
+    def told_to(self, listener: Progress) -> Iterator[None]:
+        """Tell a listener meanwhile: of what is left of the step that goes on now, and of what follows.
 
-    def hush(self) -> None:
-        """Tell nobody any more; a step that goes on ends for the listener."""
-        with self._lock:
-            listener, self._listener = self._listener, SILENT
-            if self._step is not None:
-                listener.end()
+        What was done before would make it seem faster than it is. A step that goes on in the end ends for the
+        listener.
+        """
+        try:
+            with self._lock:
+                self._listener = listener
+                if self._step is not None:
+                    step, total = self._step
+                    listener.begin(step, None if total is None else max(total - self._done, 0))
+            yield
+        finally:
+            with self._lock:
+                self._listener = SILENT
+                if self._step is not None:
+                    listener.end()

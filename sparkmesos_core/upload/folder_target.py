@@ -16,7 +16,7 @@ from sparkmesos_core.progress import Progress
 from sparkmesos_core.upload.destination import Destination, aside_name
 from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.record import MAX_BYTES, SUFFIX
-from sparkmesos_core.upload.target import Stored, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import Pieces, Stored, TransientFailureError, UploadOptions
 
 _PIECE_BYTES = 1 << 20
 _FOLDER_MODE = 0o755
@@ -107,7 +107,7 @@ class FolderTarget:
                 )
             return Stored(found.st_size, found.st_mtime)
 
-    def content(self) -> Iterator[bytes]:
+    def content(self) -> Pieces:
         """See Target."""
         return self._read(self._path)
 
@@ -139,7 +139,7 @@ class FolderTarget:
             progress.advance(-done)
             raise
 
-    def sent(self) -> Iterator[bytes]:
+    def sent(self) -> Pieces:
         """See Target."""
         return self._read(self._aside)
 
@@ -157,7 +157,7 @@ class FolderTarget:
             self._aside.chmod(_FILE_MODE)
             self._aside.replace(self._record)
 
-    def discard(self, *, resumable: bool = True) -> None:
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
         """See Target."""
         with contextlib.suppress(OSError):
             self._aside.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ class FolderTarget:
     def _record(self) -> Path:
         return self._path.with_name(self._path.name + SUFFIX)
 
-    def _read(self, path: Path) -> Iterator[bytes]:
+    def _read(self, path: Path) -> Pieces:
         with self._explained(path), path.open("rb", buffering=0) as file:
             if hasattr(os, "posix_fadvise"):  # what the disk has, not what is still in memory
                 with contextlib.suppress(OSError):

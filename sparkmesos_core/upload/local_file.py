@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sparkmesos_core.errors import SparkMesosError
-from sparkmesos_core.progress import SILENT, Progress
+from sparkmesos_core.progress import SILENT, HeldProgress, Progress
 
 _PIECE_BYTES = 8 << 20
 """So much that a thread seldom waits for others, which may be busy with what Python runs alone."""
@@ -86,6 +86,7 @@ class DigestAhead:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._progress = HeldProgress()
         self._file: LocalFile | None = None
         # A daemon: whoever goes away without the digest does not wait for it.
         self._thread = threading.Thread(target=self._read, name="digest", daemon=True)
@@ -93,7 +94,8 @@ class DigestAhead:
 
     def file(self, progress: Progress = SILENT) -> LocalFile:
         """As `read_local_file`, which it falls back to if the file could not be read or has changed."""
-        self._thread.join()
+        with self._progress.told_to(progress):
+            self._thread.join()
         if self._file is not None:
             with contextlib.suppress(SparkMesosError):
                 self._file.check_unchanged()
@@ -102,7 +104,7 @@ class DigestAhead:
 
     def _read(self) -> None:
         with contextlib.suppress(SparkMesosError):
-            self._file = read_local_file(self._path)
+            self._file = read_local_file(self._path, self._progress)
 
 
 def _unreadable(path: Path, error: OSError) -> SparkMesosError:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.progress import Progress
 from sparkmesos_core.upload.local_file import LocalFile
+
+Pieces: TypeAlias = Generator[bytes, None, None]
+"""The bytes of a file, piece by piece. Who stops before their end closes it, and so frees a connection."""
 
 
 class TransientFailureError(Exception):
@@ -134,8 +137,8 @@ class Target(Protocol):
     def stat(self) -> Stored | None:
         """What there is under the final name; None if nothing."""
 
-    def content(self) -> Iterator[bytes]:
-        """The bytes under the final name, piece by piece."""
+    def content(self) -> Pieces:
+        """The bytes under the final name."""
 
     def read_record(self) -> tuple[bytes, float | None] | None:
         """What stands beside, in `<name>.sha256`, and when it was modified; None if it is not there."""
@@ -148,7 +151,7 @@ class Target(Protocol):
         wanted, and raises what that raises.
         """
 
-    def sent(self) -> Iterator[bytes] | None:
+    def sent(self) -> Pieces | None:
         """The bytes of what `send` sent, to be compared; None if the server has checked them by a digest."""
 
     def publish(self) -> None:
@@ -157,10 +160,11 @@ class Target(Protocol):
     def write_record(self, content: bytes) -> None:
         """Put `<name>.sha256` beside."""
 
-    def discard(self, *, resumable: bool = True) -> None:
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
         """Remove what `send` left, if anything. Never raises; called after successes and interrupts, too.
 
-        With `resumable` what a later run could go on from stays, if `UploadOptions.resume` asks for that.
+        What a later run could go on from stays, if `UploadOptions.resume` asks for that. Of a file that was
+        `withdrawn` it does not, nor does what an earlier run has kept of it.
         """
 
     def close(self) -> None:

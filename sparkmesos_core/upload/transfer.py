@@ -5,10 +5,11 @@ The same for all destinations; what they differ in is behind `Target`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from sparkmesos_core.progress import SILENT, Progress
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.record import SUFFIX, record_of, recorded_digest
-from sparkmesos_core.upload.target import Stored, Target, TransientFailureError, WithdrawnError
+from sparkmesos_core.upload.target import Pieces, Stored, Target, TransientFailureError, WithdrawnError
 
 T = TypeVar("T")
 
@@ -96,17 +97,18 @@ class Uploader:
         be uploaded, and raises WithdrawnError if it may not; then nothing is left, nor kept for a later run.
         Raises SparkMesosError when the destination refuses, keeps failing, or does not hold what was sent.
         """
-        resumable = True
+        withdrawn: LocalFile | None = None
         try:
             self._retrying(target.prepare)
             there = None if force else self._there(target, file, verify)
             if there is None:
                 if not target.sends_aside:
                     require_good()
+                    file.check_unchanged()
                 self._send(target, file)
             require_good()
+            file.check_unchanged()  # what was found to be good is what was sent, or is there
             if there is None:
-                file.check_unchanged()  # what was found to be good is what was sent
                 self._publish(target, file)
             remarks: list[str] = []
             if there is None or not there.recorded:
@@ -114,14 +116,14 @@ class Uploader:
             by_record = there is not None and not there.was_read
             return Uploaded(target.uri, there is None, by_record, (*target.remarks, *remarks))
         except WithdrawnError:
-            resumable = False
+            withdrawn = file
             raise
         finally:
-            self._discard(target, resumable=resumable)
+            self._discard(target, withdrawn)
 
-    def _discard(self, target: Target, *, resumable: bool = True) -> None:
+    def _discard(self, target: Target, withdrawn: LocalFile | None = None) -> None:
         known = set(target.remarks)
-        target.discard(resumable=resumable)
+        target.discard(withdrawn=withdrawn)
         for remark in target.remarks:
             if remark not in known:
                 self._announce(remark)
@@ -215,14 +217,15 @@ class Uploader:
             # The file is there and whole: whoever needs it can use it.
             remarks.append(f"{name}{SUFFIX} could not be written beside it: {error.message}")
 
-    def _digest(self, step: str, file: LocalFile, pieces: Iterator[bytes], total: int | None) -> str:
+    def _digest(self, step: str, file: LocalFile, pieces: Pieces, total: int | None) -> str:
         digest = hashlib.sha256()
         self._progress.begin(step, total)
         try:
-            for piece in pieces:
-                file.still_wanted()
-                digest.update(piece)
-                self._progress.advance(len(piece))
+            with contextlib.closing(pieces):
+                for piece in pieces:
+                    file.still_wanted()
+                    digest.update(piece)
+                    self._progress.advance(len(piece))
         finally:
             self._progress.end()
         return digest.hexdigest()

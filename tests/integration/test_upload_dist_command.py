@@ -19,6 +19,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sparkmesos_core.errors import ExitCode
+from sparkmesos_core.upload.local_file import read_local_file
+from sparkmesos_core.upload.s3.kept_upload import KeptUpload, KeptUploads
+from sparkmesos_core.upload.s3.parts import part_bytes
 from tests.servers.cutting_proxy import cutting_proxy
 from tests.servers.s3 import S3Server, rclone_s3
 from tests.servers.webdav import webdav_server
@@ -194,3 +197,25 @@ def test_nothing_is_left_of_an_archive_that_is_sent_while_it_is_checked(
     assert "goes on from there" not in refused.stderr
     assert {path for path in set(served.rglob("*")) - before if path.is_file()} == set()
     assert list(Path(environment["TMPDIR"]).iterdir()) == []
+
+
+def test_nor_what_an_earlier_run_has_kept_of_it(
+    archive: Path, served: Path, s3: S3Server, environment: dict[str, str]
+) -> None:
+    """It is refused before anything is sent, since something else is under its name."""
+    make_archive(archive, without="bin/spark-submit")
+    file, place = read_local_file(archive), {"Bucket": "bucket", "Key": f"dist/{NAME}"}
+    environment = {**environment, **s3.environment()}
+    with contextlib.closing(s3.client()) as client:
+        upload_id = client.create_multipart_upload(**place)["UploadId"]
+        client.upload_part(**place, UploadId=upload_id, PartNumber=1, Body=b"part")
+        kept = KeptUploads(environment, str(client.meta.endpoint_url), *place.values())
+        client.put_object(**place, Body=b"something else")
+    kept.save(KeptUpload(upload_id, file.sha256, file.size, part_bytes(file.size)))
+    assert unfinished(s3)
+    refused = run(["--resume", "--no-default-excludes", str(archive), "s3a://bucket/dist/"], environment)
+    assert (refused.returncode, refused.stdout) == (ExitCode.FAILED, "")
+    assert "bin/spark-submit" in refused.stderr
+    assert unfinished(s3) == []
+    assert kept.load() is None
+    assert (served / "bucket" / "dist" / NAME).read_bytes() == b"something else"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sparkmesos_core.progress import HeldProgress
 
 
@@ -22,7 +24,7 @@ class Listener:
         self.heard.append(("end",))
 
 
-def test_who_listens_late_hears_how_far_it_is() -> None:
+def test_who_listens_late_hears_what_is_left() -> None:
     held, listener = HeldProgress(), Listener()
     held.begin("One", 5)
     held.advance(5)
@@ -31,27 +33,40 @@ def test_who_listens_late_hears_how_far_it_is() -> None:
     held.advance(3)
     held.already(1)
     assert listener.heard == []
-    held.tell(listener)
-    held.advance(6)
-    held.end()
-    assert listener.heard == [("begin", "Two", 10), ("advance", 4), ("advance", 6), ("end",)]
-    held.begin("Three", None)
-    held.end()
-    assert listener.heard[4:] == [("begin", "Three", None), ("end",)]
+    with held.told_to(listener):
+        held.advance(6)
+        held.end()
+        assert listener.heard == [("begin", "Two", 6), ("advance", 6), ("end",)]
+        held.begin("Three", None)
+        held.end()
+    assert listener.heard[3:] == [("begin", "Three", None), ("end",)]
+
+
+def listen_until_interrupted(held: HeldProgress, listener: Listener) -> None:
+    with held.told_to(listener):
+        raise KeyboardInterrupt
 
 
 def test_who_listens_no_more_hears_that_it_ends() -> None:
     held, listener = HeldProgress(), Listener()
     held.begin("One", None)
-    held.tell(listener)
-    held.hush()
+    with pytest.raises(KeyboardInterrupt):
+        listen_until_interrupted(held, listener)
     held.advance(1)
     held.end()
-    assert listener.heard == [("begin", "One", None), ("advance", 0), ("end",)]
+    assert listener.heard == [("begin", "One", None), ("end",)]
 
 
 def test_between_steps_there_is_nothing_to_tell() -> None:
     held, listener = HeldProgress(), Listener()
-    held.tell(listener)
-    held.hush()
+    with held.told_to(listener):
+        assert listener.heard == []
     assert listener.heard == []
+
+
+def test_a_file_that_has_grown_has_nothing_left() -> None:
+    held, listener = HeldProgress(), Listener()
+    held.begin("One", 5)
+    held.advance(7)
+    with held.told_to(listener):
+        assert listener.heard == [("begin", "One", 0)]

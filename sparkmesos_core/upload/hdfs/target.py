@@ -32,7 +32,7 @@ from sparkmesos_core.upload.hdfs.checksum import HdfsChecksum
 from sparkmesos_core.upload.hdfs.refusals import upload_error
 from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.record import MAX_BYTES, SUFFIX
-from sparkmesos_core.upload.target import Stored, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import Pieces, Stored, TransientFailureError, UploadOptions
 
 _PIECE_BYTES = 1 << 18
 """Sent at once; the datanode has `stall_seconds` to take it. A multiple of what a CRC is of."""
@@ -122,7 +122,7 @@ class HdfsTarget:
             )
         return Stored(int(status["length"]), status["modificationTime"] / 1000)
 
-    def content(self) -> Iterator[bytes]:
+    def content(self) -> Pieces:
         """See Target."""
         return self._read(self._path)
 
@@ -155,7 +155,7 @@ class HdfsTarget:
             progress.advance(-body.taken)
             raise
 
-    def sent(self) -> Iterator[bytes] | None:
+    def sent(self) -> Pieces | None:
         """See Target."""
         # Of what HDFS computes otherwise (encryption zones, other checksums) all is read back.
         return None if self._verified else self._read(self._aside)
@@ -172,7 +172,7 @@ class HdfsTarget:
             self._write_aside(content)
             self._rename(self._path + SUFFIX)
 
-    def discard(self, *, resumable: bool = True) -> None:
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
         """See Target."""
         if not (self._to_remove or self._folders_made):
             return
@@ -268,7 +268,7 @@ class HdfsTarget:
     def _new_aside(self) -> str:
         return self._destination.sibling(aside_name(self._destination.name, secrets.token_hex(4))).path
 
-    def _read(self, path: str) -> Iterator[bytes]:
+    def _read(self, path: str) -> Pieces:
         with self._explained():
             yield from self._namenodes.read(path, _READ_BYTES)
 

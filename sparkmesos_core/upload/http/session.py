@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import requests
@@ -30,7 +30,7 @@ from sparkmesos_core.upload.http.answers import (
     shown,
 )
 from sparkmesos_core.upload.http.body import FileAdapter, FileBody
-from sparkmesos_core.upload.target import HttpOptions, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import HttpOptions, Pieces, TransientFailureError, UploadOptions
 
 _MAX_REDIRECTS = 10
 _TLS_SECONDS = 5.0
@@ -196,7 +196,7 @@ class HttpSession:
             return TransientFailureError(error, retry_after(answer.headers.get("Retry-After"), time.time()))
         return error
 
-    def pieces(self, answer: Answer) -> Iterator[bytes]:
+    def pieces(self, answer: Answer) -> Pieces:
         """The body of an answer to a request with `stream`. Raises as `ask` does."""
         try:
             yield from answer.response.raw.stream(_PIECE_BYTES, decode_content=False)

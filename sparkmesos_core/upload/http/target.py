@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from requests.utils import requote_uri
@@ -22,7 +21,7 @@ from sparkmesos_core.upload.http.body import FileBody
 from sparkmesos_core.upload.http.session import Answer, HttpSession
 from sparkmesos_core.upload.local_file import LocalFile
 from sparkmesos_core.upload.record import MAX_BYTES, SUFFIX
-from sparkmesos_core.upload.target import Stored, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import Pieces, Stored, TransientFailureError, UploadOptions
 
 _DONE = (200, 201, 202, 204)
 _GONE = (404, 410)
@@ -131,7 +130,7 @@ class HttpTarget:
         """See Target."""
         return self._stat(self._url)[0]
 
-    def content(self) -> Iterator[bytes]:
+    def content(self) -> Pieces:
         """See Target."""
         return self._get(self._url)
 
@@ -176,7 +175,7 @@ class HttpTarget:
                 raise
         self._interrupted = False
 
-    def sent(self) -> Iterator[bytes]:
+    def sent(self) -> Pieces:
         """See Target. No server says which digest it has computed, so it is read back."""
         return self._get(self._aside or self._url)
 
@@ -201,7 +200,7 @@ class HttpTarget:
         self._interrupted = False
         self._left_over.remove(aside)
 
-    def discard(self, *, resumable: bool = True) -> None:
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
         """See Target."""
         if not (self._left_over or self._sending_in_place):
             return
@@ -287,7 +286,7 @@ class HttpTarget:
         )
         return self._session.success("PUT", answer, _DONE)
 
-    def _get(self, url: str) -> Iterator[bytes]:
+    def _get(self, url: str) -> Pieces:
         answer = self._session.ask("GET", url, stream=True)
         self._session.success("GET", answer, (200,))
         yield from self._session.pieces(answer)

@@ -32,7 +32,7 @@ _BLOCK_BYTES = 1 << 19
 _DAMAGED_ATTEMPTS = 3
 """How often a part is sent whose digest is another one on the other side."""
 _INTERRUPT_SECONDS = 2.0
-"""How long an interrupt waits for the connections to notice it."""
+"""How long an interrupt waits for the connections, all in all, to notice it."""
 _WANTED_SECONDS = 0.1
 """How often it is asked whether the file is still wanted."""
 
@@ -78,8 +78,9 @@ class _Connections:
             # has a descriptor of its own.
             self._stopped.set()
             self._cancelled.set()
+            end = time.monotonic() + _INTERRUPT_SECONDS
             for thread in self._threads:
-                thread.join(_INTERRUPT_SECONDS)
+                thread.join(max(end - time.monotonic(), 0))
             raise
         if self._failures:
             first = [failure for failure in self._failures if not isinstance(failure, CancelledError)]

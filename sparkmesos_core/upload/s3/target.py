@@ -21,7 +21,7 @@ from sparkmesos_core.upload.s3.kept_upload import KeptUpload, KeptUploads
 from sparkmesos_core.upload.s3.multipart import DamagedPartError, MultipartUpload
 from sparkmesos_core.upload.s3.part_body import send_blocks
 from sparkmesos_core.upload.s3.parts import MAX_CONNECTIONS, part_bytes
-from sparkmesos_core.upload.target import Stored, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import Pieces, Stored, TransientFailureError, UploadOptions
 
 _PIECE_BYTES = 1 << 20
 _ATTEMPTS = 3
@@ -122,7 +122,7 @@ class S3Target:
         with self._talking():
             return Stored(int(field_of(head, "ContentLength")), _time(head), _digest_of(head))
 
-    def content(self) -> Iterator[bytes]:
+    def content(self) -> Pieces:
         """See Target."""
         with self._talking():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key)
@@ -215,10 +215,12 @@ class S3Target:
                 **settings,
             )
 
-    def discard(self, *, resumable: bool = True) -> None:
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
         """See Target. With `resume`, an upload of which parts have arrived is kept."""
+        if withdrawn is not None and self._upload is None:
+            self._upload = self._kept_of(withdrawn)
         has_parts = self._upload is not None and self._upload.has_parts
-        if not (resumable and has_parts and self._kept is not None):
+        if not (withdrawn is None and has_parts and self._kept is not None):
             self._abort()
 
     def close(self) -> None:
@@ -276,6 +278,13 @@ class S3Target:
         with contextlib.suppress(SparkMesosError, TransientFailureError), self._talking():
             upload.abort(self._client)
         return None
+
+    def _kept_of(self, file: LocalFile) -> MultipartUpload | None:
+        """What an earlier run has kept of this very file, without a look whether the server still has it."""
+        kept = self._kept.load() if self._kept is not None else None
+        if kept is None or (kept.sha256, kept.size) != (file.sha256, file.size):
+            return None
+        return self._multipart(kept.upload_id, kept.part_bytes, {})
 
     def _multipart(self, upload_id: str, each: int, there: dict[int, tuple[str, int]]) -> MultipartUpload:
         return MultipartUpload(

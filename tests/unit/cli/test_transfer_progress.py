@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 import select
 import subprocess
 import sys
@@ -187,12 +188,13 @@ class TestWithoutATerminal:
 
 
 _PROGRAM = """
+import os
 import sys
 from sparkmesos_cli.terminal import Terminal
 from sparkmesos_cli.transfer_progress import TransferProgress
 terminal = Terminal()
 progress = TransferProgress(terminal, first=0, every=0.01)
-progress.begin("Uploading", 2_000_000)
+progress.begin(os.environ.get("STEP", "Uploading"), 2_000_000)
 progress.advance(1_000_000)
 sys.stdin.readline()
 terminal.say("[b]something else")
@@ -252,6 +254,17 @@ class TestOnATerminal:
         seen = shown("Uploading 1.0 MB of", "something else", COLUMNS="40")
         assert "━" not in seen
         assert "\x1b[1A\x1b[2K\x1b[1A" not in seen
+
+    @pytest.mark.parametrize(("step", "columns"), [("Uploading", 18), ("Reading the archive", 8)])
+    def test_a_step_with_a_long_name_has_a_short_bar(
+        self, shown: Callable[..., str], step: str, columns: int
+    ) -> None:
+        """The figures have the same room, whatever stands in front of them."""
+        seen = shown("(50 %)", "something else", COLUMNS="80", STEP=step)
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+        bars = re.findall(rf"{step} ([━╸╺]+) ", plain)
+        assert bars
+        assert {len(bar) for bar in bars} == {columns}
 
     def test_a_dumb_one_gets_lines(self, shown: Callable[..., str]) -> None:
         seen = shown("Uploading: 1.0 MB of 2.0 MB (50 %)", "something else", TERM="dumb")

@@ -305,10 +305,7 @@ class TestWhileItIsChecked:
     def test_one_that_needs_a_change_is_changed_and_sent_anew(
         self, upload, tmp_path: Path, monkeypatch, capsys
     ) -> None:
-        """It has a file that is left out now, and was not when it was packed."""
-        home = write_home(tmp_path / TOP, {**small_spark(), "examples/jars/x.jar": b"x"})
-        archive = tmp_path / NAME
-        pack(folder_entries(home, Excludes(defaults=False)).entries, TOP, archive)
+        archive = self.pack_with_examples(tmp_path)
         target = MemoryTarget(uri=f"https://r.example/d/{NAME}")
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         assert upload(archive, "https://r.example/d/") == 0
@@ -320,6 +317,24 @@ class TestWhileItIsChecked:
         assert target.held is not None
         with tarfile.open(fileobj=io.BytesIO(target.held.content)) as tar:
             assert not [name for name in tar.getnames() if "examples" in name]
+
+    def pack_with_examples(self, folder: Path) -> Path:
+        """An archive with a file that is left out now, and was not when it was packed."""
+        home = write_home(folder / TOP, {**small_spark(), "examples/jars/x.jar": b"x"})
+        pack(folder_entries(home, Excludes(defaults=False)).entries, TOP, folder / NAME)
+        return folder / NAME
+
+    def test_it_is_not_changed_for_a_destination_that_refuses(
+        self, upload, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        refused = UploadError("r.example refuses it (403)")
+        target = MemoryTarget(fails={"prepare": [refused, refused]})
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(self.pack_with_examples(tmp_path), "https://r.example/d/") == ExitCode.FAILED
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "r.example refuses it (403)" in err
+        assert "Packing" not in err
 
     @pytest.mark.parametrize("resume", [True, False])
     def test_an_interrupt(self, upload, packed: Path, monkeypatch, capsys, resume: bool) -> None:

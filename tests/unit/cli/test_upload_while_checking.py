@@ -179,6 +179,20 @@ def test_the_archive_is_what_is_complained_about_first(gated: Gated) -> None:
     assert target.calls[-2:] == ["discard", "discard for good"]
 
 
+def test_what_needs_a_change_is_no_matter_of_the_destination(archive: Path) -> None:
+    """Nothing is kept of it either, although the destination was what failed."""
+    gated = Gated(archive, PrepareOptions())
+
+    def fail() -> None:
+        gated.end()
+        raise UploadError("403")
+
+    target = Sending(fail)
+    with pytest.raises(WithdrawnError):
+        Run(gated).put(target)
+    assert target.calls[-2:] == ["discard", "discard for good"]
+
+
 def test_then_comes_the_destination(gated: Gated) -> None:
     def fail() -> None:
         gated.end()

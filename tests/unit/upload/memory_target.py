@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sparkmesos_core.errors import UploadError
 from sparkmesos_core.progress import Progress
 from sparkmesos_core.upload.local_file import LocalFile
-from sparkmesos_core.upload.target import Stored, TransientFailureError
+from sparkmesos_core.upload.target import Pieces, Stored, TransientFailureError
 
 
 @dataclass
@@ -33,6 +32,8 @@ class MemoryTarget:
     """The next `publish` is done, but seems to have failed."""
     in_place: bool = False
     aside: bytes | None = None
+    reading: int = 0
+    """How many of what it has given to be read are neither at their end nor closed."""
     remarks: tuple[str, ...] = ()
     uri: str = "memory://host/dist/spark.tgz"
     label: str = "memory://host/dist/spark.tgz"
@@ -51,10 +52,10 @@ class MemoryTarget:
             return None
         return Stored(len(self.held.content), self.held.modified, self.held.sha256)
 
-    def content(self) -> Iterator[bytes]:
+    def content(self) -> Pieces:
         self._called("content")
         assert self.held is not None
-        yield from _pieces(self.held.content)
+        yield from self._pieces(self.held.content)
 
     def read_record(self) -> tuple[bytes, float | None] | None:
         self._called("read_record")
@@ -76,12 +77,12 @@ class MemoryTarget:
             content = bytes([content[0] ^ 1]) + content[1:]
         self.aside = content
 
-    def sent(self) -> Iterator[bytes] | None:
+    def sent(self) -> Pieces | None:
         self._called("sent")
         if self.checked_by_server:
             return None
         assert self.aside is not None
-        return _pieces(self.aside)
+        return self._pieces(self.aside)
 
     def publish(self) -> None:
         self._called("publish")
@@ -96,8 +97,8 @@ class MemoryTarget:
         self._called("write_record")
         self.record = (content, self.clock)
 
-    def discard(self, *, resumable: bool = True) -> None:
-        self.calls.append("discard" if resumable else "discard for good")
+    def discard(self, *, withdrawn: LocalFile | None = None) -> None:
+        self.calls.append("discard" if withdrawn is None else "discard for good")
         self.aside = None
 
     def close(self) -> None:
@@ -109,7 +110,10 @@ class MemoryTarget:
         if waiting and (error := waiting.pop(0)) is not None:
             raise error
 
-
-def _pieces(content: bytes) -> Iterator[bytes]:
-    for start in range(0, len(content), 7):
-        yield content[start : start + 7]
+    def _pieces(self, content: bytes) -> Pieces:
+        self.reading += 1
+        try:
+            for start in range(0, len(content), 7):
+                yield content[start : start + 7]
+        finally:
+            self.reading -= 1

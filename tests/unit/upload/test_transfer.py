@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,8 @@ def test_another_file_of_unknown_size(file: LocalFile) -> None:
 @pytest.mark.parametrize("error", [None, UploadError("403"), KeyboardInterrupt()])
 def test_what_could_not_be_removed_is_told(error: BaseException | None, file: LocalFile) -> None:
     class Leaving(MemoryTarget):
-        def discard(self, *, resumable: bool = True) -> None:
-            super().discard(resumable=resumable)
+        def discard(self, *, withdrawn: LocalFile | None = None) -> None:
+            super().discard(withdrawn=withdrawn)
             self.remarks = (*self.remarks, "something is left over")
 
     patient = Patient()
@@ -333,6 +334,26 @@ class TestBeforeItIsKnownWhetherItMayBeUploaded:
         assert target.calls[-1] == "discard for good"
         assert patient.progress.open == 0
 
+    @pytest.mark.parametrize("in_place", [True, False])
+    def test_nor_does_one_that_is_changed_while_that_is_found_out(
+        self, in_place: bool, file: LocalFile
+    ) -> None:
+        def change() -> None:
+            file.path.write_bytes(b"!" * len(CONTENT))
+            os.utime(file.path, ns=(1, 1))
+
+        target = MemoryTarget(in_place=in_place)
+        with pytest.raises(SparkMesosError, match=r"spark\.tgz was changed while it was uploaded"):
+            Patient().uploader.put(target, file, require_good=change)
+        assert (target.held, target.record, target.aside) == (None, None, None)
+        assert ("send" in target.calls) is not in_place
+
+    def test_nor_is_one_that_is_changed_meanwhile_taken_for_what_is_there(self, file: LocalFile) -> None:
+        target = MemoryTarget(held=Held(CONTENT))
+        with pytest.raises(SparkMesosError, match=r"spark\.tgz was changed"):
+            Patient().uploader.put(target, file, require_good=lambda: os.utime(file.path, ns=(1, 1)))
+        assert target.record is None
+
     def test_nor_is_what_is_there_already_recorded(self, file: LocalFile) -> None:
         def refuse() -> None:
             raise WithdrawnError("no")
@@ -354,9 +375,16 @@ class TestBeforeItIsKnownWhetherItMayBeUploaded:
             if left < 0:
                 raise WithdrawnError("no")
 
-        target = MemoryTarget()
+        class Reading(MemoryTarget):
+            def discard(self, *, withdrawn: LocalFile | None = None) -> None:
+                super().discard(withdrawn=withdrawn)
+                still_reading.append(self.reading)
+
+        still_reading: list[int] = []
+        target = Reading()
         with pytest.raises(WithdrawnError):
             Patient().uploader.put(target, dataclasses.replace(file, still_wanted=still_wanted))
         assert ("sent" in target.calls) is bool(calls_before)
+        assert still_reading == [0], "the connection that it is read over is closed at once"
         assert "publish" not in target.calls
         assert target.calls[-1] == "discard for good"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +16,17 @@ from sparkmesos_core.progress import SILENT
 from sparkmesos_core.upload.backoff import Backoff
 from sparkmesos_core.upload.destination import parse_destination
 from sparkmesos_core.upload.local_file import LocalFile, read_local_file
-from sparkmesos_core.upload.s3 import parts
+from sparkmesos_core.upload.s3 import multipart, parts
 from sparkmesos_core.upload.s3 import target as s3_target
+from sparkmesos_core.upload.s3.parts import FIRST_CONNECTIONS
 from sparkmesos_core.upload.s3.target import S3Target
-from sparkmesos_core.upload.target import S3Options, Stored, TransientFailureError, UploadOptions
+from sparkmesos_core.upload.target import (
+    S3Options,
+    Stored,
+    TransientFailureError,
+    UploadOptions,
+    WithdrawnError,
+)
 from sparkmesos_core.upload.transfer import Uploader
 from tests.unit.upload.fake_s3 import WRITTEN, FakeS3, refusal
 
@@ -345,6 +354,33 @@ class TestFailures:
         target.discard()
         assert (s3.uploads, s3.objects) == ({}, {})
 
+    def test_an_interrupt_waits_for_all_connections_together(
+        self, s3: FakeS3, file: LocalFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waited: list[float] = []
+        may_end = threading.Event()
+
+        def join(thread: threading.Thread, timeout: float | None = None) -> None:
+            assert timeout is not None
+            waited.append(timeout)
+
+        def withdraw() -> None:
+            raise WithdrawnError("no")
+
+        clock = SimpleNamespace(monotonic=lambda: sum(waited))
+        target = make_target(tmp_path)
+        with monkeypatch.context() as patched:
+            patched.setattr(s3, "upload_part", lambda **_: may_end.wait(60))
+            patched.setattr(multipart, "time", clock)
+            patched.setattr(threading.Thread, "join", join)
+            try:
+                with pytest.raises(WithdrawnError):
+                    target.send(replace(file, still_wanted=withdraw), SILENT)
+            finally:
+                may_end.set()
+        assert len(waited) == FIRST_CONNECTIONS
+        assert sum(waited) == multipart._INTERRUPT_SECONDS
+
 
 class TestResume:
     def interrupt(self, s3: FakeS3, file: LocalFile, tmp_path: Path) -> None:
@@ -406,6 +442,25 @@ class TestResume:
         target.send(file, SILENT)
         target.publish()
         assert s3.objects[KEY][0] == file.path.read_bytes()
+
+    def test_a_file_that_is_withdrawn_before_it_is_sent_loses_them(
+        self, s3: FakeS3, file: LocalFile, tmp_path: Path
+    ) -> None:
+        self.interrupt(s3, file, tmp_path)
+        target = make_target(tmp_path, resume=True)
+        target.prepare()
+        target.discard(withdrawn=file)
+        assert s3.uploads == {}
+        assert list((tmp_path / "state" / "uploads").iterdir()) == []
+        target.discard(withdrawn=file)  # there are none any more
+
+    def test_another_file_that_is_withdrawn_leaves_them(
+        self, s3: FakeS3, file: LocalFile, tmp_path: Path
+    ) -> None:
+        self.interrupt(s3, file, tmp_path)
+        make_target(tmp_path, resume=True).discard(withdrawn=make_file(tmp_path / "other.tgz", b"other"))
+        assert list(s3.uploads) == ["upload1"]
+        assert len(list((tmp_path / "state" / "uploads").iterdir())) == 1
 
     def test_without_parts_there_is_nothing_to_keep(
         self, s3: FakeS3, file: LocalFile, tmp_path: Path
