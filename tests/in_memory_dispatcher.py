@@ -26,6 +26,7 @@ class InMemoryDispatcher:
     """Keeps drivers in a dictionary.
 
     `fails` makes all that changes something fail, with a `failure`; `refuses` refuses all submissions.
+    `unsettled` is why nothing can be told.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class InMemoryDispatcher:
         self.fails = ""
         self.failure = DispatcherError
         self.refuses = ""
+        self.unsettled = ""
         self.condition = Condition(True, True, "", "5e0a-0001", "http://127.0.0.1:5050", STARTED_AT)
 
     def change(self, driver_id: str, **fields: Any) -> Driver:
@@ -70,6 +72,10 @@ class InMemoryDispatcher:
         return [
             await self.kill(id) for id, driver in self.by_id.items() if driver.state is not State.FINISHED
         ]
+
+    async def settled(self) -> None:
+        if self.unsettled:
+            raise DispatcherError(self.unsettled)
 
     async def clear(self) -> int:
         self._work()

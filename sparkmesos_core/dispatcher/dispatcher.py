@@ -78,6 +78,12 @@ class Dispatcher(Protocol):
     async def clear(self) -> int:
         """Forget the drivers that have ended; how many they were."""
 
+    async def settled(self) -> None:
+        """Return when all that could be read before is on disk: what is told then is not undone any more.
+
+        Raises DispatcherError if that is impossible at the moment.
+        """
+
     def driver(self, driver_id: str) -> Driver | None:
         """One driver, whatever its state."""
 

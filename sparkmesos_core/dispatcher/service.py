@@ -185,6 +185,19 @@ class DispatcherService:
         """Forget the drivers that have ended; how many they were."""
         return await self._ask(lambda: self._book.clear(self._clock()))
 
+    async def settled(self) -> None:
+        """Return when all that was decided before is on disk."""
+        if self._unusable:
+            raise self._cannot()
+        if self._writer.is_idle:
+            return
+        written = asyncio.get_running_loop().create_future()
+        self._writer.put((), written)
+        try:
+            await written
+        except InDoubtError as error:  # whatever has become of the write, it cannot be told of
+            raise self._cannot() from error
+
     def driver(self, driver_id: str) -> Driver | None:
         """One driver, whatever its state."""
         return self._book.driver(driver_id)

@@ -87,6 +87,11 @@ class Writer:
         if not self._writing:
             self._idle.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be written, nor is being written."""
+        return self._idle.is_set()
+
     async def idle(self) -> None:
         """Return when nothing waits to be written, nor is being written."""
         await self._idle.wait()

@@ -76,25 +76,37 @@ class RestApplication:
         dispatcher = self._dispatcher
         if route.action is Action.CREATE:
             return await self._create(scope, receive)
-        if route.action is Action.STATUS:
-            driver = dispatcher.driver(route.submission_id)
-            if driver is None:
-                return answers.not_found(route.submission_id, dispatcher.condition)
-            return answers.status(
-                driver,
-                dispatcher.queue_position(driver.id),
-                dispatcher.obstacle(driver.id),
-                dispatcher.condition,
+        if route.action in (Action.STATUS, Action.LIST):
+            told = (
+                self._status(route.submission_id)
+                if route.action is Action.STATUS
+                else self._list(scope["query_string"])
             )
+            await dispatcher.settled()  # or a client might be told of a driver that is lost with the store
+            return told
         if route.action is Action.KILL:
             return answers.killed(await dispatcher.kill(route.submission_id), dispatcher.condition)
         if route.action is Action.KILL_ALL:
             return answers.killed_all(await dispatcher.kill_all(), dispatcher.condition)
         if route.action is Action.CLEAR:
             return answers.cleared(await dispatcher.clear())
-        if route.action is Action.READY:
-            return answers.ready(dispatcher.condition)
-        page = select(dispatcher.drivers(), parse_query(scope["query_string"]))
+        return answers.ready(dispatcher.condition)
+
+    def _status(self, driver_id: str) -> Answer:
+        dispatcher = self._dispatcher
+        driver = dispatcher.driver(driver_id)
+        if driver is None:
+            return answers.not_found(driver_id, dispatcher.condition)
+        return answers.status(
+            driver,
+            dispatcher.queue_position(driver.id),
+            dispatcher.obstacle(driver.id),
+            dispatcher.condition,
+        )
+
+    def _list(self, query: bytes) -> Answer:
+        dispatcher = self._dispatcher
+        page = select(dispatcher.drivers(), parse_query(query))
         rows = [
             (driver, dispatcher.queue_position(driver.id), dispatcher.obstacle(driver.id))
             for driver in page.drivers

@@ -90,6 +90,7 @@ class _Pages:
         """The lists of drivers."""
         view = View.from_query(request.query_params)
         content = list_content(self._dispatcher, self._settings, view, self._clock())
+        await self._dispatcher.settled()
         return html_page(_PACKAGE, "drivers.html", content, scripts=True)
 
     async def driver_by_query(self, request: Request) -> Response:
@@ -101,6 +102,7 @@ class _Pages:
         driver = known_driver(self._dispatcher, request.path_params["driver_id"])
         content = driver_content(self._dispatcher, self._settings, driver, self._clock())
         content["refresh"] = request.query_params.get("refresh") != "off"
+        await self._dispatcher.settled()
         return html_page(_PACKAGE, "driver.html", content, scripts=True)
 
     async def kill(self, request: Request) -> Response:
@@ -109,6 +111,7 @@ class _Pages:
         if request.method != "POST":
             content = driver_content(self._dispatcher, self._settings, driver, self._clock())
             content["token"] = self._tokens.make(driver.id)
+            await self._dispatcher.settled()
             return html_page(_PACKAGE, "kill.html", content)
         form = await _form(request)
         if not self._tokens.fits(form.get("token", ""), driver.id):
@@ -160,14 +163,16 @@ class _Pages:
         if isinstance(error, InDoubtError):
             return self._problem(502, "Perhaps done", error.message, error.hint)
         status = 503 if isinstance(error, DispatcherError) else 502
-        return self._problem(status, "Not possible now", error.message, error.hint)
+        again = status == 503 and request.method == "GET"
+        return self._problem(status, "Not possible now", error.message, error.hint, again=again)
 
-    def _problem(self, status: int, title: str, text: str, hint: str) -> Response:
+    def _problem(self, status: int, title: str, text: str, hint: str, *, again: bool = False) -> Response:
         content = {
             **frame_content(self._dispatcher, self._settings, self._clock()),
             "title": title or "Not possible",
             "text": text,
             "hint": hint,
+            "again": again,
         }
         return html_page(_PACKAGE, "problem.html", content, status=status)
 

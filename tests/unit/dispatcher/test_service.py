@@ -326,6 +326,50 @@ def test_who_was_being_written_is_in_doubt_and_who_waited_is_not(error: StoreErr
     play(test)
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_nothing_is_told_before_it_is_on_disk(fails: bool) -> None:
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        await service.settled()
+        disk.writing.clear()
+        disk.go_on.clear()
+        created = asyncio.create_task(service.create(submission()))
+        await _in_thread(disk.writing.wait)
+        assert len(service.drivers()) == 1
+        settled = [asyncio.create_task(service.settled()) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in settled)
+        disk.failing = StoreError("no answer") if fails else None
+        disk.go_on.set()
+        outcomes = await asyncio.gather(created, *settled, return_exceptions=True)
+        if not fails:
+            assert outcomes[1:] == [None, None]
+            return
+        assert isinstance(outcomes[0], InDoubtError)
+        for outcome in outcomes[1:]:
+            assert isinstance(outcome, DispatcherError)
+            assert not isinstance(outcome, InDoubtError)
+        with pytest.raises(DispatcherError, match="no answer"):
+            await service.settled()
+
+    play(test)
+
+
+def test_a_read_that_is_written_together_with_what_fails_is_not_in_doubt() -> None:
+    """It has done nothing."""
+
+    async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
+        disk.failing = StoreError("no answer")
+        created = asyncio.create_task(service.create(submission()))
+        await asyncio.sleep(0)
+        with pytest.raises(DispatcherError, match="no answer") as raised:
+            await service.settled()
+        assert not isinstance(raised.value, InDoubtError)
+        with pytest.raises(InDoubtError):
+            await created
+
+    play(test)
+
+
 def test_a_kill_that_was_being_written_is_in_doubt() -> None:
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         known = (await service.create(submission())).driver

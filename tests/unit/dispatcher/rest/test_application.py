@@ -143,6 +143,17 @@ def test_a_store_that_failed_in_the_middle(
         assert answer.json()["message"] == "Perhaps it was done"
 
 
+def test_what_may_yet_be_undone_is_not_told(
+    application: RestApplication, dispatcher: InMemoryDispatcher
+) -> None:
+    driver_id = create(application).json()["submissionId"]
+    dispatcher.unsettled = "The store does not answer"
+    for path in (f"/status/{driver_id}", "/status/none", ""):
+        answer = ask(application, "GET", f"/v1/submissions{path}")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["message"] == "The store does not answer"
+
+
 def test_readyz(application: RestApplication, dispatcher: InMemoryDispatcher) -> None:
     assert ask(application, "GET", "/v1/submissions/readyz").json()["success"] is True
     dispatcher.condition = replace(dispatcher.condition, ready=False, reason="it does not lead")

@@ -173,6 +173,18 @@ def test_a_kill_that_is_too_late_or_impossible_now_says_so(app: Any, dispatcher:
     assert "Perhaps done" in text(answer)
 
 
+def test_what_may_yet_be_undone_is_not_shown(app: Any, dispatcher: InMemoryDispatcher) -> None:
+    """And pages that are open come back by themselves."""
+    dispatcher.unsettled = "The store does not answer"
+    for path in ("/", f"/driver/{RUNNING}", f"/driver/{RUNNING}/kill"):
+        answer = ask(app, "GET", path)
+        assert answer.status == 503, path
+        assert "The store does not answer" in text(answer)
+        assert RUNNING not in text(answer)
+        assert 'http-equiv="refresh"' in text(answer)
+        assert "data-refresh" in text(answer)
+
+
 def test_what_is_not_there(app: Any) -> None:
     for path in (
         "/nowhere",
