@@ -134,7 +134,7 @@ def details_of(status: DriverStatus) -> list[str]:
     told = status.fields
     if status.outcome is Outcome.QUEUED and told.get("queuePosition") is not None:
         lines.append(f"place in the queue: {told['queuePosition']}")
-    if status.waits_for and not status.mesos_problem:
+    if status.waits_for:
         lines.append(f"not launched yet: {status.waits_for}")
         if status.what_to_do:
             lines.append(f"hint: {status.what_to_do}")
@@ -172,7 +172,8 @@ def kill_drivers(
             answer = client.kill(submission_id)
             killed.append(answer)
             if answer.success:
-                terminal.say(printable(f"{submission_id} is being killed: {answer.message}"))
+                done = "was removed" if answer.has_no_task else "is being killed"
+                terminal.say(printable(f"{submission_id} {done}: {answer.message}"))
                 continue
             code = ExitCode.FAILED
             terminal.error(
@@ -181,7 +182,8 @@ def kill_drivers(
                     hint=_why_not(client, answer),
                 )
             )
-        problem = next((one.mesos_problem for one in killed if one.success), "")
+        running = (one for one in killed if one.success and not one.has_no_task)
+        problem = next((one.mesos_problem for one in running), "")
         warn_without_mesos(terminal, problem, "tasks are killed when it is again")
     finally:  # also of those before one that the dispatcher gave no answer for
         if output == "json" and killed:

@@ -32,10 +32,12 @@ def wait_for_driver(
     output: DriverOutput | None = None,
     kill_on_interrupt: bool = False,
     is_told: bool = True,
+    is_known: bool = True,
 ) -> DriverStatus:
     """Waits for the end of a driver, and hands on its output if wanted.
 
     What happens to it is told on stderr unless `is_told` is false; that the dispatcher is away always is.
+    `is_known`: as for `wait_for_end`.
 
     Raises TimedOutError after `timeout` seconds, and UnreachableError if the dispatcher is away for too long;
     KeyboardInterrupt after Ctrl-C, which leaves the driver as it is unless `kill_on_interrupt` is true.
@@ -53,6 +55,7 @@ def wait_for_driver(
             timeout=timeout,
             meanwhile=None if output is None else output.follow,
             longest_pause=LONGEST_PAUSE if output is None else _WITH_OUTPUT,
+            is_known=is_known,
         )
         if output is not None:
             output.finish(status)

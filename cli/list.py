@@ -64,7 +64,9 @@ def command(
     if not found.drivers:
         terminal.say(f"No driver is {' or '.join(states)}." if states else "No drivers.")
     elif found.total > len(found.drivers):
-        terminal.say(f"These are the latest {len(found.drivers)} of {found.total}; --limit 0 shows all.")
+        shown = len(found.drivers)
+        these = "This is the latest" if shown == 1 else f"These are the latest {shown}"
+        terminal.say(f"{these} of {found.total}; --limit 0 shows all.")
     warn_without_mesos(terminal, found.mesos_problem, "this is what is known from before")
     return 0
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 import click
 
+from sparkmesos_core.errors import ArchiveError
 from sparkmesos_core.quoting import printable
 
 from . import options
@@ -71,6 +75,7 @@ def command(terminal: Terminal, *, path: Path, host: str, port: int, output: str
 
 
 def _explain(terminal: Terminal, server: FileServer, path: Path, uris: list[str]) -> None:
+    from sparkmesos_core.dist.first_look import require_archive
     from sparkmesos_core.dist.names import problem_of
 
     shown = printable(str(path.absolute()))
@@ -91,4 +96,13 @@ def _explain(terminal: Terminal, server: FileServer, path: Path, uris: list[str]
             terminal.say(f"  {uri}")
         if len(uris) > _MOST_URIS:
             terminal.say(f"  … and {len(uris) - _MOST_URIS} more")
-    terminal.say("Ctrl-C ends it.")
+    for uri in uris[:_MOST_URIS]:
+        name = os.fsdecode(unquote_to_bytes(uri.rpartition("/")[2]))
+        try:
+            require_archive(path / name if path.is_dir() else path)
+        except ArchiveError as error:
+            terminal.warn(f"{error.message}; executors cannot be started from it", hint=error.hint)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells have it for `… &` in a script
+        terminal.say(f"SIGTERM ends it: kill {os.getpid()}")
+    else:
+        terminal.say("Ctrl-C ends it.")

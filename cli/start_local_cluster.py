@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     help="The environment of tasks: a JSON object, or a file of one.  [default: a working Java and Python]",
 )
 @options.spark_home
-@options.option("--foreground", is_flag=True, help="Stay until Ctrl-C instead of running in the background.")
+@options.option("--foreground", is_flag=True, help="Stay until Ctrl-C or SIGTERM, not in the background.")
 @options.output
 @click.pass_obj
 def command(terminal: Terminal, /, *, foreground: bool, output: str, **given: Any) -> None:

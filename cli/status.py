@@ -48,7 +48,7 @@ def command(
     if wait:
         from .driver_waiting import wait_for_driver
 
-        status = wait_for_driver(terminal, client, submission_id, timeout=timeout)
+        status = wait_for_driver(terminal, client, submission_id, timeout=timeout, is_known=False)
     elif timeout is not None:
         raise click.UsageError("--timeout is for --wait")
     else:

@@ -97,7 +97,7 @@ class Job:
         return self._finish(_Outcome(uri), {"name": inspection.name}, dry_run=True)
 
     def _probe(self, name: str) -> None:
-        """Raises what the destination would refuse an archive with, before there is one."""
+        """Raises what the destination would refuse an archive with, before all of it was read or made."""
         from sparkmesos_core.upload.targets import open_target
         from sparkmesos_core.upload.transfer import Uploader
 
@@ -142,17 +142,20 @@ class Job:
 
     def _carry_out(self, work: Path, progress: Progress, ahead: DigestAhead | None) -> _Done:
         from sparkmesos_core.dist import prepare
-        from sparkmesos_core.dist.first_look import seems_ready
-        from sparkmesos_core.dist.source import SourceKind
+        from sparkmesos_core.dist.first_look import require_archive, seems_ready
 
         terminal, environment = self.terminal, self.upload.environment
         name = self.wanted.name or self.source.name
-        if ahead is not None and name is not None and seems_ready(self.source, name, self.options):
-            making = prepare.making(work, self.options, environment, progress, terminal.say)
+        making = prepare.making(work, self.options, environment, progress, terminal.say)
+        if ahead is not None:
+            require_archive(self.source.path)
+        self._probe(name or "spark.tgz")
+        if (
+            ahead is not None
+            and name is not None
+            and seems_ready(self.source, name, self.options, environment)
+        ):
             return self._upload_while_checking(name, making, ahead)
-        builds = self.source.kind is SourceKind.CHECKOUT
-        if builds:
-            self._probe("spark.tgz")
         prepared = prepare.prepare(
             self.source.path,
             self.wanted.name,
@@ -161,7 +164,6 @@ class Job:
             environment,
             progress=progress,
             announce=terminal.say,
-            before_making=(lambda name: None) if builds else self._probe,
             build_output=lambda line: terminal.say(printable(line, keep="\t")),
         )
         return self._upload(prepared, progress, ahead)

@@ -157,7 +157,7 @@ def parse_master(text: str) -> MesosMaster | ZooKeeperMaster | EmbeddedMaster:
     scheme, rest = _split_scheme(text, "master", _MASTER_HINT)
     if scheme == "zk":
         return _parse_zookeeper(rest)
-    hosts = _parse_hosts(rest, DEFAULT_MASTER_PORT, f"master URL '{_shown(text)}'", _MASTER_HINT)
+    hosts = _parse_hosts(rest, DEFAULT_MASTER_PORT, scheme, f"master URL '{_shown(text)}'", _MASTER_HINT)
     return MesosMaster(hosts, scheme)
 
 
@@ -181,7 +181,7 @@ def parse_dispatcher(text: str) -> Dispatcher:
             hint=_DISPATCHER_HINT,
         )
     where = f"dispatcher URL '{_shown(text)}'"
-    address, *others = _parse_hosts(rest, DEFAULT_DISPATCHER_PORT, where, _DISPATCHER_HINT)
+    address, *others = _parse_hosts(rest, DEFAULT_DISPATCHER_PORT, scheme, where, _DISPATCHER_HINT)
     return Dispatcher(address, scheme, tuple(others))
 
 
@@ -270,7 +270,7 @@ def _parse_zookeeper(rest: str) -> ZooKeeperMaster:
     return ZooKeeperMaster(hosts, "/" + "/".join(nodes), credential)
 
 
-def _parse_hosts(rest: str, default_port: int, where: str, hint: str) -> tuple[HostPort, ...]:
+def _parse_hosts(rest: str, default_port: int, scheme: Scheme, where: str, hint: str) -> tuple[HostPort, ...]:
     """Hosts of a URL that is not ZooKeeper's: nothing but an optional lone slash may follow them."""
     quote_ports = "@" not in rest
     rest = ",".join(part.removeprefix("master@") for part in rest.split(","))
@@ -280,6 +280,14 @@ def _parse_hosts(rest: str, default_port: int, where: str, hint: str) -> tuple[H
     if odd := re.search(r"[?#].*", rest):
         raise MasterUrlError(f"{where} has '{odd[0]}', which means nothing here", hint=hint)
     hosts, _, path = rest.partition("/")
+    if path and (again := re.findall(rf",((?:{_SCHEME.pattern})+)", rest)):
+        schemes = {"mesos://"} if scheme == "http" else {"mesos://https://", "https://"}
+        meant = re.sub(_SCHEME, "", rest)
+        clear = {each[0] for each in again} <= schemes and "/" not in meant
+        raise MasterUrlError(
+            f"{where} has '{again[0][0]}' in front of a host that is not its first: it stands there once",
+            hint=f"Did you mean {_plain_url(scheme, meant)}? {hint}" if clear else hint,
+        )
     if path:
         raise MasterUrlError(f"{where} has a path ('/{path}')", hint=hint)
     return _parse_addresses(hosts, default_port, where, hint, quote_ports=quote_ports)

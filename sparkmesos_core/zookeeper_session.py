@@ -157,6 +157,20 @@ class Session:
             self._connected.clear()
 
 
+def silence_text(error: BaseException) -> str:
+    """What an error that `is_passing` means, for people."""
+    from kazoo import exceptions
+    from kazoo.handlers.threading import KazooTimeoutError
+
+    if isinstance(
+        error, (KazooTimeoutError, exceptions.OperationTimeoutError, exceptions.RequestTimeoutError)
+    ):
+        return "no answer in time"
+    if isinstance(error, (exceptions.SessionExpiredError, exceptions.SessionMovedError)):
+        return "the session is over"
+    return "no connection"
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether a request met no answer, so that it is unknown whether it was done, and may be made again."""
     from kazoo import exceptions

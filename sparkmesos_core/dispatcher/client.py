@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkmesos_core.dispatcher.failed_exchange import IN_DOUBT, not_a_message, plain_text, unreachable
+from sparkmesos_core.dispatcher.failed_exchange import (
+    IN_DOUBT,
+    KILL_IN_DOUBT,
+    not_a_message,
+    plain_text,
+    unreachable,
+)
 from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange
 from sparkmesos_core.dispatcher.messages import (
     PROTOCOL_VERSION,
@@ -17,6 +23,7 @@ from sparkmesos_core.dispatcher.messages import (
     CreateSubmissionRequest,
     DriverStatus,
     Killed,
+    Outcome,
     Submitted,
     driver_status,
     mesos_problem,
@@ -75,8 +82,8 @@ class DispatcherClient:
     Each request has a connection of its own. `timeout` is in seconds and is for one request to one address,
     as Spark's client has it (10 s). `ca_file` holds the certificates that an https dispatcher is checked
     against instead of the usual ones; `token` is shown to it as a bearer token. No proxies are used, as by
-    Spark's client. `patience` is for how many seconds a submission whose answer was lost is sent again, and a
-    submission or kill that nobody can take at the moment; `on_wait` is told why when that begins.
+    Spark's client. `patience` is for how many seconds a submission or kill is sent again whose answer was
+    lost, or that nobody can take at the moment; `on_wait` is told why when that begins.
     """
 
     def __init__(
@@ -148,12 +155,15 @@ class DispatcherClient:
     def kill(self, submission_id: str) -> Killed:
         """Kills a driver; whether there was one to kill is in the answer.
 
-        It is asked for again, for some seconds, as long as the dispatcher says that it cannot do it (503).
-        Raises DispatcherError or UnreachableError.
+        It is sent again, for some seconds, as long as the dispatcher says that it cannot do it (503), and if
+        there was no answer: twice does no more than once. Raises DispatcherError or UnreachableError.
         """
-        answer = self._ask_when_ready("POST", f"/kill/{_segment(submission_id)}")
-        killed = answer.get("success") is True
-        return Killed(submission_id, killed, _message(answer), mesos_problem(answer))
+        answer, was_lost = self._repeated_kill(f"/kill/{_segment(submission_id)}")
+        killed, said = answer.get("success") is True, _message(answer)
+        # A kill that was carried out, but for its answer, is refused the second time.
+        if not killed and was_lost and self.status(submission_id).outcome is Outcome.KILLED:
+            killed, said = True, "it has ended meanwhile"
+        return Killed(submission_id, killed, said, mesos_problem(answer))
 
     def drivers(self, *, states: Sequence[str] = (), limit: int | None = None) -> Drivers:
         """Drivers of one of our dispatchers, the latest first: at most `limit`, if that is given.
@@ -226,14 +236,24 @@ class DispatcherClient:
             if not trials.another_after(failure):
                 raise lost or failure
 
-    def _ask_when_ready(self, method: str, action: str) -> Mapping[str, Any]:
+    def _repeated_kill(self, action: str) -> tuple[Mapping[str, Any], bool]:
+        """The answer, and whether one before it was lost."""
         trials = Trials(self._patience, self._on_wait)
+        lost: UnreachableError | None = None
         while True:
             try:
-                return self._ask(method, action)
+                return self._ask("POST", action), lost is not None
+            except _NoAnswer as error:
+                lost = lost or UnreachableError(error.message, hint=KILL_IN_DOUBT)
+                failure: SparkMesosError = error
             except NotReadyError as error:
-                if not trials.another_after(error):
+                failure = error
+            except UnreachableError as error:
+                if lost is None:
                     raise
+                failure = error  # it may be about to be there again
+            if not trials.another_after(failure):
+                raise lost or failure
 
     def _ask(self, method: str, action: str, body: bytes = b"") -> Mapping[str, Any]:
         """The answer of the first dispatcher that can be reached and serve."""

@@ -5,7 +5,7 @@ a few, and none of them writes anything then.
 
 A leader that ZooKeeper is silent to stops leading before its session can be over, by its own clock; even one
 that was suspended (SIGSTOP) and goes on finds out before it answers. What it writes nevertheless is refused
-(`store.ownership`).
+(`store.ownership`). Who does not lead ceases to know, after as long a silence, who does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sparkmesos_core.dispatcher.store.zookeeper_requests import (
     refusal,
 )
 from sparkmesos_core.errors import StoreError
-from sparkmesos_core.zookeeper_session import Session, is_passing
+from sparkmesos_core.zookeeper_session import Session, is_passing, silence_text
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,11 @@ class Election:
             self._changed.set()
             raise StoreError("another dispatcher was elected meanwhile") from None
         except (KazooException, KazooTimeoutError) as error:
-            raise refusal(self._address, error) or StoreError(f"{self._address}: {error!r}") from error
+            if is_passing(error):
+                raise StoreError(f"{self._address} does not answer ({silence_text(error)})") from error
+            raise refusal(self._address, error) or StoreError(
+                f"{self._address} was changed meanwhile"
+            ) from error
 
     def stand_anew(self) -> None:
         """Give leadership up, and let all others go first."""
@@ -173,19 +177,19 @@ class Election:
                 return 0.0
             return pause
         except (KazooException, KazooTimeoutError) as error:
-            reason = type(error).__name__
             if not is_passing(error):
                 refused = refusal(self._address, error)
-                reason = refused.message if refused is not None else reason
+                reason = refused.message if refused is not None else f"{self._address} was changed meanwhile"
                 if self._standing.reason != reason:
                     logger.error("%s", reason)
             else:
-                reason = f"{self._address} does not answer ({reason})"
+                reason = f"{self._address} does not answer ({silence_text(error)})"
                 pause = _RETRY_SECONDS
         except Exception:  # without this thread nobody would ever hear of another leader
             logger.exception("the election could not be looked at; trying again")
             reason = "the election failed: see the dispatcher's log"
-        if self._standing.node is not None and self._lease.left(_now()) <= 0:
+        # Others may have been elected since, be it us who led or somebody else.
+        if self._lease.left(_now()) <= 0:
             self._report(Standing(reason=reason))
         return pause
 

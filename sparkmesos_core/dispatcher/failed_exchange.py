@@ -9,10 +9,14 @@ from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, NotH
 from sparkmesos_core.errors import DispatcherError, UnreachableError
 from sparkmesos_core.master import Dispatcher
 
-ADDRESS_HINT = "Check that it is the address of a dispatcher (port 7077), not of a Mesos master (5050)."
+ADDRESS_HINT = (
+    "Check that it is the address of a dispatcher (port 7077), not of its web pages (8081) or of a Mesos"
+    " master (5050)."
+)
 _LONGEST_TRIAL = 2.0
 """Seconds for finding out whether it is TLS that a server wants."""
 IN_DOUBT = "The request may have been carried out: look at the dispatcher's drivers before you send it again."
+KILL_IN_DOUBT = "The driver may have been killed or not. Send it again: killing twice does no harm."
 
 
 def unreachable(

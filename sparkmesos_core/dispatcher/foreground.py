@@ -104,18 +104,18 @@ def serve(
         scheme = "http" if identity is None else "https"
         places = _Places(scheme, settings.advertised_host, rest.getsockname()[1], webui.getsockname()[1])
         context = None if identity is None else identity.context
+        # Agents that want to know who asks for files take what the dispatcher is known to Mesos by.
+        sandboxes = Sandboxes(principal=settings.principal, secret=settings.secret, ca_file=settings.ca_file)
 
         def servers(leading: Leading, standby: Standby | None) -> tuple[HttpServer, HttpServer]:
             rest_app = applications.rest(leading, standby, settings.rules, token, settings.spark_version)
-            pages = applications.pages(
-                leading, standby, _pages_settings(settings, places), _sandboxes(settings), token
-            )
+            pages = applications.pages(leading, standby, _pages_settings(settings, places), sandboxes, token)
             return (
                 HttpServer(rest, _for_this_machine(rest_app, settings), context),
                 HttpServer(webui, _for_this_machine(pages, settings), context),
             )
 
-        asyncio.run(_serve(settings, places, servers, on_ready, subscribe_timeout))
+        asyncio.run(_serve(settings, places, servers, sandboxes, on_ready, subscribe_timeout))
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ async def _serve(
     settings: DispatcherSettings,
     places: _Places,
     servers: Callable[[Leading, Standby | None], Sequence[HttpServer]],
+    sandboxes: Sandboxes,
     on_ready: Callable[[DispatcherState], None],
     subscribe_timeout: float | None,
 ) -> None:
@@ -195,6 +196,7 @@ async def _serve(
         last_answers = [asyncio.create_task(server.stop()) for server in running]
         if last_answers:
             await asyncio.wait(last_answers, timeout=_SECONDS_FOR_LAST_ANSWERS)
+        sandboxes.close()  # an agent may be silent for longer than that
         if terms_run is not None:
             await asyncio.wait({terms_run})
         await terms.close()
@@ -355,11 +357,6 @@ def _pages_settings(settings: DispatcherSettings, places: _Places) -> PagesSetti
         history_server=settings.properties.get("spark.mesos.dispatcher.historyServer.url", ""),
         mesos_ui=settings.properties.get("spark.mesos.proxy.baseURL", ""),
     )
-
-
-def _sandboxes(settings: DispatcherSettings) -> Sandboxes:
-    # Agents that want to know who asks for files take what the dispatcher is known to Mesos by.
-    return Sandboxes(principal=settings.principal, secret=settings.secret, ca_file=settings.ca_file)
 
 
 def _for_this_machine(app: ASGIApp, settings: DispatcherSettings) -> ASGIApp:

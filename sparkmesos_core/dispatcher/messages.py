@@ -71,6 +71,11 @@ class Killed:
     mesos_problem: str = ""
     """As in `mesos_problem`."""
 
+    @property
+    def has_no_task(self) -> bool:
+        """Whether it waited, so that nothing has to be killed on an agent: the words of all dispatchers."""
+        return self.message.startswith("Removed driver")
+
 
 class Outcome(Enum):
     """What has become of a driver."""

@@ -159,6 +159,7 @@ def wait_for_end(
     patience: float = PATIENCE,
     meanwhile: Callable[[DriverStatus], None] | None = None,
     longest_pause: float = LONGEST_PAUSE,
+    is_known: bool = True,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DriverStatus:
@@ -168,7 +169,8 @@ def wait_for_end(
     without an answer, and about what keeps the driver from being launched for some time.
     `meanwhile` gets each status; there are at most `longest_pause` seconds between two questions. Raises
     TimedOutError when it has not ended after `timeout` seconds, and the last error when there has been no
-    answer for `patience` seconds, or a refusal.
+    answer for `patience` seconds, or a refusal. `is_known` is false for an id that somebody typed: if the
+    first answer is that there is no such driver, that status is returned at once.
     """
     deadline = None if timeout is None else clock() + timeout
     watch = Watch(submission_id, patience=patience)
@@ -179,6 +181,9 @@ def wait_for_end(
         except (DispatcherError, UnreachableError) as error:
             line, say = watch.failed(error, clock()), warn or tell
         else:
+            if status.outcome is Outcome.NOT_FOUND and not is_known:
+                return status
+            is_known = True
             line, say = watch.answered(status, clock()), tell
         ended = status is not None and status.outcome.has_ended
         if status is not None and ended and meanwhile is not None:

@@ -35,6 +35,7 @@ _KINDS = {
 }
 _SPARSE = "GNU.sparse"
 _AGAIN = "Download or build it again."
+_NAME_ONE = "Name a released spark-*.tgz."
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class ArchiveReader:
 
     def _header(self, *, first: bool) -> tarfile.TarInfo | None:
         start = self._position
-        block = self._exactly(_BLOCK, "a header", may_end=True)
+        block = self._first_block() if first else self._exactly(_BLOCK, "a header", may_end=True)
         if not block:
             if first:
                 raise ArchiveError(f"{self._path} is empty", hint=_AGAIN)
@@ -175,10 +176,21 @@ class ArchiveReader:
             return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except (tarfile.HeaderError, ValueError) as error:
             if first:
-                raise ArchiveError(
-                    f"{self._path} is not a tar archive", hint="Name a released spark-*.tgz."
-                ) from error
+                raise ArchiveError(f"{self._path} is not a tar archive", hint=_NAME_ONE) from error
             raise self._wrong(f"is damaged: a header is wrong ({error})", start) from error
+
+    def _first_block(self) -> bytes:
+        """What a header may be. A text that is shorter than one is not cut off: it never was an archive."""
+        block = bytearray()
+        while len(block) < _BLOCK and self._available():
+            block += self._some(_BLOCK - len(block))
+        if 0 < len(block) < _BLOCK:
+            raise ArchiveError(
+                f"{self._path} is not a tar archive: there are {len(block)} bytes in it, fewer than the "
+                f"{_BLOCK} that one begins with",
+                hint=_NAME_ONE,
+            )
+        return bytes(block)
 
     def _extension(self, info: tarfile.TarInfo, start: int) -> bytes:
         if not 0 <= info.size <= _MAX_HEADER_BYTES:

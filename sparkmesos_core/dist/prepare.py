@@ -167,7 +167,6 @@ def prepare(
     *,
     progress: Progress = SILENT,
     announce: Callable[[str], None] = lambda line: None,
-    before_making: Callable[[str], None] = lambda name: None,
     build_output: Callable[[str], None] = lambda line: None,
 ) -> Prepared:
     """Make an archive of `source` in the folder `work`, if it is not one already that needs no change.
@@ -175,8 +174,7 @@ def prepare(
     `source` is what `classify` takes. `name` is what the archive will be called; None: as the source
     suggests. `work` exists, is the caller's to remove, and should be on a disk with room for the archive.
     `announce` gets a line before each thing that takes time, `build_output` every line that the build of a
-    checkout prints. `before_making` gets the archive's name when all is known to be well, before anything is
-    compiled or packed; what it raises ends all.
+    checkout prints.
 
     Raises UsageError for a source or a pattern that cannot be, ArchiveError with all that is wrong with the
     archive at once, BridgeError and JavaNotFoundError when the bridge cannot be compiled.
@@ -197,7 +195,6 @@ def prepare(
         )
     examined = examine(found, name, options, progress=progress)
     require_no_errors(examined.inspection)
-    before_making(examined.inspection.name)
     return examined.as_it_is(how) or examined.make(how)
 
 

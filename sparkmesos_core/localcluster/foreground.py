@@ -26,6 +26,8 @@ def serve(
 ) -> None:
     """Runs a cluster until SIGINT, SIGTERM or the end of the watched process; the caller owns the work dir.
 
+    A signal that is ignored when it starts stays ignored.
+
     Calls `on_ready` when a master leads and all agents are registered. `log` is the file that the log
     goes to, if it does. Raises LocalClusterError or UnreachableError if the start fails.
     """
@@ -40,6 +42,8 @@ async def _serve(
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # shells have SIGINT ignored for `… &` in a script: Ctrl-C is for what it waits for
         loop.add_signal_handler(number, stopped.set)
     spec = _spec(settings, work_dir, log)
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkmesos_core.errors import MesosError
+from sparkmesos_core.errors import MesosError, UnreachableError
 
 if TYPE_CHECKING:
     import requests
@@ -67,7 +67,7 @@ class SandboxFiles:
 
         A task without an executor of its own (such as a driver) runs in one that has the task's id.
         """
-        state = self._http.get_json("/state")
+        state = self._http.decode(self._get("/state"))
         try:
             found = list(_directories(state, framework_id, executor_id))
         except (AttributeError, KeyError, TypeError):
@@ -91,7 +91,7 @@ class SandboxFiles:
 
     def browse(self, directory: str) -> list[SandboxFile]:
         """What a folder holds, by name."""
-        answer = self._json(self._http.get("/files/browse", path=directory), directory)
+        answer = self._json(self._get("/files/browse", path=directory), directory)
         try:
             return [
                 SandboxFile(str(one["path"]), int(one["size"]), str(one["mode"]), float(one["mtime"]))
@@ -102,11 +102,11 @@ class SandboxFiles:
 
     def size(self, path: str) -> int:
         """How large a file is, in bytes."""
-        return self._offset(self._json(self._http.get("/files/read", path=path), path))
+        return self._offset(self._json(self._get("/files/read", path=path), path))
 
     def read(self, path: str, offset: int, length: int = LONGEST_PIECE) -> bytes:
         """What stands in a file at `offset`: at most `length` bytes and LONGEST_PIECE; empty at the end."""
-        answer = self._json(self._http.get("/files/read", path=path, offset=offset, length=length), path)
+        answer = self._json(self._get("/files/read", path=path, offset=offset, length=length), path)
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, str):
             raise self._not_understood()
@@ -148,6 +148,15 @@ class SandboxFiles:
             missing -= feeds
             end = start
         return 0, size
+
+    def _get(self, path: str, /, **params: str | int) -> requests.Response:
+        try:
+            return self._http.get(path, **params)
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"The sandbox cannot be read from its agent: {error.message}",
+                hint=f"{error.hint.rstrip('.')}. If that agent is gone for good, so is the sandbox.",
+            ) from error
 
     def _json(self, response: requests.Response, path: str) -> Any:
         """The answer, bytes that are no UTF-8 as lone surrogates (`surrogateescape`)."""

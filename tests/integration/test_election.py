@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -243,6 +244,29 @@ def test_a_leader_that_zookeeper_is_silent_to_stops_leading_by_itself(tmp_path: 
             finally:
                 os.kill(server.pid, signal.SIGCONT)
             await first.until(lambda: first.node is not None)
+
+    with zookeeper_server(tmp_path) as server:
+        asyncio.run(run(server))
+
+
+def test_who_stands_by_while_zookeeper_is_silent_cannot_tell_who_leads(tmp_path: Path) -> None:
+    async def run(server: ZooKeeperServer) -> None:
+        place = ZooKeeperAddress((server.address,), "/silent")
+        async with (
+            member(place, "http://d1:7077", session_timeout=2) as first,
+            member(place, "http://d2:7077", session_timeout=2) as second,
+        ):
+            await second.until(lambda: second.leader == first.url)
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                await second.until(lambda: second.leader is None)
+                reason = second.told[-1].reason
+                assert reason.startswith(f"{place} does not answer (")
+                assert not re.search(r"[a-z][A-Z]", reason.partition("answer")[2]), "no names of exceptions"
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            await second.until(lambda: second.told[-1].leader is not None)
 
     with zookeeper_server(tmp_path) as server:
         asyncio.run(run(server))

@@ -316,6 +316,22 @@ def test_foreground(commands, number: signal.Signals) -> None:
     assert commands.wait_for_no_process() == []
 
 
+def test_in_a_script_a_cluster_in_the_foreground_is_left_alone_by_ctrl_c(commands) -> None:
+    """There shells start `… &` with SIGINT ignored; SIGTERM ends it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which children inherit
+    try:
+        process = commands.start("start-local-cluster", "--port", "0", "--foreground")
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.send_signal(signal.SIGINT)
+    assert get(http(url) + "/version")["version"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert commands.wait_for_no_process() == []
+
+
 def test_stop_ends_a_cluster_in_the_foreground(commands) -> None:
     process = commands.start("start-local-cluster", "--port", "0", "--foreground")
     assert process.stdout is not None

@@ -77,6 +77,19 @@ def test_a_folder_until_a_signal(serve, dist: Path, number: int) -> None:
         requests.get(url, timeout=20)
 
 
+def test_in_a_script_it_is_left_alone_by_ctrl_c(serve, dist: Path) -> None:
+    """There shells start `… &` with SIGINT ignored; SIGTERM ends it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which children inherit
+    try:
+        process, url = serve(str(dist))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.send_signal(signal.SIGINT)
+    assert requests.head(url + NAME, timeout=20).status_code == 200
+    _, err = end(process)
+    assert f"SIGTERM ends it: kill {process.pid}\n" in err
+
+
 def test_an_archive_as_json_and_the_log(serve, dist: Path, commands: Commands) -> None:
     process = commands.start("-v", "serve-dist", "--port", "0", "--output", "json", str(dist / NAME))
     assert process.stdout is not None

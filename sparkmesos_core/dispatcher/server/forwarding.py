@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,11 +22,10 @@ from sparkmesos_core.dispatcher.server.leader_connections import (
     NoAnswerError,
     NotReachedError,
 )
+from sparkmesos_core.dispatcher.server.passed_on import PASSED_ON, has_passed_on
 
 logger = logging.getLogger(__name__)
 
-PASSED_ON = b"sparkmesos-passed-on"
-"""The header of a request that another dispatcher has passed on; it is not passed on once more."""
 FAILURE = "sparkmesos.failure"
 """The key, in the scope of a request that was not answered by the leader, of the `Failure`."""
 
@@ -34,7 +34,9 @@ _MOST_DISCARDED = 256 * LARGEST_BODY
 _PLACE_SECONDS = 2.0
 """For how long a request waits until there is place for it."""
 _ANSWER_SECONDS = 7.0
-"""Together they are less than clients wait: Spark's gives up after 10."""
+"""With the time for a place and a connection. It is less than clients wait: Spark's gives up after 10."""
+_CHECK_SECONDS = 4.0
+"""After how long without an answer it is looked whether the leader answers at all."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # RFC 9110, section 7.6.1; and what each of the two connections has of its own.
 _OF_ONE_CONNECTION = frozenset(
@@ -69,7 +71,8 @@ class Forwarding:
 
     `leader` gives its base URL, None as long as it is unknown. `unavailable` answers where the leader does
     not; it finds a `Failure` in the scope, under `FAILURE`. Requests are held back until they are complete,
-    and answers are handed on as they come. `seconds` is for how long the leader may think.
+    and answers are handed on as they come. `seconds` is for how long the leader may think. `answers`, if
+    given, tells of the server with a URL whether it answers anything; one that does not is not waited for.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Forwarding:
         *,
         connections: LeaderConnections,
         seconds: float = _ANSWER_SECONDS,
+        answers: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._leader = leader
         self._unavailable = unavailable
         self._connections = connections
         self._seconds = seconds
+        self._answers = answers
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
         self._said = ""
 
@@ -103,27 +108,30 @@ class Forwarding:
         """Pass it on; why not, if nothing was answered."""
         if len(body) > LARGEST_BODY:
             return Failure(413, f"The request is larger than {LARGEST_BODY} bytes")
-        if any(name.lower() == PASSED_ON for name, _ in scope["headers"]):
+        if has_passed_on(scope):
             return Failure(503, "This dispatcher does not lead any more")
         if scope["method"] == "CONNECT":
             return Failure(400, "There is nothing to connect to here")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds
         try:
             await asyncio.wait_for(self._places.acquire(), min(_PLACE_SECONDS, self._seconds))
         except asyncio.TimeoutError:
             return Failure(503, "This dispatcher is passing on as many requests as it can")
         try:
-            return await self._exchange(scope, body, receive, send)
+            return await self._exchange(scope, body, receive, send, deadline - loop.time())
         finally:
             self._places.release()
 
-    async def _exchange(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> Failure | None:
+    async def _exchange(
+        self, scope: Scope, body: bytes, receive: Receive, send: Send, seconds: float
+    ) -> Failure | None:
         url = self._leader()
         if url is None:
             return Failure(503, "No dispatcher leads at the moment")
         try:
-            answer = await self._connections.ask(
-                url, _leader_request(scope, body, url), self._seconds, lambda: self._leader() == url
-            )
+            with self._worth_waiting(url) as still:
+                answer = await self._connections.ask(url, _leader_request(scope, body, url), seconds, still)
         except MalformedError as error:
             return Failure(400, f"The request is malformed: {error}")
         except NotReachedError as error:
@@ -137,6 +145,23 @@ class Forwarding:
         finally:
             answer.close()
         return None
+
+    @contextlib.contextmanager
+    def _worth_waiting(self, url: str) -> Iterator[Callable[[], bool]]:
+        """Whether the leader may still answer: it leads, as far as is known, and is not silent altogether."""
+        watch = None if self._answers is None else asyncio.create_task(self._silence(url, self._answers))
+        try:
+            yield lambda: self._leader() == url and (watch is None or not watch.done())
+        finally:
+            if watch is not None:
+                watch.cancel()
+
+    async def _silence(self, url: str, answers: Callable[[str], Awaitable[bool]]) -> None:
+        """Return when the leader answers nothing any more."""
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            if not await answers(url):
+                return
 
     def _failed(self, status: int, reason: str) -> Failure:
         if reason != self._said:  # else clients that try again would fill the log

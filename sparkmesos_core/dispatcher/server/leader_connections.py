@@ -71,6 +71,10 @@ class LeaderAnswer:
             elif isinstance(event, h11.EndOfMessage):
                 return
 
+    async def content(self) -> bytes:
+        """All of it, for what is short. Raises NoAnswerError."""
+        return b"".join([piece async for piece in self.body()])
+
     def close(self) -> None:
         """Keep the connection if it can be used again."""
         self._release(self._connection)
@@ -93,7 +97,8 @@ class LeaderConnections:
 
     async def reach(self, url: str) -> None:
         """See that there is a connection to the server at `url`. Raises NotReachedError."""
-        self._set_aside((await self._connect(url))[0])
+        deadline = asyncio.get_running_loop().time() + CONNECT_SECONDS
+        self._set_aside((await self._connect(url, deadline))[0])
 
     async def ask(
         self, url: str, request: LeaderRequest, seconds: float, still: Callable[[], bool] = lambda: True
@@ -105,16 +110,16 @@ class LeaderConnections:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        connection, was_used = await self._connect(url)
+        connection, was_used = await self._connect(url, deadline)
         try:
             return await self._converse(connection, request, deadline, still)
         except NoAnswerError as error:
             if loop.time() >= deadline:
-                raise NoAnswerError(f"it did not answer within {seconds:g} s") from error
+                raise NoAnswerError(f"it did not answer within {round(seconds, 1):g} s") from error
             # The server may have closed it just then. Asking again does no harm if it changes nothing.
             if not was_used or request.method not in _REPEATABLE or not still():
                 raise
-        return await self._converse(await self._open(url), request, deadline, still)
+        return await self._converse(await self._open(url, deadline), request, deadline, still)
 
     async def close(self) -> None:
         """Close what is not in use, and keep nothing more."""
@@ -135,7 +140,7 @@ class LeaderConnections:
             raise
         return LeaderAnswer(connection, head, self._keep)
 
-    async def _connect(self, url: str) -> tuple[_Connection, bool]:
+    async def _connect(self, url: str, deadline: float) -> tuple[_Connection, bool]:
         """A connection, and whether it was used before."""
         now = asyncio.get_running_loop().time()
         usable = [one for one in self._idle if one.is_usable(now)]
@@ -145,20 +150,21 @@ class LeaderConnections:
         self._idle = usable
         fitting = [one for one in usable if one.url == url]
         if not fitting:
-            return await self._open(url), False
+            return await self._open(url, deadline), False
         usable.remove(fitting[-1])
         return fitting[-1], True
 
-    async def _open(self, url: str) -> _Connection:
+    async def _open(self, url: str, deadline: float) -> _Connection:
         if self._closed:
             raise NotReachedError("this dispatcher is just stopping")
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         context = self._tls() if secure else None
+        left = deadline - asyncio.get_running_loop().time()
         try:
             reader, writer = await asyncio.wait_for(
                 asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=context),
-                CONNECT_SECONDS,
+                min(left, CONNECT_SECONDS),
             )
         except (OSError, asyncio.TimeoutError, UnicodeError) as error:
             raise NotReachedError(_reason(error)) from error
@@ -251,7 +257,7 @@ class _Connection:
                     raise NoAnswerError("it did not answer in time")
                 await asyncio.wait({waiting}, timeout=min(left, _LOOK_SECONDS))
                 if not waiting.done() and not still():
-                    raise NoAnswerError("it ceased to lead before it answered")
+                    raise NoAnswerError("it ceased to lead, or fell silent, before it answered")
             return waiting.result()
         finally:
             waiting.cancel()

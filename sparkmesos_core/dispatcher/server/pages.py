@@ -27,6 +27,7 @@ from sparkmesos_core.dispatcher.server.pages_data import (
     frame_content,
     list_content,
 )
+from sparkmesos_core.dispatcher.server.passed_on import NotesPassing
 from sparkmesos_core.dispatcher.server.sandbox_pages import SandboxPages, known_driver
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
@@ -75,7 +76,7 @@ def pages_app(
     )
     # Slashes at the end mean something here: folders.
     app.router.redirect_slashes = False
-    guarded: ASGIApp = NotFromOtherSites(app)
+    guarded: ASGIApp = NotFromOtherSites(NotesPassing(app))
     return guarded if token is None else protected_pages(guarded, token, {HEALTH_PATH})
 
 

@@ -17,6 +17,7 @@ from sparkmesos_core.dispatcher.server.driver_words import (
     memory_text,
     wording_of,
 )
+from sparkmesos_core.dispatcher.server.passed_on import is_passed_on
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.html_pages import is_web_link
 from sparkmesos_core.redaction import REDACTED, is_secret_name, redact_arguments, redact_text
@@ -136,6 +137,7 @@ def frame_content(dispatcher: Dispatcher, settings: PagesSettings, now: float) -
         "master_link": condition.master if is_web_link(condition.master) else "",
         "problem": _sentence(condition.reason),
         "settings": settings,
+        "passed_on": is_passed_on(),
         "now": now,
         "up": duration_text(now - condition.started_at),
     }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch
+from sparkmesos_core.dispatcher.server.patient_threads import PatientThreads
 from sparkmesos_core.errors import MesosError, SparkMesosError
 from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.mesos.sandbox_files import LONGEST_PIECE, NoSuchFileError, SandboxFile, SandboxFiles
@@ -49,7 +48,7 @@ class Sandboxes:
         self._agent = partial(
             MesosHttp, timeout=_TIMEOUT, principal=principal, secret=secret, ca_file=ca_file
         )
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandboxes")
+        self._threads = PatientThreads(_THREADS, "sandboxes")
         self._directories: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def browse(self, driver: Driver, folder: str) -> list[SandboxFile]:
@@ -82,8 +81,8 @@ class Sandboxes:
             yield piece
 
     def close(self) -> None:
-        """Wait for nobody."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Wait for no agent any more: whoever does is told that the dispatcher ends."""
+        self._threads.close(MesosError("The dispatcher ends, and asks agents nothing any more"))
 
     async def _ask(self, driver: Driver, path: str, question: Callable[[SandboxFiles, str], _T]) -> _T:
         if driver.launch is None:
@@ -91,8 +90,7 @@ class Sandboxes:
         if not driver.launch.agent_url:
             raise MesosError(f"Mesos did not say how the agent of {driver.id} can be reached")
         relative = _relative(path)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._answer, driver.launch, relative, question)
+        return await self._threads.run(partial(self._answer, driver.launch, relative, question))
 
     def _answer(self, launch: Launch, path: str, question: Callable[[SandboxFiles, str], _T]) -> _T:
         with self._agent(launch.agent_url) as http:

@@ -23,9 +23,11 @@ from sparkmesos_core.dispatcher.rest.problems import RequestError
 from sparkmesos_core.dispatcher.server.auth import KNOWN, protected_pages, protected_rest
 from sparkmesos_core.dispatcher.server.cross_site import NotFromOtherSites
 from sparkmesos_core.dispatcher.server.forwarding import FAILURE, Failure, Forwarding
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections, NotReachedError
+from sparkmesos_core.dispatcher.server.leader_check import LeaderCheck
+from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
 from sparkmesos_core.dispatcher.server.metrics import CONTENT_TYPE, standby_metrics_text
 from sparkmesos_core.dispatcher.server.pages import HEALTH_PATH, METRICS_PATH
+from sparkmesos_core.dispatcher.server.passed_on import has_passed_on
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.html_pages import html_page
 
@@ -33,6 +35,11 @@ _PACKAGE = "sparkmesos_core.dispatcher.server"
 _PAGE_SECONDS = 30.0
 """How long the leader may think about a page: it may have to wait for agents."""
 _TITLES = {400: "Malformed", 413: "Too large", 502: "No answer", 503: "Not possible now"}
+
+
+NOBODY_LEADS = "No dispatcher leads at the moment"
+NOT_TOLD = "This dispatcher cannot tell who leads at the moment"
+NOT_PASSED_ON = "This dispatcher cannot pass requests on"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,9 @@ class StandbyState:
     started_at: float
     """When this dispatcher started, in seconds since 1970."""
     reason: str = ""
-    """Why no leader is known, for people."""
+    """Why there is no leader to pass requests on to, for people."""
+    verdict: str = NOBODY_LEADS
+    """What that is a reason for."""
 
 
 def standby_rest(
@@ -75,7 +84,11 @@ def standby_pages(
     """The web UI of a standby, as protected as `pages_app`."""
     own = _Own(state, settings, connections)
     passed_on = Forwarding(
-        lambda: state().webui_url, own.unavailable, connections=connections, seconds=_PAGE_SECONDS
+        lambda: state().webui_url,
+        own.unavailable,
+        connections=connections,
+        seconds=_PAGE_SECONDS,
+        answers=LeaderCheck(connections).answers,
     )
     app = Starlette(routes=[Route(HEALTH_PATH, own.health), Route(METRICS_PATH, own.metrics)])
     app.router.redirect_slashes = False
@@ -92,12 +105,15 @@ class _Own:
     ) -> None:
         self._state = state
         self._settings = settings
-        self._connections = connections
+        self._check = LeaderCheck(connections)
 
     async def health(self, request: Request) -> Response:
-        """Whether requests can be passed on: 200 or 503, and why not to those who may know."""
+        """Whether submissions are taken when passed on: 200 or 503, and why not to those who may know."""
         state = self._state()
-        reason = await self._obstacle(state)
+        if has_passed_on(request.scope):  # by one that takes this one for the leader
+            reason = "" if state.rest_url is not None else _nobody(state)
+        else:
+            reason = await self._obstacle(state)
         body: dict[str, Any] = {"ready": not reason, "leads": False, "subscribed": False}
         if request.scope.get(KNOWN, True):
             body |= {
@@ -136,11 +152,7 @@ class _Own:
         """Why requests cannot be passed on now; empty if they can."""
         if state.rest_url is None:
             return _nobody(state)
-        try:
-            await self._connections.reach(state.rest_url)
-        except NotReachedError as error:
-            return f"The dispatcher that leads, {state.rest_url}, cannot be reached: {error}"
-        return ""
+        return await self._check.obstacle(state.rest_url, state.webui_url)
 
 
 class _RestUnavailable:
@@ -180,5 +192,4 @@ def _why(failure: Failure, state: StandbyState) -> str:
 
 
 def _nobody(state: StandbyState) -> str:
-    text = "No dispatcher leads at the moment"
-    return f"{text}: {state.reason}" if state.reason else text
+    return f"{state.verdict}: {state.reason}" if state.reason else state.verdict

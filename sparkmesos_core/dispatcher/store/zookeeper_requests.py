@@ -20,7 +20,7 @@ from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
 
 from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress
 from sparkmesos_core.errors import StoreError
-from sparkmesos_core.zookeeper_session import Session, is_passing
+from sparkmesos_core.zookeeper_session import Session, is_passing, silence_text
 
 SESSION_TIMEOUT = 10.0
 """Seconds; Mesos' masters have the same."""
@@ -78,8 +78,9 @@ class ZooKeeperRequests:
                 return work()
             except (KazooException, KazooTimeoutError) as error:
                 on_failure()
-                reason = type(error).__name__
+                reason = silence_text(error)
                 if not is_passing(error):
+                    reason = type(error).__name__
                     # Somebody has changed nodes by hand, perhaps: what there is now is asked for anew.
                     surprises += 1
                     if surprises > _TRIES or not isinstance(error, (NoNodeError, NodeExistsError)):

@@ -41,7 +41,8 @@ def is_transient(status: int) -> bool:
 def refusal(method: str, where: str, said: str, status: int) -> UploadError:
     """The error for an answer that is none of success. `said` is its status and text, without secrets."""
     hint = _HINTS.get(status) or (_TRANSIENT_HINT if is_transient(status) else "")
-    return UploadError(f"{where} answered {said} to {method}", hint=hint)
+    # What it said comes last: it may be a sentence of its own.
+    return UploadError(f"{where} answered {method} with {said}", hint=hint)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -166,7 +166,7 @@ class HttpTarget:
                 if body.answered_early:
                     raise TransientFailureError(
                         UploadError(
-                            f"{self.label} answered {answer.said} before it had all of the file",
+                            f"{self.label} answered before it had all of the file: {answer.said}",
                             hint="A proxy on the way may be at fault.",
                         )
                     )

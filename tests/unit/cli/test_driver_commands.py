@@ -136,6 +136,14 @@ class TestStatus:
             assert said.count("warning: the dispatcher is not in touch with Mesos now: m1 refuses; ") == 1
         assert json.loads(json_out)["driver"]["mesos_problem"] == "m1 refuses"
 
+    def test_that_one_waits_for_mesos(self, call: Callable[..., Said]) -> None:
+        waits = {"cause": "mesos", "message": "waits until the dispatcher has a Mesos master"}
+        with http_stub(lambda _: status("QUEUED", waitsFor=waits, **AWAY)) as stub:
+            code, out, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
+        assert (code, out) == (0, "queued\n")
+        assert "not launched yet: waits until the dispatcher has a Mesos master\n" in err
+        assert err.count("warning: the dispatcher is not in touch with Mesos now: m1 refuses; ") == 1
+
     def test_of_one_that_has_ended_it_does_not_matter(self, call: Callable[..., Said]) -> None:
         with http_stub(lambda _: status("FINISHED", **OURS, **AWAY)) as stub:
             code, _, err = call("status", "--dispatcher", f"mesos://{stub.address}", ID)
@@ -156,6 +164,28 @@ class TestStatus:
             code, out, err = call("status", *waits, "--dispatcher", f"mesos://{stub.address}", ID)
         assert (code, out) == (6 if waits else 5, "")
         assert "cannot serve at the moment: Nobody leads" in err
+
+    @pytest.mark.parametrize(
+        "command", [("list",), ("logs", ID), ("logs", "-f", ID), ("kill", ID), ("kill", ID, "driver-2")]
+    )
+    def test_while_nobody_leads_other_commands_say_so_with_the_same_code(
+        self, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    ) -> None:
+        monkeypatch.setattr("sparkmesos_core.dispatcher.trials._PAUSE", 60.0)  # longer than there is time for
+        nobody = Answer(503, json.dumps({"action": "ErrorResponse", "message": "Nobody leads."}).encode())
+        with http_stub(lambda _: nobody) as stub:
+            code, out, err = call(*command, "--dispatcher", f"mesos://{stub.address}")
+        assert (code, out) == (5, "")
+        assert "cannot serve at the moment: Nobody leads" in err
+
+    def test_waiting_for_an_id_that_nobody_has_seen(self, call: Callable[..., Said]) -> None:
+        with http_stub(lambda _: status("NOT_FOUND")) as stub:
+            url = f"mesos://{stub.address}"
+            said = call("status", "--dispatcher", url, ID)
+            assert call("status", "--wait", "--dispatcher", url, ID) == said
+        assert said[0] == 1
+        assert "Check the id" in said[2]
+        assert len(stub.requests) == 2
 
     def test_when_nobody_has_led_for_too_long_the_driver_goes_on(
         self, call: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
@@ -293,6 +323,13 @@ def test_kills_that_mesos_cannot_be_told_of_now(call: Callable[..., Said]) -> No
     assert [one["mesos_problem"] for one in json.loads(out)["killed"]] == ["m1 refuses"] * 2
 
 
+def test_a_kill_of_one_that_waited_needs_no_mesos(call: Callable[..., Said]) -> None:
+    text = "Removed driver while it's still pending"
+    with http_stub(lambda _: message("KillSubmissionResponse", success=True, message=text, **AWAY)) as stub:
+        code, _, err = call("kill", "--dispatcher", f"mesos://{stub.address}", ID)
+    assert (code, err) == (0, f"{ID} was removed: {text}\n")
+
+
 def test_one_that_has_ended_is_not_killed_and_only_once(call: Callable[..., Said]) -> None:
     text = "Driver already terminated"
     with http_stub(lambda _: message("KillSubmissionResponse", success=False, message=text)) as stub:
@@ -367,7 +404,7 @@ class TestList:
         )
         assert code == 0
         assert path == "/v1/submissions?order=newest&limit=1&state=RUNNING%2CLOST"
-        assert "the latest 1 of 7" in err
+        assert err == "This is the latest of 7; --limit 0 shows all.\n"
 
     @pytest.mark.parametrize(("width", "agent"), [(80, ""), (100, "agent1 ")])
     def test_a_line_for_each_on_a_terminal(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +16,7 @@ from sparkmesos_cli.serve_dist import command
 from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core.dist.serving import server as serving
 from sparkmesos_core.errors import UsageError
+from tests.small_spark import small_spark, write_archive
 
 
 @pytest.fixture
@@ -45,3 +50,46 @@ def test_the_variables_are_not_those_of_the_local_cluster(
     monkeypatch.setenv("SPARKMESOS_SERVE_HOST", "0.0.0.0")
     assert run(["serve-dist", "dist"], Terminal()) == 2
     assert asked == [{"path": Path("dist"), "host": "0.0.0.0", "port": 9000}]
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is there, and Ctrl-C as soon as it is waited for."""
+    before = serving.served
+
+    @contextmanager
+    def served(path: Path, **options: Any) -> Iterator[serving.FileServer]:
+        with before(path, **{**options, "port": 0}) as server:
+
+            def interrupt() -> NoReturn:
+                raise KeyboardInterrupt
+
+            server.wait = interrupt  # type: ignore[method-assign]
+            yield server
+
+    monkeypatch.setattr(serving, "served", served)
+
+
+@pytest.mark.usefixtures("interrupted")
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_is_no_archive_is_warned_of(tmp_path: Path, capsys, folder: bool) -> None:
+    bad = tmp_path / "bad%20one.tgz"
+    bad.write_text("hello\n")
+    write_archive(tmp_path / "spark-3.5.9-bin-hadoop3.tgz", small_spark())
+    assert run(["serve-dist", str(tmp_path if folder else bad)], Terminal(environment={})) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("http://127.0.0.1:")
+    assert err.count("warning: ") == err.count(f"warning: {bad} is not a tar archive") == 1
+    assert "hint: Name a released spark-*.tgz." in err
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_how_to_end_it_where_the_shell_has_ctrl_c_ignored(tmp_path: Path, capsys) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(["serve-dist", str(tmp_path)], Terminal(environment={})) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    err = capsys.readouterr().err
+    assert f"SIGTERM ends it: kill {os.getpid()}\n" in err
+    assert "Ctrl-C" not in err

@@ -196,6 +196,7 @@ class TestUpload:
         err = capsys.readouterr().err
         assert "it says no" in err
         assert "Packing" not in err
+        assert "Reading" not in err
         assert "SHA-256" not in err
         assert target.calls == ["close", "prepare", "discard", "close"]
 
@@ -328,13 +329,43 @@ class TestWhileItIsChecked:
         self, upload, tmp_path: Path, monkeypatch, capsys
     ) -> None:
         refused = UploadError("r.example refuses it (403)")
-        target = MemoryTarget(fails={"prepare": [refused, refused]})
+        # The first time, before anything is read, it is still well.
+        target = MemoryTarget(fails={"prepare": [None, refused, refused]})
         monkeypatch.setattr(targets, "open_target", lambda *_: target)
         assert upload(self.pack_with_examples(tmp_path), "https://r.example/d/") == ExitCode.FAILED
         out, err = capsys.readouterr()
         assert out == ""
         assert "r.example refuses it (403)" in err
         assert "Packing" not in err
+
+    def test_a_destination_that_refuses_is_known_before_it_is_read(
+        self, upload, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        broken = self.pack(tmp_path, without="bin/spark-class")
+        target = MemoryTarget(fails={"prepare": [UploadError("it says no")]})
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        assert upload(broken, "https://r.example/d/") == ExitCode.FAILED
+        assert "it says no" in capsys.readouterr().err
+        assert target.calls == ["close", "prepare", "discard", "close"]
+
+    def test_but_what_is_no_archive_is_known_before_that(self, upload, tmp_path: Path, capsys) -> None:
+        text = tmp_path / NAME
+        text.write_text("hello\n")
+        with put_stub() as stub:
+            assert upload(text, f"http://{stub.address}/d/") == ExitCode.FAILED
+            assert stub.requests == []
+        assert f"{text} is not a tar archive: " in capsys.readouterr().err
+
+    def test_nothing_is_sent_if_there_is_no_java_for_its_bridge(
+        self, upload, packed: Path, tmp_path: Path, monkeypatch, capsys
+    ) -> None:
+        target = MemoryTarget()
+        monkeypatch.setattr(targets, "open_target", lambda *_: target)
+        monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+        monkeypatch.setenv("SPARKMESOS_CACHE_DIR", str(tmp_path / "cache"))
+        assert upload(packed, "https://r.example/d/", bridge=True) != 0
+        assert "is not a Java" in capsys.readouterr().err
+        assert "send" not in target.calls
 
     @pytest.mark.parametrize("resume", [True, False])
     def test_an_interrupt(self, upload, packed: Path, monkeypatch, capsys, resume: bool) -> None:

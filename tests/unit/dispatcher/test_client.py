@@ -29,6 +29,7 @@ def message(action: str, status: int = 200, **fields: Any) -> Answer:
 CREATED = message("CreateSubmissionResponse", success=True, submissionId=ID)
 RUNNING = message("SubmissionStatusResponse", success=True, driverState="RUNNING")
 UNAVAILABLE = message("ErrorResponse", 503, message="it does not lead")
+KILLING = message("KillSubmissionResponse", success=True, message="Killing running driver")
 LISTED = message("ListSubmissionsResponse", success=True, total=0, submissions=[])
 
 
@@ -122,14 +123,19 @@ class TestSeveral:
             client(one.address, other.address).create(REQUEST)
         assert other.requests == []
 
-    def test_a_kill_whose_answer_was_lost_is_not_sent_to_the_next(self) -> None:
+    def test_a_kill_whose_answer_was_lost_is_sent_to_the_next(self) -> None:
+        with losing_dispatcher(1, {}) as (one, _), http_stub(lambda _: KILLING) as other:
+            assert client(one, other.address, patience=30).kill(ID).success
+        assert len(other.requests) == 1
+
+    def test_a_kill_without_any_answer_says_that_it_may_be_sent_again(self) -> None:
         with (
             losing_dispatcher(1, {}) as (one, _),
-            http_stub(lambda _: RUNNING) as other,
-            pytest.raises(UnreachableError, match="without an answer"),
+            pytest.raises(UnreachableError, match="without an answer") as caught,
         ):
-            client(one, other.address).kill(ID)
-        assert other.requests == []
+            client(one).kill(ID)
+        assert "Send it again" in caught.value.hint
+        assert "before you send it again" not in caught.value.hint
 
     def test_one_that_is_there_says_more_than_one_that_is_not(self, nobody: HostPort) -> None:
         for order in (0, 1):
@@ -147,16 +153,24 @@ class TestSeveral:
                 client(one.address).status(ID)
             assert "carried out" not in caught.value.hint
 
-    def test_a_kill_that_was_passed_on_in_vain_is_not_sent_to_the_next(self) -> None:
+    def test_a_kill_that_was_passed_on_in_vain_is_sent_to_the_next(self) -> None:
         lost = message("ErrorResponse", 502, message="the leader gave no answer")
-        with (
-            http_stub(lambda _: lost) as one,
-            http_stub(lambda _: RUNNING) as other,
-            pytest.raises(UnreachableError, match="the leader gave no answer") as caught,
-        ):
-            client(one.address, other.address).kill(ID)
-        assert other.requests == []
-        assert "may have been carried out" in caught.value.hint
+        with http_stub(lambda _: lost) as one, http_stub(lambda _: KILLING) as other:
+            assert client(one.address, other.address, patience=30).kill(ID).success
+        assert (len(one.requests), len(other.requests)) == (1, 1)
+
+    @pytest.mark.parametrize(("outcome", "success"), [("killed", True), ("succeeded", False)])
+    def test_a_kill_that_was_carried_out_but_for_its_answer(self, outcome: str, success: bool) -> None:
+        """The second time the driver has ended already, of which the status tells how."""
+        kills = iter(
+            [
+                message("ErrorResponse", 502, message="the leader gave no answer"),
+                message("KillSubmissionResponse", success=False, message="Driver already terminated"),
+            ]
+        )
+        ended = message("SubmissionStatusResponse", success=True, driverState="FINISHED", outcome=outcome)
+        with http_stub(lambda path: next(kills) if "/kill/" in path else ended) as stub:
+            assert client(stub.address, patience=30).kill(ID).success is success
 
 
 class TestForbidden:
@@ -178,6 +192,13 @@ class TestForbidden:
             pytest.raises(DispatcherError, match="a web page: Blocked by the proxy"),
         ):
             client(stub.address).status(ID)
+
+
+def test_the_port_of_the_web_pages_is_named() -> None:
+    page = Answer(404, b"<title>Not found</title>", {"Content-Type": "text/html"})
+    with http_stub(lambda _: page) as stub, pytest.raises(DispatcherError, match="a web page") as caught:
+        client(stub.address).drivers()
+    assert "not of its web pages (8081)" in caught.value.hint
 
 
 class TestNobodyLeads:

@@ -137,6 +137,18 @@ def test_a_driver_that_was_forgotten() -> None:
     assert story.now < 1000 + 20
 
 
+def test_an_id_that_was_never_seen() -> None:
+    story = Story(NOT_FOUND)
+    assert story.wait(is_known=False) is NOT_FOUND
+    assert (story.pauses, story.told) == ([], [])
+
+
+def test_an_id_that_somebody_typed_and_that_is_known_may_be_forgotten_later() -> None:
+    story = Story(GONE, RUNNING, NOT_FOUND)
+    with pytest.raises(DispatcherError, match="any more"):
+        story.wait(is_known=False)
+
+
 def test_the_time_is_over() -> None:
     story = Story(RUNNING)
     with pytest.raises(TimedOutError, match="has not ended within 7 s"):

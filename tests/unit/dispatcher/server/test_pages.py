@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -294,6 +295,31 @@ def test_without_sandbox_or_agent_the_page_says_why(
     agent.down = True
     for path in ("files/stdout", "download/stdout", "read/stdout", "files/"):
         assert ask(app, "GET", f"/driver/{RUNNING}/{path}").status == 502, path
+
+
+def test_an_agent_that_is_gone(app: Any, dispatcher: InMemoryDispatcher) -> None:
+    launch = dispatcher.by_id[RUNNING].launch
+    assert launch is not None
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        dispatcher.change(RUNNING, launch=replace(launch, agent_url=url))
+        page = text(ask(app, "GET", f"/driver/{RUNNING}/files/stdout"))
+    assert f"The sandbox cannot be read from its agent: {url} refuses the connection" in page
+    assert "If that agent is gone for good, so is the sandbox." in page
+
+
+@pytest.mark.parametrize("value", ["1769860800000", "soon", "²", "-1", "9" * 14, "9" * 400])
+def test_the_time_of_submission_is_shown_readable(
+    app: Any, dispatcher: InMemoryDispatcher, value: str
+) -> None:
+    driver = dispatcher.by_id[RUNNING]
+    properties = {**driver.submission.properties, "spark.app.submitTime": value}
+    dispatcher.change(RUNNING, submission=replace(driver.submission, properties=properties))
+    page = ask(app, "GET", f"/driver/{RUNNING}")
+    assert page.status == 200
+    assert value in text(page)
+    assert ('datetime="2026-01-31T12:00:00Z"' in text(page)) is (value == "1769860800000")
 
 
 def test_odd_times_do_not_break_a_page(app: Any, dispatcher: InMemoryDispatcher) -> None:

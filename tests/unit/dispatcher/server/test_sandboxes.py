@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -114,6 +115,21 @@ def test_a_whole_file(agent: AgentFiles, driver: Driver, sandboxes: Sandboxes) -
     assert wait(download(len(content) + 1)) == content
     agent.down = True
     assert wait(download(1000)) == b""
+
+
+def test_a_silent_agent_does_not_hold_up_the_end(sandboxes: Sandboxes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        driver = launched(sample_driver(1, 100.0), 101.0, agent_url=url)
+
+        async def play() -> None:
+            asked = asyncio.create_task(sandboxes.browse(driver, ""))
+            connection, _ = await asyncio.to_thread(silent.accept)
+            sandboxes.close()
+            with connection, pytest.raises(MesosError, match="dispatcher ends"):
+                await asked
+
+        asyncio.run(play())
 
 
 def test_agents_that_speak_https_are_checked(tmp_path: Path) -> None:

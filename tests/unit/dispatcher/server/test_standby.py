@@ -218,7 +218,10 @@ class TestPages:
             async with stage() as it:
                 direct = await ask(it.leader_webui, "GET", path)
                 passed_on = await ask(it.webui, "GET", path)
-            assert (passed_on.status, passed_on.body) == (direct.status, direct.body)
+            note = " of this dispatcher, which stands by; mesos://leader:7077 leads"
+            assert passed_on.status == direct.status
+            assert passed_on.body.decode().replace(note, "") == direct.body.decode()
+            assert (note in passed_on.body.decode()) is (path != "/assets/live.js")
             for header in ("content-security-policy", "cache-control", "x-content-type-options"):
                 assert passed_on.all(header) == direct.all(header)
 
@@ -244,7 +247,7 @@ class TestPages:
                 page = reply.body.decode()
                 assert (reply.status, reply.all("retry-after")) == (503, ["1"])
                 assert "ZooKeeper does not answer" in page
-                assert "mesos://standby:7077" in page
+                assert "This dispatcher, mesos://standby:7077, stands by" in page
                 assert '<meta http-equiv="refresh" content="2">' in page
                 assert 'id="live" data-refresh="5"' in page, "so that a page that is open goes on asking"
                 assert reply.all("cache-control") == ["no-store"]
@@ -320,6 +323,63 @@ class TestItsOwn:
                 reply = await ask(it.webui, "GET", "/health")
             assert reply.status == 503
             assert "cannot be reached: it refuses connections" in reply.json()["reason"]
+
+        play(scene())
+
+    @pytest.mark.parametrize("path", ["/health", "/"])
+    def test_a_leader_that_says_nothing(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a suspended process: its system still takes connections."""
+        monkeypatch.setattr("sparkmesos_core.dispatcher.server.leader_check._SECONDS", 0.1)
+        monkeypatch.setattr("sparkmesos_core.dispatcher.server.forwarding._CHECK_SECONDS", 0.1)
+
+        async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(-1)
+            writer.close()
+
+        async def scene() -> None:
+            server = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
+            async with server, stage() as it:
+                silent = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+                it.state = StandbyState(silent, silent, NOW)
+                # Pages would be waited for for 30 seconds, which is longer than this may take.
+                reply = await asyncio.wait_for(ask(it.webui, "GET", path), 20)
+            assert reply.status == 503
+            assert f"The dispatcher that leads, {silent}, gave no answer".encode() in reply.body
+
+        play(scene())
+
+    def test_health_when_the_leader_has_lost_zookeeper(self) -> None:
+        """Then it stands by, too, and may even take this one for the leader."""
+
+        async def scene() -> None:
+            async with stage() as it:
+                other = NOBODY
+                connections = LeaderConnections()
+                former = standby_pages(lambda: other, STANDBY, connections=connections)
+                async with served(former) as port:
+                    it.state = StandbyState(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port}", NOW)
+                    reply = await ask(it.webui, "GET", "/health")
+                    assert (reply.status, reply.json()["ready"]) == (503, False)
+                    assert "does not lead any more" in reply.json()["reason"]
+                    assert "ZooKeeper does not answer" in reply.json()["reason"]
+                    assert (
+                        "sparkmesos_dispatcher_ready 0"
+                        in (await ask(it.webui, "GET", "/metrics")).body.decode()
+                    )
+                    other = StandbyState(f"http://127.0.0.1:{it.rest}", f"http://127.0.0.1:{it.webui}", NOW)
+                    assert (await ask(it.webui, "GET", "/health")).status == 503, "they do not ask in circles"
+                await connections.close()
+
+        play(scene())
+
+    def test_health_when_the_leader_takes_no_submissions(self) -> None:
+        async def scene() -> None:
+            async with stage() as it:
+                condition = it.dispatcher.condition
+                it.dispatcher.condition = replace(condition, ready=False, reason="its disk is full")
+                reply = await ask(it.webui, "GET", "/health")
+            assert reply.status == 503
+            assert reply.json()["reason"].endswith("takes no submissions at the moment: its disk is full")
 
         play(scene())
 

@@ -145,7 +145,7 @@ def test_folders_are_made(file: LocalFile) -> None:
 
 def test_a_folder_that_cannot_be_made(file: LocalFile) -> None:
     with put_stub(always("MKCOL", Answer(403)), folders={""}) as stub:
-        with pytest.raises(UploadError, match=r"/a/.*part answered 409 Conflict to PUT") as raised:
+        with pytest.raises(UploadError, match=r"/a/.*part answered PUT with 409 Conflict") as raised:
             upload(file, f"http://{stub.address}/a/b/")
         assert "a folder of it is missing" in raised.value.hint
         assert stub.files == {}
@@ -174,7 +174,7 @@ class TestInPlace:
             return Answer(400 if asked.headers["Destination"].startswith("/") else first)
 
         with put_stub(rule) as stub:
-            with pytest.raises(UploadError, match=rf"answered {first} .*to MOVE \(tried 5 times\)"):
+            with pytest.raises(UploadError, match=rf"answered MOVE with {first} .*\(tried 5 times\)"):
                 upload(file, f"http://{stub.address}/")
             assert "/spark.tgz" not in {asked.path for asked in stub.requests}
             assert stub.files == {}
@@ -388,7 +388,7 @@ class TestRefusals:
     )
     def test_they_are_found_before_anything_is_sent(self, status: int, hint: str, file: LocalFile) -> None:
         with put_stub(always("PUT", Answer(status, b"since  it\nmust"))) as stub:
-            with pytest.raises(UploadError, match=rf"answered {status} .*since it must to PUT") as raised:
+            with pytest.raises(UploadError, match=rf"answered PUT with {status} .*since it must") as raised:
                 upload(file, f"http://{stub.address}/")
             assert hint in raised.value.hint
             assert CONTENT not in stub.bodies
@@ -413,7 +413,7 @@ class TestRefusals:
             where = f"http{'s' * tls}://localhost:{stub.address.port}/"
             with target(where, ca_file=ca_file if tls else None) as opened:
                 opened.prepare()
-                with pytest.raises(UploadError, match=f"answered {status} .*enough to PUT"):
+                with pytest.raises(UploadError, match=f"answered PUT with {status} .*enough"):
                     send_until_answered(opened, large, progress)
                 opened.discard()
             assert stub.files == {}
@@ -432,7 +432,7 @@ class TestRefusals:
         answer = Answer(403, b"<html>no</html>", {"Content-Type": "text/html"})
         with (
             put_stub(always("PUT", answer)) as stub,
-            pytest.raises(UploadError, match="403 Forbidden to PUT"),
+            pytest.raises(UploadError, match="PUT with 403 Forbidden"),
         ):
             upload(file, f"http://{stub.address}/")
 
