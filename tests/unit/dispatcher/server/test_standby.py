@@ -73,6 +73,19 @@ async def stage(token: AccessToken | None = None) -> AsyncIterator[Stage]:
         await connections.close()
 
 
+@contextlib.asynccontextmanager
+async def leader_that_hangs_up() -> AsyncIterator[str]:
+    """Its URL. It reads the head of each request, and answers nothing."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
 def client(port: int, token: str | None = None) -> DispatcherClient:
     return DispatcherClient(Dispatcher(HostPort("127.0.0.1", port), "http"), patience=0, token=token)
 
@@ -141,15 +154,9 @@ class TestRest:
         play(scene())
 
     def test_the_leader_gives_no_answer(self) -> None:
-        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.close()
-
         async def scene() -> None:
-            server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-            async with server, stage() as it:
-                dead = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-                it.state = StandbyState(dead, dead, NOW)
+            async with leader_that_hangs_up() as url, stage() as it:
+                it.state = StandbyState(url, url, NOW)
                 reply = await ask(it.rest, "POST", f"/v1/submissions/kill/{RUNNING}")
                 assert (reply.status, reply.all("retry-after")) == (502, [])
                 assert reply.json()["action"] == "ErrorResponse"
@@ -256,15 +263,9 @@ class TestPages:
         play(scene())
 
     def test_a_kill_of_which_nobody_knows(self) -> None:
-        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.close()
-
         async def scene() -> None:
-            server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-            async with server, stage() as it:
-                dead = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-                it.state = StandbyState(dead, dead, NOW)
+            async with leader_that_hangs_up() as url, stage() as it:
+                it.state = StandbyState(url, url, NOW)
                 reply = await ask(it.webui, "POST", f"/driver/{RUNNING}/kill", b"token=x", **FORM)
                 assert reply.status == 502
                 assert b"may have been done all the same" in reply.body
