@@ -70,7 +70,7 @@ def exchange(
     request = "\r\n".join([*lines, "", ""]).encode("ascii") + body
     connected = False
     try:
-        connection = socket.create_connection((address.host, address.port), timeout)
+        connection = socket.create_connection((_looked_up(address.host), address.port), timeout)
         try:
             if wrap is not None:
                 connection.settimeout(_left(deadline))
@@ -81,6 +81,11 @@ def exchange(
             connection.close()
     except (OSError, NotHttpError) as error:
         raise NoAnswerError(error, connected=connected) from error
+
+
+def _looked_up(host: str) -> str:
+    """The host as the socket module is to get it: as bytes, if it can be, so that IDNA is not loaded."""
+    return host.encode("ascii") if host.isascii() else host  # type: ignore[return-value]  # typeshed has text
 
 
 def _converse(connection: socket.socket, request: bytes, deadline: float, *, without_body: bool) -> Answer:
