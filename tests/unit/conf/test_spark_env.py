@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from sparkmesos_core.conf.process_limits import NO_LIMITS, Limit
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import TimedOutError, UsageError
+from tests.ended_processes import await_end
 
 BEFORE = {"PATH": os.environ["PATH"], "HOME": "/home/me", "KEPT": "as\nit is"}
 
@@ -160,19 +160,7 @@ def test_an_endless_script_is_ended_with_all_that_it_started(tmp_path: Path) -> 
     with pytest.raises(TimedOutError, match=r"did not come to its end within 0\.5 seconds"):
         load_spark_env(made(tmp_path, script), BEFORE, timeout=0.5)
     if file.exists():  # else the machine is so slow that it never came to that
-        _wait_for_end(int(file.read_text()))
-
-
-def _wait_for_end(number: int) -> None:
-    """A process that was killed ends when it gets a core again, which may be after those who killed it."""
-    try:
-        descriptor = os.pidfd_open(number)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([descriptor], [], [], 10)[0], f"process {number} goes on"
-    finally:
-        os.close(descriptor)
+        await_end(int(file.read_text()))
 
 
 def test_what_runs_in_the_background_is_not_waited_for(tmp_path: Path) -> None:

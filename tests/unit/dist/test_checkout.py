@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import tarfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 from sparkmesos_core.dist.checkout import build_distribution, is_checkout
 from sparkmesos_core.errors import ArchiveError, UsageError
 from sparkmesos_core.spark.home import find_spark
+from tests.ended_processes import await_end
 from tests.spark_checkout import make_checkout, make_checkout_of
 
 PACK = "tar czf spark-3.5.9-bin-x.tgz dev"
@@ -47,18 +47,6 @@ def started(tmp_path: Path) -> Iterator[Path]:
     for number in file.read_text().split():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(number), signal.SIGKILL)
-
-
-def await_end(number: int) -> None:
-    """Waits until a process has ended, whether or not anybody has asked for its status."""
-    try:
-        descriptor = os.pidfd_open(number)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([descriptor], [], [], 30)[0], f"process {number} is still there"
-    finally:
-        os.close(descriptor)
 
 
 def test_a_checkout_is_known_by_its_script(tmp_path: Path) -> None:
