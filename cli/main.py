@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import logging
 import os
 import signal
 import sys
@@ -52,6 +51,10 @@ COMMANDS = {
 }
 
 
+# Nothing that these load writes a log, and to load what writes one takes as long as an answer of the
+# dispatcher.
+_NOTHING_TO_LOG = frozenset({"status", "kill"})
+
 # Python looks for cycles of garbage whenever it holds some hundred objects more than before. Starting makes
 # tens of thousands that all stay: searching through them is a good part of the time of a short command.
 _OBJECTS_BETWEEN_SEARCHES = 20_000
@@ -79,9 +82,16 @@ def cli(context: click.Context, verbose: int, quiet: bool) -> None:
     """
     terminal = context.ensure_object(Terminal)
     terminal.verbosity = -1 if quiet else verbose
+    if terminal.verbosity or context.invoked_subcommand not in _NOTHING_TO_LOG:
+        _configure_log(terminal)
+    _take_own_settings(context, terminal)
+
+
+def _configure_log(terminal: Terminal) -> None:
+    import logging
+
     level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(terminal.verbosity, logging.DEBUG)
     logging.basicConfig(level=level, stream=terminal.stderr, format="%(levelname)s %(name)s: %(message)s")
-    _take_own_settings(context, terminal)
 
 
 def _take_own_settings(context: click.Context, terminal: Terminal) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,13 +51,17 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert err == ""
 
 
-def test_help_imports_nothing_heavy() -> None:
+def modules_of(*arguments: str) -> set[str]:
+    """The modules that a command line loads."""
     program = (
         "import sys; from sparkmesos_cli.main import run\n"
-        "run(['--help']); print(*sys.modules, file=sys.stderr)"
+        "run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     )
-    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(process.stderr.split())
+    command = [sys.executable, "-c", program, *arguments]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
     heavy = {
         "requests",
         "rich",
@@ -69,7 +74,17 @@ def test_help_imports_nothing_heavy() -> None:
         "psutil",
         "asyncio",
     }
-    assert not loaded & heavy
+    assert not modules_of("--help") & heavy
+
+
+@pytest.mark.parametrize("command", ["status", "kill"])
+def test_questions_load_nothing_that_would_log(command: str, tmp_path: Path) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"mesos://127.0.0.1:{bound.getsockname()[1]}"
+        loaded = modules_of(command, "--dispatcher", url, "driver-1")
+    assert "sparkmesos_core.dispatcher.http_exchange" in loaded
+    assert not loaded & {"logging", "encodings.idna", "http.client"}
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
