@@ -21,6 +21,8 @@ DEFAULT_ZOOKEEPER_PORT = 2181
 DEFAULT_EMBEDDED_AGENTS = 2
 MAX_EMBEDDED_AGENTS = 100
 
+_LONGEST_QUOTATION = 200
+
 Scheme = Literal["http", "https"]
 
 _MASTER_HINT = (
@@ -209,7 +211,7 @@ def _split_scheme(text: str, what: str, hint: str) -> tuple[Literal["http", "htt
             hint=f"Does what stands in front of it lack its value? {hint}",
         )
     if not (match := _SCHEME.match(text)):
-        hint_here = f"Did you mean mesos://{text}? {hint}" if _looks_like_hosts(text) else hint
+        hint_here = f"Did you mean mesos://{_cut(text)}? {hint}" if _looks_like_hosts(text) else hint
         raise MasterUrlError(f"{what} URL '{_shown(text)}' does not begin with mesos://", hint=hint_here)
     scheme, rest = match[1].lower(), text[match.end() :]
     if scheme == "mesos" and (inner := _SCHEME.match(rest)):
@@ -221,13 +223,13 @@ def _split_scheme(text: str, what: str, hint: str) -> tuple[Literal["http", "htt
             )
         if scheme not in ("http", "https", "zk"):
             raise MasterUrlError(
-                f"'{scheme}://' cannot stand within a mesos:// URL; zk:// and https:// can", hint=hint
+                f"'{_cut(scheme)}://' cannot stand within a mesos:// URL; zk:// and https:// can", hint=hint
             )
     if scheme == "mesos":
         scheme = "http"
     if scheme in ("http", "https", "zk"):
         return scheme, rest  # type: ignore[return-value]  # mypy does not narrow str to literals
-    raise MasterUrlError(f"'{scheme}://' is not the scheme of a {what} URL", hint=hint)
+    raise MasterUrlError(f"'{_cut(scheme)}://' is not the scheme of a {what} URL", hint=hint)
 
 
 def _parse_embedded(text: str) -> EmbeddedMaster:
@@ -249,8 +251,8 @@ def _parse_zookeeper(rest: str) -> ZooKeeperMaster:
             "the zk:// URL has an '@' behind its first '/', where the path begins", hint=_ZOOKEEPER_HINT
         )
     userinfo, at, servers = servers.rpartition("@")
-    visible = ("***@" if at else "") + (servers if _ports_are_numbers(servers) else "…")
-    shown = f"ZooKeeper URL 'zk://{visible}{slash}{path}'"
+    visible = ("***@" if at else "") + (_cut(servers) if _ports_are_numbers(servers) else "…")
+    shown = f"ZooKeeper URL 'zk://{visible}{slash}{_cut(path)}'"
     credential = None
     if at:
         user, colon, password = userinfo.partition(":")
@@ -278,18 +280,19 @@ def _parse_hosts(rest: str, default_port: int, scheme: Scheme, where: str, hint:
         many = " and more than one '@'" if rest.count("@") > 1 else ""
         raise MasterUrlError(f"{where} has user information{many}", hint=_CREDENTIALS_HINT)
     if odd := re.search(r"[?#].*", rest):
-        raise MasterUrlError(f"{where} has '{odd[0]}', which means nothing here", hint=hint)
+        raise MasterUrlError(f"{where} has '{_cut(odd[0])}', which means nothing here", hint=hint)
     hosts, _, path = rest.partition("/")
     if path and (again := re.findall(rf",((?:{_SCHEME.pattern})+)", rest)):
         schemes = {"mesos://"} if scheme == "http" else {"mesos://https://", "https://"}
         meant = re.sub(_SCHEME, "", rest)
         clear = {each[0] for each in again} <= schemes and "/" not in meant
         raise MasterUrlError(
-            f"{where} has '{again[0][0]}' in front of a host that is not its first: it stands there once",
-            hint=f"Did you mean {_plain_url(scheme, meant)}? {hint}" if clear else hint,
+            f"{where} has '{_cut(again[0][0])}' in front of a host that is not its first: "
+            "it stands there once",
+            hint=f"Did you mean {_cut(_plain_url(scheme, meant))}? {hint}" if clear else hint,
         )
     if path:
-        raise MasterUrlError(f"{where} has a path ('/{path}')", hint=hint)
+        raise MasterUrlError(f"{where} has a path ('/{_cut(path)}')", hint=hint)
     return _parse_addresses(hosts, default_port, where, hint, quote_ports=quote_ports)
 
 
@@ -312,23 +315,25 @@ def _parse_address(text: str, default_port: int, where: str, hint: str, *, quote
             raise MasterUrlError(f"{where} has brackets that do not fit", hint=hint)
         host = _ipv6(literal)
         if host is None:
-            raise MasterUrlError(f"'{literal}' in {where} is not an IPv6 address", hint=hint)
+            raise MasterUrlError(f"'{_cut(literal)}' in {where} is not an IPv6 address", hint=hint)
     else:
         host, colon, port_text = text.partition(":")
         port_text = colon + port_text
         if _ipv6(text) is not None and text.count(":") > 1:
-            raise MasterUrlError(f"the IPv6 address in {where} needs brackets: [{text}]", hint=hint)
+            raise MasterUrlError(f"the IPv6 address in {where} needs brackets: [{_cut(text)}]", hint=hint)
         if not host:
-            raise MasterUrlError(f"{where} has no host before '{text if quote_ports else ':'}'", hint=hint)
+            raise MasterUrlError(
+                f"{where} has no host before '{_cut(text) if quote_ports else ':'}'", hint=hint
+            )
     port = _port(port_text, default_port)
     if port is None:
         digits = port_text[1:].isascii() and port_text[1:].isdigit()
-        quoted = f"'{port_text[1:]}'" if quote_ports or digits else "what follows the colon"
+        quoted = f"'{_cut(port_text[1:])}'" if quote_ports or digits else "what follows the colon"
         raise MasterUrlError(
-            f"the port of '{host}' in {where} is not a number from 1 to 65535: {quoted}", hint=hint
+            f"the port of '{_cut(host)}' in {where} is not a number from 1 to 65535: {quoted}", hint=hint
         )
     if not text.startswith("[") and not _is_host(host):
-        raise MasterUrlError(f"'{host}' in {where} is not a host name or an address", hint=hint)
+        raise MasterUrlError(f"'{_cut(host)}' in {where} is not a host name or an address", hint=hint)
     return HostPort(host, port)
 
 
@@ -369,9 +374,14 @@ def _shown(text: str) -> str:
     """The text for a message: what stands before the last "@" may be a secret, and is left out."""
     before, at, after = text.rpartition("@")
     if not at:
-        return text
+        return _cut(text)
     scheme = _SCHEME.match(before)
-    return f"{scheme[0] if scheme else ''}***@{after}"
+    return f"{scheme[0] if scheme else ''}***@{_cut(after)}"
+
+
+def _cut(text: str) -> str:
+    """The beginning of what may be of any length, for a message."""
+    return text if len(text) <= _LONGEST_QUOTATION else text[:_LONGEST_QUOTATION] + "…"
 
 
 def _looks_like_hosts(text: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -181,6 +184,24 @@ def test_mistakes_in_dispatchers(text: str, message: str) -> None:
     assert message in caught.value.message
     assert "hunter" not in caught.value.message + caught.value.hint
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("parse", [parse_master, parse_dispatcher])
+@pytest.mark.parametrize(
+    "text", [text for text, _, _ in MISTAKES if text.strip() and "\n" not in text and "\0" not in text]
+)
+@pytest.mark.parametrize("place", ["front", "behind", "each"])
+def test_what_is_long_is_not_quoted_whole(text: str, place: str, parse: Callable[[str], object]) -> None:
+    """Whatever part of it is wrong."""
+    long = {
+        "front": text[0] * 5000 + text,
+        "behind": text + text[-1] * 5000,
+        "each": re.sub(r"[\w.]", lambda match: match[0] * 1000, text),
+    }[place]
+    with pytest.raises(MasterUrlError) as caught:
+        parse(long)
+    assert len(caught.value.message) < 1500
+    assert len(caught.value.hint) < 1500
 
 
 @pytest.mark.parametrize(

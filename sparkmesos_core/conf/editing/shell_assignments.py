@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import quoted
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _OPENERS = {"if", "for", "while", "until", "select", "{"}
@@ -75,9 +76,7 @@ class _Scanner:
     def run(self) -> list[Assignment]:
         self._read(nested=False)
         if self.here_documents:
-            self._refuse(
-                len(self.text), f"the here-document that ends with {self.here_documents[0][0]!r} has no end"
-            )
+            self._refuse_endless(len(self.text), self.here_documents[0][0])
         return self.found
 
     def _read(self, *, nested: bool) -> None:
@@ -335,7 +334,7 @@ class _Scanner:
             begin = self.position
             while True:
                 if self.position >= len(self.text):
-                    self._refuse(begin, f"the here-document that ends with {delimiter!r} has no end")
+                    self._refuse_endless(begin, delimiter)
                 end = self.text.find("\n", self.position)
                 end = len(self.text) if end < 0 else end
                 line = self.text[self.position : end]
@@ -354,6 +353,9 @@ class _Scanner:
         if end < 0:
             self._refuse(begin, f"the {what} that stands there has no end")
         return end
+
+    def _refuse_endless(self, position: int, delimiter: str) -> NoReturn:
+        self._refuse(position, f"the here-document that ends with {quoted(delimiter)} has no end")
 
     def _refuse(self, position: int, problem: str) -> NoReturn:
         raise UsageError(

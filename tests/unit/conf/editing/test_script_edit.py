@@ -155,6 +155,11 @@ class TestFindAssignments:
         with pytest.raises(UsageError, match=r"^f:[23]: .* has no end$"):
             find_assignments(text, "f")
 
+    @pytest.mark.parametrize("text", ["cat <<{}\n", "cat <<{}"])
+    def test_a_long_word_is_not_quoted_whole(self, text: str) -> None:
+        with pytest.raises(UsageError, match=r"here-document that ends with 'E{80}…' has no end$"):
+            find_assignments(text.format("E" * 5000), "f")
+
     def test_deep_nesting(self) -> None:
         with pytest.raises(UsageError, match=r"nested too deeply|has no end"):
             find_assignments("$(" * 100_000, "f")
