@@ -16,6 +16,7 @@ ANSWERS = {
     "create": {"action": "CreateSubmissionResponse"},
     "status": {"action": "SubmissionStatusResponse", "driverState": "RUNNING"},
     "kill": {"action": "KillSubmissionResponse", "message": "Killing running driver"},
+    "readyz": {"action": "ReadyzResponse", "master": "http://127.0.0.1:5050"},
 }
 
 

@@ -67,7 +67,7 @@ def command_defaults(command: click.Command, settings: OwnSettings, path: tuple[
         variable = f"SPARKMESOS_{key.upper().replace('-', '_')}"
         if (option := known.get(key)) is not None and option.envvar == variable and option.name:
             defaults[option.name] = _value(command, option, settings, path, (key,), value)
-    if isinstance(command, SparkArgumentsCommand):  # which tells of what `submit` would do
+    if isinstance(command, SparkArgumentsCommand) and command.tells_of_submit:
         for key, value in settings.command_table("submit").items():
             if (option := known.get(key)) is not None and option.name:
                 defaults[option.name] = _value(command, option, settings, ("submit",), ("submit", key), value)

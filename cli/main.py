@@ -22,6 +22,7 @@ from .terminal import Terminal
 # Name, module and summary of every command, so that `--help` imports none of them.
 COMMANDS = {
     "submit": ("submit", "Run an application on Mesos, as spark-submit does."),
+    "shell": ("shell", "Work with Spark on Mesos at its prompt: in Scala, Python, SQL or R."),
     "status": ("status", "Tell what has become of a driver in cluster mode."),
     "kill": ("kill", "Kill drivers in cluster mode."),
     "list": ("list", "List the drivers of a dispatcher."),

@@ -110,8 +110,38 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
     Commands that tell what `submit` would do have them, too, so that its command lines can be given to them:
     hidden in their help, but for --spark-home. The table of `submit` in the settings file means them as well.
     """
-    declared = (
+    return _declared(
         spark_home,
+        *_of_client_mode(hidden=hidden),
+        _dry_run("Print the command, or what the dispatcher would get, and do nothing.", hidden=hidden),
+        *_of_cluster_mode(hidden=hidden),
+    )
+
+
+def own_of_shell(function: F) -> F:
+    """The options of `shell` that `submit` has in client mode, without --master."""
+    dry_run = _dry_run("Print the command, and do nothing.", hidden=False)
+    return _declared(spark_home, *_of_client_mode(hidden=False), dry_run)(function)
+
+
+def _declared(*declared: Callable[[F], F]) -> Callable[[F], F]:
+    """Declares options in this order."""
+
+    def declare(function: F) -> F:
+        for each in reversed(declared):
+            function = each(function)
+        return function
+
+    return declare
+
+
+def _dry_run(text: str, *, hidden: bool) -> Callable[[F], F]:
+    return option("--dry-run", is_flag=True, hidden=hidden, help=text)
+
+
+def _of_client_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
+    """What `client_mode_options` reads."""
+    return (
         option(
             "--mesos-driver",
             type=click.Choice(["auto", "native", "http"]),
@@ -143,20 +173,21 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
             help="Where the embedded cluster keeps its log and sandboxes; else they go with it.",
         ),
         option(
-            "--dry-run",
+            "--no-preflight",
             is_flag=True,
             hidden=hidden,
-            help="Print the command, or what the dispatcher would get, and do nothing.",
+            help="Start the driver without looking for what would make it hang or fail on this cluster.",
         ),
-        *_of_cluster_mode(hidden=hidden),
+        option(
+            "--preflight-timeout",
+            type=Seconds(),
+            default=3.0,
+            show_default=True,
+            metavar="SECONDS",
+            hidden=hidden,
+            help="How long to look for that at most.",
+        ),
     )
-
-    def declare(function: F) -> F:
-        for each in reversed(declared):
-            function = each(function)
-        return function
-
-    return declare
 
 
 def _of_cluster_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
@@ -205,7 +236,7 @@ def _of_cluster_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
 
 
 def client_mode_options(context: click.Context) -> ClientModeOptions:
-    """What a command that has `own_of_submit` was given for client mode."""
+    """What a command that has `own_of_submit` or `own_of_shell` was given for client mode."""
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions, MesosDriver
 
     given = context.params
@@ -214,9 +245,10 @@ def client_mode_options(context: click.Context) -> ClientModeOptions:
         ca_file=given["ca_file"],
         start_timeout=given["start_timeout"],
         work_dir=given["work_dir"],
+        preflight_timeout=None if given["no_preflight"] else given["preflight_timeout"],
         typed=tuple(
             "--" + name.replace("_", "-")
-            for name in ("mesos_driver", "start_timeout", "work_dir")
+            for name in ("mesos_driver", "start_timeout", "work_dir", "no_preflight", "preflight_timeout")
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         ),
     )

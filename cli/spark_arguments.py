@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -37,11 +37,17 @@ class SparkArgumentsCommand(click.Command):
     file say.
     """
 
+    tells_of_submit = True
+    """Whether it is about what `submit` does, so that the settings for that are its own, too."""
+
+    mixed = False
+    """Whether there is no application, and its arguments may stand among the options."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Lets Click see the command's own options and arguments only."""
         required = self._positionals()
         takes_value = self._takes_value(ctx)
-        split = split_arguments(args, takes_value, required)
+        split = split_arguments(args, takes_value, required, mixed=self.mixed)
         if split.unknown and not ctx.resilient_parsing:
             _refuse_mistyped(split.unknown, takes_value)
         complete = len(split.positional) == required and not _lacks_value(split.own, takes_value)
@@ -80,14 +86,42 @@ class SparkArgumentsCommand(click.Command):
         }
 
 
+class SparkProgramCommand(SparkArgumentsCommand):
+    """A command that becomes one of Spark's programs: its help lists the options of spark-submit, too."""
+
+    foreign: Collection[str] = ()
+    """The options of spark-submit, by their official names, that mean nothing to this program."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Our own options, then Spark's in their groups."""
+        from sparkmesos_core.spark.submit_options import OPTIONS
+
+        super().format_options(ctx, formatter)
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for option in OPTIONS:
+            if option.name not in own and option.name not in self.foreign and not option.hidden:
+                names = ", ".join(sorted(option.names, key=len))
+                usage = names if option.metavar is None else f"{names} {option.metavar}"
+                groups.setdefault(option.group.value, []).append((usage, option.help))
+        for heading, rows in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The options that mean something."""
+        return [item for item in super().shell_complete(ctx, incomplete) if item.value not in self.foreign]
+
+
 def split_arguments(
-    arguments: Sequence[str], takes_value: dict[str, bool], positionals: int = 0
+    arguments: Sequence[str], takes_value: dict[str, bool], positionals: int = 0, *, mixed: bool = False
 ) -> SplitArguments:
     """Sorts a command line by whose arguments they are.
 
     `takes_value` names the command's own options, each with whether it takes a value; `positionals` says how
     many arguments of its own it has, which stand before the application. An option that nobody knows is left
-    to spark-submit's own parser, with all that follows it.
+    to spark-submit's own parser, with all that follows it. With `mixed` there is no application, and what
+    nobody knows may stand anywhere among the options, up to a `--`.
     """
     from sparkmesos_core.spark.arguments import LAUNCHERS
 
@@ -109,6 +143,11 @@ def split_arguments(
         elif not argument.startswith("-") and len(split.positional) < positionals:
             end = index + 1
             split.positional.append(argument)
+        elif mixed and argument != "--":
+            end = index + 1
+            split.spark.append(argument)
+            if argument.startswith("--"):
+                split.unknown = split.unknown or argument
         else:
             split.spark += arguments[index:]
             split.unknown = argument if argument.startswith("-") else ""

@@ -16,13 +16,17 @@ from sparkmesos_core.submit.cluster_mode import dispatcher_of, printable_request
 
 from .dispatcher_options import client_of
 from .held_interrupts import HeldInterrupts
-from .submit import is_sound
+from .submission_check import is_sound
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
     from sparkmesos_core.dispatcher.client import DispatcherClient
     from sparkmesos_core.dispatcher.driver_output import DriverOutput
+    from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest
+
+_PATIENCE = 2.0
+"""Seconds for what is asked beyond the submission, which nobody shall have to wait for."""
 
 
 def submit_to_cluster(context: click.Context, terminal: Terminal, client: ClientConfiguration) -> int:
@@ -71,6 +75,9 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
             terminal.data(submission_id)
             if submitted.unknown_fields:
                 terminal.warn(f"the dispatcher does not know {', '.join(submitted.unknown_fields)}")
+            # While an interrupt is held: it shall find somebody who kills the driver, or says how to.
+            if not held.came:
+                _warn_of_sparks_own(terminal, dispatcher, submitted.server_version, request)
         if held.came:
             from .driver_waiting import interrupted
 
@@ -95,6 +102,18 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
         where = f"--dispatcher {shlex.quote(str(dispatcher.dispatcher))} {submission_id}"
         terminal.say(f"`sparkmesos logs --stderr {where}` shows what it wrote to stderr.")
     return code
+
+
+def _warn_of_sparks_own(
+    terminal: Terminal, dispatcher: DispatcherClient, version: str, request: CreateSubmissionRequest
+) -> None:
+    """Says what goes wrong with an accepted submission where the dispatcher is Spark's own."""
+    from sparkmesos_core.submit.sparks_dispatcher import defects
+
+    found = defects(version, request)
+    if found and dispatcher.is_of_spark(timeout=_PATIENCE):
+        for finding in found:
+            terminal.warn(finding.message, hint=finding.hint)
 
 
 def _output(

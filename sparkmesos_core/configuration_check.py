@@ -222,5 +222,6 @@ def _check(
         over_http=over_http,
         starts_here=starts_here,
         names_application=names_application,
+        spark_home=str(spark.path) if spark is not None else None,
     )
     return check_configuration(configuration, circumstances)

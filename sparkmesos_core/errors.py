@@ -101,6 +101,10 @@ class JavaNotFoundError(SparkMesosError):
     """No Java, or one that this Spark cannot use."""
 
 
+class InterpreterNotFoundError(SparkMesosError):
+    """The Python or the R that a shell of Spark runs in is not there, or not with what Spark needs."""
+
+
 class BridgeError(SparkMesosError):
     """The HTTP bridge to Mesos could not be compiled or written."""
 

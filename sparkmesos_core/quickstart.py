@@ -174,7 +174,8 @@ def _launch(
 ) -> Launch:
     submission = _plan(application, cluster.url, environment)
     bridge = client_mode.bridge_for(submission, announce)
-    return client_mode.launch(submission, client_mode.leader_url(submission), bridge, environment)
+    url = client_mode.leader_url(submission, client_mode.find_leader(submission))
+    return client_mode.launch(submission, url, bridge, environment)
 
 
 def _plan(application: Application, master: str, environment: Mapping[str, str]) -> client_mode.Submission:

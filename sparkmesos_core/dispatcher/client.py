@@ -60,6 +60,11 @@ class RefusedError(DispatcherError):
         """Whether it would refuse the same request again (4xx), be it asked as often as one likes."""
         return 400 <= self.status < 500
 
+    @property
+    def is_of_spark(self) -> bool:
+        """Whether Spark's own dispatcher says it, to a question that only ours understands."""
+        return self.status == 400 and "Missing an action" in self.message
+
 
 class _NoAnswer(UnreachableError):
     """A dispatcher did not answer, though it, or the one that leads, may have got the request."""
@@ -137,7 +142,8 @@ class DispatcherClient:
             )
         unknown = answer.get("unknownFields")
         left_out = tuple(map(str, unknown)) if isinstance(unknown, list) else ()
-        return Submitted(submission_id, left_out, mesos_problem(answer))
+        version = str(answer.get("serverSparkVersion") or "")
+        return Submitted(submission_id, left_out, mesos_problem(answer), version)
 
     def status(self, submission_id: str) -> DriverStatus:
         """What the dispatcher knows of a driver, which may be nothing (outcome NOT_FOUND).
@@ -199,11 +205,25 @@ class DispatcherClient:
             return None
         return told if isinstance(told, str) and told else None
 
+    def is_of_spark(self, *, timeout: float) -> bool:
+        """Whether the dispatcher that answered last is Spark's own.
+
+        Only that one is asked, for at most `timeout` seconds. False also if it does not answer now, or not as
+        Spark's does.
+        """
+        try:
+            self._ask("GET", "/readyz", timeout=timeout, anybody=False)
+        except RefusedError as error:
+            return error.is_of_spark
+        except SparkMesosError:
+            pass
+        return False
+
     def _list(self, query: str) -> Mapping[str, Any]:
         try:
             return self._ask("GET", query)
         except RefusedError as error:
-            if error.status == 400 and "Missing an action" in error.message:
+            if error.is_of_spark:
                 raise DispatcherError(
                     f"The dispatcher at {self.dispatcher} is Spark's own, which cannot list drivers",
                     hint="Ask it for one with `sparkmesos status ID`, or look at its page (port 8081).",
@@ -255,12 +275,24 @@ class DispatcherClient:
             if not trials.another_after(failure):
                 raise lost or failure
 
-    def _ask(self, method: str, action: str, body: bytes = b"") -> Mapping[str, Any]:
-        """The answer of the first dispatcher that can be reached and serve."""
+    def _ask(
+        self,
+        method: str,
+        action: str,
+        body: bytes = b"",
+        *,
+        timeout: float | None = None,
+        anybody: bool = True,
+    ) -> Mapping[str, Any]:
+        """The answer of the first dispatcher that can be reached and serve; without `anybody` of one alone.
+
+        `timeout` is in seconds for each, and that of the client unless it is given.
+        """
+        timeout = self._timeout if timeout is None else timeout
         path = f"/{PROTOCOL_VERSION}/submissions{action}"
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         last: Exception | None = None
-        for place, address in self._in_turn():
+        for place, address in self._in_turn() if anybody else [next(self._in_turn())]:
             where = Dispatcher(address, self.dispatcher.scheme)
             try:
                 answer = exchange(
@@ -269,11 +301,11 @@ class DispatcherClient:
                     path,
                     headers=headers,
                     body=body,
-                    timeout=self._timeout,
+                    timeout=timeout,
                     wrap=self._tls(),
                 )
             except NoAnswerError as error:
-                described = unreachable(where, error, self._timeout, changes=method != "GET")
+                described = unreachable(where, error, timeout, changes=method != "GET")
                 if isinstance(described, DispatcherError):
                     raise described from error
                 if error.connected and method != "GET":

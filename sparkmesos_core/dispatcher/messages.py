@@ -59,6 +59,8 @@ class Submitted:
     """What the dispatcher did not understand in the request, and left aside."""
     mesos_problem: str = ""
     """As in `mesos_problem`."""
+    server_version: str = ""
+    """The release of Spark that the dispatcher tells; empty if it tells none."""
 
 
 @dataclass(frozen=True)

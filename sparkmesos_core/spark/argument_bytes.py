@@ -31,6 +31,7 @@ _JAVA_VARIABLES = (
 _JAVA_PROPERTIES = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
 _FILE_ENCODING = re.compile(r"-Dfile\.encoding=([^\s'\"]*)")
 _DRIVER_ENVIRONMENT = "spark.mesos.driverEnv."
+_EXECUTOR_SECRETS = "spark.mesos.executor.secret.values"
 
 
 def check_arguments(arguments: Sequence[str], spark_release: tuple[int, int] | None = None) -> None:
@@ -85,13 +86,10 @@ def locale_variables(
         return {}
     if not _is_utf_8(own_encoding or sys.getfilesystemencoding()):
         return {}  # The JVM and we read the arguments in the same locale, and it is not a UTF-8 one.
-    names = _locales(environment)
-    if names and all(charset(name) is not None for name in names) and _is_utf_8(charset(names[0]) or ""):
+    if _has_utf_8_locale(environment, charset):
         return {}
-    for name in _UTF_8_LOCALES:
-        if _is_utf_8(charset(name) or ""):
-            # LC_ALL, for any other variable that names a missing locale would spoil it.
-            return {"LC_ALL": name}
+    if variables := _utf_8_locale(charset):
+        return variables
     shown = next(
         text
         for argument, text in zip(arguments, redact_arguments(arguments), strict=True)
@@ -101,6 +99,25 @@ def locale_variables(
         f"The argument {_shorten(shown)} is not ASCII, and no UTF-8 locale for the JVM is installed",
         hint="Install a locale, such as en_US.UTF-8, and set LC_ALL to it.",
     )
+
+
+def secrets_locale(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    configuration: Configuration,
+    charset: Callable[[str], str | None] = locale_charset,
+) -> dict[str, str]:
+    """The variables to set for spark-submit so that executors get their secrets as they are; mostly none.
+
+    Spark hands `spark.mesos.executor.secret.values` to Mesos in the character set of the driver's locale: in
+    others than UTF-8 what it lacks becomes question marks (seen with Spark 3.5.9 and Java 17). Arguments that
+    are not ASCII have decided on the locale, see `locale_variables`. Where no UTF-8 locale is installed it
+    stays as it is.
+    """
+    values = configuration.get(_EXECUTOR_SECRETS) or ""
+    if values.isascii() or not all(argument.isascii() for argument in arguments):
+        return {}
+    return {} if _has_utf_8_locale(environment, charset) else _utf_8_locale(charset)
 
 
 def check_java_encoding(
@@ -137,6 +154,23 @@ def driver_locale(arguments: Sequence[str], properties: Mapping[str, str]) -> di
     if any(_DRIVER_ENVIRONMENT + name in properties for name in ("LC_ALL", "LC_CTYPE", "LANG")):
         return {}
     return {f"{_DRIVER_ENVIRONMENT}LC_ALL": _UTF_8_LOCALES[0]}
+
+
+def _has_utf_8_locale(environment: Mapping[str, str], charset: Callable[[str], str | None]) -> bool:
+    names = _locales(environment)
+    return (
+        bool(names)
+        and all(charset(name) is not None for name in names)
+        and _is_utf_8(charset(names[0]) or "")
+    )
+
+
+def _utf_8_locale(charset: Callable[[str], str | None]) -> dict[str, str]:
+    """The variable for a UTF-8 locale that is installed; none if there is none.
+
+    It is LC_ALL, for any other variable that names a missing locale would spoil it.
+    """
+    return next(({"LC_ALL": name} for name in _UTF_8_LOCALES if _is_utf_8(charset(name) or "")), {})
 
 
 def _locales(environment: Mapping[str, str]) -> list[str]:

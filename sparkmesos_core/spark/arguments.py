@@ -49,6 +49,12 @@ _AS_CONF = {
 }
 
 
+def split_value(argument: str) -> tuple[str, str | None]:
+    """Takes `--name=value` apart, as the launcher does with each argument; None if there is no value."""
+    match = _WITH_VALUE.fullmatch(argument)
+    return (match[1], match[2]) if match else (argument, None)
+
+
 class Action(Enum):
     """What a command line of spark-submit asks for."""
 
@@ -161,12 +167,12 @@ class SubmitArguments:
         kept: list[str] = []
         words = iter(self.options)
         for word in words:
-            match = _WITH_VALUE.fullmatch(word)
-            option = find_option(match[1] if match else word)
+            spelled, value = split_value(word)
+            option = find_option(spelled)
             if option is None or option.name != name:
                 kept.append(word)
-            if option is not None and not option.is_switch and not match:
-                kept += [value for value in (next(words, None),) if value is not None]
+            if option is not None and not option.is_switch and value is None:
+                kept += [following for following in (next(words, None),) if following is not None]
         return replace(
             self,
             options=tuple(kept),
@@ -193,9 +199,7 @@ class _Parser:
         end = len(self._arguments)
         while index < len(self._arguments):
             argument = self._arguments[index]
-            name, value = argument, None
-            if match := _WITH_VALUE.fullmatch(argument):
-                name, value = match.groups()
+            name, value = split_value(argument)
             option = find_option(name)
             index += 1
             if option is None:

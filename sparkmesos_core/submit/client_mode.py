@@ -1,4 +1,4 @@
-"""Client-mode submission: from the configuration to the command line of Spark's own spark-submit."""
+"""Client mode: from the configuration to the command line of Spark's own spark-submit, or of a shell."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from pathlib import Path
 
 from sparkmesos_core.bridge.compile import bridge_path, ensure_bridge
 from sparkmesos_core.client_configuration import ClientConfiguration
+from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
 from sparkmesos_core.network_failures import check_ca_file, is_loopback
 from sparkmesos_core.spark import native_library
-from sparkmesos_core.spark.argument_bytes import check_arguments, check_java_encoding, locale_variables
+from sparkmesos_core.spark.argument_bytes import (
+    check_arguments,
+    check_java_encoding,
+    locale_variables,
+    secrets_locale,
+)
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
-from sparkmesos_core.submit.launch import Launch
+from sparkmesos_core.submit.launch import SPARK_SUBMIT, Launch, Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, Master, libmesos_for
 
 logger = logging.getLogger(__name__)
@@ -103,19 +109,25 @@ def _bridge_cache(submission: Submission) -> Path:
 
 
 def launch(
-    submission: Submission, master_url: str, bridge: Path | None, callers: Mapping[str, str]
+    submission: Submission,
+    master_url: str,
+    bridge: Path | None,
+    callers: Mapping[str, str],
+    program: Program = SPARK_SUBMIT,
 ) -> Launch:
     """The command that runs the submission's driver against the masters that `master_url` names.
 
-    `callers` is the environment that sparkmesos itself was called with.
+    `callers` is the environment that sparkmesos itself was called with, `program` what takes the command
+    line. Raises SparkNotFoundError if this Spark does not have it.
     """
     configuration = submission.client.configuration
     environment = submission.environment
     variables = {
         "SPARK_HOME": str(submission.spark.path),
         "JAVA_HOME": str(submission.java.home),
+        **program.variables,
     }
-    options = ["--master", master_url]
+    options = ["--master", master_url, *program.options]
     for setting in submission.client.translated:
         options += ["--conf", f"{setting.key}={setting.value}"]
     if submission.libmesos is not None:
@@ -138,38 +150,62 @@ def launch(
     # What Spark tells with --verbose our own report tells, too, and without its secrets.
     arguments = submission.client.arguments.without_switch("--verbose").with_options(*options)
     variables.update(locale_variables(arguments, environment))
+    variables.update(secrets_locale(arguments, environment, configuration))
     changed = {name: value for name, value in variables.items() if callers.get(name) != value}
     return Launch(
-        arguments=(str(submission.spark.program("spark-submit")), *arguments),
+        arguments=(str(submission.spark.program(program.name)), *program.first, *arguments),
         environment={**environment, **variables},
         set_variables=changed,
         limits=submission.client.env.limits,
     )
 
 
-def leader_url(submission: Submission) -> str:
-    """What Spark gets as --master; an embedded master has no URL before it runs.
+def find_leader(submission: Submission) -> Leader:
+    """The master that leads now. There has to be one: what is wrong is better said before a JVM starts.
 
-    There has to be a leader now: what is wrong is better said before a JVM starts. But masters hand over
-    while an application runs, so it is told where to look for the next: libmesos and the bridge both watch
-    ZooKeeper, and the bridge asks all masters of a list, the present leader first.
-
-    Raises UnreachableError, and MesosError if the leader is too old for the bridge.
+    Raises UnreachableError, MesosError if the leader is too old for the bridge, and TypeError for an embedded
+    master, which does not run yet.
     """
     master = submission.master
     if isinstance(master, EmbeddedMaster):
-        raise TypeError("an embedded master has no URL before it runs")
+        raise TypeError("an embedded master leads nobody before it runs")
     ca_file = submission.options.ca_file
     leader = resolve_leader(master, ca_file=str(ca_file) if ca_file is not None else None)
     logger.info("The leading master is %s, Mesos %s", leader.http_url, leader.version or "of unknown version")
     if submission.libmesos is None:
         _check_version(leader)
+    return leader
+
+
+def leader_url(submission: Submission, leader: Leader) -> str:
+    """What Spark gets as --master when this master leads.
+
+    Masters hand over while an application runs, so it is told where to look for the next: libmesos and the
+    bridge both watch ZooKeeper, and the bridge asks all masters of a list, the present leader first.
+    """
+    master = submission.master
     if isinstance(master, ZooKeeperMaster):
         return master.spark_url
-    if submission.libmesos is not None or leader.scheme != master.scheme:
-        return leader.spark_url
-    others = [host for host in master.hosts if host != leader.address]
-    return MesosMaster((leader.address, *others), leader.scheme).spark_url
+    if isinstance(master, MesosMaster) and submission.libmesos is None and leader.scheme == master.scheme:
+        others = [host for host in master.hosts if host != leader.address]
+        return MesosMaster((leader.address, *others), leader.scheme).spark_url
+    return leader.spark_url
+
+
+def http_credentials(submission: Submission, http_url: str) -> tuple[str | None, str | None]:
+    """The principal and the secret for the endpoints of the master at `http_url`.
+
+    None where sending them would be news: libmesos never lets the secret travel as it is, so over plain HTTP
+    that is for the bridge only, which cannot do otherwise. And none if they cannot be read, which Spark is
+    left to complain about.
+    """
+    if submission.libmesos is not None and not http_url.startswith("https:"):
+        return None, None
+    try:
+        return mesos_credentials(submission.client.configuration)
+    except UsageError as error:
+        logger.info("The master is asked without credentials: %s", error.message)
+        return None, None
 
 
 def future_url(submission: Submission) -> str:
@@ -211,9 +247,14 @@ def _defaults(submission: Submission, master_url: str) -> dict[str, str]:
     # A pip-installed Spark belongs to the interpreter that runs us, which need not be python3 on the PATH.
     # Only the driver's: which Python the agents have is not ours to say.
     python_decided = any(name in environment for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"))
-    if not python_decided and submission.spark.path.parent == Path(sysconfig.get_path("purelib")):
+    if not python_decided and is_of_this_python(submission.spark):
         variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
     return variables
+
+
+def is_of_this_python(spark: SparkHome) -> bool:
+    """Whether this is a pip-installed Spark that the interpreter which runs us finds as `pyspark`."""
+    return spark.path.parent == Path(sysconfig.get_path("purelib"))
 
 
 def _is_local(master: Master) -> bool:

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sparkmesos_core.conf.process_limits import NO_LIMITS, ProcessLimits
 from sparkmesos_core.redaction import REDACTED, redact_arguments
+
+
+@dataclass(frozen=True)
+class Program:
+    """One of Spark's own programs, and what it is started with besides what its user and Mesos want."""
+
+    name: str
+    """Its name in `bin/`."""
+    first: tuple[str, ...] = ()
+    """Arguments in front of all others."""
+    options: tuple[str, ...] = ()
+    """Options behind the user's, where they win."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What is set in its environment."""
+
+
+SPARK_SUBMIT = Program("spark-submit")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class ClientModeOptions:
     """Seconds after which an application whose executors do not start is given up; None waits for ever."""
     work_dir: Path | None = None
     """Where an embedded cluster keeps what it writes."""
+    preflight_timeout: float | None = None
+    """Seconds to look, before the driver starts, for what would make it hang or fail; None does not look."""
     typed: tuple[str, ...] = ()
     """The options for client mode that were given with this command. What is set for good may not apply."""
 

@@ -23,6 +23,7 @@ import requests
 
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
+from tests.integration.packed_spark import ARCHIVE, EXCLUDES
 from tests.servers.hdfs import Hdfs, real_hdfs
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Commands:
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    @property
+    def marked_environment(self) -> dict[str, str]:
+        """The environment by which `processes` knows who descends from a command."""
+        return {**self.environment, MARK: self.mark}
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "sparkmesos"), *arguments],
@@ -49,7 +55,7 @@ class Commands:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env={**self.environment, MARK: self.mark, **environment},
+            env={**self.marked_environment, **environment},
         )
         self.started.append(process)
         return process
@@ -118,6 +124,7 @@ def _commands_in(folder: Path, cache_dir: Path) -> Iterator[Commands]:
         HOME=str(folder / "home"),
         SPARKMESOS_STATE_DIR=str(folder / "state"),
         SPARKMESOS_CACHE_DIR=str(cache_dir),
+        SPARKMESOS_PREFLIGHT_TIMEOUT="60",  # a busy machine is slow to answer
     )
     made = Commands(folder, environment)
     try:
@@ -241,6 +248,19 @@ def built_bridge(made_once: MadeOnce, cache_dir: Path) -> Path:
             assert built.returncode == 0, built.stderr
 
     return made_once("built-bridge", build) / "bridge.jar"
+
+
+@pytest.fixture(scope="session")
+def packed_spark(made_once: MadeOnce, cache_dir: Path) -> Path:
+    """The archive that `sparkmesos upload-dist` makes of the installed Spark, with the bridge inside."""
+
+    def pack(folder: Path) -> None:
+        with _commands_in(folder, cache_dir) as commands:
+            home = str(find_spark(None, {}).path)
+            packed = commands.run("upload-dist", home, f"{folder}/", *EXCLUDES, timeout=300)
+            assert packed.returncode == 0, packed.stderr
+
+    return made_once("packed-spark", pack) / ARCHIVE
 
 
 @pytest.fixture(scope="session")

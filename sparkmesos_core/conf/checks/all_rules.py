@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 from sparkmesos_core.conf.checks import (
     connection,
+    constraints,
     containers,
     credentials,
     deployment,
+    drivers,
+    dynamic_allocation,
     effects,
+    executors,
     properties,
     sizing,
     variables,
@@ -26,7 +30,11 @@ GROUPS: tuple[tuple[str, Sequence[Rule]], ...] = (
     ("Connection", connection.RULES),
     ("Credentials and secrets", credentials.RULES),
     ("Cores, memory, executors", sizing.RULES),
-    ("Containers, secrets of tasks, constraints", containers.RULES),
+    ("Dynamic allocation", dynamic_allocation.RULES),
+    ("How executors start", executors.RULES),
+    ("Constraints", constraints.RULES),
+    ("Containers, secrets of tasks", containers.RULES),
+    ("Drivers in the cluster", drivers.RULES),
     ("Where Spark comes from, and daemons", deployment.RULES),
 )
 RULES: tuple[Rule, ...] = tuple(rule for _, rules in GROUPS for rule in rules)

@@ -52,6 +52,8 @@ class Circumstances:
     """Variables that spark-env.sh sets: which script it was."""
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     """Facts about files, by the path as the configuration writes it; rules pass over what is missing here."""
+    spark_home: str | None = None
+    """The folder of the Spark that will run; None if it is not known."""
     over_http: bool = False
     """Whether the driver speaks to Mesos over HTTP for certain, and libmesos does not matter."""
     starts_here: bool = False

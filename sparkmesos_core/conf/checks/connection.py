@@ -20,14 +20,14 @@ def is_local_master(master: str, mode: Mode) -> bool:
     """Whether a master or dispatcher is embedded or on this machine's loopback, or nobody understands it."""
     try:
         if mode is Mode.CLUSTER:
-            return all(_is_loopback(one.host) for one in parse_dispatcher(master).addresses)
+            return all(is_loopback(one.host) for one in parse_dispatcher(master).addresses)
         parsed = parse_master(master)
     except MasterUrlError:
         return True
     if isinstance(parsed, EmbeddedMaster):
         return True
     hosts = parsed.servers if isinstance(parsed, ZooKeeperMaster) else parsed.hosts
-    return all(_is_loopback(host.host) for host in hosts)
+    return all(is_loopback(host.host) for host in hosts)
 
 
 def is_in_clear(dispatcher: str) -> bool:
@@ -36,7 +36,7 @@ def is_in_clear(dispatcher: str) -> bool:
         parsed = parse_dispatcher(dispatcher)
     except MasterUrlError:
         return False
-    return parsed.scheme == "http" and not all(_is_loopback(one.host) for one in parsed.addresses)
+    return parsed.scheme == "http" and not all(is_loopback(one.host) for one in parsed.addresses)
 
 
 @RULES.add(
@@ -126,13 +126,13 @@ def _loopback(subject: Subject) -> Iterable[Found]:
         return
     key = "spark.driver.host"
     if (host := subject.text(key)) is not None:
-        if _is_loopback(host):
+        if is_loopback(host):
             yield Found(
                 f"{key} is {host}, where executors on other machines do not find the driver",
                 "Give the name or address of this machine that agents can reach.",
                 key,
             )
-    elif _is_loopback(subject.variable("SPARK_LOCAL_IP") or "") and not subject.variable(
+    elif is_loopback(subject.variable("SPARK_LOCAL_IP") or "") and not subject.variable(
         "SPARK_LOCAL_HOSTNAME"
     ):
         yield Found(
@@ -267,7 +267,8 @@ def _uses_tls(subject: Subject) -> bool:
     return enabled and not subject.circumstances.over_http
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, with or without brackets, is loopback by its text alone."""
     host = host.strip().strip("[]")
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -1,9 +1,9 @@
-"""Rules about containers, the secrets that Mesos gives to tasks, and constraints on agents."""
+"""Rules about containers, and the secrets that Mesos gives to tasks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.rule import (
@@ -14,11 +14,8 @@ from sparkmesos_core.conf.checks.rule import (
     severity_without_effect,
 )
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.conf.values.constraints import Constraint
-from sparkmesos_core.conf.values.scalars import java_double
 from sparkmesos_core.conf.values.secrets import Secret, parse_secrets
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.quoting import quoted
 
 RULES = Rules()
 
@@ -174,77 +171,72 @@ def _nowhere(subject: Subject) -> Iterable[Found]:
 
 
 @RULES.add(
-    "secret-file-and-docker",
+    "secret-and-docker",
     Severity.WARNING,
-    "secrets as files in an image of the docker containerizer: only the Mesos containerizer mounts them",
+    "secrets that the docker containerizer does not hand on: those of executors, and of a driver those in "
+    "files, or given by name",
     modes=APPLICATION,
 )
-def _secret_files(subject: Subject) -> Iterable[Found]:
+def _secrets_in_docker(subject: Subject) -> Iterable[Found]:
     if not subject.text(_IMAGE) or subject.value("spark.mesos.containerizer") != "docker":
         return
     for role in _roles(subject):
-        key = f"spark.mesos.{role}.secret.filenames"
-        if subject.text(key):
+        prefix = f"spark.mesos.{role}.secret."
+        if subject.text(f"{prefix}filenames"):
             yield Found(
-                f"{key} needs the Mesos containerizer, but the image runs in the docker containerizer",
-                "Set spark.mesos.containerizer=mesos, or pass the secrets in variables (envkeys).",
-                key,
+                f"{prefix}filenames makes no files in the docker containerizer, which the image runs in",
+                "Set spark.mesos.containerizer=mesos.",
+                f"{prefix}filenames",
             )
-
-
-# A comma separates values, so that only one end of it may be in a value. 12-3 alone may be a text.
-_BRACKET = re.compile(r"\s*[\[{]|.*[\]}]\s*$", re.DOTALL)
-
-
-@RULES.add(
-    "constraint-notation",
-    Severity.WARNING,
-    "a constraint whose value is written as agents write ranges or sets, `[1-9]` or `{a,b}`: Spark would "
-    "look for an attribute of just this text",
-    modes=APPLICATION,
-)
-def _notation(subject: Subject) -> Iterable[Found]:
-    for key, constraint in _constraints(subject):
-        odd = [value for value in constraint.values if _BRACKET.match(value)]
-        if odd:
+        # Those of a driver that are given by value a dispatcher of ours hands on as plain variables.
+        if subject.text(f"{prefix}envkeys") and (role == "executor" or subject.text(f"{prefix}names")):
             yield Found(
-                f"{key} asks for {constraint.attribute} to be '{odd[0]}', which is how agents write "
-                "ranges and sets; a constraint lists single values",
-                "Separate values by commas, without brackets. Spark up to 3.5 never finds a value in "
-                "an attribute that is a range.",
-                key,
+                f"{prefix}envkeys makes empty variables in the docker containerizer, which the image runs in",
+                "Set spark.mesos.containerizer=mesos.",
+                f"{prefix}envkeys",
             )
 
 
 @RULES.add(
-    "constraint-blank",
+    "network-and-addresses",
     Severity.WARNING,
-    "a constraint with a blank that Spark takes for a part of the name or value, `zone: a`, so that no agent "
-    "meets it",
+    "`spark.mesos.network.name` with Spark 2.2 to 2.4.4, whose executors tell each other that they are at "
+    "0.0.0.0",
     modes=APPLICATION,
 )
-def _blanks(subject: Subject) -> Iterable[Found]:
-    for key, constraint in _constraints(subject):
-        # Mesos takes all blanks out of the values that an agent is given, but none out of the names.
-        odd = [value for value in constraint.values if " " in value and java_double(value) is None]
-        if constraint.attribute.strip() != constraint.attribute:
-            odd.insert(0, constraint.attribute)
-        if odd:
-            yield Found(
-                f"{key} looks for {quoted(odd[0])}, with its blank, which no agent has",
-                "Write NAME:VALUE,VALUE;NAME:VALUE with blanks around semicolons at most.",
-                key,
-            )
+def _network_addresses(subject: Subject) -> Iterable[Found]:
+    key = "spark.mesos.network.name"
+    # SPARK-28778, mended in 2.4.5 and 3.0.
+    if subject.text(key) and subject.since(2, 2) and subject.before(2, 4, 5) and not subject.is_fine_grained:
+        yield Found(
+            f"With {key} executors of Spark {subject.circumstances.spark_version} tell each other that they "
+            "are at 0.0.0.0, so that they find no shuffle files of others",
+            "Use Spark 2.4.5 or newer.",
+            key,
+        )
 
 
-def _constraints(subject: Subject) -> Iterator[tuple[str, Constraint]]:
-    """The constraints that somebody looks at here, each with the property that holds it."""
-    keys = ["spark.mesos.constraints"]
-    if subject.mode is Mode.CLUSTER:
-        keys.append("spark.mesos.driver.constraints")
-    for key in keys:
-        for constraint in subject.value(key) or ():
-            yield key, constraint
+@RULES.add(
+    "image-and-executor-uri",
+    Severity.WARNING,
+    "an executor URI besides an image of the docker containerizer: executors look for the archive in the "
+    "folder that the image starts in; a note for the Mesos containerizer, where that is the sandbox unless "
+    "the image sets a WORKDIR",
+    modes=APPLICATION,
+)
+def _image_and_uri(subject: Subject) -> Iterable[Found]:
+    uri = subject.executor_uri
+    if not subject.text(_IMAGE) or uri is None or not uri.value.strip():
+        return
+    docker = subject.value("spark.mesos.containerizer") == "docker"
+    yield Found(
+        "Executors look for the archive of spark.executor.uri in the folder that programs of the image start "
+        "in (WORKDIR), but it is unpacked in the sandbox",
+        "Without an executor URI they use the Spark in the image, where spark.mesos.executor.home says.",
+        uri.key,
+        None if docker else Severity.NOTE,
+        origin=uri.origin,
+    )
 
 
 def _roles(subject: Subject) -> list[str]:

@@ -19,7 +19,8 @@ _TITLE = """\
 
 What `sparkmesos config check` looks for, and `sparkmesos submit` before it starts anything: an error stops it
 with exit code 2, warnings are shown, notes are for `config check` only. How to use it:
-[check a configuration](../how-to/check-a-configuration.md).
+[check a configuration](../how-to/check-a-configuration.md). What of it Spark itself is to blame for is in
+[a table of its own](spark-defects.md).
 
 - An *error* fails, or does not do what it says. A *warning* works, but most likely not as meant. A *note* is
   worth knowing. The table names the worst that a rule reports.

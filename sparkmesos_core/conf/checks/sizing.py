@@ -116,6 +116,24 @@ def _task_cpus(subject: Subject) -> Iterable[Found]:
 
 
 @RULES.add(
+    "executor-cores-unset",
+    Severity.WARNING,
+    "`spark.task.cpus` above 1 without `spark.executor.cores`: an executor takes what an agent offers, be it "
+    "too little for a task",
+    modes=APPLICATION,
+)
+def _task_cpus_alone(subject: Subject) -> Iterable[Found]:
+    each, task = subject.value("spark.executor.cores"), subject.value("spark.task.cpus")
+    if each is None and task is not None and task > 1 and not subject.is_fine_grained:
+        yield Found(
+            f"Each task wants {task} cores (spark.task.cpus), but an executor takes what an agent offers, "
+            "and with fewer it keeps them and runs nothing",
+            f"Set spark.executor.cores to a multiple of {task}.",
+            "spark.task.cpus",
+        )
+
+
+@RULES.add(
     "heap-too-small",
     Severity.ERROR,
     f"driver or executor memory below the {LEAST_HEAP} MiB that Spark demands; a number without a unit "
@@ -217,47 +235,6 @@ def _definitions(subject: Subject) -> Iterable[Found]:
 
 
 @RULES.add(
-    "dynamic-allocation-without-shuffle",
-    Severity.ERROR,
-    "dynamic allocation without the external shuffle service, or what else keeps shuffle files (shuffle "
-    "tracking, Spark's default from 3.4 on; decommissioning), so that the driver refuses to start",
-    modes=APPLICATION,
-)
-def _dynamic_shuffle(subject: Subject) -> Iterable[Found]:
-    if not subject.dynamic_allocation or subject.is_fine_grained:
-        return
-    if subject.value("spark.shuffle.service.enabled") is not False or _keeps_shuffle_files(subject):
-        return
-    yield Found(
-        "Dynamic allocation needs the external shuffle service, or shuffle tracking (Spark 3.0 and newer)",
-        "Start the service on all agents and set spark.shuffle.service.enabled=true, or set "
-        "spark.dynamicAllocation.shuffleTracking.enabled=true.",
-        "spark.dynamicAllocation.enabled",
-    )
-
-
-@RULES.add(
-    "dynamic-allocation-limits",
-    Severity.ERROR,
-    "`spark.dynamicAllocation.minExecutors` above `maxExecutors`, or no executor allowed at all",
-    modes=APPLICATION,
-)
-def _dynamic_limits(subject: Subject) -> Iterable[Found]:
-    if not subject.dynamic_allocation or subject.is_fine_grained:
-        return
-    least_key, most_key = (f"spark.dynamicAllocation.{one}Executors" for one in ("min", "max"))
-    least, most = subject.value(least_key) or 0, subject.value(most_key)
-    if most is not None and most <= 0:
-        yield Found(f"{most_key} is {most}: no executor could start", "Set it to 1 or more.", most_key)
-    elif most is not None and least > most:
-        yield Found(
-            f"{least_key} is {least}, above {most_key}, which is {most}",
-            "Lower the one, or raise the other.",
-            least_key,
-        )
-
-
-@RULES.add(
     "executor-instances-ignored",
     Severity.WARNING,
     "`spark.executor.instances`, which means nothing on Mesos without dynamic allocation; a note if it "
@@ -309,21 +286,3 @@ def _mebibytes(text: str) -> int | None:
         return parse_size(text, "b") // (1024 * 1024)
     except UsageError:
         return None
-
-
-def _keeps_shuffle_files(subject: Subject) -> bool:
-    """Whether something else than the shuffle service does, or may do as far as is known here."""
-    if subject.setting("spark.shuffle.sort.io.plugin.class") is not None:
-        return True  # which may keep them elsewhere
-    if subject.before(3):
-        return False
-    tracking = subject.setting("spark.dynamicAllocation.shuffleTracking.enabled")
-    if tracking is None:
-        if not subject.before(3, 4):
-            return True
-    elif tracking.value.strip().lower() != "false":
-        return True
-    decommission = subject.setting("spark.decommission.enabled") or subject.setting(
-        "spark.storage.decommission.enabled"
-    )
-    return not subject.before(3, 1) and decommission is not None

@@ -7,6 +7,7 @@ from enum import Enum
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver, State
 from sparkmesos_core.dispatcher.drivers.supervision import was_drained
+from sparkmesos_core.mesos.constraints import UnmetConstraint
 
 
 class Cause(Enum):
@@ -28,16 +29,6 @@ class Cause(Enum):
     """What was offered and would do is taken by those before it."""
     AGENTS = "agents"
     """What would do is offered by agents that drop what they are given, and have a rest."""
-
-
-@dataclass(frozen=True)
-class UnmetConstraint:
-    """A constraint that no agent meets which has made an offer."""
-
-    constraint: str
-    """As it was written: `rack:r1,r2`."""
-    offered: tuple[str, ...]
-    """Some of the values that the attribute has on these agents; none if no agent has it."""
 
 
 @dataclass(frozen=True)

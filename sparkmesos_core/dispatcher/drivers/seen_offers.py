@@ -13,16 +13,14 @@ from typing import Any
 from sparkmesos_core.conf.values.constraints import Constraint
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.matching import Amounts, Need, OpenOffer, constraints_of, need_of
-from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle, UnmetConstraint, history_of
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle, history_of
 from sparkmesos_core.mesos.attributes import Attribute, attributes_from_json
-from sparkmesos_core.mesos.constraints import unmet
+from sparkmesos_core.mesos.constraints import UnmetConstraint, in_words, met_by_none, unmet
 
 MOST_AGENTS = 10_000
 """How many agents are remembered: those that made offers last. Their ids change with each fresh start."""
 _MOST_KEPT = 16
 """Of an agent's offers; but for odd ones a single one, that of all it has, exceeds all others."""
-_MOST_VALUES = 5
-_LONGEST_VALUE = 60
 
 _CORES_HINT = "ask for fewer with --driver-cores"
 _MEMORY_HINT = "ask for less with --driver-memory, to which the overhead is added"
@@ -168,7 +166,7 @@ class SeenOffers:
             awake=_largest(seen.offered for seen in meeting if not seen.rests),
             left={amounts: left[amounts] for amounts in _largest(left)},
             ever=_largest(amounts for seen in meeting for amounts in seen.most),
-            unmet=() if meeting else _met_by_none(constraints, everybody),
+            unmet=() if meeting else met_by_none(constraints, [seen.read_attributes() for seen in everybody]),
             all_agents=len(everybody),
         )
 
@@ -186,41 +184,12 @@ def _fits(need: Need, amounts: Amounts) -> bool:
     return need.cpus <= amounts[0] and need.memory <= amounts[1]
 
 
-def _met_by_none(constraints: Sequence[Constraint], agents: Sequence[_Seen]) -> tuple[UnmetConstraint, ...]:
-    """The constraints that none of these meets, even alone."""
-    found = []
-    for constraint in constraints:
-        values: set[str] = set()
-        for seen in agents:
-            attributes = seen.read_attributes()
-            if not unmet((constraint,), attributes):
-                break
-            values.update(
-                str(attribute.state_value())
-                for attribute in attributes
-                if attribute.name == constraint.attribute
-            )
-        else:
-            shown = tuple(_shortened(value) for value in sorted(values)[:_MOST_VALUES])
-            found.append(UnmetConstraint(str(constraint), shown))
-    return tuple(found)
-
-
 def _constraints_unmet(need: Need, fitting: _Fitting) -> Obstacle:
     agents = "the only agent" if fitting.all_agents == 1 else f"none of {fitting.all_agents} agents"
     verb = "does not meet" if fitting.all_agents == 1 else "meets"
-    if fitting.unmet:
-        told = []
-        for one in fitting.unmet:
-            name = one.constraint.partition(":")[0]
-            there = f"{name} is {' or '.join(one.offered)}" if one.offered else f"none has {name}"
-            told.append(f"{_shortened(one.constraint)} ({there})")
-        what = f"the constraint {told[0]}" if len(told) == 1 else f"the constraints {', '.join(told)}"
-    else:
-        what = f"all of the constraints {_shortened(need.constraints)} at once"
     return Obstacle(
         Cause.CONSTRAINTS,
-        f"{agents} that made offers {verb} {what}",
+        f"{agents} that made offers {verb} {in_words(fitting.unmet, need.constraints)}",
         hint="Correct spark.mesos.driver.constraints, or give an agent these attributes.",
         agents=0,
         unmet=fitting.unmet,
@@ -256,7 +225,3 @@ def _too_small(need: Need, fitting: _Fitting, facts: Mapping[str, Any]) -> Obsta
 
 def _number(thousandths: int) -> str:
     return f"{thousandths / 1000:.12g}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

@@ -27,6 +27,7 @@ from sparkmesos_core.dispatcher.launch.uris import (
     container_path,
     fetched_by_executors,
     fetched_uri,
+    other_jars,
     python_files,
 )
 from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY
@@ -70,6 +71,8 @@ def command_line(submission: Submission, cluster: Cluster) -> CommandLine:
     place = _place(submission, cluster)
     given = {**submission.properties, **fetched_by_executors(submission)}
     properties = {key: value for key, value in given.items() if key not in _NOT_PASSED_ON}
+    if jars := other_jars(submission):
+        properties["spark.jars"] = ",".join(jars)
     uri = bridge_uri(submission, cluster)
     if uri is not None and is_fine_grained(properties):
         properties["spark.mesos.uris"] = ",".join(filter(None, (properties.get("spark.mesos.uris"), uri)))

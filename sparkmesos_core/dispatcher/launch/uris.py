@@ -96,6 +96,16 @@ def python_files(properties: Mapping[str, str]) -> list[str]:
     return to_sequence(properties.get("spark.submit.pyFiles", ""))
 
 
+def other_jars(submission: Submission) -> list[str]:
+    """The URIs of `spark.jars` but for the application, which clients put among them.
+
+    Spark's dispatcher loses them all: `MesosClusterScheduler` passes `spark.jars` on to no driver.
+    """
+    given = to_sequence(submission.properties.get("spark.jars", ""))
+    application = _place_of(submission.app_resource)
+    return [uri for uri in given if _place_of(uri) != application]
+
+
 def archive_uri(submission: Submission) -> str | None:
     """Where Spark comes from: `spark.executor.uri`, else the variable SPARK_EXECUTOR_URI; None: neither."""
     for found in (
@@ -156,6 +166,12 @@ def driver_uris(
         *(fetched_uri(uri).to_json(**unpacked) for uri in last),
     ]
     return [uri for place, uri in enumerate(found) if uri not in found[:place]]
+
+
+def _place_of(uri: str) -> str:
+    """One text for `file:/a`, `file:///a` and `local:/a`: clients write the same file in several ways."""
+    uri = uri.strip()
+    return agent_path(uri) or uri
 
 
 def _allowed(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -23,6 +24,7 @@ from sparkmesos_core.localcluster.operator_json import (
 )
 from sparkmesos_core.mesos.attributes import attributes_state, parse_attributes
 from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
+from sparkmesos_core.redaction import REDACTED, is_secret_name
 
 JsonObject = dict[str, Any]
 
@@ -92,6 +94,12 @@ def agent_flags(agent: Agent) -> JsonObject:
         flags["docker_stop_timeout"] = duration_text(o.docker_stop_timeout)
     if o.attributes:
         flags["attributes"] = o.attributes
+    if o.executor_environment:
+        shown = {
+            name: REDACTED if is_secret_name(name) else value
+            for name, value in o.executor_environment.items()
+        }
+        flags["executor_environment_variables"] = json.dumps(shown)
     return flags
 
 

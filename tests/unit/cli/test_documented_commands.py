@@ -23,8 +23,11 @@ _NEXT_COMMAND = re.compile(r" [|;&#] |[;&] |\|\||&&|\s#|2?>")
 def command_lines(page: Path) -> Iterator[tuple[int, str]]:
     """What is shown of `sparkmesos`, one line each, from its name on; with the numbers of the lines."""
     lines = page.read_text(encoding="utf-8").splitlines()
+    fenced = False
     for number, line in enumerate(lines, 1):
-        if not line.startswith("    "):
+        if line.startswith("```"):
+            fenced = not fenced
+        if not fenced and not line.startswith("    "):
             continue
         shown, following = line, number
         while shown.endswith("\\"):

@@ -333,6 +333,7 @@ def test_completion_completes_commands_and_options() -> None:
 # What one call writes is named in that call; how much to say is said in front of the command.
 NOT_VARIABLES = {
     "submit --work-dir",
+    "shell --work-dir",
     *(f"{command} --timeout" for command in ("submit", "explain", "show", "check", "status")),
     "status --wait",
     "list --state",

@@ -99,6 +99,21 @@ def test_a_commands_own_arguments_stand_before_the_application(line: list[str]) 
     }
 
 
+@pytest.mark.parametrize(
+    ("line", "own", "rest"),
+    [
+        (["-e", "1", "--dry-run", "x", "--ca-file=f"], ["--dry-run", "--ca-file=f"], ["-e", "1", "x"]),
+        (["--name", "--dry-run", "--", "--dry-run"], [], ["--name", "--dry-run", "--", "--dry-run"]),
+        (["--name", "--", "--dry-run"], ["--dry-run"], ["--name", "--"]),
+    ],
+)
+def test_without_an_application_options_may_stand_anywhere(
+    line: list[str], own: list[str], rest: list[str]
+) -> None:
+    split = split_arguments(line, {"--ca-file": True, "--dry-run": False}, mixed=True)
+    assert (split.own, split.spark) == (own, rest)
+
+
 WORDS = st.sampled_from(
     [
         "--ca-file",
@@ -116,9 +131,9 @@ WORDS = st.sampled_from(
 ) | st.text(max_size=4)
 
 
-@given(st.lists(WORDS, max_size=12), st.integers(0, 2))
-def test_nothing_is_lost_added_or_reordered(line: list[str], positionals: int) -> None:
-    split = split_arguments(line, {"--ca-file": True, "--dry-run": False}, positionals)
+@given(st.lists(WORDS, max_size=12), st.integers(0, 2), st.booleans())
+def test_nothing_is_lost_added_or_reordered(line: list[str], positionals: int, mixed: bool) -> None:
+    split = split_arguments(line, {"--ca-file": True, "--dry-run": False}, positionals, mixed=mixed)
     assert sorted(split.own + split.positional + split.spark) == sorted(line)
     for part in (split.own, split.positional, split.spark):
         rest = iter(line)

@@ -19,6 +19,8 @@ from sparkmesos_cli.main import run
 from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core import __version__
 from sparkmesos_core.errors import ExitCode
+from sparkmesos_core.master import HostPort
+from sparkmesos_core.mesos.leader import Leader
 from tests.http_stub import Answer, HttpStub, http_stub
 
 APP = "http://repo.example/app.py"
@@ -51,10 +53,21 @@ def message(action: str, **fields: Any) -> Answer:
     return Answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
 
-def asked(answer: Answer | Mapping[str, Answer], ask: Callable[[str], Said]) -> tuple[Said, HttpStub]:
+def asked(
+    answer: Answer | Callable[[str], Answer] | Mapping[str, Answer], ask: Callable[[str], Said]
+) -> tuple[Said, HttpStub]:
     """What came of a command that was given the address of a stub of a dispatcher."""
     with http_stub(answer if not isinstance(answer, Answer) else lambda path: answer) as stub:
         return ask(f"mesos://{stub.address}"), stub
+
+
+SPARKS_OWN = Answer(
+    400,
+    message(
+        "ErrorResponse", message="Missing an action: please specify one of /create, /kill, or /status."
+    ).body,
+)
+"""What Spark's dispatcher says to a question whether it is ready (recordings/spark-3.5.9-rest/server-paths)."""
 
 
 class TestCreate:
@@ -66,13 +79,47 @@ class TestCreate:
             self.ACCEPTED, lambda url: submit("--master", url, "--deploy-mode", "cluster", *line)
         )
         assert (said.code, said.out) == (0, f"{ID}\n"), said.err
-        ((method, path, _),) = stub.requests
+        (method, path, _), (asking, asked_for, _) = stub.requests
         assert (method, path) == ("POST", "/v1/submissions/create")
+        assert (asking, asked_for) == ("GET", "/v1/submissions/readyz")  # whether it is Spark's own
         sent = json.loads(stub.bodies[0])
         assert sent["action"] == "CreateSubmissionRequest"
         assert (sent["appResource"], sent["appArgs"]) == (APP, line[3:])
         assert sent["sparkProperties"]["spark.cores.max"] == "2"
         assert sent["sparkProperties"]["spark.submit.deployMode"] == "cluster"
+
+    @pytest.mark.parametrize(
+        ("ready", "warned"),
+        [
+            (SPARKS_OWN, True),
+            (message("ReadyzResponse", master="mesos://h:5050", success=True), False),
+            (message("ReadyzResponse", success=True), False),
+            (Answer(503, message("ErrorResponse", message="not ready").body), False),
+            (Answer(404, b"elsewhere"), False),
+        ],
+        ids=["spark's", "ours", "ours without a master", "not ready", "something in between"],
+    )
+    def test_it_warns_of_sparks_own_dispatcher(self, submit, ready: Answer, warned: bool) -> None:
+        said, _ = asked(
+            lambda path: ready if path.endswith("/readyz") else self.ACCEPTED,
+            lambda url: submit("--master", url, "--deploy-mode", "cluster", APP),
+        )
+        assert (said.code, said.out) == (0, f"{ID}\n"), said.err
+        assert ("of Spark 3.5.9, whose drivers end at once" in said.err) is warned
+
+    def test_a_driver_is_killed_though_the_interrupt_came_when_more_was_asked(self, submit) -> None:
+        killed = message("KillSubmissionResponse", success=True, message="Killing running driver")
+
+        def answer(path: str) -> Answer:
+            if path.endswith("/readyz"):
+                os.kill(os.getpid(), signal.SIGINT)
+                return SPARKS_OWN
+            return killed if "/kill/" in path else self.ACCEPTED
+
+        line = ("--deploy-mode", "cluster", "--wait", "--kill-on-interrupt", APP)
+        said, stub = asked(answer, lambda url: submit("--master", url, *line))
+        assert said.code == ExitCode.INTERRUPTED, said.err
+        assert ("POST", f"/v1/submissions/kill/{ID}") in [request[:2] for request in stub.requests]
 
     def test_the_mode_and_the_dispatcher_may_be_configured(self, submit, tmp_path: Path) -> None:
         def ask(url: str) -> Said:
@@ -275,12 +322,13 @@ class TestClientMode:
 
         monkeypatch.setattr("os.execve", execve)
         monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest's own shall stay
-        monkeypatch.setattr("sparkmesos_core.submit.client_mode.leader_url", lambda _: "mesos://h:5050")
+        leader = Leader(HostPort("h", 5050))
+        monkeypatch.setattr("sparkmesos_core.submit.client_mode.find_leader", lambda _: leader)
         (tmp_path / "spark" / "conf" / "spark-env.sh").write_text("umask 0013; ulimit -S -n 300")
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         umask = os.umask(0o022)
         try:
-            said = local("--master", "mesos://h:5050", APP)
+            said = local("--master", "mesos://h:5050", "--no-preflight", APP)
         finally:
             os.umask(umask)
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -15,6 +15,7 @@ from sparkmesos_core.spark.argument_bytes import (
     driver_locale,
     locale_charset,
     locale_variables,
+    secrets_locale,
 )
 
 INSTALLED = {
@@ -96,6 +97,31 @@ def test_no_utf_8_locale_is_an_error_that_names_the_argument() -> None:
 
 def test_arguments_that_were_read_in_another_character_set_stay_in_it() -> None:
     assert variables(ODD, {"LC_ALL": "de_DE.ISO-8859-1"}, encoding="iso8859-1") == {}
+
+
+@pytest.mark.parametrize(
+    ("secret", "arguments", "environment", "expected"),
+    [
+        ("hush", PLAIN, {"LC_ALL": "C"}, {}),
+        (None, PLAIN, {"LC_ALL": "C"}, {}),
+        ("geheimnisträger", PLAIN, {"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}),
+        ("geheimnisträger", PLAIN, {"LANG": "de_DE.ISO-8859-1"}, {"LC_ALL": "C.UTF-8"}),
+        ("geheimnisträger", PLAIN, {"LANG": "de_DE.utf8"}, {}),
+        ("geheimnisträger", ODD, {"LANG": "de_DE.ISO-8859-1"}, {}),
+    ],
+)
+def test_secrets_of_executors_want_a_locale_of_their_own(
+    secret: str | None, arguments: list[str], environment: dict[str, str], expected: dict[str, str]
+) -> None:
+    key = "spark.mesos.executor.secret.values"
+    settings = [] if secret is None else [Setting(key, secret, Origin(Source.FILE, "x"))]
+    found = secrets_locale(arguments, environment, Configuration([settings]), INSTALLED.get)
+    assert found == expected
+
+
+def test_without_a_utf_8_locale_secrets_stay_as_they_are() -> None:
+    settings = [Setting("spark.mesos.executor.secret.values", "é", Origin(Source.FILE, "x"))]
+    assert secrets_locale(PLAIN, {}, Configuration([settings]), {"C": "ANSI_X3.4-1968"}.get) == {}
 
 
 def test_the_character_set_of_an_installed_locale() -> None:

@@ -27,6 +27,8 @@ from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.client_mode import (
     Submission,
     bridge_for,
+    find_leader,
+    http_credentials,
     launch,
     leader_url,
 )
@@ -78,6 +80,10 @@ def planned(
     return client_mode.plan(client, ClientModeOptions(**fields))
 
 
+def url_of_leader(submission: Submission) -> str:
+    return leader_url(submission, find_leader(submission))
+
+
 def launched(environment: dict[str, str], *arguments: str, url: str = MASTER, **fields: Any) -> Launch:
     submission = planned(environment, *arguments, **fields)
     return launch(submission, url, bridge_for(submission, print), environment)
@@ -113,7 +119,7 @@ class TestWhereSparkLooksForTheLeader:
         self, environment, leader, master: str, leading: Leader, url: str
     ) -> None:
         leader(leading)
-        assert leader_url(planned(environment, "app.py", master=master)) == url
+        assert url_of_leader(planned(environment, "app.py", master=master)) == url
 
     @pytest.mark.parametrize(
         ("master", "url"),
@@ -125,7 +131,7 @@ class TestWhereSparkLooksForTheLeader:
         leader(Leader(HostPort("h2", 5050)))
         environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
         (tmp_path / "libmesos.so").touch()
-        assert leader_url(planned(environment, "app.py", master=master)) == url
+        assert url_of_leader(planned(environment, "app.py", master=master)) == url
 
     @pytest.mark.parametrize("master", ["mesos://h1", "zk://z1/mesos"])
     def test_a_master_too_old_for_the_bridge(self, environment, leader, master: str) -> None:
@@ -133,12 +139,12 @@ class TestWhereSparkLooksForTheLeader:
         with pytest.raises(
             MesosError, match=r"needs Mesos 1\.0 or newer; the master at http://h1:5050 is 0\.28\.3"
         ):
-            leader_url(planned(environment, "app.py", master=master))
+            url_of_leader(planned(environment, "app.py", master=master))
 
     @pytest.mark.parametrize("version", [None, "", "1.0.0", "1.12.0-dev", "odd"])
     def test_versions_that_are_new_enough_or_unknown(self, environment, leader, version: str | None) -> None:
         leader(Leader(HostPort("h1", 5050), version=version))
-        assert leader_url(planned(environment, "app.py", master="mesos://h1"))
+        assert url_of_leader(planned(environment, "app.py", master="mesos://h1"))
 
     def test_no_leader_is_an_error_before_anything_starts(self, environment, monkeypatch) -> None:
         def nobody(master: object, ca_file: str | None) -> Leader:
@@ -146,7 +152,27 @@ class TestWhereSparkLooksForTheLeader:
 
         monkeypatch.setattr(client_mode, "resolve_leader", nobody)
         with pytest.raises(UnreachableError, match="no Mesos master is elected"):
-            leader_url(planned(environment, "app.py", master="zk://z1/mesos"))
+            url_of_leader(planned(environment, "app.py", master="zk://z1/mesos"))
+
+
+@pytest.mark.usefixtures("bridges")
+class TestCredentialsForTheMaster:
+    KNOWN = ("--conf", "spark.mesos.principal=spark", "--conf", "spark.mesos.secret=hunter2", "app.py")
+
+    def test_the_bridge_sends_them_anyway(self, environment) -> None:
+        submission = planned(environment, *self.KNOWN)
+        assert http_credentials(submission, "http://h:5050") == ("spark", "hunter2")
+
+    def test_libmesos_never_sends_the_secret_as_it_is(self, environment, tmp_path: Path) -> None:
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(tmp_path / "libmesos.so")
+        (tmp_path / "libmesos.so").touch()
+        submission = planned(environment, *self.KNOWN)
+        assert http_credentials(submission, "http://h:5050") == (None, None)
+        assert http_credentials(submission, "https://h:5050") == ("spark", "hunter2")
+
+    def test_what_cannot_be_read_is_for_spark_to_complain_about(self, environment) -> None:
+        submission = planned(environment, "--conf", "spark.mesos.principal.file=/nowhere", "app.py")
+        assert http_credentials(submission, "http://h:5050") == (None, None)
 
 
 @pytest.mark.usefixtures("bridges")

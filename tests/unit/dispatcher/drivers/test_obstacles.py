@@ -9,8 +9,9 @@ import pytest
 from sparkmesos_core.dispatcher.drivers import seen_offers
 from sparkmesos_core.dispatcher.drivers.driver import State
 from sparkmesos_core.dispatcher.drivers.matching import CONSTRAINTS, OpenOffer
-from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle, UnmetConstraint
+from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.drivers.seen_offers import SeenOffers
+from sparkmesos_core.mesos.constraints import UnmetConstraint
 from tests.unit.dispatcher.drivers.play import Play, offer, scalar
 
 

@@ -1,0 +1,1 @@
+"""What would make an application hang or fail on this cluster, found before its driver starts."""

@@ -1,0 +1,129 @@
+"""Whether agents can fetch the archive that executors are started from, and find Spark in it.
+
+An agent that cannot fails every executor; after two failures Spark excludes it for good, and the application
+hangs. What is looked for is what the Mesos fetcher does (`src/launcher/fetcher.cpp`) and the command that
+Spark gives (`MesosCoarseGrainedSchedulerBackend.createCommand`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.dist.names import executor_prefix, is_extracted
+from sparkmesos_core.preflight.agent_flags import read_agent_flags, shares_files
+from sparkmesos_core.preflight.agent_names import some
+from sparkmesos_core.preflight.archive_layout import MOST_BYTES, Beginning, Layout, look_at
+from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
+from sparkmesos_core.preflight.reading_failures import NotKnownError, NotReadableError
+from sparkmesos_core.preflight.this_machine import is_loopback_name, this_machine
+from sparkmesos_core.preflight.uri_reading import open_beginning
+from sparkmesos_core.quoting import quoted
+from sparkmesos_core.redaction import redact_text
+
+_KEY = "spark.executor.uri"
+_VARIABLE = "SPARK_EXECUTOR_URI"
+_CACHE = "spark.mesos.fetcherCache.enable"
+_CHECK = "`sparkmesos upload-dist` makes and uploads an archive that fits."
+
+
+def check_executor_uri(
+    configuration: Mapping[str, str],
+    facts: ClusterFacts | None,
+    environment: Mapping[str, str],
+    *,
+    deadline: float,
+    ca_file: Path | None = None,
+) -> list[Finding]:
+    """An error if the archive cannot be fetched or executors would not find Spark in it; else a warning or
+    nothing.
+
+    It is looked at from this machine, no more than its beginning; nothing is found where agents may fare
+    better: with other credentials, proxies, Hadoop clients. A path is looked at if all agents that take part
+    are on this machine, and have its files. `ca_file` holds certificates to trust besides the usual ones.
+    Reading ends at the `deadline` (of `time.monotonic`), though looking up a host may take longer.
+    """
+    uri = (configuration.get(_KEY) or environment.get(_VARIABLE) or "").strip()
+    if not uri:
+        return []
+    here, elsewhere = this_machine().divide(facts) if facts is not None else ([], [])
+    if _is_path(uri) and (elsewhere or not here or not _share_files(here[0], deadline)):
+        return []  # they have files of their own
+    if elsewhere and is_loopback_name(_host_of(uri)):
+        return [_on_loopback(uri, elsewhere)]
+    name = uri.rpartition("/")[2]
+    cached = configuration.get(_CACHE, "").strip().lower() == "true"
+    try:
+        with open_beginning(uri, environment, size=MOST_BYTES, deadline=deadline, ca_file=ca_file) as pieces:
+            # To be unpacked it has to be called what it is, and a rule of the configuration says that.
+            if not is_extracted(name) or not executor_prefix(name):
+                next(pieces, b"")
+                return []
+            return _judged(uri, name, look_at(pieces, name, cached=cached))
+    except NotReadableError as error:
+        return [_unfetchable(uri, error)]
+    except NotKnownError:
+        return []
+
+
+def _judged(uri: str, name: str, found: Beginning) -> list[Finding]:
+    base = f"{executor_prefix(name)}*"
+    folder = quoted(found.folder)
+    match found.layout:
+        case Layout.OTHER_FOLDER:
+            problem = f"holds Spark in the folder {folder}, and executors run `cd {base}`"
+            hint = f"Call the archive {found.folder}.tgz. {_CHECK}"
+        case Layout.BEHIND_ARCHIVE:
+            problem = f"holds the folder {folder}, which a shell finds behind the archive for `cd {base}`"
+            hint = f"Call the archive {found.folder}.tgz, or set {_CACHE}=true: then it is not beside it."
+        case Layout.NO_FOLDER if found.whole:
+            problem, hint = f"holds no folder for `cd {base}`, which executors run, but {folder}", _CHECK
+        case Layout.NO_FOLDER:
+            problem = f"begins with {folder} instead of a folder for `cd {base}`, which executors run"
+            return [_finding("executor-uri-top-folder", uri, problem, _CHECK, certain=False)]
+        case Layout.NO_ARCHIVE:
+            what = "a web page" if found.is_page else "no archive that tar can unpack"
+            hint = f"See what is there, and that the whole of it was uploaded. {_CHECK}"
+            return [_finding("executor-uri-no-archive", uri, f"is {what}", hint)]
+        case Layout.FINE | Layout.UNKNOWN:
+            return []
+    return [_finding("executor-uri-top-folder", uri, problem, hint)]
+
+
+def _unfetchable(uri: str, error: NotReadableError) -> Finding:
+    return _finding("executor-uri-unfetchable", uri, error.said, error.hint, certain=error.certain)
+
+
+def _on_loopback(uri: str, elsewhere: list[AgentFacts]) -> Finding:
+    names = some([agent.hostname for agent in elsewhere])
+    return _finding(
+        "executor-uri-on-loopback",
+        uri,
+        f"is of this machine's loopback, and other machines ({names}) look for it on theirs",
+        "Give the name or address of the server that agents reach.",
+        certain=False,
+    )
+
+
+def _finding(id: str, uri: str, problem: str, hint: str, *, certain: bool = True) -> Finding:
+    severity = Severity.ERROR if certain else Severity.WARNING
+    return Finding(id, severity, f"The executors' archive {redact_text(uri)} {problem}", hint, _KEY)
+
+
+def _share_files(agent: AgentFacts, deadline: float) -> bool:
+    flags = read_agent_flags(agent, deadline=deadline)
+    return flags is not None and shares_files(flags)
+
+
+def _is_path(uri: str) -> bool:
+    scheme, separator, _ = uri.partition("://")
+    return not separator or scheme.lower() == "file"
+
+
+def _host_of(uri: str) -> str:
+    try:
+        return urlsplit(uri).hostname or ""
+    except ValueError:
+        return ""  # reading it says so

@@ -1,0 +1,102 @@
+"""Reading the beginning of a file over http or https."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sparkmesos_core.network_failures import is_loopback
+from sparkmesos_core.preflight.reading_failures import (
+    MISSING_HINT,
+    NotReadableError,
+    malformed,
+    raise_network_failure,
+)
+from sparkmesos_core.preflight.reading_time import seconds_left, until
+
+if TYPE_CHECKING:
+    import requests
+
+_PIECE_BYTES = 1 << 16
+_LASTING = frozenset({400, 401, 403, 404, 405, 410, 451})
+"""Of the statuses of HTTP those with which a server answers everybody, and again."""
+
+
+@contextmanager
+def open_http(uri: str, size: int, deadline: float, ca_file: Path | None) -> Iterator[Iterator[bytes]]:
+    """The first `size` bytes or more, redirects followed; a context manager as `open_beginning`.
+
+    A server whose certificate is not trusted as usual may be one that the certificates in `ca_file` are of.
+    """
+    import requests
+    import urllib3
+
+    failures = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+    host = _host_of(uri)
+    with requests.Session() as session:
+        session.trust_env = False
+        # What is stored counts, not what it can be decoded to.
+        session.headers["Accept-Encoding"] = "identity"
+        if not is_loopback(host):
+            session.proxies.update(requests.utils.get_environ_proxies(uri))
+        usual = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        ask = _Asking(session, uri, size, deadline)
+        try:
+            try:
+                response = ask(usual)
+            except requests.exceptions.SSLError:
+                if ca_file is None:
+                    raise
+                response = ask(str(ca_file))
+            with response:
+                _check_status(response)
+                yield until(deadline, response.raw.stream(_PIECE_BYTES, decode_content=False))
+        except failures as error:
+            raise_network_failure(error, host)
+
+
+class _Asking:
+    """One request for the beginning; its answer is still to be read."""
+
+    def __init__(self, session: requests.Session, uri: str, size: int, deadline: float) -> None:
+        self._session = session
+        self._uri = uri
+        self._size = size
+        self._deadline = deadline
+
+    def __call__(self, verify: bool | str) -> requests.Response:
+        response = self._ask(verify, {"Range": f"bytes=0-{self._size - 1}"})
+        if response.status_code in (400, 416):  # it is empty, or ranges are nothing that the server knows
+            response.close()
+            response = self._ask(verify, {})
+        return response
+
+    def _ask(self, verify: bool | str, headers: Mapping[str, str]) -> requests.Response:
+        return self._session.get(
+            self._uri, headers=dict(headers), stream=True, verify=verify, timeout=seconds_left(self._deadline)
+        )
+
+
+def _check_status(response: requests.Response) -> None:
+    status = response.status_code
+    if status in (200, 206):
+        return
+    said = f"answers {status} {response.reason or ''}".strip()
+    if status in (401, 403):
+        hint = "Have agents let in: the Mesos fetcher knows no credentials but those in a URL."
+    elif status in _LASTING:
+        hint = MISSING_HINT
+    else:
+        hint = "Agents get the same if that stays: the server's log may tell why."
+    raise NotReadableError(said, hint, certain=status in _LASTING)
+
+
+def _host_of(uri: str) -> str:
+    try:
+        return urlsplit(uri).hostname or ""
+    except ValueError:
+        raise malformed() from None

@@ -1,0 +1,110 @@
+"""All checks of a preflight, side by side, and what they have found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.preflight.agent_names import check_agent_names
+from sparkmesos_core.preflight.cluster_facts import ClusterFacts
+from sparkmesos_core.preflight.cluster_reading import MasterAccess, read_cluster_facts
+from sparkmesos_core.preflight.driver_host import check_driver_host
+from sparkmesos_core.preflight.executor_uri import check_executor_uri
+from sparkmesos_core.preflight.fitting_agent import check_fitting_agent
+from sparkmesos_core.preflight.need import executor_need
+from sparkmesos_core.preflight.python_version import check_python_version
+from sparkmesos_core.preflight.role import check_role
+from sparkmesos_core.preflight.side_by_side import side_by_side
+
+logger = logging.getLogger(__name__)
+
+_Check = Callable[[], list[Finding]]
+
+_FOR_FACTS = 0.65
+"""The part of the time after which what the master has not told stays unknown."""
+_FOR_CHECKS = 0.95
+"""The part of the time after which checks are to end by themselves, if they can."""
+
+
+def preflight(
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    access: MasterAccess,
+    *,
+    timeout: float,
+    runs_python: bool = False,
+) -> list[Finding]:
+    """What would make an application hang or fail on the cluster that `access` leads to; the worst first.
+
+    The driver is to run on this machine, in `environment`; `runs_python` says that it is Python's. Errors are
+    certain, as far as the cluster stays as it is and the application itself configures nothing else; warnings
+    are likely. What cannot be known is not found, and a check that fails, or has not come to its end after
+    `timeout` seconds, never keeps an application from starting. Never raises.
+    """
+    started = time.monotonic()
+    try:
+        facts = read_cluster_facts(access, deadline=started + _FOR_FACTS * timeout)
+    except SparkMesosError as error:
+        logger.info("Preflight: what agents there are is not known: %s", error.message)
+        facts = None
+    deadline = started + _FOR_CHECKS * timeout
+    checks = _checks(configuration, environment, access, facts, deadline, runs_python)
+    found = _run(checks, started, timeout)
+    logger.info("Preflight: %d findings in %.0f ms", len(found), (time.monotonic() - started) * 1000)
+    order = list(Severity)
+    return sorted((_placed(one, configuration) for one in found), key=lambda one: order.index(one.severity))
+
+
+def _checks(
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    access: MasterAccess,
+    facts: ClusterFacts | None,
+    deadline: float,
+    runs_python: bool,
+) -> dict[str, _Check]:
+    """By the name of what they look at."""
+    given = (configuration, facts, environment)
+    checks: dict[str, _Check] = {
+        "the executors' archive": partial(
+            check_executor_uri, *given, deadline=deadline, ca_file=access.ca_file
+        ),
+        "the driver's host": partial(check_driver_host, *given, deadline=deadline),
+        "the names of agents": partial(check_agent_names, *given, deadline=deadline),
+    }
+    if runs_python:
+        checks["the version of Python"] = partial(check_python_version, *given, deadline=deadline)
+    if facts is not None:
+        checks["the role"] = lambda: check_role(executor_need(configuration), facts)
+        checks["the size of agents"] = lambda: check_fitting_agent(executor_need(configuration), facts)
+    return checks
+
+
+def _run(checks: Mapping[str, _Check], started: float, timeout: float) -> list[Finding]:
+    outcome = side_by_side(checks, started + timeout)
+    found = [finding for findings in outcome.results.values() for finding in findings]
+    for name, error in outcome.failures.items():
+        known = isinstance(error, SparkMesosError)
+        logger.info("Preflight: the check of %s failed: %s", name, error, exc_info=None if known else error)
+    if outcome.late:
+        found.append(
+            Finding(
+                "preflight-incomplete",
+                Severity.WARNING,
+                f"The preflight has left out {', '.join(outcome.late)}: no answer within {timeout:g} s",
+                "--preflight-timeout gives it more time, --no-preflight does without all of it.",
+            )
+        )
+    return found
+
+
+def _placed(finding: Finding, configuration: Configuration) -> Finding:
+    """The finding, with the place that sets its property."""
+    setting = configuration.setting(finding.key) if finding.key and finding.origin is None else None
+    return replace(finding, origin=setting.origin) if setting is not None else finding
