@@ -55,6 +55,9 @@ def amounts(task: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSED.keys() | PASSED_OVER])
+@pytest.mark.proves(
+    "spark.mesos.driver.constraints", "spark.mesos.role", "spark.mesos.dispatcher.queue", mode="cluster"
+)
 def test_which_offer_and_what_of_it(name: str) -> None:
     recording = json.loads((TASKS / f"{name}.json").read_text())
     theirs = [task for task in recording["launched"] if "-retry-" not in task["task_id"]["value"]]

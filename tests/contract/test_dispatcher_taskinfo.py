@@ -256,6 +256,19 @@ def blanks_encoded(case: Case, view: View) -> None:
             uri["value"] = uri["value"].replace(" ", "%20")
 
 
+def jars_passed_on(case: Case, view: View) -> None:
+    """Spark loses the jars that stand beside the application."""
+    application, jars = case.submission["appResource"], case.submission["sparkProperties"]["spark.jars"]
+    others = ",".join(jar for jar in jars.split(",") if jar != application)
+    later = [
+        place
+        for place, (word, value) in enumerate(itertools.pairwise(view.options))
+        if word == "--conf" and value > "spark.jars="
+    ]
+    place = later[0] if later else len(view.options)
+    view.options[place:place] = ["--conf", f"spark.jars={others}"]
+
+
 def sandbox_expanded(case: Case, view: View) -> None:
     """Spark escapes the `$` of its own `$MESOS_SANDBOX` in front of Python's files."""
     sandbox = view.resource.rpartition("/")[0]
@@ -288,11 +301,12 @@ ALWAYS = (whole_cores, memory_counted_once, locale_given, no_blank_in_front, lef
 DIFFERENCES: dict[str, list[Callable[[Case, View], None]]] = {
     "driver-odd-arguments": [arguments_quoted],
     "driver-python-home": [named_without_query],
-    "driver-python-pyfiles-files": [blanks_encoded],
+    "driver-python-pyfiles-files": [blanks_encoded, jars_passed_on],
     "driver-docker-pyfiles": [sandbox_expanded],
     "driver-secrets-values": [secrets_hidden],
     "driver-dispatcher-defaults": [defaults_first],
     "driver-dispatcher-defaults-overridden": [defaults_first],
+    "driver-uris": [jars_passed_on],
 }
 NAMES = sorted(path.stem for path in TASKS.glob("driver-*.json"))
 COMPARED = [name for name in NAMES if name not in OF_THE_BOOK | REFUSED]
@@ -316,6 +330,27 @@ def normal(view: View) -> Json:
 
 
 @pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.proves(
+    "spark.mesos.driver.labels",
+    "spark.mesos.driverEnv.NAME",
+    "spark.mesos.driver.secret.names",
+    "spark.mesos.driver.secret.values",
+    "spark.mesos.driver.secret.envkeys",
+    "spark.mesos.driver.secret.filenames",
+    "spark.mesos.executor.docker.image",
+    "spark.mesos.executor.docker.forcePullImage",
+    "spark.mesos.executor.docker.volumes",
+    "spark.mesos.executor.docker.parameters",
+    "spark.mesos.executor.docker.portmaps",
+    "spark.mesos.containerizer",
+    "spark.mesos.network.name",
+    "spark.mesos.network.labels",
+    "spark.mesos.executor.home",
+    "spark.executor.uri",
+    "spark.mesos.uris",
+    "spark.mesos.appJar.local.resolution.mode",
+    mode="cluster",
+)
 def test_what_spark_launches_we_launch(name: str, sandbox: Path, tmp_path: Path) -> None:
     case = load(name, tmp_path)
     expected = theirs(case, sandbox)

@@ -61,6 +61,10 @@ def run(arguments: list[str]) -> int:
     environment, name, entrypoint, sandbox = {}, "", None, "."
     while arguments[0].startswith("-"):
         option = arguments.pop(0)
+        if option.startswith("--env="):
+            key, _, text = option.removeprefix("--env=").partition("=")
+            environment[key] = text
+            continue
         if option in WITHOUT_VALUE or "=" in option:
             continue
         value = arguments.pop(0)
@@ -82,7 +86,9 @@ def run(arguments: list[str]) -> int:
     environment.setdefault("PATH", "/usr/bin:/bin")
     argv = [entrypoint, *command] if entrypoint else command
     process = subprocess.Popen(argv, env=environment, cwd=sandbox, start_new_session=True)
-    (HERE / f"{name}.pid").write_text(str(process.pid))
+    new = HERE / f"{name}.new"
+    new.write_text(str(process.pid))
+    new.rename(HERE / f"{name}.pid")  # which is never there without its contents
     status = process.wait()
     (HERE / f"{name}.pid").unlink(missing_ok=True)
     return 128 - status if status < 0 else status
@@ -100,6 +106,7 @@ def stop(name: str, grace: float) -> None:
         time.sleep(0.02)
     if file.exists():
         signal_group(group, signal.SIGKILL)
+        file.unlink(missing_ok=True)  # who waits for the container may be dead, too
 
 
 def signal_group(group: int, number: signal.Signals) -> None:

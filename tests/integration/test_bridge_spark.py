@@ -324,6 +324,34 @@ def test_an_application_without_executors_ends_at_its_limit(spark: Spark, tmp_pa
     spark.assert_nothing_left()
 
 
+def test_executors_that_run_and_never_register_have_not_started(spark: Spark, tmp_path: Path) -> None:
+    """Mesos says of them what it says of healthy ones: TASK_RUNNING."""
+    program = tmp_path / "home" / "bin" / "spark-class"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    application = tmp_path / "sleeper.py"
+    application.write_text(PYTHON_APPLICATION)
+    conf = {
+        **SMALL,
+        "spark.mesos.executor.home": str(tmp_path / "home"),
+        "spark.mesos.coarse.shutdownTimeout": "100ms",  # Spark would wait for what it cannot reach
+        "spark.driver.extraJavaOptions": " ".join(
+            (JVM, *(f"-Dsparkmesos.startWatch.{name}" for name in ("first=1", "again=1", "settled=0.2")))
+        ),
+    }
+    process = spark.submit(str(application), conf=conf, SPARKMESOS_START_TIMEOUT="8")
+    try:
+        _, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 6, err
+    assert re.search(
+        r"sparkmesos: \d executors? (was|were) launched and did not register with this driver yet", err
+    )
+    spark.assert_nothing_left()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_nothing_behind(number: signal.Signals, spark: Spark, tmp_path: Path) -> None:
     application = tmp_path / "sleeper.py"

@@ -115,6 +115,17 @@ def test_a_driver_that_fails(commands: Commands, dispatcher: SparkDispatcher) ->
         assert "exited with status 7" in done.stderr
 
 
+def test_it_is_said_that_drivers_of_spark_3_5_cannot_run(
+    commands: Commands, dispatcher: SparkDispatcher
+) -> None:
+    """As they are without the spark-submit that the other tests put in the place of Spark's."""
+    home = f"spark.mesos.executor.home={find_spark(None, {}).path}"
+    done = commands.run(*submitting(commands, dispatcher, "print('runs')\n", "--wait", "--conf", home))
+    assert done.returncode == 3, done.stderr
+    assert "The dispatcher is that of Spark 3.5.9, whose drivers end at once" in done.stderr
+    assert "`sparkmesos start-dispatcher` takes its place" in done.stderr
+
+
 def test_a_driver_that_is_killed(commands: Commands, dispatcher: SparkDispatcher) -> None:
     submission_id = submit(commands, dispatcher, "import threading\nthreading.Event().wait()\n")
     status_when(dispatcher, submission_id, "TASK_RUNNING")

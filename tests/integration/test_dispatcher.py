@@ -24,7 +24,7 @@ import trustme
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from sparkmesos_core.process_end import has_ended, wait_for_end
-from tests.integration.zookeeper import zookeeper_server
+from tests.integration.zookeeper import session, zookeeper_server
 from tests.servers.dispatcher import COMMAND, DispatcherServer, our_dispatcher
 from tests.soak.stand_in_spark import arguments, recorded, write_stand_in
 
@@ -168,6 +168,7 @@ def test_drivers_run_and_their_outcomes_are_told(stage: Stage) -> None:
         assert [stage.starts(key) for key in ("good", "bad", "twice", "long")] == [1, 1, 2, 1]
 
 
+@pytest.mark.proves("spark.mesos.dispatcher.token", mode="cluster")
 def test_killed_at_any_point_it_loses_nothing_and_launches_nothing_twice(stage: Stage) -> None:
     """SIGKILL while requests are on their way: what was answered is there, and each request counts once."""
     keys = [f"job{number}" for number in range(40)]
@@ -252,11 +253,20 @@ def test_another_master_takes_over(tmp_path: Path) -> None:
         assert (stage.starts("running"), stage.starts("later")) == (1, 1)
 
 
+@pytest.mark.proves(
+    "spark.deploy.recoveryMode", "spark.deploy.zookeeper.url", "spark.deploy.zookeeper.dir", mode="cluster"
+)
 def test_drivers_in_zookeeper(tmp_path: Path) -> None:
     with ExitStack() as stack:
         zookeeper = stack.enter_context(zookeeper_server(tmp_path / "zookeeper"))
         stage = stack.enter_context(stage_in(tmp_path))
-        server = stack.enter_context(dispatcher_on(stage, "--zk", zookeeper.hosts))
+        properties = {
+            "recoveryMode": "ZOOKEEPER",
+            "zookeeper.url": zookeeper.hosts,
+            "zookeeper.dir": "/mine/too",
+        }
+        options = [f"--conf=spark.deploy.{name}={value}" for name, value in properties.items()]
+        server = stack.enter_context(dispatcher_on(stage, *options))
         running = stage.submit(server, "running", 3)
         until(lambda: stage.starts("running") == 1, "it runs")
         framework = condition(server)["framework_id"]
@@ -269,6 +279,8 @@ def test_drivers_in_zookeeper(tmp_path: Path) -> None:
         assert condition(server)["framework_id"] == framework
         assert (stage.starts("running"), stage.starts("later")) == (1, 1)
         assert list(server.folder.rglob("drivers.db")) == []
+        client = stack.enter_context(session(zookeeper))
+        assert sorted(client.get_children("/mine/too/drivers")) == [running, later]
 
 
 def test_a_framework_that_an_operator_removed_is_replaced(stage: Stage) -> None:

@@ -215,6 +215,7 @@ def test_a_scala_application_with_executors(
     assert output(place, commands, submission_id) == f"499500 {' '.join(ARGUMENTS)}\n"
 
 
+@pytest.mark.proves("spark.driver.supervise", mode="cluster")
 def test_a_supervised_driver_that_fails_twice(place: Place, commands: Commands) -> None:
     marks = place.folder / "marks"
     program = (
@@ -230,6 +231,7 @@ def test_a_supervised_driver_that_fails_twice(place: Place, commands: Commands) 
     assert (status["outcome"], status["retries"]) == ("succeeded", 2)
 
 
+@pytest.mark.proves("spark.mesos.driver.supervise.maxRetries", mode="cluster")
 def test_a_supervised_driver_that_fails_once_too_often(place: Place, commands: Commands) -> None:
     once = ("--supervise", "--conf", "spark.mesos.driver.supervise.maxRetries=1")
     done, submission_id = ours(
@@ -262,10 +264,11 @@ def test_the_exit_code_of_one_that_is_killed(place: Place, commands: Commands) -
     assert waiting.returncode == 4, said
 
 
-def test_from_an_archive_that_has_the_bridge_inside(place: Place, commands: Commands) -> None:
+@pytest.mark.proves("spark.executor.uri", mode="cluster")
+def test_from_an_archive_that_has_the_bridge_inside(
+    place: Place, commands: Commands, packed_spark: Path
+) -> None:
     """Driver and executor run from what their agent fetched, whatever else there is."""
-    packed = commands.run("upload-dist", str(SPARK.path), f"{place.folder}/dist/", timeout=300)
-    assert packed.returncode == 0, packed.stderr
     program = SUM + (
         "    import os\n"
         "    where = 'SPARK_HOME'\n"
@@ -273,10 +276,8 @@ def test_from_an_archive_that_has_the_bridge_inside(place: Place, commands: Comm
         "    print(os.environ[where])\n"
         "    print(spark.sparkContext.parallelize([0], 1).map(lambda _: os.environ[where]).first())\n"
     )
-    uri = packed.stdout.strip()
-    done, submission_id = ours(
-        place, commands, "--conf", f"spark.executor.uri={uri}", place.application("where.py", program)
-    )
+    conf = ("--conf", f"spark.executor.uri={packed_spark.as_uri()}")
+    done, submission_id = ours(place, commands, *conf, place.application("where.py", program))
     assert done.returncode == 0, done.stderr
     total, bridge, *homes = output(place, commands, submission_id).splitlines()
     assert total == "the sum is 4950"

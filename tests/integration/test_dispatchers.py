@@ -179,6 +179,7 @@ def cut_off(company: Company) -> None:
 
 
 @pytest.mark.parametrize(("strike", "seconds"), [(kill, 4), (terminate, 4), (suspend, 10), (cut_off, 10)])
+@pytest.mark.proves("spark.mesos.dispatcher.zookeeper.sessionTimeout", mode="cluster")
 def test_the_leader_goes_and_nothing_is_lost_or_launched_twice(
     company: Company, strike: Callable[[Company], None], seconds: float
 ) -> None:

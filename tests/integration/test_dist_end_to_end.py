@@ -22,6 +22,7 @@ import requests
 
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.upload.local_file import read_local_file
+from tests.integration.packed_spark import ARCHIVE, EXCLUDES, TOP
 from tests.servers.hdfs import Hdfs
 from tests.servers.nginx import nginx_server
 from tests.servers.s3 import S3Server, moto_s3, rclone_s3
@@ -30,11 +31,6 @@ from tests.servers.webdav import webdav_server
 pytestmark = pytest.mark.slow
 
 SPARK_HOME = Path(pyspark.__file__).parent
-NAME = f"spark-{pyspark.__version__}-bin-hadoop3.tgz"
-TOP = NAME.removesuffix(".tgz")
-# A third of a Spark, which this application does without: what is tested here does not depend on the size.
-UNUSED_JARS = ("rocksdbjni", "breeze", "spire", "spark-mllib", "kubernetes", "hive", "datanucleus")
-EXCLUDES = [part for jar in UNUSED_JARS for part in ("--exclude", f"jars/{jar}*")]
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SMALL = {
     "spark.executor.memory": "512m",
@@ -179,8 +175,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def archive(stage: Stage) -> Path:
     """The installed pyspark, packed by the command onto a mount, as far as file:// is one."""
     uri = stage.upload(SPARK_HOME, f"{stage.folder}/packed/", *EXCLUDES)
-    assert uri == f"file://{stage.folder}/packed/{NAME}"
-    return stage.folder / "packed" / NAME
+    assert uri == f"file://{stage.folder}/packed/{ARCHIVE}"
+    return stage.folder / "packed" / ARCHIVE
 
 
 @pytest.fixture(scope="module")
@@ -230,11 +226,12 @@ def sha256(path: Path) -> str:
     return read_local_file(path).sha256
 
 
+@pytest.mark.proves("spark.executor.uri", "spark.mesos.fetcherCache.enable")
 def test_a_mount_and_a_written_configuration(stage: Stage, archive: Path) -> None:
     """Everything as the tutorial has it: upload, let it write the configuration, submit."""
     conf = stage.folder / "conf"
     uri = stage.upload(archive, f"{stage.folder}/mount/", "--write-conf", conf, "--yes")
-    assert uri == f"file://{stage.folder}/mount/{NAME}"
+    assert uri == f"file://{stage.folder}/mount/{ARCHIVE}"
     with stage.cluster() as cluster:
         said = stage.submit(cluster, SMALL, SPARK_CONF_DIR=str(conf))
         check_executor(cluster, said, uri, archive, cached=True)
@@ -243,8 +240,8 @@ def test_a_mount_and_a_written_configuration(stage: Stage, archive: Path) -> Non
 def test_webdav(stage: Stage, archive: Path, folder: Path) -> None:
     with webdav_server(folder) as address:
         uri = stage.upload(archive, f"http://{address}/new/dist/")
-        assert uri == f"http://{address}/new/dist/{NAME}"
-        assert sorted(p.name for p in (folder / "new" / "dist").iterdir()) == [NAME, f"{NAME}.sha256"]
+        assert uri == f"http://{address}/new/dist/{ARCHIVE}"
+        assert sorted(p.name for p in (folder / "new" / "dist").iterdir()) == [ARCHIVE, f"{ARCHIVE}.sha256"]
         stage.run_executors(uri, archive)
 
 
@@ -254,22 +251,23 @@ def test_nginx(stage: Stage, archive: Path, folder: Path) -> None:
     state.mkdir()
     with nginx_server(served, state) as address:
         uri = stage.upload(archive, f"http://{address}/dist/")
-        assert uri == f"http://{address}/dist/{NAME}"
+        assert uri == f"http://{address}/dist/{ARCHIVE}"
         stage.run_executors(uri, archive)
 
 
+@pytest.mark.proves("spark.executor.uri")
 def test_s3(stage: Stage, archive: Path, rclone: S3Server) -> None:
     """The agent has the credentials, as it needs them for these URIs."""
     uri = stage.upload(archive, "s3a://dist/plain/", **rclone.environment())
-    assert uri == f"s3a://dist/plain/{NAME}"
+    assert uri == f"s3a://dist/plain/{ARCHIVE}"
     stage.run_executors(uri, archive, **rclone.environment())
 
 
 def test_a_presigned_url(stage: Stage, archive: Path, rclone: S3Server) -> None:
     """The agent has no credentials: the URL is all there is, and the server checks its signature."""
     uri = stage.upload(archive, "s3://dist/presigned/", "--presign", "1h", **rclone.environment())
-    assert uri.startswith(f"{rclone.url}/dist/presigned/{NAME}?")
-    assert uri.endswith(f"/{NAME}")
+    assert uri.startswith(f"{rclone.url}/dist/presigned/{ARCHIVE}?")
+    assert uri.endswith(f"/{ARCHIVE}")
     assert not requests.head(uri.partition("?")[0], timeout=10).ok
     stage.run_executors(uri, archive)
 
@@ -279,26 +277,28 @@ def test_s3_of_moto(stage: Stage, archive: Path) -> None:
         server.client().create_bucket(Bucket="dist")
         options = ["--storage-class", "STANDARD_IA", "--acl", "public-read"]
         uri = stage.upload(archive, "s3://dist/", *options, **server.environment())
-        assert uri == f"s3://dist/{NAME}"
-        assert server.client().head_object(Bucket="dist", Key=NAME)["StorageClass"] == "STANDARD_IA"
+        assert uri == f"s3://dist/{ARCHIVE}"
+        assert server.client().head_object(Bucket="dist", Key=ARCHIVE)["StorageClass"] == "STANDARD_IA"
         stage.run_executors(uri, archive, **server.environment())
 
 
+@pytest.mark.proves("spark.executor.uri")
 def test_hdfs(stage: Stage, archive: Path, hdfs: Hdfs, tmp_path: Path) -> None:
     """No Hadoop here; on the agent, as with a real one, a Hadoop client."""
     hadoop = hdfs.write_hadoop_home(tmp_path / "hadoop")
     try:
         uri = stage.upload(archive, hdfs.uri("/end-to-end/dist/"), HADOOP_CONF_DIR=str(hdfs.conf_dir))
-        assert uri == hdfs.uri(f"/end-to-end/dist/{NAME}")
+        assert uri == hdfs.uri(f"/end-to-end/dist/{ARCHIVE}")
         stage.run_executors(uri, archive, HADOOP_HOME=str(hadoop))
     finally:
         hdfs.fs("-rm", "-r", "-f", "-skipTrash", "/end-to-end")
 
 
+@pytest.mark.proves("spark.executor.uri")
 def test_serve_dist(stage: Stage, archive: Path) -> None:
     server = stage.commands.start("serve-dist", "--port", "0", str(archive))
     uri = server.stdout.readline().rstrip("\n")
-    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{re.escape(NAME)}", uri), (uri, server.poll())
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{re.escape(ARCHIVE)}", uri), (uri, server.poll())
     stage.run_executors(uri, archive)
     server.send_signal(signal.SIGTERM)
     server.communicate(timeout=30)
@@ -308,10 +308,10 @@ def test_the_same_again_is_not_sent_again(stage: Stage, archive: Path, folder: P
     """What a CI job does: pack and upload in every build. Packing gives the same bytes, so there is nothing to do."""
     with webdav_server(folder) as address:
         uris = [
-            stage.upload(source, f"http://{address}/{NAME}", *EXCLUDES) for source in (archive, SPARK_HOME)
+            stage.upload(source, f"http://{address}/{ARCHIVE}", *EXCLUDES) for source in (archive, SPARK_HOME)
         ]
-        assert uris == [f"http://{address}/{NAME}"] * 2
-        assert sha256(folder / NAME) == sha256(archive)
+        assert uris == [f"http://{address}/{ARCHIVE}"] * 2
+        assert sha256(folder / ARCHIVE) == sha256(archive)
 
 
 def test_a_driver_in_the_cluster_needs_no_libmesos(

@@ -252,6 +252,7 @@ def test_logs_of_a_driver_that_waits_and_then_runs(commands: Commands, place: Pl
     assert (following.returncode, out) == (0, ""), err
 
 
+@pytest.mark.proves("spark.mesos.driver.constraints", "spark.driver.cores", mode="cluster")
 def test_why_a_driver_does_not_start(commands: Commands, place: Place) -> None:
     large = commands.start(*place.submitting("exit 0", "--driver-cores", "100", "--wait"))
     assert large.stdout is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyspark
 import pytest
@@ -33,14 +33,10 @@ from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
 from tests.driver_shell import Json, submission, task_info
 
-if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
-
 pytestmark = pytest.mark.slow
 
 PATIENCE = 180.0
 SPARK_HOME = Path(pyspark.__file__).parent
-UNUSED_JARS = ("rocksdbjni", "breeze", "spire", "spark-mllib", "kubernetes", "hive", "datanucleus")
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SMALL = {
     "spark.executor.memory": "512m",
@@ -204,6 +200,7 @@ def python_driver(stage: Stage, properties: Mapping[str, str], **changed: Any) -
     )
 
 
+@pytest.mark.proves("spark.driver.memory", mode="cluster")
 def test_a_python_driver_from_a_home(stage: Stage) -> None:
     secret = "s3cret =\\ 日本"
     wanted = python_driver(
@@ -232,11 +229,8 @@ def test_a_python_driver_from_a_home(stage: Stage) -> None:
     assert "s3cret" not in ended.stderr
 
 
-def test_a_driver_from_an_archive_of_upload_dist(stage: Stage, module_commands: Commands) -> None:
-    packed = stage.folder / "packed"
-    excludes = [part for jar in UNUSED_JARS for part in ("--exclude", f"jars/{jar}*")]
-    done = module_commands.run("upload-dist", str(SPARK_HOME), f"{packed}/", *excludes, timeout=300)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.proves("spark.executor.uri", "spark.submit.pyFiles", mode="cluster")
+def test_a_driver_from_an_archive_of_upload_dist(stage: Stage, packed_spark: Path) -> None:
     # Without the cache the archive lies beside its folder, and so does what is called alike. (Executors do not
     # fetch this one: Spark's own `cd` would fail on it.)
     similar = stage.folder / "spark-3-similar.py"
@@ -244,7 +238,7 @@ def test_a_driver_from_an_archive_of_upload_dist(stage: Stage, module_commands: 
     wanted = python_driver(
         stage,
         {
-            "spark.executor.uri": done.stdout.strip(),
+            "spark.executor.uri": packed_spark.as_uri(),
             "spark.submit.pyFiles": f"{stage.folder}/dependency.py,{similar}",
             "spark.test.password": "x",
         },

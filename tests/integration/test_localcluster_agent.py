@@ -19,6 +19,7 @@ import pytest
 from sparkmesos_core.localcluster.agent import process_table, task_process
 from sparkmesos_core.localcluster.agent.container import LIVING
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
+from sparkmesos_core.localcluster.agent.sandbox_files import is_served
 from sparkmesos_core.localcluster.messages import (
     ShutdownFramework,
     UpdateFramework,
@@ -53,6 +54,46 @@ def test_the_environment_is_mesos_and_the_clusters_and_the_commands(
         assert "HOME" not in environment
 
     play(tmp_path, scene, executor_environment={"FROM_CLUSTER": "1", "JAVA_HOME": "/cluster"})
+
+
+def test_secrets_as_files(tmp_path: Path) -> None:
+    """As Spark asks for with `spark.mesos.executor.secret.filenames`."""
+
+    async def scene(stage: Play) -> None:
+        secret = {"type": "VALUE", "value": {"data": "eHl6/w=="}}
+        volumes = [
+            {"container_path": path, "mode": "RO", "source": {"type": "SECRET", "secret": secret}}
+            for path in ("pass.txt", "below/pass.txt")
+        ]
+        command = "cat below/pass.txt pass.txt; ls -lL pass.txt; echo; while [ ! -e go ]; do sleep 0.05; done"
+        stage.run(command, container={"type": "MESOS", "volumes": volumes})
+        await stage.until("TASK_RUNNING")
+        sandbox = stage.sandbox()
+        await eventually(lambda: (sandbox / "stdout").read_bytes().endswith(b"pass.txt\n\n"))
+        said = (sandbox / "stdout").read_bytes()
+        assert said.startswith(b"xyz\xffxyz\xff-r-------- ")
+        for path in ("pass.txt", "below/pass.txt"):
+            file = (sandbox / path).resolve()
+            assert file.stat().st_mode & 0o777 == 0o400
+            assert file.parent.stat().st_mode & 0o777 == 0o700
+            assert stage.agent.root not in file.parents
+            assert not is_served(stage.agent.root, str(sandbox / path)), "sandboxes can be read over HTTP"
+        (sandbox / "go").touch()
+        await stage.until("TASK_FINISHED")
+        assert list(stage.agent.options.secrets_dir.iterdir()) == []
+
+    play(tmp_path, scene)
+
+
+def test_secrets_that_a_killed_cluster_has_left_are_removed(tmp_path: Path) -> None:
+    left = tmp_path / "secrets" / "a-container" / "0"
+    left.parent.mkdir(parents=True)
+    left.touch(mode=0o400)
+
+    async def scene(stage: Play) -> None:
+        assert not left.parent.exists()
+
+    play(tmp_path, scene)
 
 
 def test_without_a_shell_arguments_stay_what_they_are(tmp_path: Path) -> None:
@@ -251,7 +292,10 @@ def test_when_the_agent_stops_so_does_everything(tmp_path: Path) -> None:
             {"container": {"type": "MESOS", "mesos": {"image": {"type": "DOCKER"}}}},
             "Unsupported container image",
         ),
-        ({"container": {"type": "MESOS", "volumes": [{"container_path": "x"}]}}, "mounts no volumes"),
+        (
+            {"container": {"type": "MESOS", "volumes": [{"container_path": "x", "host_path": "/"}]}},
+            "mounts no volumes but secrets",
+        ),
         ({"container": {"type": "MESOS", "network_infos": [{"name": "n"}]}}, "no network but the host's"),
         ({"container": "x"}, "malformed"),
         ({"command": {"value": "true", "uris": "x"}}, "Failed to launch container"),

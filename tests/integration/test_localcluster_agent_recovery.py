@@ -162,6 +162,24 @@ def test_a_recovered_task_can_be_killed(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_recovered_task_keeps_its_secrets_until_it_ends(tmp_path: Path) -> None:
+    secret = {"type": "VALUE", "value": {"data": "eHl6"}}
+    volume = {"container_path": "pass.txt", "mode": "RO", "source": {"type": "SECRET", "secret": secret}}
+
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        command = "while [ ! -e go ]; do sleep 0.05; done; cat pass.txt"
+        stage.run(command, container={"type": "MESOS", "volumes": [volume]})
+        await stage.until("TASK_RUNNING")
+        await stage.restart()
+        (stage.sandbox() / "go").touch()
+        await stage.until("TASK_FINISHED")
+        assert (stage.sandbox() / "stdout").read_text() == "xyz"
+        assert list(stage.agent.options.secrets_dir.iterdir()) == []
+
+    play(tmp_path, scene)
+
+
 def test_a_crash_of_the_agent_ends_tasks_of_other_frameworks(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run("sleep 100")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,35 +13,15 @@ import pytest
 
 from sparkmesos_core.localcluster.agent import agent_json
 from sparkmesos_core.localcluster.agent.orphans import end_orphans
-from tests.integration import stand_in_docker
 from tests.integration.agent_stage import Play, eventually, play
+from tests.integration.docker_command import StandInDocker
 
 Json = dict[str, Any]
 CONTAINER = {"type": "DOCKER", "docker": {"image": "spark:3.5"}}
 
 
-class Docker:
-    """The stand-in, and what it was asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.path = folder / "docker"
-        source = Path(stand_in_docker.__file__ or "").read_text()
-        self.path.write_text(f"#!{sys.executable}\n{source}")
-        self.path.chmod(0o755)
-
-    def calls(self, kind: str) -> list[Json]:
-        log = self.folder / "calls.jsonl"
-        lines = log.read_text().splitlines() if log.exists() else []
-        return [call for call in map(json.loads, lines) if call["arguments"][0] == kind]
-
-    def running(self) -> list[Path]:
-        return list(self.folder.glob("*.pid"))
-
-
-def with_docker(tmp_path: Path, scene: Callable[[Play, Docker], Awaitable[None]]) -> Docker:
-    docker = Docker(tmp_path / "bin")
+def with_docker(tmp_path: Path, scene: Callable[[Play, StandInDocker], Awaitable[None]]) -> StandInDocker:
+    docker = StandInDocker(tmp_path / "bin")
 
     async def both(stage: Play) -> None:
         await scene(stage, docker)
@@ -53,9 +32,9 @@ def with_docker(tmp_path: Path, scene: Callable[[Play, Docker], Awaitable[None]]
 
 
 def test_a_task_in_a_container(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         variables = [
-            {"name": "TOKEN", "type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "eHl6"}}},
+            {"name": "TOKEN", "value": "xyz"},
             {"name": "LINES", "value": "a\nb"},
         ]
         stage.run(
@@ -93,7 +72,7 @@ def test_a_task_in_a_container(tmp_path: Path) -> None:
 
 
 def test_a_container_is_stopped_with_its_grace_period(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         stage.run("trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.05; done", container=CONTAINER)
         await stage.until("TASK_RUNNING")
         await stage.line()
@@ -110,7 +89,7 @@ def test_a_container_is_stopped_with_its_grace_period(tmp_path: Path) -> None:
 
 
 def test_a_container_ends_with_its_framework(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         stage.run("sleep 100", container=CONTAINER)
         await stage.until("TASK_RUNNING")
         await eventually(lambda: bool(docker.running()))
@@ -121,7 +100,7 @@ def test_a_container_ends_with_its_framework(tmp_path: Path) -> None:
 
 
 def test_a_container_does_not_outlive_the_cluster(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         stage.run("sleep 100", container=CONTAINER)
         await stage.until("TASK_RUNNING")
         await eventually(lambda: bool(docker.running()))
@@ -137,7 +116,7 @@ def test_a_container_does_not_outlive_the_cluster(tmp_path: Path) -> None:
 
 
 def test_a_custom_executor_in_a_container(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         command = {"value": "echo $MESOS_EXECUTOR_ID in $MESOS_CONTAINER_NAME; exit 2"}
         executor = {"executor_id": {"value": "e"}, "command": command, "container": CONTAINER}
         stage.run(None, executor=executor)
@@ -150,7 +129,7 @@ def test_a_custom_executor_in_a_container(tmp_path: Path) -> None:
 
 
 def test_a_container_that_is_created_after_its_kill_is_removed(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         stage.run("true", container={"type": "DOCKER", "docker": {"image": "late:1"}})
         await eventually(lambda: bool(docker.calls("run")))
         stage.kill(0.1)
@@ -163,7 +142,7 @@ def test_a_container_that_is_created_after_its_kill_is_removed(tmp_path: Path) -
 
 @pytest.mark.parametrize("crash", [False, True])
 def test_nobody_waits_for_an_image_that_nobody_needs(crash: bool, tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         stage.run("true", container={"type": "DOCKER", "docker": {"image": "slow:1"}})
         await eventually(lambda: bool(docker.calls("pull")))
         if crash:
@@ -177,19 +156,29 @@ def test_nobody_waits_for_an_image_that_nobody_needs(crash: bool, tmp_path: Path
     with_docker(tmp_path, scene)
 
 
-def pulling(docker: Docker) -> list[psutil.Process]:
+def pulling(docker: StandInDocker) -> list[psutil.Process]:
     ours = psutil.Process().children(recursive=True)
     return [p for p in ours if p.status() != "zombie" and str(docker.path) in p.cmdline()]
 
 
-def test_secrets_need_not_be_text(tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
-        secret = {"type": "VALUE", "value": {"data": "/4A="}}
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"type": "VALUE", "value": {"data": "eHl6"}},
+        {"type": "REFERENCE", "reference": {"name": "/a"}},
+    ],
+)
+def test_secrets_do_not_reach_containers(secret: Json, tmp_path: Path) -> None:
+    """As with Mesos, whose Docker containerizer leaves their variables empty."""
+
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         variables = [{"name": "KEY", "type": "SECRET", "secret": secret}]
-        command = {"value": "printf %s $KEY | wc -c", "environment": {"variables": variables}}
+        command = {"value": "echo ${KEY-unset}${KEY:-empty}", "environment": {"variables": variables}}
         stage.run(command, container=CONTAINER)
         await stage.until("TASK_FINISHED")
-        assert (stage.sandbox() / "stdout").read_text().strip() == "2"
+        assert (stage.sandbox() / "stdout").read_text() == "empty\n"
+        [run] = docker.calls("run")
+        assert "KEY=\n" in run["environment"]
 
     with_docker(tmp_path, scene)
 
@@ -212,7 +201,7 @@ def test_secrets_need_not_be_text(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_had(image: str, engine: bool, reason: str, text: str, tmp_path: Path) -> None:
-    async def scene(stage: Play, docker: Docker) -> None:
+    async def scene(stage: Play, docker: StandInDocker) -> None:
         if not engine:
             (docker.folder / "no-engine").touch()
         stage.run("true", container={"type": "DOCKER", "docker": {"image": image}})

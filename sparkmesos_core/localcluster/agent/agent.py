@@ -13,13 +13,14 @@ from sparkmesos_core.errors import LocalClusterError
 from sparkmesos_core.localcluster.agent.agent_executors import AgentExecutors
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions as AgentOptions
 from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, Recovered, not_vital
-from sparkmesos_core.localcluster.agent.container import end_below
+from sparkmesos_core.localcluster.agent.container import LIVING, end_below
 from sparkmesos_core.localcluster.agent.executor import Executor, ExecutorState, FrameworkOnAgent
 from sparkmesos_core.localcluster.agent.executor_call import Call, Heartbeat, Message, Update
 from sparkmesos_core.localcluster.agent.fetcher import FetcherCache
 from sparkmesos_core.localcluster.agent.orphans import end_orphans
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
 from sparkmesos_core.localcluster.agent.registration import Registration
+from sparkmesos_core.localcluster.agent.task_secrets import remove_forgotten
 from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.link import AgentEnd, Link
 from sparkmesos_core.localcluster.messages import (
@@ -135,6 +136,7 @@ class Agent:
                     framework = self.frameworks[left.executor.framework_id]
                     self.executors.recovered(framework, left.executor)
         await self.executors.end_unknown()
+        await asyncio.to_thread(remove_forgotten, self.options.secrets_dir, LIVING)
         self.has_recovered = True
         self._background(self._finish_recovery(began))
 

@@ -40,6 +40,11 @@ class AgentOptions:
     """None for the defaults; the agent gives it a cache below its work dir if it has none."""
 
     @property
+    def secrets_dir(self) -> Path:
+        """Where the secrets are that tasks get as files: not below the sandboxes, which are served."""
+        return self.work_dir / "secrets"
+
+    @property
     def fetching(self) -> FetcherOptions:
         """How URIs are fetched."""
         return self.fetcher or FetcherOptions()

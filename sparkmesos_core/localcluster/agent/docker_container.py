@@ -137,6 +137,22 @@ def inner_environment(environment: Mapping[str, str], command: JsonObject) -> di
     return {**inside, **command_environment(command)}
 
 
+def without_secrets(command: JsonObject) -> JsonObject:
+    """A v1 CommandInfo whose secret variables are empty: Mesos' Docker containerizer hands no secrets on.
+
+    It sets every variable to its `value`, which those of the type SECRET do not have (docker.cpp).
+    """
+    environment = command.get("environment")
+    variables = environment.get("variables") if isinstance(environment, dict) else None
+    if not isinstance(variables, list):
+        return command
+    emptied = [
+        {"name": one["name"], "value": ""} if isinstance(one, dict) and one.get("type") == "SECRET" else one
+        for one in variables
+    ]
+    return {**command, "environment": {**command["environment"], "variables": emptied}}
+
+
 async def prepare(docker: str | None, container: JsonObject, sandbox: Path) -> None:
     """Make sure that there is an engine, and that it has the image.
 
@@ -182,7 +198,7 @@ def start(
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as writer:
-            writer.write(os.fsencode(run.environment_file()))  # a secret need not be text
+            writer.write(os.fsencode(run.environment_file()))  # the path of a sandbox need not be text
         process = task_process.start(argv, executable=None, environment=environment, sandbox=run.sandbox)
     except (OSError, ValueError):
         file.unlink(missing_ok=True)

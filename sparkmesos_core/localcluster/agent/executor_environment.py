@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import sys
@@ -15,6 +13,7 @@ from sparkmesos_core.errors import UsageError
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions
 from sparkmesos_core.localcluster.agent.executor import Executor
 from sparkmesos_core.localcluster.agent.launch_failure import LaunchFailed
+from sparkmesos_core.localcluster.agent.task_secrets import secret_value
 from sparkmesos_core.localcluster.durations import duration_text
 from sparkmesos_core.localcluster.http_answers import authority
 from sparkmesos_core.spark.java import Java
@@ -113,14 +112,4 @@ def command_environment(command: JsonObject) -> dict[str, str]:
 def _variable_value(variable: JsonObject) -> str:
     if variable.get("type", "VALUE") == "VALUE":
         return str(variable.get("value", ""))
-    secret = variable["secret"]
-    if secret.get("type") != "VALUE":
-        raise LaunchFailed(
-            "Failed to launch container: Collect failed: Default secret resolver cannot resolve references"
-        )
-    try:
-        return os.fsdecode(base64.b64decode(secret["value"]["data"], validate=True))
-    except (binascii.Error, ValueError):
-        raise LaunchFailed(
-            f"Failed to launch container: the secret of '{variable['name']}' is no base64"
-        ) from None
+    return os.fsdecode(secret_value(variable["secret"], variable["name"]))

@@ -23,6 +23,12 @@ from sparkmesos_core.localcluster.agent.executor_environment import (
 from sparkmesos_core.localcluster.agent.launch_failure import LaunchFailed
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
 from sparkmesos_core.localcluster.agent.task_process import PosixProgram, Program
+from sparkmesos_core.localcluster.agent.task_secrets import (
+    ProgramWithSecrets,
+    SecretFile,
+    SecretFolder,
+    secret_files,
+)
 from sparkmesos_core.mesos.resources import Resources
 
 JsonObject = dict[str, Any]
@@ -80,6 +86,9 @@ class Launch:
         try:
             _make_sandbox(executor.sandbox)
             in_docker = _needs_docker(self._container)
+            if in_docker:
+                self._command = docker_container.without_secrets(self._command)
+            secrets = [] if in_docker else secret_files(self._container)
             environment = executor_environment(self._options, self._agent_id, executor, self._command)
             _check_user(self._command, executor.sandbox)
             await self._fetch()
@@ -87,7 +96,7 @@ class Launch:
                 await self._prepare_docker()
             if self._cancelled.is_set():
                 raise LaunchCancelled
-            start = self._in_docker(environment) if in_docker else self._on_host(environment)
+            start = self._in_docker(environment) if in_docker else self._on_host(environment, secrets)
             runs = self._command_executor(start, in_docker) if executor.is_command else start()
         except fetcher.FetchCancelled:
             raise LaunchCancelled from None
@@ -115,9 +124,10 @@ class Launch:
         )
         return CommandExecutor(options, self._clock)
 
-    def _on_host(self, environment: dict[str, str]) -> Callable[[], Program]:
+    def _on_host(self, environment: dict[str, str], secrets: list[SecretFile]) -> Callable[[], Program]:
         argv, executable = command_line(self._command)
         sandbox = self._executor.sandbox
+        folder = SecretFolder(self._options.secrets_dir, self._executor.container_id)
 
         def start() -> Program:
             process = task_process.start(
@@ -125,7 +135,15 @@ class Launch:
             )
             return PosixProgram(process, self._processes)
 
-        return start
+        def start_with_secrets() -> Program:
+            folder.write(secrets, sandbox)
+            try:
+                return ProgramWithSecrets(start(), folder)
+            except BaseException:
+                folder.remove()
+                raise
+
+        return start_with_secrets if secrets else start
 
     def _in_docker(self, environment: dict[str, str]) -> Callable[[], Program]:
         run = docker_container.DockerRun.of(
@@ -212,7 +230,7 @@ def command_line(command: JsonObject) -> tuple[list[str], str | None]:
 def _needs_docker(container: Any) -> bool:
     """Whether a v1 ContainerInfo is for docker.
 
-    Raises LaunchFailed for images, networks and volumes of a container of type MESOS: there are none here.
+    Raises LaunchFailed for images and networks of a container of type MESOS: there are none here.
     """
     if container is None:
         return False
@@ -225,8 +243,6 @@ def _needs_docker(container: Any) -> bool:
         raise LaunchFailed(
             f"Failed to launch container: Unsupported container image type: {image.get('type')}"
         )
-    if container.get("volumes"):
-        raise LaunchFailed("Failed to launch container: the embedded cluster mounts no volumes")
     if any(network.get("name") for network in container.get("network_infos") or []):
         raise LaunchFailed("Failed to launch container: the embedded cluster has no network but the host's")
     return False

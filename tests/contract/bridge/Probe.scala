@@ -218,7 +218,7 @@ object Probe {
       n.path("role").asText(""), n.path("constraints").asText(""))
     val rooms = if (command.has("slaves")) Some(StartWatch.roomsOfAgents(command, needs.role)) else None
     StartAdvice.explain(Situation(needs, "127.0.0.1:5050", command.path("problem").asText(""), rooms, offersOnly = false,
-      command.path("preparing").asInt, command.path("ended").asInt, command.path("lastEnd").asText("")))
+      command.path("preparing").asInt, command.path("silent").asInt, command.path("ended").asInt, command.path("lastEnd").asText("")))
   }
 
   def main(args: Array[String]): Unit = {

@@ -118,6 +118,11 @@ def agent(host: str, cpus: float, mem: float, **more: Any) -> Json:
             id="executors are being prepared",
         ),
         pytest.param(
+            {"silent": 2, "slaves": [agent("a", 8, 4096)]},
+            ["2 executors were launched and did not register with this driver yet", "spark.driver.host"],
+            id="executors that are not heard of",
+        ),
+        pytest.param(
             {"problem": "127.0.0.1:5050: Connection refused"},
             ["is not registered with Mesos: 127.0.0.1:5050: Connection refused"],
             id="no master",

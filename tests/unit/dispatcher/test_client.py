@@ -377,3 +377,32 @@ def test_an_outcome_that_is_none_is_read_from_the_message(outcome: object) -> No
 def test_the_master_that_ours_tells(answer: Answer, master: str | None) -> None:
     with http_stub({"/v1/submissions/readyz": answer}) as stub:
         assert client(stub.address).mesos_master() == master
+
+
+SPARKS = message(
+    "ErrorResponse", 400, message="Missing an action: please specify one of /create, /kill, or /status."
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_of_spark"),
+    [
+        (SPARKS, True),
+        (message("ReadyzResponse", success=True, master="http://10.0.0.1:5050"), False),
+        (message("ReadyzResponse", success=True), False),
+        (message("ErrorResponse", 403, message="Missing an action"), False),
+        (UNAVAILABLE, False),
+        (Answer(404, b"a proxy's page"), False),
+    ],
+)
+def test_whose_a_dispatcher_is(answer: Answer, is_of_spark: bool) -> None:
+    with http_stub({"/v1/submissions/readyz": answer}) as stub:
+        assert client(stub.address).is_of_spark(timeout=10) is is_of_spark
+
+
+def test_whose_it_is_nobody_waits_long_to_know() -> None:
+    """Nor is another dispatcher asked, which may be somebody else's."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, http_stub(lambda _: SPARKS) as stub:
+        asking = client(HostPort("127.0.0.1", silent.getsockname()[1]), stub.address)
+        assert not asking.is_of_spark(timeout=0.05)
+        assert stub.requests == []

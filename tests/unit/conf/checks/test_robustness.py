@@ -38,6 +38,9 @@ VARIABLES = st.sampled_from(
         "LIBPROCESS_SSL_ENABLED",
         "LIBPROCESS_SSL_KEY_FILE",
         "LIBPROCESS_SSL_VERIFY_CERT",
+        "SPARK_EXECUTOR_URI",
+        "HADOOP_USER_NAME",
+        "HADOOP_CONF_DIR",
     ]
 )
 
@@ -60,7 +63,16 @@ def test_anything(
     configuration = Configuration(layers)
     files = gather(configuration, environment, mode=mode)
     found = check_configuration(
-        configuration, Circumstances(mode, spark, master, environment, files=files, over_http=False)
+        configuration,
+        Circumstances(
+            mode,
+            spark,
+            master,
+            environment,
+            files=files,
+            spark_home="/site-packages/pyspark",
+            over_http=False,
+        ),
     )
     assert all(finding.message and finding.id for finding in found)
 

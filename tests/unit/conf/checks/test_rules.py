@@ -41,6 +41,7 @@ class Given:
     over_http: bool = False
     starts_here: bool = True
     names_application: bool = False
+    spark_home: str | None = None
 
     def configuration(self) -> Configuration:
         file = parse_properties(self.lines.replace(" ; ", "\n"), FILE)
@@ -66,6 +67,7 @@ class Given:
             over_http=self.over_http,
             starts_here=self.starts_here,
             names_application=self.names_application,
+            spark_home=self.spark_home,
         )
         return check_configuration(self.configuration(), circumstances)
 
@@ -79,6 +81,8 @@ TLS = {
     "LIBPROCESS_SSL_CERT_FILE": "/cert",
 }
 ARCHIVE = "http://repo.example/spark-3.5.9-bin-hadoop3.tgz"
+PIPS = "/home/me/venv/lib/python3.11/site-packages/pyspark"
+TOLD = "spark.executorEnv.JAVA_TOOL_OPTIONS -Dspark.authenticate=true"
 
 # Rule, how bad it is, what the message holds, and where it is found.
 FIRES: list[tuple[str, Severity, str, Given]] = [
@@ -402,10 +406,152 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("task-secrets", ERROR, "filenames", Given("spark.mesos.driver.secret.filenames f", mode=CLUSTER)),
     ("secret-without-destination", WARNING, "executor", Given("spark.mesos.executor.secret.names a")),
     (
-        "secret-file-and-docker",
+        "secret-and-docker",
         WARNING,
-        "filenames",
+        "executor.secret.filenames",
         Given(f"{IMAGE} ; spark.mesos.executor.secret.names a ; spark.mesos.executor.secret.filenames f"),
+    ),
+    (
+        "secret-and-docker",
+        WARNING,
+        "executor.secret.envkeys makes empty variables",
+        Given(f"{IMAGE} ; spark.mesos.executor.secret.values x ; spark.mesos.executor.secret.envkeys A"),
+    ),
+    (
+        "secret-and-docker",
+        WARNING,
+        "driver.secret.envkeys",
+        Given(
+            f"{IMAGE} ; spark.mesos.driver.secret.names a ; spark.mesos.driver.secret.envkeys A", mode=CLUSTER
+        ),
+    ),
+    (
+        "network-and-addresses",
+        WARNING,
+        "Spark 2.4.4",
+        Given("spark.mesos.network.name overlay", spark="2.4.4"),
+    ),
+    (
+        "image-and-executor-uri",
+        WARNING,
+        "WORKDIR",
+        Given(f"{IMAGE}", variables={"SPARK_EXECUTOR_URI": ARCHIVE}),
+    ),
+    (
+        "image-and-executor-uri",
+        NOTE,
+        "WORKDIR",
+        Given(f"{IMAGE} ; spark.executor.uri {ARCHIVE} ; spark.mesos.containerizer mesos", mode=CLUSTER),
+    ),
+    ("constraint-number", NOTE, "3 or more", Given("spark.mesos.constraints rackid:3")),
+    (
+        "constraint-number",
+        WARNING,
+        "all from 4.5 on",
+        Given("spark.mesos.driver.constraints a:7,4.5,12", mode=CLUSTER),
+    ),
+    ("constraint-number", WARNING, "fails at the text", Given("spark.mesos.constraints rack:3,r4")),
+    (
+        "executor-cores-unset",
+        WARNING,
+        "4 cores",
+        Given("spark.task.cpus 4 ; spark.cores.max 8"),
+    ),
+    (
+        "dynamic-allocation-cores-unset",
+        WARNING,
+        "spark.executor.cores is not set",
+        Given(DYNAMIC, master=MASTER),
+    ),
+    ("executor-home-of-this-machine", WARNING, f"{PIPS} on agents", Given(master=MASTER, spark_home=PIPS)),
+    (
+        "executor-home-of-this-machine",
+        WARNING,
+        f"{PIPS} in the image",
+        Given(IMAGE, master=MASTER, spark_home=PIPS),
+    ),
+    ("executor-home-characters", ERROR, "quote", Given('spark.mesos.executor.home /opt/"spark')),
+    ("executor-home-characters", ERROR, "'~'", Given("spark.mesos.executor.home ~/spark", mode=CLUSTER)),
+    (
+        "executor-home-characters",
+        ERROR,
+        "' '",
+        Given("spark.mesos.coarse false ; spark.mesos.executor.home /opt/my spark", mode=CLUSTER),
+    ),
+    ("executor-uri-name", ERROR, "'('", Given("spark.executor.uri http://h/spark(1).tgz")),
+    ("executor-uri-name", ERROR, "begins with a dot", Given("spark.executor.uri http://h/.tgz")),
+    ("executor-uri-name", ERROR, "is missing", Given("spark.executor.uri /")),
+    ("executor-uri-name", ERROR, "'-'", Given(variables={"SPARK_EXECUTOR_URI": "http://h/-spark.tgz"})),
+    (
+        "executor-uri-ambiguous",
+        WARNING,
+        "'spark-3-conf.zip'",
+        Given(f"spark.executor.uri {ARCHIVE} ; spark.mesos.uris http://h/a.zip, http://h/spark-3-conf.zip"),
+    ),
+    ("local-dir-unused", NOTE, "sandboxes", Given("spark.local.dir /fast")),
+    ("local-dir-unused", WARNING, "SPARK_LOCAL_DIRS", Given(conf={"spark.local.dir": "/fast"}, mode=CLUSTER)),
+    (
+        "gpus-not-asked-for",
+        WARNING,
+        "spark.mesos.gpus.max",
+        Given(conf={"spark.executor.resource.gpu.amount": "1"}),
+    ),
+    (
+        "authentication-of-executors",
+        WARNING,
+        "JAVA_TOOL_OPTIONS",
+        Given("spark.authenticate true ; spark.authenticate.secret topsecret"),
+    ),
+    (
+        "user-of-hadoop",
+        NOTE,
+        "'hdfs'",
+        Given(variables={"HADOOP_USER_NAME": "hdfs", "USER": "me"}, master=MASTER),
+    ),
+    ("supervise-property", WARNING, "--supervise", Given("spark.driver.supervise true", mode=CLUSTER)),
+    (
+        "driver-address-of-this-machine",
+        WARNING,
+        "10.0.0.5",
+        Given("spark.driver.bindAddress 10.0.0.5", mode=CLUSTER),
+    ),
+    (
+        "driver-address-of-this-machine",
+        WARNING,
+        "127.0.0.1, but the driver runs on an agent, where executors on others do not find it",
+        Given("spark.driver.bindAddress 127.0.0.1", master="mesos://d.example:7077", mode=CLUSTER),
+    ),
+    (
+        "driver-address-of-this-machine",
+        WARNING,
+        "spark.driver.host has no effect",
+        Given(conf={"spark.driver.host": "gateway"}, mode=CLUSTER),
+    ),
+    (
+        "credential-file-of-agents",
+        NOTE,
+        "on an agent",
+        Given("spark.mesos.principal p ; spark.mesos.secret.file /s", mode=CLUSTER),
+    ),
+    (
+        "event-log-of-agents",
+        WARNING,
+        "spark.eventLog.dir",
+        Given("spark.eventLog.enabled true", mode=CLUSTER),
+    ),
+    (
+        "hadoop-configuration-not-sent",
+        NOTE,
+        "driverEnv.HADOOP_CONF_DIR",
+        Given(variables={"HADOOP_CONF_DIR": "/etc/hadoop"}, mode=CLUSTER),
+    ),
+    ("framework-id-fixed", WARNING, "Mesos refuses", Given("spark.mesos.driver.frameworkId id")),
+    ("framework-id-fixed", NOTE, "Mesos refuses", Given(conf={"spark.mesos.driver.frameworkId": "id"})),
+    (
+        "framework-id-fixed",
+        WARNING,
+        "its dispatcher knows",
+        Given(conf={"spark.mesos.driver.frameworkId": "id"}, mode=CLUSTER),
     ),
     ("constraint-notation", WARNING, "[7000-8000]", Given("spark.mesos.constraints port:[7000-8000]")),
     ("constraint-notation", WARNING, "{a", Given("spark.mesos.driver.constraints z:{a,b}", mode=CLUSTER)),
@@ -639,12 +785,109 @@ SILENT: list[tuple[str, Given]] = [
         Given("spark.mesos.executor.secret.names a ; spark.mesos.executor.secret.filenames f"),
     ),
     (
-        "secret-file-and-docker",
+        "secret-and-docker",
         Given(
             f"{IMAGE} ; spark.mesos.containerizer mesos ; spark.mesos.executor.secret.names a ; "
             "spark.mesos.executor.secret.filenames f"
         ),
     ),
+    (
+        "secret-and-docker",
+        Given(
+            f"{IMAGE} ; spark.mesos.driver.secret.values a ; spark.mesos.driver.secret.envkeys A",
+            mode=CLUSTER,
+        ),
+    ),
+    (
+        "secret-and-docker",
+        Given("spark.mesos.executor.secret.values a ; spark.mesos.executor.secret.envkeys A"),
+    ),
+    ("network-and-addresses", Given("spark.mesos.network.name overlay")),
+    ("network-and-addresses", Given("spark.mesos.network.name overlay", spark="2.4.5")),
+    ("network-and-addresses", Given("spark.mesos.network.name overlay", spark=None)),
+    ("image-and-executor-uri", Given(f"{IMAGE} ; spark.mesos.executor.home /opt/spark")),
+    ("image-and-executor-uri", Given(f"spark.executor.uri {ARCHIVE}")),
+    ("constraint-number", Given("spark.mesos.constraints os:centos7,debian12;us-east-1:false;gpu:")),
+    ("constraint-number", Given("spark.mesos.driver.constraints rack:3,r4")),
+    ("executor-cores-unset", Given("spark.task.cpus 4 ; spark.executor.cores 8")),
+    ("executor-cores-unset", Given("spark.task.cpus 1")),
+    ("executor-cores-unset", Given("spark.task.cpus 4 ; spark.mesos.coarse false")),
+    ("dynamic-allocation-cores-unset", Given(f"{DYNAMIC} ; spark.executor.cores 2", master=MASTER)),
+    ("dynamic-allocation-cores-unset", Given(f"{DYNAMIC} ; spark.cores.max 8", master=MASTER)),
+    ("dynamic-allocation-cores-unset", Given(DYNAMIC, master="embedded[2]")),
+    ("executor-home-of-this-machine", Given(master=MASTER, spark_home="/opt/spark")),
+    ("executor-home-of-this-machine", Given(master="mesos://localhost:5050", spark_home=PIPS)),
+    ("executor-home-of-this-machine", Given(master="embedded", spark_home=PIPS)),
+    (
+        "executor-home-of-this-machine",
+        Given("spark.mesos.executor.home /opt/spark", master=MASTER, spark_home=PIPS),
+    ),
+    ("executor-home-of-this-machine", Given("spark.home /opt/spark", master=MASTER, spark_home=PIPS)),
+    (
+        "executor-home-of-this-machine",
+        Given(variables={"SPARK_EXECUTOR_URI": ARCHIVE}, master=MASTER, spark_home=PIPS),
+    ),
+    (
+        "executor-home-of-this-machine",
+        Given(master="mesos://d.example:7077", spark_home=PIPS, mode=CLUSTER),
+    ),
+    ("executor-home-characters", Given("spark.mesos.executor.home $SOMEWHERE/my spark (3)")),
+    ("executor-home-characters", Given("spark.mesos.executor.home ~/spark ; spark.mesos.coarse false")),
+    (
+        "executor-home-characters",
+        Given(f"spark.mesos.executor.home ~/spark ; spark.executor.uri {ARCHIVE}"),
+    ),
+    ("executor-home-characters", Given("spark.mesos.executor.home /opt/spark ; spark.mesos.coarse false")),
+    ("executor-uri-name", Given(f"spark.executor.uri {ARCHIVE}")),
+    ("executor-uri-name", Given("spark.executor.uri hdfs://n/a b/spark_3-5.tgz")),
+    ("executor-uri-name", Given(f"spark.executor.uri '{ARCHIVE}'")),
+    (
+        "executor-uri-ambiguous",
+        Given(f"spark.executor.uri {ARCHIVE} ; spark.mesos.uris http://h/a-spark-3.zip,{ARCHIVE}"),
+    ),
+    ("executor-uri-ambiguous", Given("spark.mesos.uris http://h/spark-3-conf.zip")),
+    ("local-dir-unused", Given("spark.local.dir /fast ; spark.shuffle.service.enabled true")),
+    ("local-dir-unused", Given("spark.local.dir /fast ; spark.executorEnv.SPARK_LOCAL_DIRS /fast")),
+    ("local-dir-unused", Given(variables={"SPARK_LOCAL_DIRS": "/fast"})),
+    (
+        "gpus-not-asked-for",
+        Given("spark.executor.resource.gpu.amount 1 ; spark.mesos.gpus.max 2"),
+    ),
+    ("authentication-of-executors", Given(f"spark.authenticate true ; {TOLD}")),
+    ("authentication-of-executors", Given("spark.authenticate true ; spark.mesos.coarse false")),
+    ("authentication-of-executors", Given("spark.authenticate false")),
+    ("user-of-hadoop", Given(variables={"HADOOP_USER_NAME": "me", "USER": "me"}, master=MASTER)),
+    (
+        "user-of-hadoop",
+        Given(variables={"HADOOP_USER_NAME": "hdfs", "SPARK_USER": "me"}, master=MASTER),
+    ),
+    ("user-of-hadoop", Given(variables={"HADOOP_USER_NAME": "hdfs"}, master="mesos://localhost:5050")),
+    ("supervise-property", Given(options={"spark.driver.supervise": "true"}, mode=CLUSTER)),
+    ("supervise-property", Given("spark.driver.supervise false", mode=CLUSTER)),
+    ("driver-address-of-this-machine", Given("spark.driver.bindAddress 0.0.0.0", mode=CLUSTER)),
+    (
+        "driver-address-of-this-machine",
+        Given("spark.driver.bindAddress localhost", master="mesos://127.0.0.1:7077", mode=CLUSTER),
+    ),
+    ("driver-address-of-this-machine", Given("spark.driver.host gateway", mode=CLUSTER)),
+    ("driver-address-of-this-machine", Given("spark.driver.bindAddress 10.0.0.5 ; spark.driver.host h")),
+    ("credential-file-of-agents", Given("spark.mesos.secret.file /s")),
+    ("credential-file-of-agents", Given(variables={"SPARK_MESOS_SECRET_FILE": "/s"}, mode=CLUSTER)),
+    (
+        "event-log-of-agents",
+        Given("spark.eventLog.enabled true ; spark.eventLog.dir hdfs://n/logs", mode=CLUSTER),
+    ),
+    ("event-log-of-agents", Given("spark.eventLog.enabled true")),
+    ("hadoop-configuration-not-sent", Given(variables={"HADOOP_CONF_DIR": "/etc/hadoop"})),
+    (
+        "hadoop-configuration-not-sent",
+        Given(
+            "spark.mesos.driverEnv.HADOOP_CONF_DIR /etc/hadoop",
+            variables={"HADOOP_CONF_DIR": "/etc/hadoop"},
+            mode=CLUSTER,
+        ),
+    ),
+    ("framework-id-fixed", Given("spark.mesos.driver.failoverTimeout 60")),
     ("constraint-notation", Given("spark.mesos.constraints rack:1-2;port:7500;zone:a,b;os:")),
     ("constraint-blank", Given("spark.mesos.constraints os:centos7 ;rack: 3,\\t4;my zone:a")),
     (

@@ -78,7 +78,7 @@ def test_the_options_have_sparks_order(sandbox: Path, tmp_path: Path) -> None:
             "spark.executor.memory": "2g",
             "spark.cores.max": "4",
             "spark.submit.pyFiles": "http://h/a.py",
-            "spark.jars": "http://h/x.jar",
+            "spark.jars": "http://h/x.jar,http://repo.mesos.example/jars/app.jar",
             "spark.master": "mesos://h:7077",
             "spark.submit.deployMode": "cluster",
             "spark.mesos.dispatcher.token": "abc",
@@ -94,8 +94,8 @@ def test_the_options_have_sparks_order(sandbox: Path, tmp_path: Path) -> None:
         "--class", "com.example.Main", "--executor-memory", "2g", "--total-executor-cores", "4",
         "--py-files", "./a.py",
         "--conf", "spark.a=1", "--conf", "spark.b=2", "--conf", "spark.cores.max=4",
-        "--conf", "spark.executor.memory=2g", "--conf", f"spark.mesos.executor.home={home}",
-        "--conf", "spark.submit.pyFiles=http://h/a.py",
+        "--conf", "spark.executor.memory=2g", "--conf", "spark.jars=http://h/x.jar",
+        "--conf", f"spark.mesos.executor.home={home}", "--conf", "spark.submit.pyFiles=http://h/a.py",
         "./app.jar", "1",
     ]  # fmt: skip
 
@@ -107,6 +107,29 @@ def test_driver_cores_are_whole(cores: float, text: str, sandbox: Path, tmp_path
     home = write_spark(tmp_path / "home")
     task = task_info(submission(properties=properties(home), cores=cores))
     assert launched(task, sandbox).option("--driver-cores") == text
+
+
+@pytest.mark.parametrize(
+    ("application", "jars", "passed_on"),
+    [
+        (
+            "http://h/app.jar",
+            "http://h/a.jar, http://h/b.jar,http://h/app.jar",
+            "http://h/a.jar,http://h/b.jar",
+        ),
+        ("file:/srv/app.jar", "file:///srv/a.jar,file:///srv/app.jar", "file:///srv/a.jar"),
+        ("/srv/my app.jar", "file:/srv/my%20app.jar,/srv/app.jar", "/srv/app.jar"),
+        ("http://h/app.jar", "http://h/app.jar", None),
+        ("http://h/app.py", " ,", None),
+    ],
+)
+def test_jars_but_for_the_application(
+    application: str, jars: str, passed_on: str | None, sandbox: Path, tmp_path: Path
+) -> None:
+    """Spark's dispatcher drops them all."""
+    home = write_spark(tmp_path / "home")
+    wanted = submission(app_resource=application, properties=properties(home, spark_jars=jars))
+    assert launched(task_info(wanted), sandbox).configuration().get("spark.jars") == passed_on
 
 
 def test_no_class_for_python(sandbox: Path, tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.localcluster.agent.docker_container import DockerRun, inner_environment
+from sparkmesos_core.localcluster.agent.docker_container import (
+    DockerRun,
+    inner_environment,
+    without_secrets,
+)
 from sparkmesos_core.localcluster.agent.launch_failure import LaunchFailed
 from sparkmesos_core.mesos.resources import Resources
 
@@ -180,3 +184,20 @@ def test_programs_of_the_host_are_none_of_a_containers_business() -> None:
         "LIBPROCESS_IP": "i",
         "JAVA_HOME": "/in/image",
     }
+
+
+def test_secrets_are_left_out() -> None:
+    plain, secret = {"name": "A", "value": "1"}, {"name": "B", "type": "SECRET", "secret": {}}
+    command = {"value": "true", "environment": {"variables": [plain, secret]}}
+    assert without_secrets(command) == {
+        "value": "true",
+        "environment": {"variables": [plain, {"name": "B", "value": ""}]},
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [{}, {"environment": None}, {"environment": {}}, {"environment": {"variables": ["x"]}}],
+)
+def test_what_is_malformed_stays_as_it_is(command: Json) -> None:
+    assert without_secrets(command) == command

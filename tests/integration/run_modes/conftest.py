@@ -1,0 +1,119 @@
+"""What the tests of run modes share: a cluster for each module, and applications submitted to it.
+
+A module that wants other agents, or masters with other options, has fixtures `agents` and `cluster_options` of its own:
+
+    @pytest.fixture(scope="module")
+    def agents() -> tuple[AgentSpec, ...]:
+        return (AgentSpec(cpus=4, mem=4096, attributes="zone:a"),)
+
+    def test_a_property(applications: Applications) -> None:
+        ended = applications.run('print(sc.parallelize(range(4), 2).sum())', {"spark.mesos.extra.cores": "1"})
+        assert ended.out == "6\\n"                                # what the application printed
+        assert ended.mesos.tasks[0]["resources"]["cpus"] == 1     # what `/state` says
+        assert "--cores 2 " in ended.mesos.commands[0]            # the TaskInfo
+
+A fixture of scope `module` that runs one application lets several tests look at it. Which property a test proves is
+said by `@pytest.mark.proves("spark.mesos.extra.cores")`, in cluster mode with `mode="cluster"`, in both with
+`mode="both"`; `python -m tests.proven_properties` makes docs/reference/proven-properties.md of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
+from tests.integration.docker_command import StandInDocker
+from tests.integration.run_modes.applications import Applications
+from tests.integration.run_modes.cluster_mode_applications import Drivers, drivers_on
+from tests.integration.run_modes.conversation import Conversation
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Commands
+
+
+@pytest.fixture(scope="module")
+def agents() -> tuple[AgentSpec, ...]:
+    """Two on which there is room for two small executors each."""
+    return (AgentSpec(cpus=2, mem=2048), AgentSpec(cpus=2, mem=2048))
+
+
+@pytest.fixture(scope="module")
+def cluster_options() -> dict[str, Any]:
+    """What else the module wants its cluster to be, by the names of ClusterSpec."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def conversation() -> Iterator[Conversation]:
+    """All that frameworks and masters say to each other."""
+    with Conversation.overheard() as heard:
+        yield heard
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    module_commands: Commands,
+    conversation: Conversation,
+    agents: tuple[AgentSpec, ...],
+    cluster_options: dict[str, Any],
+) -> Iterator[RunningCluster]:
+    """The module's cluster; its sandboxes are where `module_commands` looks for processes that are left."""
+    java = find_java(find_spark(None, {}), {"PATH": ""})
+    options: dict[str, Any] = {
+        "work_dir": module_commands.folder / "cluster",
+        "executor_environment": default_executor_environment(java),
+        "allocation_interval": 0.2,
+        "executor_shutdown_grace_period": 60.0,  # a busy machine may take its time to end a JVM
+        **cluster_options,
+    }
+    with cluster_in_thread(ClusterSpec(agents=agents, **options)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def applications(
+    cluster: RunningCluster, module_commands: Commands, conversation: Conversation
+) -> Iterator[Applications]:
+    """Submits applications to the module's cluster; in the end nothing of them may be left."""
+    made = Applications(cluster, module_commands, conversation)
+    yield made
+    assert module_commands.wait_for_no_process(60) == []
+    assert made.state()["frameworks"] == []
+
+
+@pytest.fixture(scope="module")
+def drivers(applications: Applications) -> Iterator[Drivers]:
+    """A dispatcher on the module's cluster, for applications in cluster mode."""
+    with drivers_on(applications) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def docker(module_commands: Commands) -> StandInDocker:
+    """A docker for agents, which modules that want one give them in `cluster_options`."""
+    return StandInDocker(module_commands.folder / "docker")
+
+
+@pytest.fixture(scope="module")
+def block_manager_port(shared_folder: Path) -> Iterator[int]:
+    """A port that nobody has, no connection of anybody is given, and no other module takes meanwhile."""
+    with contextlib.ExitStack() as locks:
+        for port in range(28000, 31000):  # below those that embedded agents offer
+            lock = locks.enter_context((shared_folder / f"port-{port}.lock").open("w"))
+            with contextlib.suppress(OSError), socket.socket() as trial:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                trial.bind(("", port))
+                break
+        else:
+            raise AssertionError("every port is taken")
+        yield port

@@ -1,0 +1,61 @@
+"""What frameworks and the masters of embedded clusters say to each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from sparkmesos_core.localcluster.call_body import parse_body
+from sparkmesos_core.localcluster.master import scheduler_http
+
+JsonObject = dict[str, Any]
+
+
+@dataclass
+class Conversation:
+    """What frameworks and the embedded masters of this process say to each other, as the JSON that it is."""
+
+    calls: list[JsonObject] = field(default_factory=list)
+    offers: dict[str, JsonObject] = field(default_factory=dict)
+    statuses: list[JsonObject] = field(default_factory=list)
+    """The TaskStatuses that frameworks were told, with the messages that `/state` does not show."""
+    _parse: Callable[[bytes], JsonObject] = parse_body
+    _record: Callable[[Any], bytes] = scheduler_http.record
+
+    def hear(self, body: bytes) -> JsonObject:
+        """A framework calls."""
+        call = self._parse(body)
+        self.calls.append(call)
+        return call
+
+    def tell(self, event: JsonObject) -> bytes:
+        """A framework is told something."""
+        if event["type"] == "OFFERS":
+            self.offers.update({offer["id"]["value"]: offer for offer in event["offers"]["offers"]})
+        elif event["type"] == "UPDATE":
+            self.statuses.append(event["update"]["status"])
+        return self._record(event)
+
+    def calls_of(self, framework_id: str) -> list[JsonObject]:
+        """Those of one framework, in order; the SUBSCRIBE of a new one, which has no id yet, is not among them."""
+        return [call for call in self.calls if (call.get("framework_id") or {}).get("value") == framework_id]
+
+    def framework_info(self, name: str) -> JsonObject | None:
+        """The FrameworkInfo that the framework of this name subscribed with first."""
+        subscriptions = (call["subscribe"] for call in self.calls if call["type"] == "SUBSCRIBE")
+        infos = (subscription["framework_info"] for subscription in subscriptions)
+        return next((info for info in infos if info["name"] == name), None)
+
+    @classmethod
+    @contextlib.contextmanager
+    def overheard(cls) -> Iterator[Conversation]:
+        """One that is written down as long as the block lasts."""
+        heard = cls()
+        with (
+            mock.patch.object(scheduler_http, "parse_body", heard.hear),
+            mock.patch.object(scheduler_http, "record", heard.tell),
+        ):
+            yield heard
