@@ -24,6 +24,17 @@ object SparkApplication {
     thread.start() // not from here: whoever makes a SparkContext may hold the lock of the active one until it is made
   }
 
+  /** Whether an executor has registered with this driver, be its SparkContext still in the making; None if that cannot be
+    * told. What an executor does first, once the driver has taken it in, is to tell where its blocks are.
+    */
+  def hasExecutors: Option[Boolean] =
+    try Option(SparkEnv.get).map(_.blockManager.master.getMemoryStatus.keys.exists(!_.isDriver))
+    catch {
+      case e @ (_: Exception | _: LinkageError) =>
+        log.debug("Spark does not tell its executors", e)
+        None
+    }
+
   /** The active SparkContext. One that is just being made is registered with Mesos before it becomes active. */
   private def awaitContext(): Option[SparkContext] = {
     val until = System.nanoTime() + ConstructionMillis * 1000000

@@ -26,7 +26,8 @@ final case class Room(
   * @param rooms the agents; None if the master tells nobody and has made no offers
   * @param offersOnly the rooms are of offers, since the master did not let us read its list of agents
   * @param preparing tasks that were launched and do not run yet
-  * @param ended tasks that ended without having run for long, and what became of the last of them
+  * @param silent tasks that run, though no executor has registered with the driver
+  * @param ended tasks that ended before an executor had started, and what became of the last of them
   */
 final case class Situation(
     needs: Needs,
@@ -35,6 +36,7 @@ final case class Situation(
     rooms: Option[Seq[Room]],
     offersOnly: Boolean,
     preparing: Int,
+    silent: Int,
     ended: Int,
     lastEnd: String)
 
@@ -67,6 +69,10 @@ object StartAdvice {
         ("look at stderr in the task's sandbox on the agent. Agents need Java, and Spark at spark.mesos.executor.home " +
           "or a Spark archive in spark.executor.uri; they must be able to connect to this driver (spark.driver.host). " +
           "Spark gives an agent up after two failures.")
+    else if (s.silent > 0)
+      Seq(s"${count(s.silent, "executor was", "executors were")} launched and did not register with this driver yet.") ->
+        ("wait; if it lasts, look at stderr in the task's sandbox on the agent, and see that agents can connect to " +
+          "this driver (spark.driver.host).")
     else if (s.rooms.isEmpty)
       Seq("Mesos has offered nothing so far, and the master does not let this application read its list of agents.") ->
         "ask whoever runs the cluster whether it has free agents for this application's role and principal."

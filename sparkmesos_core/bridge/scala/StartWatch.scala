@@ -4,6 +4,7 @@ import scala.collection.mutable
 
 import com.fasterxml.jackson.databind.JsonNode
 import org.apache.spark.{SparkConf, SparkEnv}
+import org.apache.spark.sparkmesos.SparkApplication
 import org.slf4j.LoggerFactory
 
 /** Tells the operator why no executor starts, instead of letting the application hang without a word.
@@ -84,18 +85,23 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
     var done = false
     while (!done) {
       val now = seconds
-      if (lock.synchronized(over)) done = true
-      else if (lock.synchronized(running.values.exists(since => System.nanoTime() - since > settled * 1e9))) {
+      val (ended, began, lasts) = lock.synchronized(
+        (over, running.nonEmpty, running.values.exists(since => System.nanoTime() - since > settled * 1e9)))
+      // Mesos calls a task running as soon as its shell is; whether that became an executor, only Spark knows.
+      val started = !ended && lasts && SparkApplication.hasExecutors.getOrElse(true)
+      val missing = !began || lasts && !started
+      if (ended) done = true
+      else if (started) {
         if (complained > 0) say(Seq(s"An executor runs now, ${now.toLong} s after the start."))
         done = true
-      } else if (!quiet && limit.exists(now >= _) && lock.synchronized(running.isEmpty)) {
+      } else if (!quiet && limit.exists(now >= _) && missing) {
         if (now - complained > again / 2) complain(now)
         say(Seq(s"Giving up: no executor has started within ${text(limit.get)} s (--start-timeout or $LimitVariable)."))
         exit()
         done = true
       } else {
         if (now >= next) {
-          if (lock.synchronized(running.isEmpty && !(quiet && endings == 0 && known))) {
+          if (missing && lock.synchronized(!(quiet && endings == 0 && known))) {
             complain(now)
             complained = now
           }
@@ -119,7 +125,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
         StartAdvice.explain(lock.synchronized(Situation(needs, conversation.where, conversation.problem match {
           case "" if !known => "it does not answer"
           case other => other
-        }, rooms, offersOnly, preparing.size, endings, lastEnd)))
+        }, rooms, offersOnly, preparing.size, running.size, endings, lastEnd)))
       } catch { case e: Exception => log.warn("Why no executor starts cannot be told", e); Nil }
     say(s"No executor has started within ${now.toLong} s." +: why)
   }
