@@ -13,10 +13,11 @@ from sparkmesos_core.quoting import printable
 from sparkmesos_core.submit import client_mode
 from sparkmesos_core.submit.mesos_driver import check_options
 
-from .submission_check import is_sound, shows_no_error
+from .submission_check import is_sound, shows_no_error, untold
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
+    from sparkmesos_core.conf.finding import Finding
     from sparkmesos_core.submit.client_mode import Submission
     from sparkmesos_core.submit.launch import Program
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions
@@ -40,7 +41,9 @@ def start_driver(
     """
     submission = client_mode.plan(client, own)
     check_options(own, client.configuration)
-    if not is_sound(terminal, client, over_http=submission.libmesos is None, runs_here=not dry_run):
+    held_back: list[Finding] | None = None if dry_run or own.preflight_timeout is None else []
+    over_http = submission.libmesos is None
+    if not is_sound(terminal, client, over_http=over_http, runs_here=not dry_run, held_back=held_back):
         return int(ExitCode.USAGE)
     bridge = client_mode.future_bridge_for(submission)
     if dry_run:
@@ -58,7 +61,7 @@ def start_driver(
             terminal.warn("secret values are shown as ***: the command does not run as it stands")
         return int(ExitCode.OK)
     if own.preflight_timeout is not None and not _passes_preflight(
-        terminal, submission, http_url, launch.environment, own.preflight_timeout
+        terminal, submission, http_url, launch.environment, own.preflight_timeout, held_back or []
     ):
         return int(ExitCode.FAILED)
     client_mode.bridge_for(submission, terminal.say)  # compiled, if need be, when all else is ready
@@ -103,10 +106,11 @@ def _passes_preflight(
     http_url: str,
     environment: Mapping[str, str],
     timeout: float,
+    held_back: list[Finding],
 ) -> bool:
     """Shows what would make the driver hang or fail; false if that is certain.
 
-    `environment` is the driver's, `http_url` that of the leading master.
+    `environment` is the driver's, `http_url` that of the leading master, `held_back` what was found before.
     """
     from sparkmesos_core.preflight.cluster_reading import MasterAccess
     from sparkmesos_core.preflight.preflight import preflight
@@ -121,7 +125,7 @@ def _passes_preflight(
         runs_python=client.arguments.is_python,
         timeout=timeout,
     )
-    if shows_no_error(terminal, found):
+    if shows_no_error(terminal, [*found, *untold(held_back, found)]):
         return True
     terminal.say("The driver was not started. It is with --no-preflight.")
     return False

@@ -93,6 +93,9 @@ def _configure_log(terminal: Terminal) -> None:
 
     level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(terminal.verbosity, logging.DEBUG)
     logging.basicConfig(level=level, stream=terminal.stderr, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("urllib3", "botocore", "boto3", "s3transfer"):
+        # In their details are URLs with signatures, and headers with tokens.
+        logging.getLogger(name).setLevel(max(level, logging.INFO))
 
 
 def _take_own_settings(context: click.Context, terminal: Terminal) -> None:

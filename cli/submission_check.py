@@ -14,18 +14,36 @@ if TYPE_CHECKING:
 
     from .terminal import Terminal
 
+_TOLD_BY_PREFLIGHT = {"driver-on-loopback": "driver-host-on-loopback"}
+"""Rules of the configuration, and what a preflight, which knows where agents are, finds of the same."""
+
 
 def is_sound(
-    terminal: Terminal, client: ClientConfiguration, *, over_http: bool = True, runs_here: bool = False
+    terminal: Terminal,
+    client: ClientConfiguration,
+    *,
+    over_http: bool = True,
+    runs_here: bool = False,
+    held_back: list[Finding] | None = None,
 ) -> bool:
     """Shows all that is wrong with a submission; false if it must not run.
 
     `over_http` says that libmesos does not matter, `runs_here` that files of this machine have to be there.
+    What a preflight may be about to tell more exactly is added to `held_back`, if that is given, and not shown.
     """
     from sparkmesos_core.configuration_check import by_severity, check_submission
 
     found = check_submission(client, directory=Path.cwd() if runs_here else None, over_http=over_http)
+    if held_back is not None:
+        held_back += [one for one in found if one.id in _TOLD_BY_PREFLIGHT]
+        found = [one for one in found if one not in held_back]
     return shows_no_error(terminal, by_severity(found))
+
+
+def untold(held_back: Iterable[Finding], by_preflight: Iterable[Finding]) -> list[Finding]:
+    """Of what `is_sound` held back, what the findings of the preflight do not tell."""
+    told = {one.id for one in by_preflight}
+    return [one for one in held_back if _TOLD_BY_PREFLIGHT[one.id] not in told]
 
 
 def shows_no_error(terminal: Terminal, findings: Iterable[Finding]) -> bool:

@@ -53,7 +53,7 @@ class TerminalSession:
     def enter(self, line: str) -> None:
         self.press(line + ENTER)
 
-    def expect(self, pattern: str, timeout: float = 120) -> re.Match[str]:
+    def expect(self, pattern: str, timeout: float = 240) -> re.Match[str]:
         """Waits for what matches, behind what the last one matched. The program's end is a failure."""
         deadline = time.monotonic() + timeout
         while (match := re.search(pattern, self._unread, re.MULTILINE)) is None:
@@ -66,7 +66,7 @@ class TerminalSession:
         self._unread = self._unread[match.end() :]
         return match
 
-    def end(self, timeout: float = 60) -> int:
+    def end(self, timeout: float = 120) -> int:
         """Waits for the program's end; its exit code, negative if a signal ended it."""
         deadline = time.monotonic() + timeout
         while self.process.poll() is None:
@@ -91,9 +91,8 @@ class TerminalSession:
             text, self._raw = text[:begun], text[begun:]
         else:
             self._raw = ""
-        text = (
-            _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-        )  # what is overwritten is a line, too
+        # What is overwritten is a line, too.
+        text = _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
         self._unread += text
         self._all += text
         return True

@@ -8,7 +8,6 @@ the launcher, which starts Python and R; the main classes `org.apache.spark.repl
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,12 @@ _RELEASE_HINT = "Use an official release of Spark: unpack it, and point SPARK_HO
 # What the launcher looks for on its command line only, although spark-submit knows it from files, too.
 _PYTHONS = ("spark.pyspark.driver.python", "spark.pyspark.python")
 _R = "spark.r.shell.command"
+
+# What names the Python of executors, and the driver's unless that is named.
+_DRIVERS_PYTHON = {
+    "spark.pyspark.python": "spark.pyspark.driver.python",
+    "PYSPARK_PYTHON": "PYSPARK_DRIVER_PYTHON",
+}
 
 PYTHON_START = Path(__file__).with_name("python_shell_start.py")
 """What the Python of a shell runs last when it starts."""
@@ -208,18 +213,23 @@ def _python_program(
     *,
     piped: bool,
 ) -> Program:
+    from sparkmesos_core.preflight.python_programs import is_python  # which the other shells do without
+
     configured = [setting for key in _PYTHONS if (setting := _configured(configuration, key)) is not None]
     named = [name for name in ("PYSPARK_DRIVER_PYTHON", "PYSPARK_PYTHON") if environment.get(name)]
     if configured:
-        python, place = configured[0].value, f"{configured[0].key}, {configured[0].origin}"
+        python, name, place = configured[0].value, configured[0].key, f", {configured[0].origin}"
     elif named:
-        python, place = environment[named[0]], named[0]
+        python, name, place = environment[named[0]], named[0], ""
     else:
-        python, place = "", ""
+        python, name, place = "", "", ""
     if python and not _is_program(python, environment):
+        drivers = _DRIVERS_PYTHON.get(name)
         raise InterpreterNotFoundError(
-            f"The Python of the shell, {quoted(python)} ({place}), is not there",
-            hint="Correct it, or leave it out.",
+            f"The Python of the shell, {quoted(python)} ({name}{place}), is not there",
+            hint=f"Correct it, or if it is meant for agents, set {drivers} to one of this machine."
+            if drivers
+            else "Correct it, or leave it out.",
         )
     variables = {"PYTHONSTARTUP": str(PYTHON_START)}
     if environment.get("PYTHONSTARTUP"):
@@ -231,8 +241,7 @@ def _python_program(
         # spark-submit gives applications this archive.
         paths = (str(archive), environment.get("PYTHONPATH", ""))
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    plain = re.fullmatch(r"(python|pypy)[\d.]*", Path(python or "python3").name)
-    if piped and plain and not environment.get("PYSPARK_DRIVER_PYTHON_OPTS"):
+    if piped and is_python(python or "python3") and not environment.get("PYSPARK_DRIVER_PYTHON_OPTS"):
         # Without a terminal Python passes over the start-up file that makes `sc` and `spark`.
         escaped = str(_PIPED_PYTHON).replace("\\", "\\\\").replace('"', '\\"')
         variables["PYSPARK_DRIVER_PYTHON_OPTS"] = f'"{escaped}"'

@@ -219,7 +219,7 @@ def piped(commands: Commands, text: str, *arguments: str) -> subprocess.Complete
         input=text,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         cwd=commands.folder,
         env=commands.marked_environment,
     )

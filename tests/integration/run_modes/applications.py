@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Conf = Mapping[str, str | None]
 
-PATIENCE = 120.0
+PATIENCE = 240.0
+"""Seconds after which something hangs, however busy the machine is."""
 SMALL = {
     "spark.cores.max": "1",
     "spark.executor.cores": "1",

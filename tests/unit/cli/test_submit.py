@@ -108,17 +108,24 @@ class TestCreate:
         assert ("of Spark 3.5.9, whose drivers end at once" in said.err) is warned
 
     def test_a_driver_is_killed_though_the_interrupt_came_when_more_was_asked(self, submit) -> None:
-        killed = message("KillSubmissionResponse", success=True, message="Killing running driver")
+        answers = {
+            "create": self.ACCEPTED,
+            "kill": message("KillSubmissionResponse", success=True, message="Killing running driver"),
+            "status": message(
+                "SubmissionStatusResponse", success=True, driverState="FINISHED", outcome="killed"
+            ),
+        }
 
         def answer(path: str) -> Answer:
             if path.endswith("/readyz"):
                 os.kill(os.getpid(), signal.SIGINT)
                 return SPARKS_OWN
-            return killed if "/kill/" in path else self.ACCEPTED
+            return answers[path.split("/")[3]]
 
         line = ("--deploy-mode", "cluster", "--wait", "--kill-on-interrupt", APP)
         said, stub = asked(answer, lambda url: submit("--master", url, *line))
         assert said.code == ExitCode.INTERRUPTED, said.err
+        assert f"{ID} has ended: killed" in said.err
         assert ("POST", f"/v1/submissions/kill/{ID}") in [request[:2] for request in stub.requests]
 
     def test_the_mode_and_the_dispatcher_may_be_configured(self, submit, tmp_path: Path) -> None:

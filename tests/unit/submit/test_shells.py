@@ -233,23 +233,30 @@ class TestPython:
         assert typed == variables == Program("pyspark", variables=START)
 
     @pytest.mark.parametrize(
-        ("words", "variables", "place"),
+        ("words", "variables", "place", "hint"),
         [
             (
                 ["--conf", "spark.pyspark.python=python2"],
                 {"PYSPARK_PYTHON": "python3"},
                 "spark.pyspark.python, --conf",
+                "set spark.pyspark.driver.python",
             ),
-            ([], {"PYSPARK_DRIVER_PYTHON": "python2", "PYSPARK_PYTHON": "python3"}, "PYSPARK_DRIVER_PYTHON"),
-            ([], {"PYSPARK_PYTHON": "python2"}, "PYSPARK_PYTHON"),
+            (
+                [],
+                {"PYSPARK_DRIVER_PYTHON": "python2", "PYSPARK_PYTHON": "python3"},
+                "PYSPARK_DRIVER_PYTHON",
+                "leave it out",
+            ),
+            ([], {"PYSPARK_PYTHON": "python2"}, "PYSPARK_PYTHON", "set PYSPARK_DRIVER_PYTHON"),
         ],
     )
     def test_a_python_that_is_not_there(
-        self, program, words: list[str], variables: dict[str, str], place: str
+        self, program, words: list[str], variables: dict[str, str], place: str, hint: str
     ) -> None:
         with pytest.raises(InterpreterNotFoundError) as caught:
             program("python", *words, **variables)
         assert f"'python2' ({place}), is not there" in caught.value.message
+        assert hint in caught.value.hint
 
     def test_another_python_gets_sparks_modules(
         self, program, spark_home: Path, monkeypatch: pytest.MonkeyPatch
