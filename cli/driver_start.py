@@ -127,5 +127,5 @@ def _passes_preflight(
     )
     if shows_no_error(terminal, [*found, *untold(held_back, found)]):
         return True
-    terminal.say("The driver was not started. It is with --no-preflight.")
+    terminal.say("The driver was not started; with --no-preflight it would be.")
     return False

@@ -29,12 +29,14 @@ def is_sound(
     """Shows all that is wrong with a submission; false if it must not run.
 
     `over_http` says that libmesos does not matter, `runs_here` that files of this machine have to be there.
-    What a preflight may be about to tell more exactly is added to `held_back`, if that is given, and not shown.
+    If it may run, what a preflight is about to tell more exactly is added to `held_back`, if that is given,
+    and not shown.
     """
+    from sparkmesos_core.conf.finding import Severity
     from sparkmesos_core.configuration_check import by_severity, check_submission
 
     found = check_submission(client, directory=Path.cwd() if runs_here else None, over_http=over_http)
-    if held_back is not None:
+    if held_back is not None and all(one.severity is not Severity.ERROR for one in found):
         held_back += [one for one in found if one.id in _TOLD_BY_PREFLIGHT]
         found = [one for one in found if one not in held_back]
     return shows_no_error(terminal, by_severity(found))

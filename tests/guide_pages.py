@@ -18,7 +18,7 @@ CONTENTS = "README.md"
 FILES = frozenset({"dockerfile", "ini", "scala"})
 ANYTHING = "…"
 SHOWS_EXIT_CODE = 'echo "exit code $?"'
-"""A command that may fail is followed by this one."""
+"""A command that may fail is followed by this one, and the page shows what it prints."""
 
 _LINK = re.compile(r"^\d+\. \[[^\]]+\]\((?P<page>[a-z-]+\.md)\)", re.MULTILINE)
 
@@ -42,8 +42,8 @@ class _Fence:
     language: str
     line: int
     lines: tuple[str, ...]
-    follows: bool
-    """Nothing is between it and the fence before."""
+    behind: str | None
+    """The language of the fence before it, if nothing is between the two."""
 
 
 def chapters() -> list[str]:
@@ -59,12 +59,14 @@ def blocks(page: str) -> list[Block]:
         if fence.language == "bash":
             found.append(Block(page, fence.line, tuple(split_commands("\n".join(fence.lines))), ()))
         elif fence.language == "text":
-            assert fence.follows, f"{place}: output of which commands?"
-            assert found, f"{place}: output of which commands?"
+            assert fence.behind == "bash", f"{place}: output of which commands?"
             before = found.pop()
             found.append(Block(page, before.line, before.commands, fence.lines))
         else:
             assert fence.language in FILES, f"{place}: a block is bash, text, or one of {sorted(FILES)}"
+    for block in found:
+        shown = sum(line.startswith("exit code ") for line in block.output)
+        assert shown == block.commands.count(SHOWS_EXIT_CODE), f"{block.place}: which exit code?"
     return found
 
 
@@ -110,20 +112,24 @@ def missing_line(shown: Sequence[str], *streams: str) -> str | None:
 def _fences(page: str) -> Iterator[_Fence]:
     language: str | None = None
     lines: list[str] = []
-    start, follows = 0, False
+    start = 0
+    behind: str | None = None
     for number, line in enumerate((GUIDE / page).read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("```"):
             if language is None:
                 language, lines, start = line.removeprefix("```"), [], number
             else:
                 assert line == "```", f"{page}:{number}: the block of line {start} has no end"
-                yield _Fence(language, start, tuple(lines), follows)
-                language, follows = None, True
+                yield _Fence(language, start, tuple(lines), behind)
+                language, behind = None, language
         elif language is not None:
             lines.append(line)
         elif line.strip():
-            assert not line.startswith("    "), f"{page}:{number}: a block that is not fenced is not run"
-            follows = False
+            is_block = line.startswith(("    ", "\t")) or line.lstrip().startswith(("```", "~~~"))
+            assert not is_block, (
+                f"{page}:{number}: only a block fenced by ``` from the first column on is run"
+            )
+            behind = None
     assert language is None, f"{page}: the block of line {start} has no end"
 
 

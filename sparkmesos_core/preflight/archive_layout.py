@@ -6,6 +6,8 @@ Executors are started by `cd BASE*; ./bin/spark-class …` in the sandbox that t
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import re
 import tarfile
@@ -21,6 +23,7 @@ from sparkmesos_core.dist.names import executor_prefix, leads_there
 MOST_BYTES = 1 << 20
 """So much of an archive is looked at, packed."""
 
+_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 _MOST_ENTRIES = 500
 _NAME = re.compile(r"spark-\d+\.\d+\.")
 # What is in every Spark, and at the top of hardly anything else: a JDK has bin/ and conf/, too.
@@ -73,12 +76,22 @@ class _Limited:
         self._held = b""
         self._taken = 0
         self.start = b""
+        self.failed = False
+        """Whether the pieces did, rather than what is made of them."""
+
+    def peek(self, size: int) -> bytes:
+        self._held = self.read(size) + self._held
+        return self._held[:size]
 
     def read(self, size: int = -1) -> bytes:
         while 0 <= len(self._held) < size:
             if self._taken >= MOST_BYTES:
                 raise _EnoughError
-            piece = next(self._pieces, b"")
+            try:
+                piece = next(self._pieces, b"")
+            except Exception:
+                self.failed = True
+                raise
             if not piece:
                 break
             self.start = self.start or piece[:512]
@@ -111,7 +124,9 @@ def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
             whole = True
     except _EnoughError:
         pass
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError):
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError):
+        if file.failed:
+            raise
         if not seen:
             return Beginning(Layout.NO_ARCHIVE, is_page=file.start.lstrip()[:1] == b"<")
     if behind:
@@ -121,10 +136,27 @@ def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
 
 def _entries(file: _Limited) -> Iterator[tuple[tuple[str, ...], bool]]:
     """The path of each entry, and whether it is a file. Nothing is unpacked, so no path can do any harm."""
-    with tarfile.open(fileobj=cast("IO[bytes]", file), mode="r|*") as archive:
+    with tarfile.open(fileobj=_unpacked(file), mode="r|") as archive:
         while (entry := archive.next()) is not None:
             if path := segments_of(entry.name):
                 yield path, entry.isfile()
+
+
+def _unpacked(file: _Limited) -> IO[bytes]:
+    """What is packed in a file.
+
+    tarfile itself would stop at the first of several parts, as bgzip and pbzip2 make them, and what follows
+    would seem not to be there.
+    """
+    packed = cast("IO[bytes]", file)
+    start = file.peek(len(_XZ))
+    if start.startswith(_GZIP):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=packed, mode="rb"))
+    if start.startswith(_BZIP2):
+        return cast("IO[bytes]", bz2.BZ2File(packed))
+    if start.startswith(_XZ):
+        return cast("IO[bytes]", lzma.LZMAFile(packed))
+    return packed
 
 
 def _judged(seen: list[tuple[str, ...]], whole: bool) -> Beginning:

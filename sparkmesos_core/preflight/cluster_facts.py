@@ -1,14 +1,14 @@
 """What the leading master tells of its cluster, as far as checks want to know it.
 
 Made of the answers to `/slaves` and `/flags`, whose size does not depend on frameworks and tasks, as that of
-`/state` does. They are as recorded from Mesos 1.12.0; those of masters before 1.0, which list no resources in
-full, are understood, too.
+`/state` does. They are as recorded from Mesos 1.12.0; those of masters before 1.0 are understood, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sparkmesos_core.master import HostPort
@@ -16,6 +16,8 @@ from sparkmesos_core.mesos.attributes import Attribute
 from sparkmesos_core.mesos.resources import ANY_ROLE, ResourceKey, Resources, Value, parse_value
 
 _AMOUNTS = ("cpus", "mem", "gpus")
+_REVOCABLE = "_revocable"
+"""Behind the name of what may be revoked (`model` in Mesos' `src/common/http.cpp`)."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def agents_of(slaves: Any) -> tuple[AgentFacts, ...]:
     """The agents in an answer of `/slaves`. ValueError if it is none."""
     try:
         return tuple(_agent(agent) for agent in slaves["slaves"])
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"agents are malformed ({error!r})") from error
 
 
@@ -108,48 +110,47 @@ def _address(pid: str) -> tuple[str, int]:
 
 
 def _resources(agent: Mapping[str, Any]) -> Resources:
-    if "unreserved_resources_full" not in agent:
-        return _summarised_resources(agent)
-    listed = list(agent["unreserved_resources_full"])
-    for reserved in agent.get("reserved_resources_full", {}).values():
-        listed += reserved
-    seen = Resources.from_json([resource for resource in listed if "revocable" not in resource])
-    return seen + _hidden(agent["resources"], seen)
-
-
-def _hidden(total: Mapping[str, Any], seen: Resources) -> Resources:
-    """What an agent has in all, beyond what is listed: reservations show only to who may view their role."""
-    hidden: dict[ResourceKey, Value] = {}
-    for name in _AMOUNTS:
-        amount = seen.total(name)
-        if isinstance(amount, int) and (more := round(float(total.get(name, 0)) * 1000) - amount) > 0:
-            hidden[ResourceKey(name, ANY_ROLE)] = more
-    return Resources(hidden)
-
-
-def _summarised_resources(agent: Mapping[str, Any]) -> Resources:
-    """From amounts by name, in which ranges and sets are text."""
+    """By the amounts, which all masters tell: newer ones list resources one by one, too, at more length."""
     roles = dict(agent.get("reserved_resources", {}))
     roles[ANY_ROLE] = agent.get("unreserved_resources", agent["resources"])
-    return Resources(dict(_quantities(roles)))
-
-
-def _quantities(roles: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[ResourceKey, Value]]:
+    values: dict[ResourceKey, Value] = {}
     for role, quantities in roles.items():
         for name, quantity in quantities.items():
-            value = parse_value(str(quantity))
-            if not isinstance(value, str):
-                yield ResourceKey(name, role), value
+            if not name.endswith(_REVOCABLE):
+                value = _parsed(quantity)
+                if not isinstance(value, str):
+                    values[ResourceKey(name, role)] = value
+    # What an agent has in all, beyond that: reservations show only to who may view their role.
+    for name in _AMOUNTS:
+        total = _parsed(agent["resources"].get(name, 0))
+        amounts = [values.get(ResourceKey(name, role), 0) for role in roles]
+        if isinstance(total, int):
+            hidden = total - sum(amount for amount in amounts if isinstance(amount, int))
+            if hidden > 0:
+                unreserved = values.get(ResourceKey(name, ANY_ROLE), 0)
+                values[ResourceKey(name, ANY_ROLE)] = hidden + (
+                    unreserved if isinstance(unreserved, int) else 0
+                )
+    return Resources(values)
 
 
+@lru_cache(maxsize=4096)
 def _attribute(name: str, value: Any) -> Attribute:
-    """An attribute as `/slaves` has it: a number, or text that tells of its type by its brackets."""
-    if isinstance(value, (int, float)):
-        return Attribute(name, round(value * 1000))
+    """An attribute as `/slaves` has it. Agents share most of theirs, so few have to be made."""
     text = str(value)
-    if text.startswith(("[", "{")):
+    if _is_number(value) or text.startswith(("[", "{")):
         try:
-            return Attribute(name, parse_value(text))
+            return Attribute(name, _parsed(value))
         except ValueError:
             pass
     return Attribute(name, text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(value: Any) -> Value | str:
+    """A number, or text that tells of its type by its brackets. ValueError for brackets without an end."""
+    return round(value * 1000) if _is_number(value) else parse_value(str(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))

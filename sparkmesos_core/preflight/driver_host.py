@@ -220,7 +220,9 @@ def _on_loopback(
 
 def _off_the_way(advertised: Advertised, elsewhere: Sequence[AgentFacts], seen: SeenHere) -> list[Finding]:
     ways = seen.addresses_towards(spread(elsewhere, _MOST_WAYS))
-    if advertised.host in ways or not ways:
+    if not ways or any(
+        advertised.host == way or seen.machine.are_neighbours(advertised.host, way) for way in ways
+    ):
         return []
     way = min(ways)
     return [

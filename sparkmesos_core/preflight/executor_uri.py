@@ -7,18 +7,19 @@ Spark gives (`MesosCoarseGrainedSchedulerBackend.createCommand`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.names import executor_prefix, is_extracted
 from sparkmesos_core.preflight.agent_flags import read_agent_flags, shares_files
-from sparkmesos_core.preflight.agent_names import some
+from sparkmesos_core.preflight.agent_names import some, spread
 from sparkmesos_core.preflight.archive_layout import MOST_BYTES, Beginning, Layout, look_at
 from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
+from sparkmesos_core.preflight.name_lookup import look_up
 from sparkmesos_core.preflight.reading_failures import NotKnownError, NotReadableError
-from sparkmesos_core.preflight.this_machine import is_loopback_name, this_machine
+from sparkmesos_core.preflight.this_machine import is_address, is_loopback_name, this_machine
 from sparkmesos_core.preflight.uri_reading import open_beginning
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.redaction import redact_text
@@ -26,6 +27,7 @@ from sparkmesos_core.redaction import redact_text
 _KEY = "spark.executor.uri"
 _VARIABLE = "SPARK_EXECUTOR_URI"
 _CACHE = "spark.mesos.fetcherCache.enable"
+_MOST_NAMES = 8
 _CHECK = "`sparkmesos upload-dist` makes and uploads an archive that fits."
 
 
@@ -63,7 +65,8 @@ def check_executor_uri(
                 return []
             return _judged(uri, name, look_at(pieces, name, cached=cached))
     except NotReadableError as error:
-        return [_unfetchable(uri, error)]
+        certain = error.certain and not (error.by_name and _names_are_others(elsewhere, deadline))
+        return [_finding("executor-uri-unfetchable", uri, error.said, error.hint, certain=certain)]
     except NotKnownError:
         return []
 
@@ -92,10 +95,6 @@ def _judged(uri: str, name: str, found: Beginning) -> list[Finding]:
     return [_finding("executor-uri-top-folder", uri, problem, hint)]
 
 
-def _unfetchable(uri: str, error: NotReadableError) -> Finding:
-    return _finding("executor-uri-unfetchable", uri, error.said, error.hint, certain=error.certain)
-
-
 def _on_loopback(uri: str, elsewhere: list[AgentFacts]) -> Finding:
     names = some([agent.hostname for agent in elsewhere])
     return _finding(
@@ -110,6 +109,13 @@ def _on_loopback(uri: str, elsewhere: list[AgentFacts]) -> Finding:
 def _finding(id: str, uri: str, problem: str, hint: str, *, certain: bool = True) -> Finding:
     severity = Severity.ERROR if certain else Severity.WARNING
     return Finding(id, severity, f"The executors' archive {redact_text(uri)} {problem}", hint, _KEY)
+
+
+def _names_are_others(elsewhere: Sequence[AgentFacts], deadline: float) -> bool:
+    """Whether agents most likely ask other name servers: this machine's know none of the agents."""
+    names = [agent.hostname for agent in elsewhere if not is_address(agent.hostname)]
+    lookups = look_up(spread(names, _MOST_NAMES), deadline)
+    return bool(lookups) and not any(lookup.addresses for lookup in lookups.values())
 
 
 def _share_files(agent: AgentFacts, deadline: float) -> bool:

@@ -26,16 +26,24 @@ def check_fitting_agent(need: ExecutorNeed, facts: ClusterFacts) -> list[Finding
     """
     if not facts.agents:
         return [_nobody(facts)]
+    if any(agent.active and _would_do(agent, need, facts) for agent in facts.agents):
+        return []  # of thousands of agents the first is mostly enough
     meeting = [agent for agent in facts.agents if not unmet_in_spark(need.constraints, agent.attributes)]
     fitting = [agent for agent in meeting if not need.lacks(agent.resources.available_to(need.role))]
     offered = [agent for agent in fitting if not _withheld(agent, need, facts)]
-    if any(agent.active for agent in offered):
-        return []
     if offered:
         return [_inactive(offered)]
     if not meeting:
         return [_constraints_unmet(need, facts)]
     return [_gpus_unasked(fitting, facts) if fitting else _too_small(need, meeting, facts)]
+
+
+def _would_do(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
+    return (
+        not unmet_in_spark(need.constraints, agent.attributes)
+        and not need.lacks(agent.resources.available_to(need.role))
+        and not _withheld(agent, need, facts)
+    )
 
 
 def _withheld(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:

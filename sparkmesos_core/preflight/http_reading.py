@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sparkmesos_core.network_failures import is_loopback
 from sparkmesos_core.preflight.reading_failures import (
     MISSING_HINT,
+    NotKnownError,
     NotReadableError,
     malformed,
     raise_network_failure,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1 << 16
 _LASTING = frozenset({400, 401, 403, 404, 405, 410, 451})
 """Of the statuses of HTTP those with which a server answers everybody, and again."""
+_MISSING = frozenset({404, 410})
 
 
 @contextmanager
@@ -41,8 +43,11 @@ def open_http(uri: str, size: int, deadline: float, ca_file: Path | None) -> Ite
         session.trust_env = False
         # What is stored counts, not what it can be decoded to.
         session.headers["Accept-Encoding"] = "identity"
+        # The fetcher gives no name, and some servers turn away programs of a known one.
+        session.headers["User-Agent"] = urllib3.util.SKIP_HEADER
         if not is_loopback(host):
             session.proxies.update(requests.utils.get_environ_proxies(uri))
+        proxy = requests.utils.select_proxy(uri, session.proxies) is not None
         usual = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         ask = _Asking(session, uri, size, deadline)
         try:
@@ -53,10 +58,15 @@ def open_http(uri: str, size: int, deadline: float, ca_file: Path | None) -> Ite
                     raise
                 response = ask(str(ca_file))
             with response:
+                if proxy and uri.lower().startswith("http:"):
+                    _check_origin(response)
                 _check_status(response)
                 yield until(deadline, response.raw.stream(_PIECE_BYTES, decode_content=False))
         except failures as error:
-            raise_network_failure(error, host)
+            if proxy:
+                raise NotKnownError from None  # agents have proxies of their own, or none
+            asked = getattr(getattr(error, "request", None), "url", None)
+            raise_network_failure(error, _host_of(asked or uri))  # perhaps of where a redirect led
 
 
 class _Asking:
@@ -70,7 +80,8 @@ class _Asking:
 
     def __call__(self, verify: bool | str) -> requests.Response:
         response = self._ask(verify, {"Range": f"bytes=0-{self._size - 1}"})
-        if response.status_code in (400, 416):  # it is empty, or ranges are nothing that the server knows
+        if response.status_code not in _MISSING and not response.ok:
+            # The file is empty, or ranges are nothing that the server or what guards it lets through.
             response.close()
             response = self._ask(verify, {})
         return response
@@ -79,6 +90,12 @@ class _Asking:
         return self._session.get(
             self._uri, headers=dict(headers), stream=True, verify=verify, timeout=seconds_left(self._deadline)
         )
+
+
+def _check_origin(response: requests.Response) -> None:
+    """NotKnownError for what may be the word of a proxy, which speaks in the place of the server."""
+    if not response.ok or "html" in response.headers.get("Content-Type", "").lower():
+        raise NotKnownError
 
 
 def _check_status(response: requests.Response) -> None:
@@ -97,6 +114,10 @@ def _check_status(response: requests.Response) -> None:
 
 def _host_of(uri: str) -> str:
     try:
-        return urlsplit(uri).hostname or ""
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port  # ValueError for a port that there cannot be
     except ValueError:
         raise malformed() from None
+    if not host:
+        raise malformed()
+    return host

@@ -53,6 +53,9 @@ def preflight(
     except SparkMesosError as error:
         logger.info("Preflight: what agents there are is not known: %s", error.message)
         facts = None
+    except Exception:
+        logger.info("Preflight: what agents there are is not known", exc_info=True)
+        facts = None
     deadline = started + _FOR_CHECKS * timeout
     checks = _checks(configuration, environment, access, facts, deadline, runs_python)
     found = _run(checks, started, timeout)

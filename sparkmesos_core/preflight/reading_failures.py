@@ -14,14 +14,16 @@ _NETWORK = "Check the address, the network and firewalls"
 class NotReadableError(Exception):
     """The file cannot be read, and it is known why.
 
-    `said` follows the URI in a sentence. `certain` says that agents fare no better.
+    `said` follows the URI in a sentence. `certain` says that agents fare no better, `by_name` that they do if
+    they have other name servers.
     """
 
-    def __init__(self, said: str, hint: str, *, certain: bool = True) -> None:
+    def __init__(self, said: str, hint: str, *, certain: bool = True, by_name: bool = False) -> None:
         super().__init__(said)
         self.said = said
         self.hint = hint
         self.certain = certain
+        self.by_name = by_name
 
 
 class NotKnownError(Exception):
@@ -36,15 +38,12 @@ def malformed() -> NotReadableError:
 def raise_network_failure(error: BaseException, host: str) -> NoReturn:
     """Raise what an exception of sockets, TLS, urllib3 or requests, raised by talking to `host`, comes to."""
     failure = network_failure_of(error)
-    if failure.proxy:
-        raise NotKnownError from None  # agents have proxies of their own, or none
     elsewhere = "if agents reach it, add --no-preflight"
     match failure.kind:
         case FailureKind.NAME:
             said = f"cannot be reached: the name '{host}' cannot be resolved"
-            raise NotReadableError(
-                said, f"Check the host name; {elsewhere}.", certain=not failure.passing
-            ) from None
+            hint = f"Check the host name; {elsewhere}."
+            raise NotReadableError(said, hint, certain=not failure.passing, by_name=True) from None
         case FailureKind.REFUSED:
             said, hint = "cannot be reached: the connection is refused", "Check that the server is running"
             raise NotReadableError(said, f"{hint}; {elsewhere}.") from None

@@ -30,7 +30,7 @@ def check_role(need: ExecutorNeed, facts: ClusterFacts) -> list[Finding]:
                 ROLE,
             )
         ]
-    reserved = {one for agent in facts.agents for one in agent.resources.reserved()}
+    reserved = {key.role for agent in facts.agents for key, _ in agent.resources}
     if role not in reserved and (near := [one for one in sorted(reserved) if one.lower() == role.lower()]):
         return [
             Finding(

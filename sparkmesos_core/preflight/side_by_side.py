@@ -39,7 +39,11 @@ def side_by_side(jobs: Mapping[str, Callable[[], T]], deadline: float) -> Outcom
 
     for name, job in jobs.items():
         # A daemon: Python would await all others before it ends.
-        threading.Thread(target=run, args=(name, job), name=f"preflight: {name}", daemon=True).start()
+        thread = threading.Thread(target=run, args=(name, job), name=f"preflight: {name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # there may be no more threads
+            done.put((name, None, error))
     ended: dict[str, tuple[T | None, Exception | None]] = {}
     while len(ended) < len(jobs):
         try:

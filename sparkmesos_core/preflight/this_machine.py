@@ -17,6 +17,8 @@ class ThisMachine:
 
     outer: tuple[str, ...]
     """Those that others may reach, in the order of the interfaces: neither loopback nor link-local."""
+    networks: tuple[ipaddress.IPv4Network, ...] = ()
+    """The networks that it is in."""
 
     def owns(self, address: str) -> bool:
         """Whether an address is one of this machine: of its loopback or of an interface."""
@@ -32,6 +34,14 @@ class ThisMachine:
             return is_loopback_name(facts.master.host) or self.owns(facts.master.host)
         return self.owns(agent.host)
 
+    def are_neighbours(self, one: str, other: str) -> bool:
+        """Whether two of its addresses are of one network: who reaches one of them reaches the other."""
+        try:
+            addresses = ipaddress.IPv4Address(one), ipaddress.IPv4Address(other)
+        except ValueError:
+            return False
+        return any(addresses[0] in network and addresses[1] in network for network in self.networks)
+
     def divide(self, facts: ClusterFacts) -> tuple[list[AgentFacts], list[AgentFacts]]:
         """The agents that take part: those here, and those elsewhere."""
         here: list[AgentFacts] = []
@@ -46,13 +56,15 @@ def this_machine() -> ThisMachine:
     """What the operating system says of it now."""
     import psutil  # which costs milliseconds, and is only needed here
 
-    addresses = (
-        _plain(one.address)
-        for interface in psutil.net_if_addrs().values()
-        for one in interface
-        if one.family in (socket.AF_INET, socket.AF_INET6)
+    entries = [one for interface in psutil.net_if_addrs().values() for one in interface]
+    addresses = (_plain(one.address) for one in entries if one.family in (socket.AF_INET, socket.AF_INET6))
+    networks = (
+        ipaddress.IPv4Network((one.address, one.netmask), strict=False)
+        for one in entries
+        if one.family == socket.AF_INET and one.netmask and _is_outer(one.address)
     )
-    return ThisMachine(tuple(dict.fromkeys(one for one in addresses if _is_outer(one))))
+    outer = tuple(dict.fromkeys(one for one in addresses if _is_outer(one)))
+    return ThisMachine(outer, tuple(dict.fromkeys(networks)))
 
 
 def is_loopback_address(address: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +39,8 @@ class Shell:
         script.write_text(command + "\n", encoding="utf-8")
         assert self._process.stdin is not None
         # Not from this shell's stdin, of which a command that reads would take the next one.
-        line = f"{{ (exit {self._status}); . {script}; }} </dev/null >{out} 2>{err}; echo $?\n"
+        read, written, told = (shlex.quote(str(path)) for path in (script, out, err))
+        line = f"{{ (exit {self._status}); . {read}; }} </dev/null >{written} 2>{told}; echo $?\n"
         self._process.stdin.write(line.encode())
         self._process.stdin.flush()
         answer = self._answer(time.monotonic() + timeout)

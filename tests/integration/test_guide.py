@@ -58,10 +58,13 @@ NOT_RUN = {
     "../configure --prefix=/usr/local": _NO_MESOS,
     'make -j "$(nproc)"': _NO_MESOS,
     "sudo make install": _NO_MESOS,
-    "sudo mesos-master --ip=10.0.0.1 --work_dir=/var/lib/mesos": _NO_MESOS,
-    "sudo mesos-agent --master=10.0.0.1:5050 --work_dir=/var/lib/mesos --attributes='os:centos7;rack:r1'": _NO_MESOS,
-    "sudo mesos-master --zk=zk://zk1:2181,zk2:2181,zk3:2181/mesos --quorum=2 --work_dir=/var/lib/mesos": _NO_MESOS,
-    "sudo mesos-agent --master=zk://zk1:2181,zk2:2181,zk3:2181/mesos --work_dir=/var/lib/mesos": _NO_MESOS,
+    "sudo mesos-master --ip=10.0.0.1 --work_dir=/var/lib/mesos --log_dir=/var/log/mesos": _NO_MESOS,
+    "sudo mesos-agent --master=10.0.0.1:5050 --work_dir=/var/lib/mesos --log_dir=/var/log/mesos \\\n"
+    "    --attributes='os:centos7;rack:r1'": _NO_MESOS,
+    "sudo mesos-master --zk=zk://zk1:2181,zk2:2181,zk3:2181/mesos --quorum=2 --work_dir=/var/lib/mesos \\\n"
+    "    --log_dir=/var/log/mesos": _NO_MESOS,
+    "sudo mesos-agent --master=zk://zk1:2181,zk2:2181,zk3:2181/mesos --work_dir=/var/lib/mesos"
+    " --log_dir=/var/log/mesos": _NO_MESOS,
     "docker build -t repo.example/spark:3.5.9 .": _NO_ENGINE,
     "docker push repo.example/spark:3.5.9": _NO_ENGINE,
     "hdfs fetchdt --webservice http://namenode:9870 dist.token": _NO_KERBEROS,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow  # the bridge may have to be compiled
 
 STARTED = "the driver is started\n"
-NOT_STARTED = "The driver was not started. It is with --no-preflight."
+NOT_STARTED = "The driver was not started; with --no-preflight it would be."
 FITS = ("spark.executor.memory=1g",)
 SECRET = "tale-of-two-cities"
 

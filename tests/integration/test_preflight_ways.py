@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow  # the bridge may have to be compiled
 
 STARTED = "the driver is started\n"
-NOT_STARTED = "The driver was not started. It is with --no-preflight."
+NOT_STARTED = "The driver was not started; with --no-preflight it would be."
 NAME = "spark-3.5.9-bin-hadoop3.tgz"
 NOWHERE = "198.51.100.7"
 """Of a network that only examples have (RFC 5737)."""

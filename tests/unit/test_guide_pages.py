@@ -77,11 +77,18 @@ def test_a_block_and_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# A\n\n    sparkmesos list\n", "not fenced"),
+        ("# A\n\n    sparkmesos list\n", "only a block fenced"),
+        ("# A\n\n\tsparkmesos list\n", "only a block fenced"),
+        ("~~~bash\ntrue\n~~~\n", "only a block fenced"),
+        ("- first\n  ```bash\n  true\n  ```\n", "only a block fenced"),
         ("```sh\ntrue\n```\n", "a block is bash"),
         ("```\ntrue\n```\n", "a block is bash"),
         ("```bash\ntrue\n```\nwords\n```text\nno\n```\n", "output of which"),
         ("```text\nno\n```\n", "output of which"),
+        ("```bash\ntrue\n```\n```text\na\n```\n```text\nb\n```\n", "output of which"),
+        ("```bash\ntrue\n```\n```ini\na\n```\n```text\nb\n```\n", "output of which"),
+        ('```bash\nfalse\necho "exit code $?"\n```\n', "which exit code"),
+        ('```bash\nfalse\necho "exit code $?"\n```\n```text\n…\n```\n', "which exit code"),
         ("```bash\ntrue\n", "has no end"),
     ],
 )

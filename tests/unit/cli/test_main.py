@@ -218,6 +218,21 @@ def test_sigterm_and_the_end_of_the_terminal_are_ctrl_c(name: str) -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 130
 
 
+def test_the_log_has_no_details_of_libraries_that_speak_http() -> None:
+    """They tell all of a URL, and so a signature in it."""
+    program = (
+        "import logging, cli.main as m\n"
+        "from cli.terminal import Terminal\n"
+        "m._configure_log(Terminal(verbosity=2))\n"
+        "for name in ('urllib3.connectionpool', 'botocore.endpoint', 'sparkmesos_core.mesos'):\n"
+        "    logging.getLogger(name).debug('from %s', name)\n"
+    )
+    log = subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=30, capture_output=True, text=True
+    )
+    assert log.stderr == "DEBUG sparkmesos_core.mesos: from sparkmesos_core.mesos\n"
+
+
 def test_nohup_stays_in_force() -> None:
     program = (
         "import signal, sparkmesos_cli.main as m\n"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import bz2
+import gzip
 import itertools
-from collections.abc import Iterator
+import lzma
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -60,6 +63,21 @@ def test_spark_in_another_folder(inside: str) -> None:
 def test_a_folder_that_is_called_as_releases_are() -> None:
     content = tar("spark-3.5.9-bin-hadoop3/", "spark-3.5.9-bin-hadoop3/LICENSE", size=2 * MEGABYTE)
     assert beginning(content, "other.tgz") == Beginning(Layout.OTHER_FOLDER, "spark-3.5.9-bin-hadoop3")
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_in_parts(compress: Callable[[bytes], bytes]) -> None:
+    # As bgzip, pbzip2 and pixz do; to tar they are one file.
+    content = tar("LICENSES/a", "LICENSES/b", *RELEASE, mode="w")
+    parts = b"".join(compress(content[at : at + 1000]) for at in range(0, len(content), 1000))
+    assert beginning(parts) == Beginning(Layout.FINE, "spark-3.5.9-bin-hadoop3")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_damaged_in_its_compressed_form(mode: str) -> None:
+    content = tar("data/a", mode=mode, size=100_000)
+    damaged = content[:50_000] + bytes(1000) + content[51_000:]
+    assert beginning(damaged).layout in (Layout.NO_FOLDER, Layout.NO_ARCHIVE)
 
 
 def test_other_things_come_before_spark() -> None:

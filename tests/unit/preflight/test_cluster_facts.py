@@ -16,10 +16,6 @@ from sparkmesos_core.preflight.cluster_facts import (
 )
 
 
-def scalar(name: str, value: float, **more: Any) -> dict[str, Any]:
-    return {"name": name, "type": "SCALAR", "scalar": {"value": value}, "role": "*", **more}
-
-
 def slave(**more: Any) -> dict[str, Any]:
     return {
         "id": "m-S0",
@@ -27,8 +23,8 @@ def slave(**more: Any) -> dict[str, Any]:
         "pid": "slave(1)@192.0.2.11:5051",
         "attributes": {},
         "resources": {"cpus": 2.0, "mem": 1024.0, "ports": "[31000-32000]"},
-        "unreserved_resources_full": [scalar("cpus", 2), scalar("mem", 1024)],
-        "reserved_resources_full": {},
+        "unreserved_resources": {"cpus": 2.0, "mem": 1024.0},
+        "reserved_resources": {},
         "active": True,
         "version": "1.12.0",
         **more,
@@ -59,38 +55,29 @@ def test_types_of_attributes() -> None:
 
 
 def test_reservations_are_kept_apart_and_what_may_be_revoked_is_left_out() -> None:
-    reserved = {
-        "spark": [scalar("cpus", 1, role="spark", reservations=[{"type": "STATIC", "role": "spark"}])]
-    }
     agent = only(
-        reserved_resources_full=reserved,
-        unreserved_resources_full=[scalar("cpus", 1), scalar("cpus", 8, revocable={}), scalar("mem", 1024)],
+        resources={"cpus": 2.0, "cpus_revocable": 8.0, "mem": 1024.0},
+        reserved_resources={"spark": {"cpus": 1.0, "mem": 0}},
+        unreserved_resources={"cpus": 1.0, "cpus_revocable": 8.0, "mem": 1024.0},
     )
     assert agent.resources == Resources.parse("cpus:1;cpus(spark):1;mem:1024")
 
 
 def test_what_the_master_hides_counts_as_anybodys() -> None:
     """Who may not view a role does not see what is reserved for it, but the sum of all."""
-    agent = only(unreserved_resources_full=[scalar("cpus", 0.5), scalar("mem", 1024)])
+    agent = only(unreserved_resources={"cpus": 0.5, "mem": 1024.0})
     assert agent.resources == Resources.parse("cpus:2;mem:1024")
 
 
-def test_a_master_that_lists_only_amounts() -> None:
-    """Masters before 1.0."""
+def test_resources_of_several_types() -> None:
     agent = only(
         unreserved_resources={"cpus": 1.0, "mem": 512.0, "ports": "[31000-31999]"},
         reserved_resources={"spark": {"cpus": 1.0, "mem": 512.0, "ports": "[32000-32000]"}},
     )
-    old = slave(
-        unreserved_resources={"cpus": 1.0, "mem": 512.0, "ports": "[31000-31999]"},
-        reserved_resources={"spark": {"cpus": 1.0, "mem": 512.0, "ports": "[32000-32000]"}},
-    )
-    del old["unreserved_resources_full"], old["reserved_resources_full"]
-    (agent,) = agents_of({"slaves": [old]})
     assert agent.resources == Resources.parse(
         "cpus(spark):1;mem(spark):512;ports(spark):[32000-32000];cpus:1;mem:512;ports:[31000-31999]"
     )
-    older = {name: value for name, value in old.items() if not name.endswith("reserved_resources")}
+    older = {name: value for name, value in slave().items() if not name.endswith("reserved_resources")}
     (agent,) = agents_of({"slaves": [older]})
     assert agent.resources == Resources.parse("cpus:2;mem:1024;ports:[31000-32000]")
 
@@ -119,7 +106,9 @@ def test_who_takes_part(fields: dict[str, bool], active: bool) -> None:
         {"slaves": [1]},
         {"slaves": [{}]},
         {"slaves": [slave(pid="nowhere")]},
-        {"slaves": [slave(unreserved_resources_full=[{"name": "cpus"}])]},
+        {"slaves": [slave(unreserved_resources=[{"name": "cpus"}])]},
+        {"slaves": [slave(unreserved_resources={"cpus": float("inf")})]},
+        {"slaves": [slave(attributes={"a": float("inf")})]},
         {"slaves": [slave(attributes=[])]},
     ],
 )

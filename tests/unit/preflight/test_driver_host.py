@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -114,6 +115,17 @@ def test_spark_looks_for_an_address_if_its_own_name_is_loopback() -> None:
         "('agent1', 'agent2') elsewhere from 198.51.100.9"
     )
     assert finding.hint.startswith("Set SPARK_LOCAL_IP=198.51.100.9")
+
+
+def test_a_second_address_of_the_same_network_will_do() -> None:
+    def towards(agents: object) -> set[str]:
+        return {"203.0.113.9"}
+
+    machine = ThisMachine((OWN, "203.0.113.9"), (IPv4Network("203.0.113.0/24"),))
+    seen = SeenHere("client", {"client": NAMED}, machine, lambda address: True, towards)
+    assert judge({}, ELSEWHERE, {}, seen) == []
+    (finding,) = judge({}, ELSEWHERE, {}, replace(seen, machine=replace(machine, networks=())))
+    assert finding.id == "driver-host-off-the-way"
 
 
 def test_a_machine_that_has_nothing_but_loopback() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.master import HostPort
+from sparkmesos_core.preflight import executor_uri
 from sparkmesos_core.preflight.cluster_facts import ClusterFacts
 from sparkmesos_core.preflight.executor_uri import check_executor_uri
+from sparkmesos_core.preflight.name_lookup import Lookup
 from tests.http_stub import Answer, HttpStub, http_stub
 from tests.unit.preflight.archives import RELEASE, tar
 from tests.unit.preflight.clusters import agent, cluster
@@ -136,6 +138,27 @@ def test_of_what_is_not_unpacked_by_tar_only_whether_it_is_there(name: str) -> N
         assert findings(f"http://{stub.address}/{name}") == []
     with http_stub({}) as stub:
         assert only(f"http://{stub.address}/{name}").id == "executor-uri-unfetchable"
+
+
+@pytest.mark.parametrize(
+    ("hostname", "here", "severity"),
+    [
+        ("agent1.example", {}, Severity.WARNING),
+        ("agent1.example", {"agent1.example": Lookup(("192.0.2.11",))}, Severity.ERROR),
+        ("192.0.2.11", {}, Severity.ERROR),
+    ],
+    ids=["it knows no agent either", "it knows the agent", "nothing is known of their names"],
+)
+def test_a_server_whose_name_this_machine_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, hostname: str, here: dict[str, Lookup], severity: Severity
+) -> None:
+    """Its name servers may be others than those of agents, who then know names that it does not."""
+    monkeypatch.setattr(
+        executor_uri, "look_up", lambda names, _: {name: here.get(name, Lookup(())) for name in names}
+    )
+    finding = only(f"http://{'x' * 64}.example/{NAME}", cluster(agent(hostname=hostname)))
+    assert (finding.id, finding.severity) == ("executor-uri-unfetchable", severity)
+    assert "cannot be resolved" in finding.message
 
 
 def test_a_server_on_the_loopback_of_this_machine(dist: HttpStub) -> None:

@@ -120,6 +120,20 @@ def test_a_master_that_tells_nothing(slaves: Answer, caplog: pytest.LogCaptureFi
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.usefixtures("others")
+def test_reading_that_fails_as_nobody_expects(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(module, "read_cluster_facts", fail)
+    with caplog.at_level(logging.INFO):
+        assert found(configuration=configuration(executor_cores="9")) == []
+    assert "what agents there are is not known" in caplog.text
+    assert "too deep" in caplog.text
+
+
 def test_the_others_do_without_the_master(others: Any) -> None:
     wrong = Finding("wrong", Severity.ERROR, "no")
     others["check_executor_uri"] = lambda _, facts, *__, **___: [wrong] if facts is None else []

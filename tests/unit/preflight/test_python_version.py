@@ -23,6 +23,7 @@ from sparkmesos_core.preflight.python_version import (
     driver_program,
     executors_program,
 )
+from sparkmesos_core.quoting import quoted
 from tests.http_stub import Answer, http_stub
 from tests.unit.preflight.clusters import agent, cluster
 
@@ -132,7 +133,7 @@ def test_agents_on_this_machine(tmp_path: Path) -> None:
         (finding,) = findings({}, environment, facts)
         assert "executors 3.8 (python3)" in finding.message
         (finding,) = findings({}, {**environment, "PYSPARK_PYTHON": program}, facts)
-        assert f"executors 3.8 (PYSPARK_PYTHON, '{program}')" in finding.message
+        assert f"executors 3.8 (PYSPARK_PYTHON, {quoted(program)})" in finding.message
         python(tmp_path / "other", "3.11")
         assert findings({"spark.executorEnv.PATH": f"{tmp_path}/other"}, environment, facts) == []
         assert findings({}, {"PYSPARK_DRIVER_PYTHON": "python3.8"}, facts) == []

@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from sparkmesos_core.preflight.side_by_side import side_by_side
 
 FAR = 60.0
@@ -40,6 +42,15 @@ def test_nobody_waits_for_who_is_late() -> None:
     finally:
         go.set()
     left.join()
+
+
+def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome = side_by_side({"job": lambda: 1}, time.monotonic() + FAR)
+    assert str(outcome.failures["job"]) == "can't start new thread"
 
 
 def test_nothing_to_do() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
@@ -41,6 +42,14 @@ def test_which_agents_are_here(master: str, at: str, here: bool) -> None:
     assert MACHINE.divide(facts) == ((list(facts.agents), []) if here else ([], list(facts.agents)))
 
 
+def test_addresses_of_one_network() -> None:
+    networks = (IPv4Network("203.0.113.0/28"), IPv4Network("198.51.100.0/24"))
+    machine = ThisMachine(("203.0.113.5", "203.0.113.6", "198.51.100.9"), networks)
+    assert machine.are_neighbours("203.0.113.5", "203.0.113.6")
+    assert not machine.are_neighbours("203.0.113.5", "198.51.100.9")
+    assert not machine.are_neighbours("2001:db8::5", "203.0.113.5")
+
+
 def test_agents_that_take_no_part_do_not_count() -> None:
     assert MACHINE.divide(cluster(agent(active=False))) == ([], [])
 
@@ -51,6 +60,8 @@ def test_of_this_system() -> None:
     assert machine.owns("::1")
     assert not machine.owns(NOWHERE)
     assert all(can_bind(address) for address in machine.outer)
+    for address in machine.outer:
+        assert ":" in address or any(IPv4Address(address) in network for network in machine.networks)
     assert can_bind("127.0.0.1")
     assert not can_bind(NOWHERE)
 

@@ -59,6 +59,7 @@ def test_http_is_asked_for_the_beginning_only() -> None:
     ((method, path, headers),) = stub.requests
     assert (method, path) == ("GET", "/a.tgz")
     assert (headers["Range"], headers["Accept-Encoding"]) == ("bytes=0-999", "identity")
+    assert "User-Agent" not in headers  # as the fetcher's: there are servers that refuse some by name
 
 
 def test_a_server_without_ranges() -> None:
@@ -66,8 +67,8 @@ def test_a_server_without_ranges() -> None:
         assert read(f"http://{stub.address}/a.tgz") == b"all of it"
 
 
-@pytest.mark.parametrize("status", [400, 416])
-def test_an_empty_file_has_no_range(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 403, 416, 501])
+def test_an_empty_file_has_no_range_and_not_everybody_takes_one(status: int) -> None:
     answers = iter([Answer(status), Answer(200)])
     with http_stub(lambda path: next(answers)) as stub:
         assert read(f"http://{stub.address}/a.tgz") == b""
@@ -155,6 +156,51 @@ def test_a_proxy_that_does_not_work(monkeypatch: pytest.MonkeyPatch, refused: st
         read("http://dist.example/a.tgz")
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(403), Answer(404), Answer(503), Answer(200, b"<html>", {"Content-Type": "text/html"})]
+)
+def test_a_proxy_that_answers_itself(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
+    """Whether it does cannot be seen: a proxy without a way there, or with a page to log in, says the same."""
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with http_stub(lambda path: answer) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        with pytest.raises(NotKnownError):
+            read("http://dist.example/a.tgz")
+        assert proxy.requests[0][1] == "http://dist.example/a.tgz"
+
+
+def test_an_archive_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with http_stub(lambda path: Answer(206, b"x")) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        assert read("http://dist.example/a.tgz") == b"x"
+
+
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    with pytest.raises(NotKnownError):
+        read("http://dist.example/a.tgz")
+
+
+def test_a_redirect_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = socket.getaddrinfo
+
+    def look_up(host: str, *more: object, **others: object) -> object:
+        if host == "gone.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolver(host, *more, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with http_stub({"/a.tgz": Answer(302, b"", {"Location": "http://gone.example/a.tgz"})}) as stub:
+        error = unreadable(f"http://{stub.address}/a.tgz")
+    assert error.said == "cannot be reached: the name 'gone.example' cannot be resolved"
+    assert error.by_name
+
+
 def test_a_proxy_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
     monkeypatch.setenv("http_proxy", f"http://{refused}")
     with http_stub({"/a.tgz": Answer(206, b"x")}) as stub:
@@ -184,8 +230,12 @@ def test_https_of_a_server_that_speaks_http() -> None:
     assert (error.said, error.certain) == ("is of a server that speaks plain HTTP", True)
 
 
-def test_a_malformed_url() -> None:
-    assert unreadable("http://[::1/a.tgz").said == "is malformed"
+@pytest.mark.parametrize(
+    "uri", ["http://[::1/a.tgz", "http://h:99999/a.tgz", "http://h:x/a.tgz", "http:///a.tgz"]
+)
+def test_a_malformed_url(uri: str) -> None:
+    error = unreadable(uri)
+    assert (error.said, error.certain) == ("is malformed", True)
 
 
 def test_files(tmp_path: Path) -> None:
