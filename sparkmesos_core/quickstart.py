@@ -110,6 +110,8 @@ WHEREABOUTS = Application(
 )
 FRAMEWORK = EXAMPLES / "hello_framework.py"
 _FRAMEWORK_TIMEOUT = 60
+_START_SECONDS = 300.0
+"""Far more than executors need to start: who has just installed this shall not wait for ever."""
 
 
 def prepare(environment: Mapping[str, str]) -> client_mode.Submission:
@@ -184,7 +186,8 @@ def _plan(application: Application, master: str, environment: Mapping[str, str])
         spark_home=None,
         environment=environment,
     )
-    return client_mode.plan(client, ClientModeOptions(mesos_driver=MesosDriver.HTTP))
+    options = ClientModeOptions(mesos_driver=MesosDriver.HTTP, start_timeout=_START_SECONDS)
+    return client_mode.plan(client, options)
 
 
 def dist_folder(cluster: daemon.ClusterState) -> Path:

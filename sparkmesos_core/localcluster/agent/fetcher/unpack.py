@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import stat
 import tarfile
 import threading
@@ -12,6 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from sparkmesos_core.localcluster.agent.fetcher.errors import FetchCancelled, FetchError
+
+# Those before 3.10.12 and 3.11.4 write wherever an archive says; this is the one of 3.12, for them.
+_tarfile = tarfile if hasattr(tarfile, "data_filter") else importlib.import_module("backports.tarfile")
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _PIECE = 1 << 20
@@ -43,9 +47,7 @@ def unpack(archive: Path, folder: Path, cancelled: threading.Event) -> None:
 
 
 def _untar(archive: Path, folder: Path, cancelled: threading.Event) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise FetchError("this Python cannot unpack tar archives safely: use 3.10.12, 3.11.4 or newer")
-    with tarfile.open(archive) as tar:
+    with _tarfile.open(archive) as tar:
         tar.extractall(folder, members=_until(tar, cancelled), filter="data")
         # Checksums are at the end of what is compressed, behind the last thing that was unpacked.
         while tar.fileobj is not None and tar.fileobj.read(_PIECE):
