@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FOR_EVER = float("inf")
+_LONGEST_WAIT = 1_000_000
+"""Seconds, some eleven days: for what waits for sockets and threads, to which the system sets a limit."""
 
 
 def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
@@ -68,17 +70,16 @@ output = option(
 
 
 class Seconds(click.FloatRange):
-    """A length of time, above 0 and with an end."""
+    """A length of time, above 0 and with an end; with `for_system`, none that sockets and threads refuse."""
 
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
+    def __init__(self, *, for_system: bool = False) -> None:
+        super().__init__(min=0, min_open=True, max=_LONGEST_WAIT if for_system else None)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As click wants it."""
-        seconds = super().convert(value, param, ctx)
-        if not -_FOR_EVER < seconds < _FOR_EVER:  # not a number is not between them, either
+        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
             self.fail(f"{value} is not a number of seconds", param, ctx)
-        return seconds
+        return super().convert(value, param, ctx)
 
 
 class Folder(click.Path):
@@ -180,7 +181,7 @@ def _of_client_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
         ),
         option(
             "--preflight-timeout",
-            type=Seconds(),
+            type=Seconds(for_system=True),
             default=3.0,
             show_default=True,
             metavar="SECONDS",

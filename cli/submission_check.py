@@ -54,10 +54,22 @@ def shows_no_error(terminal: Terminal, findings: Iterable[Finding]) -> bool:
 
     sound = True
     for finding in findings:
-        place = f"{finding.origin}: " if finding.origin is not None else ""
+        place = _place(finding)
         if finding.severity is Severity.ERROR:
             sound = False
             terminal.error(UsageError(place + finding.message, hint=finding.hint))
         elif finding.severity is Severity.WARNING:
             terminal.warn(place + finding.message, hint=finding.hint)
     return sound
+
+
+def _place(finding: Finding) -> str:
+    """Where it was set, to stand in front of the message; with the property, if neither tells which it is."""
+    from sparkmesos_core.conf.setting import Source
+
+    origin = finding.origin
+    if origin is None:
+        return ""
+    holds_several = origin.source in (Source.CONF, Source.JAVA_OPTIONS)
+    key = f" {finding.key}" if holds_several and finding.key not in finding.message else ""
+    return f"{origin}{key}: "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ _connection = under(
     ),
     upload_option(
         "--stall-timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=options.Seconds(for_system=True),
         default=60,
         show_default=True,
         metavar="SECONDS",
@@ -236,8 +235,6 @@ def read_upload_options(
     given = _Given(context)
     kind = _KIND[destination.scheme]
     _refuse_unused(given, destination.scheme, kind)
-    if not math.isfinite(given["stall_timeout"]):
-        raise UsageError("--stall-timeout is not a number of seconds", hint="Give a number such as 60.")
     http, s3, hdfs = HttpOptions(), S3Options(), HdfsOptions()
     if kind == _HTTP:
         http = _http_options(given, destination)

@@ -40,9 +40,9 @@ def problem_with_value(error: click.BadParameter) -> str:
 def _range(kind: click.IntRange | click.FloatRange) -> str:
     words = []
     if kind.min is not None:
-        words.append(f"{'above' if kind.min_open else 'at least'} {kind.min:g}")
+        words.append(f"{'above' if kind.min_open else 'at least'} {kind.min:.15g}")
     if kind.max is not None:
-        words.append(f"{'below' if kind.max_open else 'at most'} {kind.max:g}")
+        words.append(f"{'below' if kind.max_open else 'at most'} {kind.max:.15g}")
     return " and ".join(words)
 
 

@@ -102,7 +102,7 @@ class JavaNotFoundError(SparkMesosError):
 
 
 class InterpreterNotFoundError(SparkMesosError):
-    """The Python or the R that a shell of Spark runs in is not there, or not with what Spark needs."""
+    """The Python or the R that a driver or a shell runs in is not there, or not with what Spark needs."""
 
 
 class BridgeError(SparkMesosError):

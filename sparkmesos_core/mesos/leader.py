@@ -126,7 +126,7 @@ def judge(response: requests.Response, scheme: Scheme) -> Leads | PointsTo | Ref
         return Refusal(
             reason,
             passing=False,
-            hint=f"{hint}; a dispatcher runs drivers: submit with --deploy-mode cluster",
+            hint=f"{hint}; a dispatcher is for applications (`sparkmesos submit --deploy-mode cluster`)",
         )
     return Refusal(
         f"does not answer like a Mesos master: {describe_answer(response)}", passing=False, hint=hint

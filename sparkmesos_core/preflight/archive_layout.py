@@ -13,7 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, cast
 
@@ -32,6 +32,8 @@ _OF_SPARK = (
     *(("bin", "spark-class"), ("bin", "spark-submit"), ("bin", "pyspark"), ("bin", "load-spark-env.sh")),
     *(("python", "pyspark"), ("python", "lib"), ("R", "lib")),
 )
+_TO_PROGRAMS: tuple[tuple[str, ...], ...] = ((), ("bin",))
+"""What may be a link to where Spark's programs are, in its folder."""
 
 
 class Layout(Enum):
@@ -45,6 +47,8 @@ class Layout(Enum):
     """BASE* matches the archive itself before the folder, so that there is no way into it."""
     NO_FOLDER = auto()
     """No folder that BASE* matches, in all of the archive or in what was looked at of it."""
+    NO_SPARK = auto()
+    """BASE* matches a folder, but nothing of Spark is in it, nor anywhere else in all of the archive."""
     NO_ARCHIVE = auto()
     """It cannot be unpacked."""
     UNKNOWN = auto()
@@ -58,8 +62,8 @@ class Beginning:
     layout: Layout
     folder: str = ""
     """The folder that it is about, if there is one."""
-    is_page: bool = False
-    """Whether what is no archive looks like a web page."""
+    start: bytes = field(default=b"", compare=False)
+    """What it begins with, if it is no archive."""
     whole: bool = False
     """Whether there is no such folder in all of the archive, rather than in what was seen of it."""
 
@@ -109,15 +113,18 @@ def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
     base = executor_prefix(name)
     file = _Limited(pieces)
     seen: list[tuple[str, ...]] = []
-    behind = ""
+    reached, behind = "", ""
     whole = False
     try:
-        for path, is_file in _entries(file):
+        for path, entry in _entries(file):
             seen.append(path)
-            if path[0].startswith(base) and not (is_file and len(path) == 1):
-                if cached or leads_there(name, path[0]):
+            if path[0].startswith(base) and not (entry.isfile() and len(path) == 1):
+                if not cached and not leads_there(name, path[0]):
+                    behind = path[0]
+                elif _is_of_spark(path[1:]) or (entry.issym() and path[1:] in _TO_PROGRAMS):
                     return Beginning(Layout.FINE, path[0])
-                behind = path[0]
+                else:
+                    reached = reached or path[0]
             if len(seen) == _MOST_ENTRIES:
                 break
         else:
@@ -128,18 +135,20 @@ def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
         if file.failed:
             raise
         if not seen:
-            return Beginning(Layout.NO_ARCHIVE, is_page=file.start.lstrip()[:1] == b"<")
+            return Beginning(Layout.NO_ARCHIVE, start=file.start)
+    if reached:
+        return _judged_by(reached, seen) if whole else Beginning(Layout.FINE, reached)
     if behind:
         return Beginning(Layout.BEHIND_ARCHIVE, behind)
     return _judged(seen, whole)
 
 
-def _entries(file: _Limited) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """The path of each entry, and whether it is a file. Nothing is unpacked, so no path can do any harm."""
+def _entries(file: _Limited) -> Iterator[tuple[tuple[str, ...], tarfile.TarInfo]]:
+    """The entries, each with its path. Nothing is unpacked, so no path can do any harm."""
     with tarfile.open(fileobj=_unpacked(file), mode="r|") as archive:
         while (entry := archive.next()) is not None:
             if path := segments_of(entry.name):
-                yield path, entry.isfile()
+                yield path, entry
 
 
 def _unpacked(file: _Limited) -> IO[bytes]:
@@ -168,6 +177,15 @@ def _judged(seen: list[tuple[str, ...]], whole: bool) -> Beginning:
     if folder := next((path[0] for path in seen if _is_spark(path)), None):
         return Beginning(Layout.OTHER_FOLDER, folder)
     return Beginning(Layout.NO_FOLDER, seen[0][0], whole=whole)
+
+
+def _judged_by(reached: str, seen: list[tuple[str, ...]]) -> Beginning:
+    """What archives are, seen in whole, that hold nothing of Spark in the folder that executors reach."""
+    if any(map(_is_of_spark, seen)):
+        return Beginning(Layout.UNKNOWN)
+    if folder := next((path[0] for path in seen if _is_of_spark(path[1:])), None):
+        return Beginning(Layout.OTHER_FOLDER, folder)
+    return Beginning(Layout.NO_SPARK, reached)
 
 
 def _is_spark(path: tuple[str, ...]) -> bool:

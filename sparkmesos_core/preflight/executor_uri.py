@@ -7,10 +7,12 @@ Spark gives (`MesosCoarseGrainedSchedulerBackend.createCommand`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sparkmesos_core.conf.checks.deployment import UNPACKED
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.names import executor_prefix, is_extracted
 from sparkmesos_core.preflight.agent_flags import read_agent_flags, shares_files
@@ -27,6 +29,10 @@ from sparkmesos_core.redaction import redact_text
 _KEY = "spark.executor.uri"
 _VARIABLE = "SPARK_EXECUTOR_URI"
 _CACHE = "spark.mesos.fetcherCache.enable"
+_URIS = "spark.mesos.uris"
+_ZIP = b"PK"
+_BEFORE_ZIP = (b"MZ", b"#!", b"\x7fELF")
+"""What those zip archives begin with that unpack themselves."""
 _MOST_NAMES = 8
 _CHECK = "`sparkmesos upload-dist` makes and uploads an archive that fits."
 
@@ -59,11 +65,10 @@ def check_executor_uri(
     cached = configuration.get(_CACHE, "").strip().lower() == "true"
     try:
         with open_beginning(uri, environment, size=MOST_BYTES, deadline=deadline, ca_file=ca_file) as pieces:
-            # To be unpacked it has to be called what it is, and a rule of the configuration says that.
-            if not is_extracted(name) or not executor_prefix(name):
-                next(pieces, b"")
-                return []
-            return _judged(uri, name, look_at(pieces, name, cached=cached))
+            if is_extracted(name) and executor_prefix(name):
+                found = look_at(pieces, name, cached=cached)
+                return _judged(uri, name, found, alone=_is_alone(configuration))
+            return _not_for_tar(uri, name, pieces, alone=_is_alone(configuration))
     except NotReadableError as error:
         certain = error.certain and not (error.by_name and _names_are_others(elsewhere, deadline))
         return [_finding("executor-uri-unfetchable", uri, error.said, error.hint, certain=certain)]
@@ -71,7 +76,35 @@ def check_executor_uri(
         return []
 
 
-def _judged(uri: str, name: str, found: Beginning) -> list[Finding]:
+def _not_for_tar(uri: str, name: str, pieces: Iterator[bytes], *, alone: bool) -> list[Finding]:
+    """What is wrong with something that tar does not unpack, by its name.
+
+    An archive of another name, which rules of the configuration warn of, can be renamed; nothing else can
+    be used.
+    """
+    start = next(pieces, b"")
+    if name.endswith(".zip"):
+        found = None if start.startswith((_ZIP, *_BEFORE_ZIP)) else _no_archive(uri, start)
+    elif name.endswith(UNPACKED) or start.startswith(_ZIP):
+        found = None
+    else:
+        layout = look_at(chain((start,), pieces), name, cached=False).layout
+        found = _no_archive(uri, start, certain=alone) if layout is Layout.NO_ARCHIVE else None
+    return [found] if found is not None else []
+
+
+def _is_alone(configuration: Mapping[str, str]) -> bool:
+    """Whether nothing else is unpacked into the sandbox, in which Spark could be."""
+    return not any(one.strip().endswith(UNPACKED) for one in configuration.get(_URIS, "").split(","))
+
+
+def _no_archive(uri: str, start: bytes, *, certain: bool = True) -> Finding:
+    what = "a web page" if start.lstrip().startswith(b"<") else "no archive that agents can unpack"
+    hint = f"See what is there, and that the whole of it was uploaded. {_CHECK}"
+    return _finding("executor-uri-no-archive", uri, f"is {what}", hint, certain=certain)
+
+
+def _judged(uri: str, name: str, found: Beginning, *, alone: bool) -> list[Finding]:
     base = f"{executor_prefix(name)}*"
     folder = quoted(found.folder)
     match found.layout:
@@ -81,15 +114,17 @@ def _judged(uri: str, name: str, found: Beginning) -> list[Finding]:
         case Layout.BEHIND_ARCHIVE:
             problem = f"holds the folder {folder}, which a shell finds behind the archive for `cd {base}`"
             hint = f"Call the archive {found.folder}.tgz, or set {_CACHE}=true: then it is not beside it."
+        case Layout.NO_SPARK:
+            problem = f"holds the folder {folder} for `cd {base}`, which executors run, but no Spark"
+            return [_finding("executor-uri-top-folder", uri, problem, _CHECK, certain=alone)]
         case Layout.NO_FOLDER if found.whole:
-            problem, hint = f"holds no folder for `cd {base}`, which executors run, but {folder}", _CHECK
+            problem = f"holds no folder for `cd {base}`, which executors run, but {folder}"
+            return [_finding("executor-uri-top-folder", uri, problem, _CHECK, certain=alone)]
         case Layout.NO_FOLDER:
             problem = f"begins with {folder} instead of a folder for `cd {base}`, which executors run"
             return [_finding("executor-uri-top-folder", uri, problem, _CHECK, certain=False)]
         case Layout.NO_ARCHIVE:
-            what = "a web page" if found.is_page else "no archive that tar can unpack"
-            hint = f"See what is there, and that the whole of it was uploaded. {_CHECK}"
-            return [_finding("executor-uri-no-archive", uri, f"is {what}", hint)]
+            return [_no_archive(uri, found.start)]
         case Layout.FINE | Layout.UNKNOWN:
             return []
     return [_finding("executor-uri-top-folder", uri, problem, hint)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sparkmesos_core.conf.checks.sizing import LEAST_HEAP
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.mesos.constraints import in_words, met_by_none, unmet, unmet_in_spark
 from sparkmesos_core.mesos.resources import Ranges, Resources, scalar_text
@@ -180,19 +181,28 @@ def _has(shortfall: _Shortfall) -> str:
 def _change(need: ExecutorNeed, best: _Shortfall) -> tuple[str, str]:
     """The property to change so that the nearest agent would do, if it is one, and what to do."""
     wishes = {}
-    if "cpus" in best.lacking and need.fine_grained:
-        wishes[of.FINE_GRAINED_CORES] = f"lower {of.FINE_GRAINED_CORES}"
-    elif "cpus" in best.lacking and need.cpus > _ONE_CORE:
-        wishes[of.CORES] = f"lower {of.CORES}"
+    if "cpus" in best.lacking:
+        if need.cpus <= _ONE_CORE and not need.fine_grained:
+            return "", "Add a larger agent: Spark takes whole cores, at least one."
+        key = of.FINE_GRAINED_CORES if need.fine_grained else of.CORES
+        wishes[key] = f"lower {key}"
     if "mem" in best.lacking:
-        wishes[of.MEMORY] = f"lower {of.MEMORY}"
+        wishes |= {key: f"lower {key}" for key in _memory_keys(need, best.available)}
     if "ports" in best.lacking:
         wishes[of.PORT] = f"set {of.PORT} to a port that agents offer"
-    if len(wishes) < len(best.lacking):
-        return "", "Add a larger agent: Spark takes whole cores, at least one."
     key = next(iter(wishes)) if len(wishes) == 1 else ""
     text = " and ".join(wishes.values())
     return key, f"{text[0].upper()}{text[1:]}, or add a larger agent."
+
+
+def _memory_keys(need: ExecutorNeed, available: Resources) -> list[str]:
+    """The properties to lower for an executor to fit into the memory."""
+    memory = thousandths(available, "mem")
+    if need.added_overhead and (need.memory - need.added_overhead) * 1000 <= memory:
+        return [need.overhead_key]
+    if need.overhead_key == of.OVERHEAD and (need.overhead + LEAST_HEAP) * 1000 > memory:
+        return [of.MEMORY, of.OVERHEAD]
+    return [of.MEMORY]
 
 
 def _roles_that_would_do(need: ExecutorNeed, agents: Iterable[AgentFacts]) -> list[str]:

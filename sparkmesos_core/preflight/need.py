@@ -15,6 +15,7 @@ COARSE = "spark.mesos.coarse"
 CORES = "spark.executor.cores"
 MEMORY = "spark.executor.memory"
 OVERHEAD = "spark.mesos.executor.memoryOverhead"
+OVERHEAD_FACTOR = "spark.executor.memoryOverheadFactor"
 CONSTRAINTS = "spark.mesos.constraints"
 ROLE = "spark.mesos.role"
 PORT = "spark.blockManager.port"
@@ -43,6 +44,10 @@ class ExecutorNeed:
     takes_gpus: bool = False
     """Whether the application says that it knows what to do with GPUs."""
     fine_grained: bool = False
+    overhead_key: str = ""
+    """The property that the overhead comes from; empty if none sets it."""
+    added_overhead: int = 0
+    """MiB that this makes of it beyond what it would be otherwise."""
 
     def lacks(self, available: Resources) -> tuple[str, ...]:
         """Which of `cpus`, `mem` and `ports` there is not enough of in what is available."""
@@ -78,9 +83,8 @@ def executor_need(configuration: Mapping[str, str]) -> ExecutorNeed:
     fine_grained = not _value(configuration, COARSE)
     heap = _value(configuration, MEMORY)
     overhead = _value(configuration, OVERHEAD)
-    memory = container_memory(
-        heap, overhead, factor=_value(configuration, "spark.executor.memoryOverheadFactor")
-    )
+    memory = container_memory(heap, overhead, factor=_value(configuration, OVERHEAD_FACTOR))
+    overhead_keys = (key for key in (OVERHEAD, OVERHEAD_FACTOR) if key in configuration)
     if fine_grained:
         cores = _value(configuration, FINE_GRAINED_CORES) + _value(configuration, TASK_CPUS)
     else:
@@ -95,6 +99,8 @@ def executor_need(configuration: Mapping[str, str]) -> ExecutorNeed:
         constraints=_value(configuration, CONSTRAINTS),
         takes_gpus=_value(configuration, GPUS) > 0,
         fine_grained=fine_grained,
+        overhead_key=next(overhead_keys, ""),
+        added_overhead=max(memory - container_memory(heap), 0),
     )
 
 

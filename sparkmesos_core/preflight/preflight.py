@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from sparkmesos_core.conf.checks.properties import either
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
-from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.errors import SparkMesosError, TimedOutError
 from sparkmesos_core.preflight.agent_names import check_agent_names
 from sparkmesos_core.preflight.cluster_facts import ClusterFacts
 from sparkmesos_core.preflight.cluster_reading import MasterAccess, read_cluster_facts
@@ -20,12 +21,14 @@ from sparkmesos_core.preflight.fitting_agent import check_fitting_agent
 from sparkmesos_core.preflight.need import executor_need
 from sparkmesos_core.preflight.python_version import check_python_version
 from sparkmesos_core.preflight.role import check_role
-from sparkmesos_core.preflight.side_by_side import side_by_side
+from sparkmesos_core.preflight.side_by_side import Outcome, side_by_side
 
 logger = logging.getLogger(__name__)
 
 _Check = Callable[[], list[Finding]]
 
+_AGENTS = "the agents"
+"""What is left out without the word of the master."""
 _FOR_FACTS = 0.65
 """The part of the time after which what the master has not told stays unknown."""
 _FOR_CHECKS = 0.95
@@ -48,17 +51,23 @@ def preflight(
     `timeout` seconds, never keeps an application from starting. Never raises.
     """
     started = time.monotonic()
+    facts_until = started + _FOR_FACTS * timeout
+    facts, late = None, []
     try:
-        facts = read_cluster_facts(access, deadline=started + _FOR_FACTS * timeout)
+        facts = read_cluster_facts(access, deadline=facts_until)
     except SparkMesosError as error:
         logger.info("Preflight: what agents there are is not known: %s", error.message)
-        facts = None
+        if isinstance(error, TimedOutError) or time.monotonic() >= facts_until:
+            late.append(_AGENTS)
     except Exception:
         logger.info("Preflight: what agents there are is not known", exc_info=True)
-        facts = None
     deadline = started + _FOR_CHECKS * timeout
     checks = _checks(configuration, environment, access, facts, deadline, runs_python)
-    found = _run(checks, started, timeout)
+    outcome = side_by_side(checks, started + timeout)
+    found = _found(outcome)
+    late += outcome.late
+    if late:
+        found.append(_incomplete(late, timeout))
     logger.info("Preflight: %d findings in %.0f ms", len(found), (time.monotonic() - started) * 1000)
     order = list(Severity)
     return sorted((_placed(one, configuration) for one in found), key=lambda one: order.index(one.severity))
@@ -89,22 +98,21 @@ def _checks(
     return checks
 
 
-def _run(checks: Mapping[str, _Check], started: float, timeout: float) -> list[Finding]:
-    outcome = side_by_side(checks, started + timeout)
+def _found(outcome: Outcome[list[Finding]]) -> list[Finding]:
     found = [finding for findings in outcome.results.values() for finding in findings]
     for name, error in outcome.failures.items():
         known = isinstance(error, SparkMesosError)
         logger.info("Preflight: the check of %s failed: %s", name, error, exc_info=None if known else error)
-    if outcome.late:
-        found.append(
-            Finding(
-                "preflight-incomplete",
-                Severity.WARNING,
-                f"The preflight has left out {', '.join(outcome.late)}: no answer within {timeout:g} s",
-                "--preflight-timeout gives it more time, --no-preflight does without all of it.",
-            )
-        )
     return found
+
+
+def _incomplete(late: Sequence[str], timeout: float) -> Finding:
+    return Finding(
+        "preflight-incomplete",
+        Severity.WARNING,
+        f"The preflight has left out {either(late, 'and')}: no answer in time, of {timeout:g} s in all",
+        "--preflight-timeout gives it more time, --no-preflight does without all of it.",
+    )
 
 
 def _placed(finding: Finding, configuration: Configuration) -> Finding:

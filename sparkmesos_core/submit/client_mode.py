@@ -25,8 +25,10 @@ from sparkmesos_core.spark.argument_bytes import (
     locale_variables,
     secrets_locale,
 )
+from sparkmesos_core.spark.arguments import SHELLS
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
+from sparkmesos_core.submit.driver_python import python_of_application, require_python
 from sparkmesos_core.submit.launch import SPARK_SUBMIT, Launch, Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, Master, libmesos_for
 
@@ -57,8 +59,8 @@ class Submission:
 def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
     """Finds everything that is needed on this machine and checks what can be checked without a master.
 
-    `client` has passed `check_values`. Raises UsageError, MasterUrlError, SparkNotFoundError or
-    JavaNotFoundError.
+    `client` has passed `check_values`. Raises UsageError, MasterUrlError, SparkNotFoundError,
+    JavaNotFoundError, or InterpreterNotFoundError if the Python of a Python application is not there.
     """
     environment = client.env.variables
     # Without a Spark this raises the error that says where one was looked for.
@@ -80,6 +82,11 @@ def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
         check_ca_file(str(options.ca_file))
     java = find_java(spark, environment)
     libmesos = libmesos_for(options, master, environment)
+    # A shell's Python is looked for by whoever makes its Program.
+    if client.arguments.is_python and client.arguments.resource not in SHELLS:
+        python = python_of_application(client.configuration, environment)
+        if python is not None:
+            require_python(python, environment, "the driver")
     logger.info("Spark %s in %s (%s)", spark.version, spark.path, spark.origin)
     logger.info("Java %s in %s (%s)", java.major, java.home, java.origin)
     logger.info("Mesos through %s", f"libmesos ({libmesos})" if libmesos else "the HTTP bridge")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import quoted
@@ -32,7 +33,7 @@ def read_shell_arguments(shell: Shell, words: Sequence[str]) -> SubmitArguments:
     the application. Where Spark's launcher would cut one of them (`--database=x`), it becomes two.
 
     Raises UsageError for what Spark refuses, for options that no shell has, and for arguments that this one
-    would pass over or cannot be given.
+    would pass over or cannot be given, or whose values are missing.
     """
     options, among, behind = _separated(words)
     typed = SubmitArguments.parse(options)
@@ -40,10 +41,9 @@ def read_shell_arguments(shell: Shell, words: Sequence[str]) -> SubmitArguments:
         if given.name in FOREIGN:
             raise UsageError(f"`shell` has no option {given.name}", hint=FOREIGN[given.name])
     parsed = SubmitArguments.parse((*shell.prefix, *options))
-    own = (*among, *behind)
     if parsed.action is Action.SUBMIT:
         _check(shell, among, behind)
-    passed = tuple(part for word in own for part in split_value(word) if part is not None)
+    passed = _split((*among, *behind))
     return replace(parsed, options=tuple(options), application=passed, application_arguments=passed)
 
 
@@ -97,6 +97,24 @@ def _check(shell: Shell, among: Sequence[str], behind: Sequence[str]) -> None:
             f"{shell.name} would pass over the argument {quoted(_name_in(first))}",
             hint="Leave it out, or write the option in front of it that it belongs to.",
         )
+    _require_values(shell, _split(own))
+
+
+def _require_values(shell: Shell, words: Sequence[str]) -> None:
+    """Raises UsageError for an option without its value: nothing follows it, or the next option does."""
+    own = {*shell.values, *shell.switches}
+    for word, following in zip_longest(words, words[1:]):
+        if word == SEPARATOR:  # for it, too, nothing behind this is an option
+            return
+        if word in shell.values and (following is None or following in own):
+            raise UsageError(
+                f"{word} of {shell.name} needs a value", hint=f"Write {word} {shell.values[word]}."
+            )
+
+
+def _split(words: Iterable[str]) -> tuple[str, ...]:
+    """The words as Spark's launcher hands them on: `--database=x` is two."""
+    return tuple(part for word in words for part in split_value(word) if part is not None)
 
 
 def _refuse_unknown(shell: Shell, word: str) -> None:

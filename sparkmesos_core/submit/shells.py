@@ -8,7 +8,6 @@ the launcher, which starts Python and R; the main classes `org.apache.spark.repl
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,21 +25,20 @@ from sparkmesos_core.errors import (
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.home import SparkHome, find_spark
 from sparkmesos_core.submit.client_mode import is_of_this_python
+from sparkmesos_core.submit.driver_python import (
+    PROPERTIES,
+    configured,
+    is_program,
+    python_of_shell,
+    require_python,
+)
 from sparkmesos_core.submit.launch import Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
 _EXECUTOR_URI = "SPARK_EXECUTOR_URI"
 _RELEASE_HINT = "Use an official release of Spark: unpack it, and point SPARK_HOME or --spark-home to it."
 
-# What the launcher looks for on its command line only, although spark-submit knows it from files, too.
-_PYTHONS = ("spark.pyspark.driver.python", "spark.pyspark.python")
 _R = "spark.r.shell.command"
-
-# What names the Python of executors, and the driver's unless that is named.
-_DRIVERS_PYTHON = {
-    "spark.pyspark.python": "spark.pyspark.driver.python",
-    "PYSPARK_PYTHON": "PYSPARK_DRIVER_PYTHON",
-}
 
 PYTHON_START = Path(__file__).with_name("python_shell_start.py")
 """What the Python of a shell runs last when it starts."""
@@ -57,14 +55,21 @@ class Shell:
     """What that program puts in front of the arguments of spark-submit."""
     jar: str = ""
     """How the name of the jar begins that it is in; empty if every Spark has it."""
-    long_options: frozenset[str] = frozenset()
-    """Its own options with two dashes."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Its own options that need a value, with what that is: without one the JVM starts, and ends."""
+    switches: frozenset[str] = frozenset()
+    """Its own options without a value."""
     scripts: Mapping[str, bool] = field(default_factory=dict)
     """Its options that name files which it runs, each with whether it takes several."""
     interpreter: str = ""
     """What holds the driver's JVM as a child, and takes no arguments: Python or R; empty for a JVM."""
     variable_wins: bool = False
     """Whether SPARK_EXECUTOR_URI is stronger than spark.executor.uri, and not weaker as elsewhere."""
+
+    @property
+    def long_options(self) -> frozenset[str]:
+        """Its own options with two dashes."""
+        return frozenset(name for name in (*self.values, *self.switches) if name.startswith("--"))
 
 
 SHELL_OF: Mapping[str, Shell] = {
@@ -85,7 +90,18 @@ SHELL_OF: Mapping[str, Shell] = {
         "spark-sql",
         ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver"),
         jar="spark-hive-thriftserver_",
-        long_options=frozenset({"--database", "--define", "--hiveconf", "--hivevar", "--silent"}),
+        # Hive's OptionsProcessor
+        values={
+            "-e": "QUERY",
+            "-f": "FILE",
+            "-i": "FILE",
+            "-d": "KEY=VALUE",
+            "--define": "KEY=VALUE",
+            "--database": "NAME",
+            "--hiveconf": "PROPERTY=VALUE",
+            "--hivevar": "KEY=VALUE",
+        },
+        switches=frozenset({"-S", "--silent", "-H"}),
         scripts={"-f": False, "-i": False},
     ),
     "r": Shell("sparkR", ("sparkr-shell-main",), interpreter="R"),
@@ -157,7 +173,7 @@ def client_for(shell: Shell, client: ClientConfiguration, directory: Path) -> Cl
 
 
 def _missing_scripts(shell: Shell, client: ClientConfiguration, directory: Path) -> Iterator[Finding]:
-    """Files that the shell is to run and that do not exist: it would find out when everything runs."""
+    """Files that the shell is to run and that are none: it would find out when everything runs."""
     expected = 0.0
     option = ""
     for word in client.arguments.application_arguments:
@@ -169,13 +185,17 @@ def _missing_scripts(shell: Shell, client: ClientConfiguration, directory: Path)
         elif expected:
             expected -= 1
             # What has a scheme is somewhere else: spark-sql reads scripts through Hadoop.
-            if ":" not in word and not os.path.exists(directory / word):  # noqa: PTH110 - which never raises
-                yield Finding(
-                    "missing-file",
-                    Severity.ERROR,
-                    f"The file {quoted(word)} of {option} does not exist",
-                    "Correct its path, which is taken from the current folder.",
-                )
+            if ":" in word:
+                continue
+            path = directory / word
+            if os.path.isdir(path):  # noqa: PTH112 - which never raises
+                problem, hint = f"{quoted(word)} of {option} is a folder", "Name a file."
+            elif not os.path.exists(path):  # noqa: PTH110 - as above
+                problem = f"The file {quoted(word)} of {option} does not exist"
+                hint = "Correct its path, which is taken from the current folder."
+            else:
+                continue
+            yield Finding("missing-file", Severity.ERROR, problem, hint)
 
 
 def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Program:
@@ -215,46 +235,34 @@ def _python_program(
 ) -> Program:
     from sparkmesos_core.preflight.python_programs import is_python  # which the other shells do without
 
-    configured = [setting for key in _PYTHONS if (setting := _configured(configuration, key)) is not None]
-    named = [name for name in ("PYSPARK_DRIVER_PYTHON", "PYSPARK_PYTHON") if environment.get(name)]
-    if configured:
-        python, name, place = configured[0].value, configured[0].key, f", {configured[0].origin}"
-    elif named:
-        python, name, place = environment[named[0]], named[0], ""
-    else:
-        python, name, place = "", "", ""
-    if python and not _is_program(python, environment):
-        drivers = _DRIVERS_PYTHON.get(name)
-        raise InterpreterNotFoundError(
-            f"The Python of the shell, {quoted(python)} ({name}{place}), is not there",
-            hint=f"Correct it, or if it is meant for agents, set {drivers} to one of this machine."
-            if drivers
-            else "Correct it, or leave it out.",
-        )
+    named = python_of_shell(configuration, environment)
+    if named is not None:
+        require_python(named, environment, "the shell")
     variables = {"PYTHONSTARTUP": str(PYTHON_START)}
     if environment.get("PYTHONSTARTUP"):
         variables["_SPARKMESOS_PYTHONSTARTUP"] = environment["PYTHONSTARTUP"]
     archive = spark.path / "python" / "lib" / "pyspark.zip"
     is_whole = (spark.path / "python" / "pyspark" / "__init__.py").is_file()
-    if (python or not is_of_this_python(spark)) and not is_whole and archive.is_file():
+    if (named is not None or not is_of_this_python(spark)) and not is_whole and archive.is_file():
         # A pip-installed Spark counts on being where its Python finds it, which another Python does not.
         # spark-submit gives applications this archive.
         paths = (str(archive), environment.get("PYTHONPATH", ""))
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    if piped and is_python(python or "python3") and not environment.get("PYSPARK_DRIVER_PYTHON_OPTS"):
+    python = named.program if named is not None else "python3"
+    if piped and is_python(python) and not environment.get("PYSPARK_DRIVER_PYTHON_OPTS"):
         # Without a terminal Python passes over the start-up file that makes `sc` and `spark`.
         escaped = str(_PIPED_PYTHON).replace("\\", "\\\\").replace('"', '\\"')
         variables["PYSPARK_DRIVER_PYTHON_OPTS"] = f'"{escaped}"'
-    return Program(shell.name, options=_on_the_command_line(configuration, *_PYTHONS), variables=variables)
+    return Program(shell.name, options=_on_the_command_line(configuration, *PROPERTIES), variables=variables)
 
 
 def _r_program(
     shell: Shell, spark: SparkHome, configuration: Configuration, environment: Mapping[str, str]
 ) -> Program:
-    setting = _configured(configuration, _R)
-    command = setting.value if setting is not None else environment.get("SPARKR_DRIVER_R") or "R"
+    setting = configured(configuration, _R)
+    command = (setting.value if setting is not None else "") or environment.get("SPARKR_DRIVER_R") or "R"
     problems, hints = [], []
-    if not _is_program(command, environment):
+    if not is_program(command, environment):
         problems.append(f"there is no R on this machine ({quoted(command)} is not on the PATH)")
         hints.append("Install R here and on every agent (on Debian and Ubuntu the package r-base-core).")
     if not (spark.path / "R" / "lib" / "SparkR").is_dir():
@@ -268,23 +276,10 @@ def _r_program(
 
 
 def _on_the_command_line(configuration: Configuration, *keys: str) -> tuple[str, ...]:
-    """Properties as --conf, if they stand elsewhere."""
+    """Properties as --conf, if they stand elsewhere, where the launcher would not look for them."""
     options: list[str] = []
     for key in keys:
-        setting = _configured(configuration, key)
-        if setting is not None and setting.origin.source is not Source.CONF:
+        setting = configured(configuration, key)
+        if setting is not None and setting.value and setting.origin.source is not Source.CONF:
             options += ["--conf", f"{key}={setting.value}"]
     return tuple(options)
-
-
-def _configured(configuration: Configuration, key: str) -> Setting | None:
-    """A property that is set as one, to something. Spark looks at the variables itself, after all of them."""
-    setting = configuration.setting(key)
-    if setting is None or setting.origin.source is Source.VARIABLE or not setting.value:
-        return None
-    return setting
-
-
-def _is_program(command: str, environment: Mapping[str, str]) -> bool:
-    """Whether `env` would find it."""
-    return shutil.which(command, path=environment.get("PATH", os.defpath)) is not None

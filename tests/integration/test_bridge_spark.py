@@ -281,6 +281,14 @@ def test_the_framework_ends_with_the_application(
             ],
             id="executors cannot start",
         ),
+        pytest.param(
+            {**SMALL, "spark.executor.uri": "http://user:secret@127.0.0.1:9/spark.tgz?sig=x"},
+            [
+                r"\d+ executors? (was|were) launched and ended at once; the last one: TASK_FAILED on 127\.0\.0\.1 "
+                r".*Failed to fetch all URIs.* Its agent could not fetch, or not unpack, http://127\.0\.0\.1:9/spark\.tgz\."
+            ],
+            id="agents cannot fetch Spark",
+        ),
     ],
 )
 def test_no_executor_can_start(conf: dict[str, str], said: list[str], spark: Spark, tmp_path: Path) -> None:

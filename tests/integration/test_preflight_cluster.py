@@ -124,7 +124,8 @@ def frameworks(cluster: RunningCluster) -> list[Any]:
         pytest.param(
             ["spark.mesos.constraints=zone:c"],
             [
-                "error: --conf: None of 3 agents meets the constraint zone:c (zone is a or b or g)",
+                "error: --conf spark.mesos.constraints: None of 3 agents meets the constraint zone:c "
+                "(zone is a or b or g)",
                 "hint: Correct spark.mesos.constraints, or add agents with these attributes.",
             ],
             id="no such zone",
@@ -301,3 +302,4 @@ def test_a_master_that_does_not_come_to_the_point(module_commands: Commands, spa
             over.set()
     assert (run.returncode, run.stdout) == (0, STARTED), run.stderr
     assert "error: " not in run.stderr
+    assert "warning: The preflight has left out the agents" in run.stderr

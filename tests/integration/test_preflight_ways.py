@@ -73,6 +73,8 @@ def dist() -> Iterator[HttpStub]:
         f"/{NAME}": Answer(200, tar(*RELEASE)),
         "/other.tgz": Answer(200, tar(*RELEASE)),
         "/page.tgz": Answer(200, b"<html>Log in</html>"),
+        "/noop.py": Answer(200, b"print()"),
+        "/spark-y.tgz": Answer(200, tar("spark-y/", "spark-y/sbin/")),
         "/private.tgz": Answer(401),
         "/ill.tgz": Answer(503),
     }
@@ -154,6 +156,8 @@ def test_an_archive_that_agents_can_use(submit: Any, cluster: RunningCluster, di
         ("no.tgz", "answers 404 Not Found"),
         ("private.tgz", "answers 401 Unauthorized"),
         ("page.tgz", "is a web page"),
+        ("noop.py", "is no archive that agents can unpack"),
+        ("spark-y.tgz", "holds the folder 'spark-y' for `cd spark-y*`, which executors run, but no Spark"),
         ("other.tgz", "holds Spark in the folder 'spark-3.5.9-bin-hadoop3', and executors run `cd other*`"),
     ],
 )
@@ -162,7 +166,7 @@ def test_an_archive_that_agents_cannot_use(
 ) -> None:
     uri = f"http://{dist.address}/{name}"
     run = submit(cluster.url, {"spark.executor.uri": uri})
-    assert_stops(run, f"error: --conf: The executors' archive {uri} {said}\n", "hint: ")
+    assert_stops(run, f"error: --conf spark.executor.uri: The executors' archive {uri} {said}\n", "hint: ")
     assert frameworks(cluster) == []
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests import guide_pages
-from tests.guide_pages import blocks, missing_line, split_commands, with_names_of
+from tests.guide_pages import CONTENTS, blocks, chapters, missing_line, split_commands, with_names_of
 
 
 def test_commands_of_several_lines() -> None:
@@ -97,3 +98,14 @@ def test_marked_in_another_way(
 ) -> None:
     with pytest.raises(AssertionError, match=message):
         blocks(page_of(tmp_path, monkeypatch, text))
+
+
+@pytest.mark.parametrize("page", chapters())
+def test_a_page_uses_no_variable_that_it_has_not_set(page: str) -> None:
+    """The shell in which the guide is tested has more of them than a reader's."""
+    known: set[str] = set()
+    for block in (*blocks(CONTENTS), *blocks(page)):
+        for command in block.commands:
+            unset = set(re.findall(r"\$\{?([A-Za-z_]\w*)", command)) - known
+            assert not unset, f"{block.place}: {command}"
+            known |= set(re.findall(r"^(?:export )?(\w+)=", command, re.MULTILINE))

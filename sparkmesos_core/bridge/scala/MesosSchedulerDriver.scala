@@ -213,12 +213,18 @@ class MesosSchedulerDriver(
         agentOf(task.getTaskId.getValue) = task.getSlaveId
         ended.remove(task.getTaskId.getValue)
       })
-      advise(_.launched(tasks.map(_.getTaskId.getValue).toSet))
+      advise(_.launched(tasks.map(task => task.getTaskId.getValue -> uris(task)).toMap))
       conversation.call("ACCEPT", body, { (why, certain) =>
         if (certain) tasks.foreach(task => update(lost(task, why)))
         else reconcile(tasks.map(_.getTaskId.getValue).toSet)
       })
     }
+
+  private def uris(task: TaskInfo): Seq[String] = {
+    val found = mutable.Buffer.empty[String]
+    each((if (task.hasExecutor) task.getExecutor.getCommand else task.getCommand).getUrisList)(uri => found += uri.getValue)
+    found.toList
+  }
 
   def declineOffer(offerId: OfferID, filters: Filters): Status = running {
     conversation.call("DECLINE", offers(Collections.singleton(offerId), filters))

@@ -27,7 +27,9 @@ final case class Room(
   * @param offersOnly the rooms are of offers, since the master did not let us read its list of agents
   * @param preparing tasks that were launched and do not run yet
   * @param silent tasks that run, though no executor has registered with the driver
-  * @param ended tasks that ended before an executor had started, and what became of the last of them
+  * @param ended tasks that ended before an executor had started
+  * @param lastEnd what became of the last of them
+  * @param lastUris what its agent had to fetch for it, if it never ran
   */
 final case class Situation(
     needs: Needs,
@@ -38,7 +40,8 @@ final case class Situation(
     preparing: Int,
     silent: Int,
     ended: Int,
-    lastEnd: String)
+    lastEnd: String,
+    lastUris: Seq[String])
 
 /** Why no executor can start: decided from values alone, without I/O. */
 object StartAdvice {
@@ -64,8 +67,12 @@ object StartAdvice {
       Seq(s"${count(s.preparing, "executor was", "executors were")} launched and " +
         "did not begin to run yet: the agent may still be downloading what it needs.") ->
         "wait; if it lasts, look at stderr in the task's sandbox on the agent."
+    else if (s.ended > 0 && s.lastEnd.contains(FetchFailed))
+      Seq(s"${endings(s)} Its agent could not fetch, or not unpack, ${fetched(s.lastUris)}.") ->
+        ("see that agents can (spark.executor.uri, spark.mesos.uris); stderr in the task's sandbox on the agent tells what " +
+          "went wrong. Spark gives an agent up after two failures.")
     else if (s.ended > 0)
-      Seq(s"${count(s.ended, "executor was", "executors were")} launched and ended at once; the last one: ${s.lastEnd}.") ->
+      Seq(endings(s)) ->
         ("look at stderr in the task's sandbox on the agent. Agents need Java, and Spark at spark.mesos.executor.home " +
           "or a Spark archive in spark.executor.uri; they must be able to connect to this driver (spark.driver.host). " +
           "Spark gives an agent up after two failures.")
@@ -83,6 +90,28 @@ object StartAdvice {
         some(s.rooms.get.map(room => s"${room.host} (${attributes(room)})")) + ".") ->
         "correct spark.mesos.constraints, or add agents with these attributes."
     else large(s, suitable.get)
+  }
+
+  private val FetchFailed = "Failed to fetch" // all URIs, says the agent (Fetcher::fetch)
+  private def endings(s: Situation) =
+    s"${count(s.ended, "executor was", "executors were")} launched and ended at once; the last one: ${s.lastEnd}."
+  private def fetched(uris: Seq[String]) =
+    if (uris.isEmpty) "what it needs" else if (uris.size == 1) shown(uris.head) else "one of " + some(uris.map(shown))
+
+  /** A URI without what may be secret: its user, password, query and fragment. What follows the first colon is a password if
+    * it is no port, and may hold anything, slashes too: it ends at the last @.
+    */
+  private[bridge] def shown(uri: String): String = {
+    val begin = uri.indexOf("://") + 3
+    if (begin < 3) uri
+    else {
+      val rest = uri.substring(begin)
+      def plain(text: String) = text.takeWhile(c => c != '?' && c != '#')
+      val authority = plain(rest).takeWhile(_ != '/')
+      val password = !authority.startsWith("[") && !authority.dropWhile(_ != ':').drop(1).forall(_.isDigit)
+      val before = if (!password) authority else if (authority.indexOf('@') >= 0) plain(rest) else rest
+      uri.substring(0, begin) + plain(rest.substring(before.lastIndexOf('@') + 1))
+    }
   }
 
   private def large(s: Situation, rooms: Seq[Room]): (Seq[String], String) = {

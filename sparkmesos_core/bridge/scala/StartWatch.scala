@@ -21,10 +21,11 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   // Guarded by lock:
   private var over = false
   private var known = false
-  private val preparing = mutable.Set.empty[String]
+  private val preparing = mutable.Map.empty[String, Seq[String]] // what is fetched for each task
   private val running = mutable.Map.empty[String, Long]
   private var endings = 0
   private var lastEnd = ""
+  private var lastUris = Seq.empty[String]
   private val offered = mutable.LinkedHashMap.empty[String, Room]
 
   def start(): Unit = {
@@ -35,7 +36,9 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
 
   def stop(): Unit = lock.synchronized { over = true; lock.notifyAll() }
   def registered(): Unit = lock.synchronized { known = true }
-  def launched(tasks: Set[String]): Unit = lock.synchronized { preparing ++= tasks }
+
+  /** Tasks by their ids, each with the URIs that its agent fetches for it. */
+  def launched(tasks: Map[String, Seq[String]]): Unit = lock.synchronized { preparing ++= tasks }
 
   /** Mesos has ended the conversation. */
   def failed(lines: Seq[String]): Unit = {
@@ -71,6 +74,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
         endings += 1
         val why = Seq(status.path("message").asText, status.path("reason").asText).filter(_.nonEmpty).mkString(", ")
         lastEnd = s"$state$host" + (if (why.isEmpty) "" else s" ($why)")
+        lastUris = preparing.getOrElse(task, Nil)
         preparing -= task
         running -= task
     }
@@ -125,7 +129,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
         StartAdvice.explain(lock.synchronized(Situation(needs, conversation.where, conversation.problem match {
           case "" if !known => "it does not answer"
           case other => other
-        }, rooms, offersOnly, preparing.size, running.size, endings, lastEnd)))
+        }, rooms, offersOnly, preparing.size, running.size, endings, lastEnd, lastUris)))
       } catch { case e: Exception => log.warn("Why no executor starts cannot be told", e); Nil }
     say(s"No executor has started within ${now.toLong} s." +: why)
   }

@@ -144,6 +144,27 @@ def _loopback(subject: Subject) -> Iterable[Found]:
 
 
 @RULES.add(
+    "driver-host-brackets",
+    Severity.ERROR,
+    "`spark.driver.host` that is an IPv6 address without brackets, at which Spark fails",
+    modes=frozenset({Mode.CLIENT}),
+)
+def _brackets(subject: Subject) -> Iterable[Found]:
+    # `Utils.checkHost`; before Spark 3.1 it wants no colon at all (SPARK-32103).
+    key = "spark.driver.host"
+    host = (subject.text(key) or "").strip()
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return
+    if subject.before(3, 1):
+        problem, hint = "does not know", "Give an IPv4 address, or a name."
+    else:
+        problem, hint = "takes in brackets only", f"Write [{host}], or give an IPv4 address."
+    yield Found(f"{key} is {host}, an IPv6 address, which Spark {problem}", hint, key)
+
+
+@RULES.add(
     "tls-not-verified",
     Severity.WARNING,
     "libmesos with TLS that is told not to verify certificates: `LIBPROCESS_SSL_VERIFY_CERT=false`",

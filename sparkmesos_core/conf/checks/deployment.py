@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sparkmesos_core.conf.checks.circumstances import Mode
-from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, settings
+from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, is_one_mistake_away, settings
 from sparkmesos_core.conf.checks.rule import (
     APPLICATION,
     Found,
@@ -26,6 +26,10 @@ UNPACKED = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".
 """The ends of names that the Mesos fetcher unpacks."""
 FETCHED = frozenset({"http", "https", "ftp", "ftps", "file"})
 """The schemes that the fetcher reads on its own; it runs `hadoop` for all others."""
+_OFTEN_MEANT = ("http", "https", "file", "hdfs", "ftps", "webhdfs", "swebhdfs")
+"""The schemes that a mistake is looked for in; shorter ones, such as s3a, are near each other by chance."""
+_NEAR_BUT_MEANT = frozenset({"hftp", "dfs"})
+"""Schemes of file systems of Hadoop that are near one of these."""
 _FETCHING = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
 
 
@@ -139,7 +143,7 @@ def _hadoop(subject: Subject) -> Iterable[Found]:
     for setting, uri in _uris(subject):
         match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", uri)
         scheme = match[1].lower() if match else "file"
-        if scheme in FETCHED or scheme in seen:
+        if scheme in FETCHED or scheme in seen or _meant(scheme):
             continue
         seen.add(scheme)
         gone = " Hadoop 3 knows no s3n any more, only s3a." if scheme == "s3n" else ""
@@ -149,6 +153,24 @@ def _hadoop(subject: Subject) -> Iterable[Found]:
             setting.key,
             origin=setting.origin,
         )
+
+
+@RULES.add(
+    "uri-scheme-misspelt",
+    Severity.WARNING,
+    "a URI to fetch whose scheme is a single typing mistake away from one that is known: `htp://`",
+    modes=_FETCHING,
+)
+def _misspelt(subject: Subject) -> Iterable[Found]:
+    for setting, uri in _uris(subject):
+        scheme, separator, _ = uri.partition("://")
+        if separator and (meant := _meant(scheme.lower())):
+            yield Found(
+                f"The scheme of {redact_text(uri)} looks like a misspelt {meant}",
+                f"Did you mean {meant}://? Else see that the hadoop clients of agents know {scheme}://.",
+                setting.key,
+                origin=setting.origin,
+            )
 
 
 @RULES.add(
@@ -271,6 +293,13 @@ def _driver_default(subject: Subject) -> Iterable[Found]:
                 f"Write the whole name behind {DRIVER_DEFAULT}",
                 setting.key,
             )
+
+
+def _meant(scheme: str) -> str:
+    """The scheme that this one, in lower case, is most likely meant to be; empty if it may well be right."""
+    if scheme in FETCHED or scheme in _OFTEN_MEANT or scheme in _NEAR_BUT_MEANT:
+        return ""
+    return next((known for known in _OFTEN_MEANT if is_one_mistake_away(scheme, known, shortest=3)), "")
 
 
 def _uris(subject: Subject) -> Iterator[tuple[Setting, str]]:

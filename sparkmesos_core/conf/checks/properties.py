@@ -223,8 +223,8 @@ def _placeholder(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "empty-value",
     Severity.ERROR,
-    "an empty value where Spark takes it for one: it would launch an image, fetch a URI or write to a "
-    "folder of no name",
+    "an empty value where Spark takes it for one: it would launch an image, fetch a URI, write to a folder "
+    "or tell executors of a driver of no name",
 )
 def _empty(subject: Subject) -> Iterable[Found]:
     if not subject.circumstances.is_application:
@@ -238,6 +238,22 @@ def _empty(subject: Subject) -> Iterable[Found]:
     ):
         if subject.text(key) == "":
             yield Found(f"{key} is empty, which does not unset it", "Remove it, or give it a value.", key)
+    if subject.mode is not Mode.CLIENT:
+        return  # spark-submit takes the driver's host out of what it sends to a dispatcher
+    key, name = "spark.driver.host", "SPARK_LOCAL_HOSTNAME"
+    if (host := subject.text(key)) is not None:
+        if not host.strip():
+            yield Found(
+                f"{key} is empty, which does not unset it: executors look for a driver without a host",
+                "Remove it, or give it a value.",
+                key,
+            )
+    elif subject.setting(key) is None and subject.variable(name) == "":
+        yield Found(
+            f"{name} is empty, which does not unset it: executors look for a driver without a host",
+            "Unset it, or give it a value.",
+            origin=subject.variable_origin(name),
+        )
 
 
 @RULES.add(
@@ -294,15 +310,16 @@ def _is_mistakenly_quoted(text: str, found: Property | None) -> bool:
     return is_quoted(text) and (found is None or found.type.name != "Java options")
 
 
-def is_one_mistake_away(text: str, name: str) -> bool:
+def is_one_mistake_away(text: str, name: str, *, shortest: int = 10) -> bool:
     """Whether a single typing mistake makes one of the other: a letter wrong, missing, too many, two swapped.
 
-    The case of letters counts as no mistake, so that a name in wrong case is near, too.
+    The case of letters counts as no mistake, so that a name in wrong case is near, too. Names of fewer
+    letters than `shortest` are near each other by chance.
     """
     a, b = text.lower(), name.lower()
     if a == b:
         return True
-    if abs(len(a) - len(b)) > 1 or min(len(a), len(b)) < 10:
+    if abs(len(a) - len(b)) > 1 or min(len(a), len(b)) < shortest:
         return False
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     if len(a) == len(b):

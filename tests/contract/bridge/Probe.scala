@@ -161,6 +161,7 @@ object Probe {
         driver.requestResources(Collections.singleton(request))
       case "threads" =>
         Thread.getAllStackTraces.keySet.asScala.map(_.getName).filter(_.startsWith("mesos-")).toSeq.sorted.mkString(" ")
+      case "shown uri" => StartAdvice.shown(command.path("text").asText)
       case "explain" => explain(command).mkString("\n")
       case "echo" => ProtobufJson.toJson(v0(command.path("status"), V1.TaskStatus.newBuilder(), TaskStatus.parser()))
       case "environment" => // as if a Spark application with this configuration ran in this JVM; without one, none
@@ -218,7 +219,8 @@ object Probe {
       n.path("role").asText(""), n.path("constraints").asText(""))
     val rooms = if (command.has("slaves")) Some(StartWatch.roomsOfAgents(command, needs.role)) else None
     StartAdvice.explain(Situation(needs, "127.0.0.1:5050", command.path("problem").asText(""), rooms, offersOnly = false,
-      command.path("preparing").asInt, command.path("silent").asInt, command.path("ended").asInt, command.path("lastEnd").asText("")))
+      command.path("preparing").asInt, command.path("silent").asInt, command.path("ended").asInt, command.path("lastEnd").asText(""),
+      list(command.path("lastUris")).map(_.asText)))
   }
 
   def main(args: Array[String]): Unit = {

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 
 Json = dict[str, Any]
 
+NOT_FETCHED = "Failed to launch container: Failed to fetch all URIs for container 'c-1': exited with status 1"
+
 
 def agent(host: str, cpus: float, mem: float, **more: Any) -> Json:
     """An agent in the form of GET /slaves. `used` and `reserved` take (cpus, mem) from it."""
@@ -113,6 +115,24 @@ def agent(host: str, cpus: float, mem: float, **more: Any) -> Json:
             id="executors fail",
         ),
         pytest.param(
+            {
+                "ended": 2,
+                "lastEnd": f"TASK_FAILED on a ({NOT_FETCHED}, REASON_CONTAINER_LAUNCH_FAILED)",
+                "lastUris": ["https://u:hunter2@repo.example/spark.tgz?X-Signature=hunter2"],
+            },
+            [
+                f"the last one: TASK_FAILED on a ({NOT_FETCHED}, REASON_CONTAINER_LAUNCH_FAILED). "
+                "Its agent could not fetch, or not unpack, https://repo.example/spark.tgz.\n",
+                "What to do: see that agents can (spark.executor.uri, spark.mesos.uris); stderr in the task's sandbox",
+            ],
+            id="the archive cannot be fetched",
+        ),
+        pytest.param(
+            {"ended": 1, "lastEnd": f"TASK_FAILED ({NOT_FETCHED})", "lastUris": ["http://h/a.tgz", "/b.zip"]},
+            ["could not fetch, or not unpack, one of http://h/a.tgz, /b.zip.\n"],
+            id="one of several URIs cannot be fetched",
+        ),
+        pytest.param(
             {"preparing": 1, "slaves": [agent("a", 8, 4096)]},
             ["1 executor was launched and did not begin to run yet"],
             id="executors are being prepared",
@@ -134,7 +154,41 @@ def test_explanation(situation: Json, said: list[str], probe: Probe) -> None:
     text = probe.do("explain", **{"needs": {}, **situation})
     for part in said:
         assert part in text
+    assert "hunter2" not in text
+    assert ("Agents need Java" in text) == ("ended" in situation and "lastUris" not in situation)
     assert text.splitlines()[-1].startswith("What to do: ")
+
+
+def test_agents_that_could_not_fetch_as_recorded(probe: Probe, recording: Callable[[str], Json]) -> None:
+    events = recording("scheduler-fetcher")["events"]
+    statuses = [event["update"]["status"] for event in events if event["type"] == "UPDATE"]
+    failures = [status["message"] for status in statuses if status["state"] == "TASK_FAILED"]
+    assert len(failures) == 3  # nobody listens, no such file, no Hadoop client
+    for message in failures:
+        text = probe.do("explain", needs={}, ended=1, lastEnd=f"TASK_FAILED ({message})")
+        assert f"{message}). Its agent could not fetch, or not unpack, what it needs." in text
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://repo.example:8443/dist/spark.tgz", "https://repo.example:8443/dist/spark.tgz"),
+        ("https://u@h/a.tgz", "https://h/a.tgz"),
+        ("https://u@h:80/a@b.tgz?sig=x@y#z", "https://h:80/a@b.tgz"),
+        ("https://u:p@h:80/a.tgz?sig=x@y#z", "https://h:80/a.tgz"),
+        ("https://h:80/a:b@c.tgz#z@y", "https://h:80/a:b@c.tgz"),
+        ("https://u:p@q/r@h/a.tgz?x", "https://h/a.tgz"),
+        ("https://u:p/q?r#s@h/a.tgz?x", "https://h/a.tgz"),
+        ("http://[::1]/a@b.tgz", "http://[::1]/a@b.tgz"),
+        ("hdfs:///dist/a.tgz", "hdfs:///dist/a.tgz"),
+        ("file:/dist/a.tgz", "file:/dist/a.tgz"),
+        ("/dist/what?.tgz", "/dist/what?.tgz"),
+        ("http://u:p@", "http://"),
+        ("", ""),
+    ],
+)
+def test_uris_without_secrets(uri: str, shown: str, probe: Probe) -> None:
+    assert probe.do("shown uri", text=uri) == shown
 
 
 @pytest.mark.parametrize(

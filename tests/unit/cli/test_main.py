@@ -415,6 +415,10 @@ def test_options_can_be_variables() -> None:
         ("OUTPUT", "foo", "config list", "'foo' is not one of 'table', 'json'"),
         ("START_TIMEOUT", "soon", "submit app.py", "'soon' is not a number"),
         ("START_TIMEOUT", "0", "submit app.py", "0.0 is not above 0"),
+        ("START_TIMEOUT", "nan", "submit app.py", "nan is not a number of seconds"),
+        # The longest that sockets and threads wait.
+        ("PREFLIGHT_TIMEOUT", "1e99", "submit app.py", "1e+99 is not above 0 and at most 1000000"),
+        ("PREFLIGHT_TIMEOUT", "inf", "submit app.py", "inf is not a number of seconds"),
         ("AGENTS", "1.5", "start-local-cluster", "'1.5' is not a whole number"),
         ("AGENTS", "101", "start-local-cluster", "101 is not at least 1 and at most 100"),
         ("STRICT", "maybe", "config check", "'maybe' is neither true nor false"),

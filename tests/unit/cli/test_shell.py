@@ -146,6 +146,8 @@ class TestMistakes:
             (["--lang"], "--lang"),
             (["--lang", "python", "--start-timeout", "9"], "--start-timeout cannot end pyspark"),
             (["--work-dir", "x"], "--work-dir is for an embedded master only"),
+            (["-I", "."], "'.' of -I is a folder"),
+            (["--lang", "sql", "-e"], "-e of spark-sql needs a value"),
             (["-I", "nope.scala"], "The file 'nope.scala' of -I does not exist"),
             (["--files", "nope.txt"], "The file nope.txt does not exist"),
             (["--executor-memory", "much"], "executor.memory"),

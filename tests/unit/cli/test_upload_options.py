@@ -229,6 +229,7 @@ class TestFilesOfSecrets:
         ("--replication=0", "0"),
         ("--acl=everybody", "everybody"),
         ("--stall-timeout=0", "0"),
+        ("--stall-timeout=1e99", "1000000"),
     ],
 )
 def test_values_that_cannot_be(typed: str, said: str) -> None:
@@ -238,7 +239,7 @@ def test_values_that_cannot_be(typed: str, said: str) -> None:
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_a_time_that_is_no_number(value: str) -> None:
-    with pytest.raises((UsageError, click.BadParameter), match=r"stall-timeout|not in the range"):
+    with pytest.raises(click.BadParameter, match="is not a number of seconds"):
         read("https://r/", f"--stall-timeout={value}")
 
 

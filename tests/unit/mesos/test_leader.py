@@ -273,6 +273,8 @@ def test_when_nobody_leads_each_host_has_its_reason() -> None:
             "(asked for 0.6 s)",
         ):
             assert part in caught.value.message
+        # Shells, and dispatchers themselves, ask for a leader, too: they cannot be submitted there.
+        assert "a dispatcher is for applications (`sparkmesos submit --deploy-mode" in caught.value.hint
         assert len(recovering.requests) >= 2
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import itertools
 import lzma
+import tarfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -30,7 +32,8 @@ def test_no_more_is_read_than_is_needed() -> None:
     taken = []
 
     def pieces() -> Iterator[bytes]:
-        content = tar(*RELEASE, "spark-3.5.9-bin-hadoop3/jars/a.jar", mode="w", size=MEGABYTE)
+        names = [f"spark-3.5.9-bin-hadoop3/{name}" for name in ("", "bin/", "RELEASE", "jars/a.jar")]
+        content = tar(*names, mode="w", size=MEGABYTE)
         for at in range(0, len(content), 10_000):
             taken.append(at)
             yield content[at : at + 10_000]
@@ -47,7 +50,7 @@ def test_all_in_the_current_folder() -> None:
 
 def test_long_names() -> None:
     # In headers of their own.
-    long = "spark-3.5.9-bin-hadoop3/" + "x" * 300
+    long = "spark-3.5.9-bin-hadoop3/jars/" + "x" * 300
     assert beginning(tar(long)).layout is Layout.FINE
 
 
@@ -98,6 +101,29 @@ def test_a_folder_that_the_archive_itself_is_found_before() -> None:
     assert beginning(content, cached=True) == Beginning(Layout.FINE, "spark-3.5.9-custom")
 
 
+def test_nothing_of_spark_in_all_of_the_archive() -> None:
+    names = ["spark-3.5.9-bin-hadoop3/", "spark-3.5.9-bin-hadoop3/sbin/", "docs/a"]
+    assert beginning(tar(*names)) == Beginning(Layout.NO_SPARK, "spark-3.5.9-bin-hadoop3")
+    assert beginning(tar(*names, "other/RELEASE")) == Beginning(Layout.OTHER_FOLDER, "other")
+    # Whether executors enter the folder then depends on their shell.
+    assert beginning(tar(*names, "RELEASE")).layout is Layout.UNKNOWN
+    # Not all of it was seen.
+    content = tar(*names, "spark-3.5.9-bin-hadoop3/LICENSE", size=2 * MEGABYTE)
+    assert beginning(content).layout is Layout.FINE
+    cut = tar(*names, "spark-3.5.9-bin-hadoop3/LICENSE", size=100_000)[:50_000]
+    assert beginning(cut).layout is Layout.FINE
+
+
+@pytest.mark.parametrize("link", ["spark-3", "spark-3/bin"])
+def test_a_link_to_where_spark_is(link: str) -> None:
+    file = io.BytesIO(tar("opt/a", mode="w"))
+    with tarfile.open(fileobj=file, mode="a") as archive:
+        info = tarfile.TarInfo(link)
+        info.type, info.linkname = tarfile.SYMTYPE, "/opt/spark"
+        archive.addfile(info)
+    assert beginning(file.getvalue()).layout is Layout.FINE
+
+
 def test_a_file_is_no_folder() -> None:
     assert beginning(tar("spark-3.txt", "other/RELEASE")) == Beginning(Layout.OTHER_FOLDER, "other")
 
@@ -126,7 +152,9 @@ def test_no_archive(content: bytes) -> None:
 
 def test_a_web_page() -> None:
     content = b"\n<!DOCTYPE html><html>Please log in</html>" * 40
-    assert beginning(content) == Beginning(Layout.NO_ARCHIVE, is_page=True)
+    found = beginning(content)
+    assert found.layout is Layout.NO_ARCHIVE
+    assert found.start.startswith(b"\n<!DOCTYPE")
 
 
 def test_an_archive_of_nothing() -> None:

@@ -49,6 +49,11 @@ def dist() -> Iterator[HttpStub]:
         "large.tgz": tar("things/a", "things/b", size=2_000_000),
         "page.tgz": b"<html>Log in</html>",
         "text.tgz": b"text",
+        "noop.py": b"#!/usr/bin/env python3\nprint()\n",
+        "version": b'{"version": "1.12.0"}',
+        "login?to=spark.tgz": b"<html>Log in</html>",
+        "page.zip": b"<html>Log in</html>",
+        "empty.tgz": tar("empty/", "empty/sbin/"),
         "spark.zip": b"PK",
     }
     with http_stub({f"/{name}": Answer(206, body) for name, body in content.items()}) as stub:
@@ -114,6 +119,14 @@ def test_a_folder_behind_the_archive(dist: HttpStub) -> None:
     assert findings(uri, mesos_fetcherCache_enable="true") == []
 
 
+def test_an_archive_without_spark(dist: HttpStub) -> None:
+    finding = only(f"http://{dist.address}/empty.tgz")
+    assert (finding.id, finding.severity) == ("executor-uri-top-folder", Severity.ERROR)
+    assert finding.message.endswith(
+        "holds the folder 'empty' for `cd empty*`, which executors run, but no Spark"
+    )
+
+
 def test_an_archive_of_something_else(dist: HttpStub) -> None:
     finding = only(f"http://{dist.address}/data.tgz")
     assert finding.severity is Severity.ERROR
@@ -123,7 +136,16 @@ def test_an_archive_of_something_else(dist: HttpStub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("page.tgz", "a web page"), ("text.tgz", "no archive that tar can unpack")]
+    ("name", "what"),
+    [
+        ("page.tgz", "a web page"),
+        ("text.tgz", "no archive that agents can unpack"),
+        # That they are not unpacked, whatever they are, is said by a rule of the configuration.
+        ("noop.py", "no archive that agents can unpack"),
+        ("version", "no archive that agents can unpack"),
+        ("login?to=spark.tgz", "a web page"),
+        ("page.zip", "a web page"),
+    ],
 )
 def test_no_archive(dist: HttpStub, name: str, what: str) -> None:
     finding = only(f"http://{dist.address}/{name}")
@@ -131,10 +153,31 @@ def test_no_archive(dist: HttpStub, name: str, what: str) -> None:
     assert finding.message.endswith(f"/{name} is {what}")
 
 
-@pytest.mark.parametrize("name", ["spark.zip", f"{NAME}?signature=x", ".tgz"])
-def test_of_what_is_not_unpacked_by_tar_only_whether_it_is_there(name: str) -> None:
+def test_what_is_no_archive_beside_one_that_may_hold_spark(dist: HttpStub) -> None:
+    for uris, severity in (("http://h/a.py,http://h/spark.tgz ", Severity.WARNING), ("/a", Severity.ERROR)):
+        for name in ("noop.py", "empty.tgz", "data.tgz"):
+            (finding,) = findings(f"http://{dist.address}/{name}", mesos_uris=uris)
+            assert finding.severity is severity
+        # Here the fetcher fails, and the task with it.
+        (finding,) = findings(f"http://{dist.address}/text.tgz", mesos_uris=uris)
+        assert finding.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("spark.zip", b"PK"),
+        ("spark.zip", b"#!/bin/sh\nPK"),
+        ("spark.gz", b"\x1f\x8b"),
+        (f"{NAME}?signature=x", tar(*RELEASE)),
+        ("spark", tar("other/a")),
+        ("spark-3", b"PK"),
+        (".tgz", tar(*RELEASE)),
+    ],
+)
+def test_of_what_is_not_unpacked_by_tar_only_whether_it_is_an_archive(name: str, content: bytes) -> None:
     # That it is not unpacked is said by a rule of the configuration.
-    with http_stub(lambda path: Answer(206, b"PK")) as stub:
+    with http_stub(lambda path: Answer(206, content)) as stub:
         assert findings(f"http://{stub.address}/{name}") == []
     with http_stub({}) as stub:
         assert only(f"http://{stub.address}/{name}").id == "executor-uri-unfetchable"

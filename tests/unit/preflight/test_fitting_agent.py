@@ -73,6 +73,27 @@ def test_too_little_memory_everywhere() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("properties", "to_lower"),
+    [
+        ({"mesos_executor_memoryOverhead": "9999"}, ["spark.mesos.executor.memoryOverhead"]),
+        ({"executor_memoryOverheadFactor": "9"}, ["spark.executor.memoryOverheadFactor"]),
+        # What is usual would be too much as well.
+        (
+            {"mesos_executor_memoryOverhead": "9999", "executor_memory": "8g"},
+            ["spark.executor.memory", "spark.mesos.executor.memoryOverhead"],
+        ),
+        ({"mesos_executor_memoryOverhead": "2000", "executor_memory": "8g"}, ["spark.executor.memory"]),
+        ({"mesos_executor_memoryOverhead": "100", "executor_memory": "8g"}, ["spark.executor.memory"]),
+    ],
+)
+def test_which_memory_is_too_much(properties: dict[str, str], to_lower: list[str]) -> None:
+    found = only(cluster(agent("cpus:4;mem:4096")), **properties)
+    wishes = " and ".join(f"lower {key}" for key in to_lower)
+    assert found.hint == f"{wishes.capitalize()[0]}{wishes[1:]}, or add a larger agent."
+    assert found.key == (to_lower[0] if len(to_lower) == 1 else "")
+
+
 def test_too_few_cores_on_the_only_agent() -> None:
     found = only(cluster(agent("cpus:3.9;mem:4096")), executor_cores="4")
     assert found.message.endswith("and the only agent, agent1, has 3.9 cores")

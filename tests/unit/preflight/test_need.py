@@ -15,8 +15,18 @@ from sparkmesos_core.preflight.need import ExecutorNeed, executor_need
         # The vectors of Spark's own suites.
         ({"spark.executor.memory": "512m"}, ExecutorNeed(1000, 896, 384)),
         ({"spark.executor.memory": "4096m"}, ExecutorNeed(1000, 4505, 409)),
-        ({"spark.mesos.executor.memoryOverhead": "512"}, ExecutorNeed(1000, 1536, 512)),
-        ({"spark.executor.memoryOverheadFactor": "0.5"}, ExecutorNeed(1000, 1536, 512)),
+        (
+            {"spark.mesos.executor.memoryOverhead": "512"},
+            ExecutorNeed(1000, 1536, 512, overhead_key="spark.mesos.executor.memoryOverhead", added_overhead=128),
+        ),
+        (
+            {"spark.executor.memoryOverheadFactor": "0.5"},
+            ExecutorNeed(1000, 1536, 512, overhead_key="spark.executor.memoryOverheadFactor", added_overhead=128),
+        ),
+        (
+            {"spark.mesos.executor.memoryOverhead": "0", "spark.executor.memoryOverheadFactor": "0.5"},
+            ExecutorNeed(1000, 1024, 0, overhead_key="spark.mesos.executor.memoryOverhead"),
+        ),
         ({"spark.executor.cores": " 8 "}, ExecutorNeed(8000, 1408, 384)),
         ({"spark.executor.cores": "2", "spark.mesos.extra.cores": "5"}, ExecutorNeed(2000, 1408, 384)),
         # What means something elsewhere, but not on Mesos or not in this mode.

@@ -159,4 +159,27 @@ def test_who_is_late_is_named_and_left_behind(others: Any) -> None:
     finally:
         go.set()
     assert (late.id, late.severity) == ("preflight-incomplete", Severity.WARNING)
-    assert late.message == "The preflight has left out the names of agents: no answer within 3 s"
+    assert late.message == "The preflight has left out the names of agents: no answer in time, of 3 s in all"
+
+
+def test_a_master_that_is_late_is_told_as_well(others: Any) -> None:
+    """It is not that the agents were looked at, and found to be fine."""
+    go = threading.Event()
+    others["check_driver_host"] = lambda *_, **__: go.wait(60) and []
+
+    def slow(path: str) -> Answer:
+        if path == "/slaves":
+            go.wait(60)
+        return ANSWERS[path]
+
+    with http_stub(slow) as master:
+        try:
+            (late,) = preflight(
+                configuration(executor_cores="9"), {}, MasterAccess(f"http://{master.address}"), timeout=0.5
+            )
+        finally:
+            go.set()
+    assert (late.id, late.severity) == ("preflight-incomplete", Severity.WARNING)
+    assert late.message == (
+        "The preflight has left out the agents and the driver's host: no answer in time, of 0.5 s in all"
+    )

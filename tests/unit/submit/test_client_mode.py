@@ -12,6 +12,7 @@ import trustme
 from sparkmesos_core.client_configuration import read_client_configuration
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import (
+    InterpreterNotFoundError,
     JavaNotFoundError,
     MasterUrlError,
     MesosError,
@@ -371,6 +372,13 @@ class TestRefusals:
         spark = make_spark("4.0.1", "2.13", mesos=False, name="four")
         with pytest.raises(SparkNotFoundError, match="removed its support"):
             planned(environment, "app.py", spark_home=spark)
+
+    def test_a_python_that_is_not_there(self, environment) -> None:
+        environment["PYSPARK_PYTHON"] = "/nonexistent/python"
+        with pytest.raises(InterpreterNotFoundError, match="The Python of the driver, '/nonexistent/python'"):
+            planned(environment, "app.py")
+        for other in (["--class", "X", "a.jar"], ["app.R"]):
+            assert planned(environment, *other)
 
     def test_a_java_that_this_spark_cannot_use(self, environment, make_java) -> None:
         environment["JAVA_HOME"] = str(make_java("25", name="java25"))

@@ -44,6 +44,7 @@ from sparkmesos_core.submit.shells import SHELL_OF
             ["--database", "x", "--hiveconf", "a=b"],
         ),
         ("sql", ["--", "-S", "--", "-f", "x"], [], ["-S", "--", "-f", "x"]),
+        ("sql", ["-f", "-", "--", "-e", "", "--", "-f"], [], ["-f", "-", "-e", "", "--", "-f"]),
         ("python", ["--py-files", "a.py", "--"], ["--py-files", "a.py"], []),
         ("r", ["-c", "spark.a=b"], ["-c", "spark.a=b"], []),
     ],
@@ -81,6 +82,12 @@ def test_it_is_what_sparks_program_says(language: str, resource: str, name: str 
         ("sql", ["--name"], "--name needs a value", ""),
         # What stands behind is not its value.
         ("sql", ["-e", "x", "--name"], "--name needs a value", ""),
+        ("sql", ["-e"], "-e of spark-sql needs a value", "Write -e QUERY."),
+        ("sql", ["--", "-S", "-f"], "-f of spark-sql needs a value", "Write -f FILE."),
+        ("sql", ["-e", "-S"], "-e of spark-sql needs a value", ""),
+        ("sql", ["-i", "--hiveconf=a=b"], "-i of spark-sql needs a value", ""),
+        # What is Spark's own option is no value, either.
+        ("sql", ["--database", "--name", "x"], "--database of spark-sql needs a value", "--database NAME"),
         ("scala", ["--conf", "novalue"], "has no '='", ""),
         ("scala", ["--deploy-mode", "both"], "is not a deploy mode", ""),
         ("scala", ["--executor-memroy", "2g"], "no option --executor-memroy", "--executor-memory?"),

@@ -156,7 +156,7 @@ class TestScripts:
             ("sql", ["-i", "nope", "-f", "nope"], ["'nope' of -i", "'nope' of -f"]),
             ("sql", ["-f", "there", "-e", "nope"], []),
             ("sql", ["-f", "hdfs://h/nope", "-S"], []),
-            ("sql", ["-f"], []),
+            ("scala", ["-I"], []),
         ],
     )
     def test_missing_ones(
@@ -168,6 +168,12 @@ class TestScripts:
             f"The file {name} does not exist" for name in missing
         ]
         assert all(one.severity is Severity.ERROR for one in client.findings)
+
+    @pytest.mark.parametrize(("language", "option"), [("scala", "-i"), ("scala", "-I"), ("sql", "-f")])
+    def test_a_folder(self, read: Reader, tmp_path: Path, language: str, option: str) -> None:
+        client = client_for(SHELL_OF[language], read(language, option, "."), tmp_path)
+        (finding,) = client.findings
+        assert (finding.severity, finding.message) == (Severity.ERROR, f"'.' of {option} is a folder")
 
 
 class TestProgram:
@@ -247,7 +253,6 @@ class TestPython:
                 "PYSPARK_DRIVER_PYTHON",
                 "leave it out",
             ),
-            ([], {"PYSPARK_PYTHON": "python2"}, "PYSPARK_PYTHON", "set PYSPARK_DRIVER_PYTHON"),
         ],
     )
     def test_a_python_that_is_not_there(
@@ -255,7 +260,7 @@ class TestPython:
     ) -> None:
         with pytest.raises(InterpreterNotFoundError) as caught:
             program("python", *words, **variables)
-        assert f"'python2' ({place}), is not there" in caught.value.message
+        assert f"The Python of the shell, 'python2' ({place}), is not there" in caught.value.message
         assert hint in caught.value.hint
 
     def test_another_python_gets_sparks_modules(

@@ -143,6 +143,9 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("quoted-value", WARNING, "spark.mesos.secret", Given('spark.mesos.secret "topsecret"')),
     ("quoted-value", WARNING, "spark.hadoop.a", Given('spark.hadoop.a "b"')),
     ("empty-value", ERROR, "spark.local.dir", Given("spark.local.dir")),
+    ("empty-value", ERROR, "spark.driver.host is empty", Given("spark.driver.host=")),
+    ("empty-value", ERROR, "without a host", Given(conf={"spark.driver.host": " "})),
+    ("empty-value", ERROR, "SPARK_LOCAL_HOSTNAME", Given(variables={"SPARK_LOCAL_HOSTNAME": ""})),
     (
         "variable-without-effect",
         WARNING,
@@ -188,6 +191,8 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
             files={"/no/libmesos.so": FileFacts(exists=False, is_file=False)},
         ),
     ),
+    ("driver-host-brackets", ERROR, "in brackets only", Given(conf={"spark.driver.host": "::1"})),
+    ("driver-host-brackets", ERROR, "does not know", Given("spark.driver.host fe80::1%eth0", spark="2.4.8")),
     ("driver-on-loopback", WARNING, "localhost", Given("spark.driver.host localhost", master=MASTER)),
     (
         "driver-on-loopback",
@@ -574,6 +579,11 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ),
     ("uri-file-slash", ERROR, "file:/a.zip", Given("spark.mesos.uris http://h/b,file:/a.zip")),
     ("uri-needs-hadoop", NOTE, "hdfs", Given("spark.executor.uri hdfs://n/spark.tgz")),
+    ("uri-scheme-misspelt", WARNING, "misspelt http", Given("spark.executor.uri htp://h/spark.tgz")),
+    ("uri-scheme-misspelt", WARNING, "misspelt https", Given("spark.mesos.uris http://h/a,htps://h/b")),
+    ("uri-scheme-misspelt", WARNING, "misspelt hdfs", Given("spark.executor.uri hfds:///spark.tgz")),
+    ("uri-scheme-misspelt", WARNING, "misspelt file", Given("spark.executor.uri FIEL:///spark.tgz")),
+    ("uri-scheme-misspelt", WARNING, "token=***", Given("spark.mesos.uris hhtp://h/a?token=topsecret")),
     ("uri-relative", WARNING, "spark.tgz", Given("spark.executor.uri spark.tgz")),
     ("uri-relative", WARNING, "a?token=***", Given("spark.mesos.uris a?token=topsecret")),
     ("uri-file-slash", ERROR, "file:///a?token=***", Given("spark.mesos.uris file:/a?token=topsecret")),
@@ -618,6 +628,15 @@ SILENT: list[tuple[str, Given]] = [
     ("placeholder", Given("spark.executor.uri http://h/spark.tgz ; spark.redaction.regex (?<x>secret)")),
     ("empty-value", Given("spark.mesos.constraints= ; spark.mesos.uris=")),
     ("empty-value", Given("spark.executor.uri=", mode=DISPATCHER)),
+    # Neither gets to the dispatcher.
+    ("empty-value", Given("spark.driver.host=", mode=CLUSTER)),
+    ("empty-value", Given(variables={"SPARK_LOCAL_HOSTNAME": ""}, mode=CLUSTER)),
+    ("empty-value", Given("spark.driver.host h", variables={"SPARK_LOCAL_HOSTNAME": ""})),
+    ("empty-value", Given("spark.driver.host ${env:HOST}", variables={"SPARK_LOCAL_HOSTNAME": ""})),
+    ("driver-host-brackets", Given("spark.driver.host [::1]")),
+    ("driver-host-brackets", Given(conf={"spark.driver.host": "::1"}, mode=CLUSTER)),
+    # Spark itself puts them in brackets.
+    ("driver-host-brackets", Given(variables={"SPARK_LOCAL_IP": "::1", "SPARK_LOCAL_HOSTNAME": "::1"})),
     ("set-twice", Given("spark.cores.max 2 ; spark.cores.max 2", conf={"spark.cores.max": "4"})),
     ("deprecated-property", Given("spark.mesos.fetcherCache.enable true")),
     ("not-in-this-spark", Given("spark.mesos.secret.file /s", spark=None)),
@@ -899,6 +918,31 @@ SILENT: list[tuple[str, Given]] = [
     ("uri-file-slash", Given("spark.mesos.uris file:///a.zip,/b.zip")),
     ("uri-needs-hadoop", Given("spark.mesos.uris https://h/a,ftp://h/b,/c,file:///d")),
     ("uri-relative", Given("spark.mesos.uris /a,http://h/b")),
+    *(
+        ("uri-scheme-misspelt", Given(f"spark.executor.uri {scheme}://h/spark.tgz"))
+        for scheme in (
+            "https",
+            "file",
+            "FTP",
+            "hdfs",
+            "webhdfs",
+            "s3",
+            "s3a",
+            "s3n",
+            "gs",
+            "abfss",
+            "viewfs",
+            "hftp",
+            "dfs",
+            "sftp",
+            "oss",
+            "maprfs",
+            "alluxio",
+            "x",
+        )
+    ),
+    # One line is enough.
+    ("uri-needs-hadoop", Given("spark.executor.uri htp://h/spark.tgz")),
     (
         "recovery-without-zookeeper",
         Given("spark.deploy.recoveryMode ZOOKEEPER ; spark.deploy.zookeeper.url h:2181", mode=DISPATCHER),
