@@ -161,7 +161,7 @@ def test_explanation(situation: Json, said: list[str], probe: Probe) -> None:
 
 def test_agents_that_could_not_fetch_as_recorded(probe: Probe, recording: Callable[[str], Json]) -> None:
     events = recording("scheduler-fetcher")["events"]
-    statuses = [event["update"]["status"] for event in events if event["type"] == "UPDATE"]
+    statuses = [event["update"]["status"] for event in events if event.get("type") == "UPDATE"]
     failures = [status["message"] for status in statuses if status["state"] == "TASK_FAILED"]
     assert len(failures) == 3  # nobody listens, no such file, no Hadoop client
     for message in failures:
