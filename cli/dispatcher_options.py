@@ -109,7 +109,7 @@ def client_of(
     token = None
     if auth_token_file is not None:
         from sparkmesos_core.dispatcher.access_token import read_token
-        from sparkmesos_core.network_failures import is_loopback
+        from sparkmesos_core.loopback import is_loopback
 
         token = read_token(auth_token_file)
         if dispatcher.scheme == "http" and not all(is_loopback(one.host) for one in dispatcher.addresses):

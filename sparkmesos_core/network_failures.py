@@ -6,7 +6,6 @@ different words.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import ssl
@@ -122,16 +121,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's loopback by its text alone; nothing is looked up."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def speaks_tls(host: str, port: int, timeout: float) -> bool:

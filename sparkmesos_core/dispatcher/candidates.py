@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from sparkmesos_core.dispatcher.store.ownership import Owner, owner_of
-from sparkmesos_core.network_failures import is_loopback
+from sparkmesos_core.loopback import is_loopback
 
 LEASE = 0.75
 """The part of a session's time for which a leader that hears nothing may believe in its session.

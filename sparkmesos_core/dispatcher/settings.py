@@ -19,8 +19,9 @@ from sparkmesos_core.dispatcher.rest.answers import SPARK_VERSION
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
-from sparkmesos_core.network_failures import check_ca_file, is_loopback
+from sparkmesos_core.network_failures import check_ca_file
 from sparkmesos_core.spark.home import SparkHome
 
 DEFAULT_HOST = "127.0.0.1"

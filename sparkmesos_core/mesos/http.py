@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sparkmesos_core.errors import MesosError, UnreachableError
-from sparkmesos_core.network_failures import (
-    FailureKind,
-    check_ca_file,
-    is_loopback,
-    network_failure_of,
-    speaks_tls,
-)
+from sparkmesos_core.loopback import is_loopback
+from sparkmesos_core.network_failures import FailureKind, check_ca_file, network_failure_of, speaks_tls
 
 if TYPE_CHECKING:
     import requests

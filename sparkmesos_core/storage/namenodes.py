@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from sparkmesos_core.network_failures import FailureKind, check_ca_file, is_loopback, network_failure_of
+from sparkmesos_core.loopback import is_loopback
+from sparkmesos_core.network_failures import FailureKind, check_ca_file, network_failure_of
 
 if TYPE_CHECKING:
     import requests

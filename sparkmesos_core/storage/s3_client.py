@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sparkmesos_core.network_failures import is_loopback
+from sparkmesos_core.loopback import is_loopback
 
 
 def new_s3_client(

@@ -15,9 +15,10 @@ from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, UsageError
+from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
-from sparkmesos_core.network_failures import check_ca_file, is_loopback
+from sparkmesos_core.network_failures import check_ca_file
 from sparkmesos_core.spark import native_library
 from sparkmesos_core.spark.argument_bytes import (
     check_arguments,

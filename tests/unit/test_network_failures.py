@@ -12,7 +12,7 @@ import pytest
 import requests
 import urllib3
 
-from sparkmesos_core.network_failures import FailureKind, is_loopback, network_failure_of
+from sparkmesos_core.network_failures import FailureKind, network_failure_of
 
 
 def wrapped(error: BaseException) -> BaseException:
@@ -72,19 +72,3 @@ def test_errors_in_a_circle() -> None:
     first, second = OSError("a"), OSError("b")
     first.__cause__, second.__cause__ = second, first
     assert network_failure_of(first).kind is FailureKind.OTHER
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("a.localhost", True),
-        ("127.3.2.1", True),
-        ("::1", True),
-        ("10.0.0.1", False),
-        ("localhost.example", False),
-        ("", False),
-    ],
-)
-def test_loopback(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected

@@ -9,6 +9,7 @@ from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.rule import APPLICATION, Found, Rules, Subject, is_quoted
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import MasterUrlError
+from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import EmbeddedMaster, ZooKeeperMaster, parse_dispatcher, parse_master
 
 RULES = Rules()
@@ -286,14 +287,3 @@ def _heartbeat(subject: Subject) -> Iterable[Found]:
 def _uses_tls(subject: Subject) -> bool:
     enabled = (subject.variable("LIBPROCESS_SSL_ENABLED") or "").lower() in ("true", "1")
     return enabled and not subject.circumstances.over_http
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address, with or without brackets, is loopback by its text alone."""
-    host = host.strip().strip("[]")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

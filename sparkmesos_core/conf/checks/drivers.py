@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Iterable
 
 from sparkmesos_core.conf.checks.circumstances import Mode
-from sparkmesos_core.conf.checks.connection import is_local_master, is_loopback
+from sparkmesos_core.conf.checks.connection import is_local_master
 from sparkmesos_core.conf.checks.rule import APPLICATION, DELIBERATE, Found, Rules, Subject, is_reference
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.setting import Source
+from sparkmesos_core.loopback import is_loopback
 
 RULES = Rules()
 

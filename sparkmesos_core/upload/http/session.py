@@ -11,13 +11,8 @@ import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 
 from sparkmesos_core.errors import SparkMesosError, UnreachableError, UploadError, UsageError
-from sparkmesos_core.network_failures import (
-    FailureKind,
-    check_ca_file,
-    is_loopback,
-    network_failure_of,
-    speaks_tls,
-)
+from sparkmesos_core.loopback import is_loopback
+from sparkmesos_core.network_failures import FailureKind, check_ca_file, network_failure_of, speaks_tls
 from sparkmesos_core.upload.connection_failures import connection_failure
 from sparkmesos_core.upload.http.answers import (
     REDIRECTS,
