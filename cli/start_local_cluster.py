@@ -71,6 +71,11 @@ if TYPE_CHECKING:
     help="Want one of these credentials of everybody. JSON as for Mesos, or lines `PRINCIPAL SECRET`.",
 )
 @options.option(
+    "--roles",
+    metavar="NAME,…",
+    help="The only roles that frameworks may use besides *.  [default: any]",
+)
+@options.option(
     "--agent-ping-timeout",
     metavar="TIME",
     help="How long the master waits for an agent's answer, as in `15secs`.  [default: 15secs]",
@@ -150,6 +155,7 @@ class _Options:
     masters: int
     zk: str | None
     credentials: Path | None
+    roles: str | None
     agent_ping_timeout: str | None
     max_agent_ping_timeouts: int | None
     executor_registration_timeout: str | None
@@ -161,7 +167,7 @@ class _Options:
 def _settings(terminal: Terminal, given: _Options) -> DaemonSettings:
     from sparkmesos_core.localcluster import daemon, embedded
     from sparkmesos_core.localcluster.agent import executor_environment as environments
-    from sparkmesos_core.localcluster.flags import read_duration, read_zookeeper
+    from sparkmesos_core.localcluster.flags import read_duration, read_roles, read_zookeeper
 
     if not math.isfinite(given.cpus):
         raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
@@ -180,6 +186,7 @@ def _settings(terminal: Terminal, given: _Options) -> DaemonSettings:
         masters=given.masters,
         zookeeper=read_zookeeper(given.zk, given.masters),
         credentials=_read_credentials(terminal, given.credentials),
+        roles=read_roles(given.roles),
         agent_ping_timeout=read_duration("--agent-ping-timeout", given.agent_ping_timeout),
         max_agent_ping_timeouts=given.max_agent_ping_timeouts,
         executor_registration_timeout=read_duration(

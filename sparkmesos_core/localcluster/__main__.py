@@ -13,13 +13,14 @@ from sparkmesos_core.background_process import StartReport, read_settings
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.localcluster.daemon import LOG_FILE, ClusterState, DaemonSettings
 from sparkmesos_core.localcluster.foreground import serve
+from sparkmesos_core.localcluster.log_lines import GlogFormatter
 
 
 def main() -> int:
     """Runs a cluster until a signal or the end of the watched process."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(GlogFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[log])
     settings = DaemonSettings.from_json(read_settings())
     report = StartReport(int(sys.argv[1]))
 

@@ -45,8 +45,8 @@ class AgentNode:
 
     @property
     def url(self) -> str:
-        """Its base URL."""
-        return f"http://{authority(self.options.hostname, self.options.port)}"
+        """Its base URL, at the address where it listens whatever it calls itself."""
+        return f"http://{authority(self.server.host, self.server.port)}"
 
     def leader_detected(self, connect: Connect | None) -> None:
         """How to connect to who leads now; None if nobody is known to lead."""

@@ -30,7 +30,9 @@ class AgentSpec:
 
     Without `ports` each agent of a cluster gets a range of its own between 31000 and 61000, since all are on
     one machine.
-    `resources`, in the text form of Mesos' flag, replaces all of these.
+    `resources`, in the text form of Mesos' flag, replaces all of these. `hostname` is what the agent calls
+    itself, as by Mesos' flag; it listens at the cluster's host in any case. `executor_environment` is added
+    to that of the cluster.
     """
 
     cpus: float = 2
@@ -40,6 +42,8 @@ class AgentSpec:
     ports: str = ""
     attributes: str = ""
     resources: str = ""
+    hostname: str = ""
+    executor_environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class ClusterSpec:
     docker: str | None = AgentOptions.docker
     docker_stop_timeout: float = AgentOptions.docker_stop_timeout
     fetcher: Any = None
+    agent_logs: bool = False
+    """Whether each agent writes a log, `agent.log` in its work dir, which its `/files` endpoints serve."""
 
     def check(self) -> ZooKeeperMaster | None:
         """The ZooKeeper that it names. Raises UsageError for what is wrong or does not go together."""
@@ -109,14 +115,16 @@ class ClusterSpec:
 
     def agent_options(self, number: int, ip: str, port: int) -> AgentOptions:
         """Those of the agent with this number, from 0, at this port."""
+        agent = self.agents[number]
+        work_dir = self.work_dir.absolute() / f"agent{number + 1}"
         return AgentOptions(
-            hostname=self.host,
+            hostname=agent.hostname or self.host,
             ip=ip,
             port=port,
-            work_dir=self.work_dir.absolute() / f"agent{number + 1}",
-            resources=resources_text(self.agents[number], number, len(self.agents)),
-            attributes=self.agents[number].attributes,
-            executor_environment=self.executor_environment,
+            work_dir=work_dir,
+            resources=resources_text(agent, number, len(self.agents)),
+            attributes=agent.attributes,
+            executor_environment={**self.executor_environment, **agent.executor_environment},
             update_retry=self.update_retry,
             executor_registration_timeout=self.executor_registration_timeout,
             executor_reregistration_timeout=self.executor_reregistration_timeout,
@@ -126,6 +134,7 @@ class ClusterSpec:
             docker=self.docker,
             docker_stop_timeout=self.docker_stop_timeout,
             fetcher=self.fetcher,
+            log=work_dir / "agent.log" if self.agent_logs else None,
         )
 
 

@@ -59,6 +59,8 @@ class DaemonSettings:
     max_agent_ping_timeouts: int | None = None
     executor_registration_timeout: float | None = None
     """All three as in Mesos' flags, in seconds or a number, None for Mesos' defaults."""
+    roles: tuple[str, ...] | None = None
+    """The only roles that frameworks may use besides `*`; None for any."""
 
     def to_json(self) -> str:
         """The settings as text for the cluster's process. It holds secrets: pass it through a pipe."""
@@ -68,7 +70,9 @@ class DaemonSettings:
     def from_json(cls, text: str) -> DaemonSettings:
         """The settings from the text that `to_json` made."""
         fields = json.loads(text)
-        return cls(**{**fields, "agents": tuple(fields["agents"])})
+        roles = fields.get("roles")
+        lists = {"agents": tuple(fields["agents"]), "roles": None if roles is None else tuple(roles)}
+        return cls(**{**fields, **lists})
 
 
 @dataclass(frozen=True)

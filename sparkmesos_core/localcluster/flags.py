@@ -9,6 +9,9 @@ from sparkmesos_core.errors import UsageError
 from sparkmesos_core.localcluster.cluster_spec import check_masters, parse_zookeeper
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "secs": 1.0, "mins": 60.0, "hrs": 3600.0, "days": 86400.0}
+_ROLE = re.compile(
+    r"[^-/\s\x00-\x1f\x7f\\][^/\s\x00-\x1f\x7f\\]*(/[^-/\s\x00-\x1f\x7f\\][^/\s\x00-\x1f\x7f\\]*)*"
+)
 _LONGEST_SECONDS = 7 * 86400.0
 
 
@@ -27,6 +30,23 @@ def read_duration(option: str, text: str | None) -> float | None:
             hint="Give a number and a unit: ms, secs, mins, hrs or days, as in 15secs.",
         )
     return seconds
+
+
+def read_roles(text: str | None) -> tuple[str, ...] | None:
+    """The names in a list with commas; None if there is none. Raises UsageError for what is no role.
+
+    What a name may be is in Mesos' documentation of roles.
+    """
+    if text is None:
+        return None
+    roles = tuple(name.strip() for name in text.split(","))
+    for role in roles:
+        if not _ROLE.fullmatch(role) or any(part in (".", "..", "*") for part in role.split("/")):
+            raise UsageError(
+                f"--roles: '{role}' is no role",
+                hint="Give names with commas between them, as in etl,spark/batch.",
+            )
+    return roles
 
 
 def read_zookeeper(text: str | None, masters: int) -> str | None:

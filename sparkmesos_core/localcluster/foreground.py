@@ -96,7 +96,9 @@ def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> Cluster
         authentication=Authentication(settings.credentials, wanted, wanted, wanted),
         executor_environment=settings.executor_environment,
         docker=shutil.which("docker"),
+        roles=settings.roles,
         log=log,
+        agent_logs=True,
     )
     if settings.agent_ping_timeout is not None:
         spec = replace(spec, agent_ping_timeout=settings.agent_ping_timeout)

@@ -52,9 +52,7 @@ NOT_HERE = {
     "master": frozenset(
         {
             "CREATE_VOLUMES",
-            "DEACTIVATE_AGENT",
             "DESTROY_VOLUMES",
-            "DRAIN_AGENT",
             "GET_LOGGING_LEVEL",
             "GET_MAINTENANCE_SCHEDULE",
             "GET_MAINTENANCE_STATUS",
@@ -63,7 +61,6 @@ NOT_HERE = {
             "GET_WEIGHTS",
             "GROW_VOLUME",
             "LIST_FILES",
-            "REACTIVATE_AGENT",
             "READ_FILE",
             "REMOVE_QUOTA",
             "RESERVE_RESOURCES",

@@ -375,6 +375,38 @@ def test_the_operator_ends_a_framework(cluster: RunningCluster, busy: Subscripti
     assert (answer[0], answer[2]) == (400, "No framework found with specified ID")
 
 
+@pytest.mark.parametrize("grace", [None, {"seconds": 2}, {"nanoseconds": 2_000_000_000}, "2s"])
+def test_the_operator_takes_an_agent_out_of_service_for_a_while(grace: Any, tmp_path: Path) -> None:
+    """As Mesos' own tests of draining have it (src/tests/master_draining_tests.cpp)."""
+    period = {} if grace is None else {"max_grace_period": grace}
+    config = {"max_grace_period": {"nanoseconds": 2_000_000_000}} if period else {}
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as cluster:
+        (slave,) = get(cluster.http_url, "/slaves")[2]["slaves"]
+        agent = {"agent_id": {"value": slave["id"]}}
+        assert call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, **period})[0] == 200
+        for path in ("/slaves", "/state", "/state-summary"):
+            (slave,) = get(cluster.http_url, path)[2]["slaves"]
+            assert (slave["active"], slave["deactivated"]) == (False, True)
+            assert slave["drain_info"] == {"state": "DRAINED", "config": {"mark_gone": False, **config}}
+            assert slave["estimated_drain_start_time_seconds"] > 0
+        assert call(cluster.http_url, "DRAIN_AGENT", drain_agent=agent)[0] == 400
+        assert call(cluster.http_url, "REACTIVATE_AGENT", reactivate_agent=agent)[0] == 200
+        assert call(cluster.http_url, "DEACTIVATE_AGENT", deactivate_agent=agent)[0] == 200
+        (slave,) = get(cluster.http_url, "/slaves")[2]["slaves"]
+        assert (slave["active"], slave["deactivated"], slave.get("drain_info")) == (False, True, None)
+
+
+def test_what_cannot_be_drained(cluster: RunningCluster) -> None:
+    agent = {"agent_id": {"value": get(cluster.http_url, "/slaves")[2]["slaves"][0]["id"]}}
+    for wrong in ("2", {"seconds": "x"}, 7):
+        answer = call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "max_grace_period": wrong})
+        assert (answer[0], answer[2]) == (400, "max_grace_period is not a duration")
+    assert call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "mark_gone": True})[0] == 501
+    for kind in ("DRAIN_AGENT", "DEACTIVATE_AGENT", "REACTIVATE_AGENT"):
+        answer = call(cluster.http_url, kind, **{kind.lower(): {"agent_id": {"value": "nope"}}})
+        assert (answer[0], answer[2]) == (404, "Agent 'nope' not found")
+
+
 def test_the_operator_marks_agents_gone_that_there_are(cluster: RunningCluster) -> None:
     answer = call(cluster.http_url, "MARK_AGENT_GONE", mark_agent_gone={"agent_id": {"value": "nope"}})
     assert (answer[0], answer[2]) == (404, "Agent 'nope' not found")
@@ -385,6 +417,20 @@ def test_files_of_a_master_and_an_agent_without_logs(cluster: RunningCluster) ->
     assert get(cluster.http_url, "/files/debug")[2] == {}
     assert get(cluster.http_url, "/files/browse?path=/master")[::2] == (404, "")
     assert get(cluster.http_url, "/files/read?path=/master/log")[0] == 404
+
+
+def test_the_log_of_an_agent(tmp_path: Path) -> None:
+    """As the master's, under the name that Mesos' agents give it (src/slave/slave.cpp)."""
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path, agent_logs=True)) as cluster:
+        url = cluster.agent_urls[0]
+        log = tmp_path / "agent1" / "agent.log"
+        assert get(url, "/files/debug")[2] == {"/slave/log": str(log)}
+        assert get(url, "/files/read?path=/slave/log&offset=-1")[2]["data"] == ""
+        assert get(url, "/files/read?path=/slave/log&offset=0")[2]["data"] == log.read_text()
+        assert "is registered with master" in log.read_text()
+        assert request(url, "GET", "/files/download?path=/slave/log")[2] == log.read_text()
+        assert get(url, "/flags")[2]["flags"]["log_dir"] == str(log.parent)
+        assert get(url, "/state")[2]["log_dir"] == str(log.parent)
 
 
 def test_the_log_of_the_master(tmp_path: Path) -> None:

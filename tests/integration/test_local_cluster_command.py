@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -112,20 +113,24 @@ def test_credentials_that_others_may_read(commands) -> None:
     assert "everybody on this machine may read known" in started.stderr
 
 
-def test_timeouts_of_mesos(commands) -> None:
+def test_flags_of_mesos(commands) -> None:
     arguments = ["--agent-ping-timeout", "1500ms", "--max-agent-ping-timeouts", "3"]
-    arguments += ["--executor-registration-timeout", "5mins"]
+    arguments += ["--executor-registration-timeout", "5mins", "--roles", "etl,spark"]
     started = commands.run("start-local-cluster", "--port", "0", *arguments)
     flags = get(http(started.stdout.strip()) + "/flags")["flags"]
     assert (flags["agent_ping_timeout"], flags["max_agent_ping_timeouts"]) == ("1500ms", "3")
+    assert flags["roles"] == "etl,spark"
     [agent, *_] = get(http(started.stdout.strip()) + "/slaves")["slaves"]
     flags = get(f"http://{agent['hostname']}:{agent['port']}/flags")["flags"]
     assert flags["executor_registration_timeout"] == "5mins"
 
 
-def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
+def test_the_logs_of_the_cluster_through_its_nodes(commands, url: str) -> None:
     answer = requests.get(f"{http(url)}/files/read?path=/master/log&offset=0", timeout=10).json()
     assert "has registered" in answer["data"]
+    [agent, *_] = get(http(url) + "/slaves")["slaves"]
+    own = get(f"http://{agent['hostname']}:{agent['port']}/files/read?path=/slave/log&offset=0")["data"]
+    assert re.fullmatch(r"I\d{8} \S+ \d+ agent\.py:\d+\] Agent \S+ is registered with master \S+\n", own)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,7 @@ def test_the_log_of_the_cluster_through_its_master(commands, url: str) -> None:
         (["--credentials", "nope"], "cannot be read"),
         (["--agent-ping-timeout", "15"], "is no time"),
         (["--executor-registration-timeout", "0secs"], "is no time"),
+        (["--roles", "etl,"], "is no role"),
         (["--max-agent-ping-timeouts", "0"], "--max-agent-ping-timeouts"),
         (["--mem", "9" * 30], "--mem"),
         (["--cpus", "1e308"], "--cpus"),

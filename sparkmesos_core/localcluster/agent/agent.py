@@ -23,6 +23,7 @@ from sparkmesos_core.localcluster.agent.registration import Registration
 from sparkmesos_core.localcluster.agent.task_secrets import remove_forgotten
 from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.link import AgentEnd, Link
+from sparkmesos_core.localcluster.log_lines import LogFile
 from sparkmesos_core.localcluster.messages import (
     AcknowledgeUpdate,
     AgentDescription,
@@ -80,10 +81,13 @@ class Agent:
         self.ended = asyncio.Event()
         """Set when it is down for good, shut down by its cluster or by the master, with all its tasks."""
         self._checkpoint = Checkpoint(options.work_dir)
+        self._log = LogFile(options.log, logger)
         self._registration = Registration(
-            options.registration_backoff, self._offer, self._receive, self._master_lost
+            options.registration_backoff, self._offer, self._receive, self._master_lost, self._log
         )
-        self.executors = AgentExecutors(options, clock, processes, self._checkpoint, self._registration.tell)
+        self.executors = AgentExecutors(
+            options, clock, processes, self._checkpoint, self._registration.tell, self._log
+        )
         self._work: set[asyncio.Task[None]] = set()
 
     # --- what others look at
@@ -257,15 +261,19 @@ class Agent:
                     self._adopt_id(message.agent_id)
                     with not_vital("The agent's id"):
                         self._checkpoint.agent(message.agent_id, self._description())
+                self._log.info("Agent %s is registered with master %s", self.agent_id, message.master_id)
                 self.executors.updates.resume()
             case AgentReregistered():
+                self._log.info(
+                    "Agent %s is registered again with master %s", self.agent_id, message.master_id
+                )
                 for framework_id, task_id in message.reconciliations:
                     self.executors.reconcile(framework_id, task_id)
                 self.executors.updates.resume()
             case Ping():
                 self._registration.tell(Pong(self.agent_id or ""))
             case ShutdownAgent():
-                logger.info("The master wants agent %s to end: %s", self.agent_id, message.message)
+                self._log.warning("The master wants agent %s to end: %s", self.agent_id, message.message)
                 self._background(self._shut_down())
             case RunTask():
                 if not self.is_down and self.is_registered:

@@ -6,7 +6,6 @@ The rules are those of Mesos' agent (slave.cpp); names of states and texts of me
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import uuid
 from collections import Counter
@@ -34,6 +33,7 @@ from sparkmesos_core.localcluster.agent.orphans import end_orphans
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
 from sparkmesos_core.localcluster.agent.status_updates import UpdateStreams
 from sparkmesos_core.localcluster.agent.task_reports import TaskReports
+from sparkmesos_core.localcluster.log_lines import LogFile
 from sparkmesos_core.localcluster.messages import (
     ExitedExecutor,
     KillTask,
@@ -45,7 +45,6 @@ from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 JsonObject = dict[str, Any]
 
 MAX_COMPLETED_FRAMEWORKS = 50
-logger = logging.getLogger(__name__)
 _NOT_WRITTEN = "Failed to write down what a restarted agent would need"
 
 
@@ -59,13 +58,15 @@ class AgentExecutors:
         processes: ProcessTable,
         checkpoint: Checkpoint,
         tell: Callable[[ToMaster], None],
+        log: LogFile,
     ) -> None:
         self.frameworks: dict[str, FrameworkOnAgent] = {}
         self.counts: Counter[str] = Counter()
         """How often things have happened, for the metrics."""
         self._reports = TaskReports(
-            self.frameworks, self.counts, options.update_retry, clock, checkpoint, tell
+            self.frameworks, self.counts, options.update_retry, clock, checkpoint, tell, log
         )
+        self._log = log
         self._options = options
         self._clock = clock
         self._processes = processes
@@ -116,6 +117,7 @@ class AgentExecutors:
             return
         framework.info = message.framework
         info = message.task
+        self._log.info("Got task %s of framework %s", str(info["task_id"]["value"]), framework_id)
         is_command = "executor" not in info
         given = command_executor_info(info, framework_id) if is_command else info["executor"]
         executor_id = str(given["executor_id"]["value"])
@@ -387,7 +389,7 @@ class AgentExecutors:
             return
         timeout = executor_events.duration_text(self._options.executor_registration_timeout)
         text, reason = f"Executor did not register within {timeout}", "REASON_EXECUTOR_REGISTRATION_TIMEOUT"
-        logger.info("%s: %s of framework %s", text, executor.executor_id, executor.framework_id)
+        self._log.info("%s: %s of framework %s", text, executor.executor_id, executor.framework_id)
         given_up = self._lives.cancel_launch(executor)
         if given_up is not None:
             # The failure of the launch, which only now comes to its end, takes the place of the reason.
@@ -459,6 +461,13 @@ class AgentExecutors:
         self.counts["executors_terminated"] += 1
         if executor.termination is not None and status == UNKNOWN_STATUS:
             self.counts["container_launch_errors"] += 1
+            self._log.error(
+                "Container %s of executor %s of framework %s failed to start: %s",
+                executor.container_id,
+                executor.executor_id,
+                executor.framework_id,
+                executor.termination.message,
+            )
         executor.state = ExecutorState.TERMINATED
         if executor.channel is not None:
             executor.channel.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ from sparkmesos_core.localcluster.http_answers import (
     text_answer,
     wrong_method,
 )
-from sparkmesos_core.localcluster.served_files import FilesRefused
+from sparkmesos_core.localcluster.served_files import FilesRefused, download_file, read_file
 
 
 class AgentApp:
@@ -114,17 +115,26 @@ class AgentApp:
 
     async def _read(self, request: Request) -> Response:
         query = request.query_params
-        body = await asyncio.to_thread(
-            sandbox_files.read, self._agent.root, query.get("path"), query.get("offset"), query.get("length")
-        )
+        path, offset, length = query.get("path"), query.get("offset"), query.get("length")
+        if (log := self._log_asked_for(path)) is not None:
+            body = await asyncio.to_thread(read_file, log, offset, length)
+        else:
+            body = await asyncio.to_thread(sandbox_files.read, self._agent.root, path, offset, length)
         return json_bytes(request, body)
 
     async def _debug(self, request: Request) -> Response:
-        return json_answer(request, {})  # an agent that writes no log of its own
+        log = self._agent.options.log
+        return json_answer(request, {sandbox_files.LOG_PATH: str(log)} if log is not None else {})
+
+    def _log_asked_for(self, path: str | None) -> Path | None:
+        return self._agent.options.log if path == sandbox_files.LOG_PATH else None
 
     async def _download(self, request: Request) -> Response:
         path = request.query_params.get("path")
-        name, size, pieces = await asyncio.to_thread(sandbox_files.download, self._agent.root, path)
+        if (log := self._log_asked_for(path)) is not None:
+            name, size, pieces = await asyncio.to_thread(download_file, log)
+        else:
+            name, size, pieces = await asyncio.to_thread(sandbox_files.download, self._agent.root, path)
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Disposition": f"attachment; filename={quote(name)}",

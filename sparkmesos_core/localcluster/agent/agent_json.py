@@ -53,6 +53,7 @@ def agent_state(agent: Agent) -> JsonObject:
         "resource_providers": [],
         "attributes": attributes_state(parse_attributes(o.attributes)),
         "flags": agent_flags(agent),
+        **({"log_dir": str(o.log.parent)} if o.log is not None else {}),
         "frameworks": [_framework_on_agent(agent, f) for f in agent.frameworks.values() if f.executors],
         "completed_frameworks": [
             _framework_on_agent(agent, f) for f in agent.frameworks.values() if not f.executors
@@ -92,6 +93,8 @@ def agent_flags(agent: Agent) -> JsonObject:
     if o.docker:
         flags["docker"] = o.docker
         flags["docker_stop_timeout"] = duration_text(o.docker_stop_timeout)
+    if o.log is not None:
+        flags["log_dir"] = str(o.log.parent)
     if o.attributes:
         flags["attributes"] = o.attributes
     if o.executor_environment:

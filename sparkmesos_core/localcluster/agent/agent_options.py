@@ -36,6 +36,8 @@ class AgentOptions:
     registration_backoff: float = 1.0
     docker: str | None = None
     docker_stop_timeout: float = 0.0
+    log: Path | None = None
+    """The file that it logs to; None if to none of its own."""
     fetcher: FetcherOptions | None = None
     """None for the defaults; the agent gives it a cache below its work dir if it has none."""
 

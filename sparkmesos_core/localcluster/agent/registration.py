@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable
 
 from sparkmesos_core.localcluster.link import AgentEnd, Link
+from sparkmesos_core.localcluster.log_lines import LogFile
 from sparkmesos_core.localcluster.messages import (
     AgentRegistered,
     AgentReregistered,
@@ -21,8 +21,6 @@ from sparkmesos_core.localcluster.messages import (
 LONGEST_BACKOFF_SECONDS = 60.0
 """Mesos' REGISTER_RETRY_INTERVAL_MAX."""
 
-logger = logging.getLogger(__name__)
-
 
 class Registration:
     """Offers the agent to whoever leads until it is answered, again and again; lives on one event loop."""
@@ -33,6 +31,7 @@ class Registration:
         offer: Callable[[], RegisterAgent | ReregisterAgent],
         receive: Callable[[ToAgent], None],
         lost: Callable[[], None],
+        log: LogFile,
     ) -> None:
         """`receive` gets the master's messages; `lost` is called when the master is not there any more."""
         self.is_registered = False
@@ -42,6 +41,7 @@ class Registration:
         self._offer = offer
         self._receive = receive
         self._lost = lost
+        self._log = log
         self._connect: Callable[[AgentEnd], Link] | None = None
         self._link: Link | None = None
         self._ready = False
@@ -85,7 +85,7 @@ class Registration:
 
         def closed() -> None:
             if self._link is link:
-                logger.info("The master is gone; waiting for another one")
+                self._log.warning("The master is gone; waiting for another one")
                 self._leave()
 
         link = self._connect(AgentEnd(receive, closed))
@@ -123,7 +123,7 @@ class Registration:
         if ping.connected:
             self._expect_ping()
         else:
-            logger.info("The master believes that this agent is gone: registering again")
+            self._log.warning("The master believes that this agent is gone: registering again")
             self._again()
 
     def _expect_ping(self) -> None:
@@ -133,7 +133,7 @@ class Registration:
         self._silence = loop.call_later(self._ping_timeout, self._no_pings)
 
     def _no_pings(self) -> None:
-        logger.info("No ping of the master for %g seconds: registering again", self._ping_timeout)
+        self._log.warning("No ping of the master for %g seconds: registering again", self._ping_timeout)
         self._again()
 
     def _again(self) -> None:

@@ -1,4 +1,4 @@
-"""What an agent's `/files` endpoints serve: the sandboxes of its tasks and nothing else."""
+"""What an agent's `/files` endpoints serve: the sandboxes of its tasks, its log, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sparkmesos_core.localcluster.served_files import FilesRefused, download_fil
 
 JsonObject = dict[str, Any]
 
+LOG_PATH = "/slave/log"
 _SANDBOX_DEPTH = 6  # frameworks/ID/executors/ID/runs/ID
 
 

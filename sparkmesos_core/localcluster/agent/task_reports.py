@@ -12,6 +12,7 @@ from typing import Any
 from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, not_vital
 from sparkmesos_core.localcluster.agent.executor import Executor, FrameworkOnAgent, Task
 from sparkmesos_core.localcluster.agent.status_updates import UpdateStreams
+from sparkmesos_core.localcluster.log_lines import LogFile
 from sparkmesos_core.localcluster.messages import StatusUpdate, ToMaster
 from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
@@ -29,6 +30,7 @@ class TaskReports:
         clock: Callable[[], float],
         checkpoint: Checkpoint,
         tell: Callable[[ToMaster], None],
+        log: LogFile,
     ) -> None:
         """`retry` in seconds; `frameworks` are those of the agent, whose `counts` are kept up to date."""
         self.agent_id = ""
@@ -38,6 +40,7 @@ class TaskReports:
         self._clock = clock
         self._checkpoint = checkpoint
         self._tell = tell
+        self._log = log
 
     def drop(self, framework: FrameworkOnAgent, task: Task, text: str) -> None:
         """Say that a task could not be given to its executor."""
@@ -81,6 +84,13 @@ class TaskReports:
             with not_vital("The end of a task") if ends else contextlib.nullcontext():
                 self._checkpoint.update(self.agent_id, executor, task.task_id, status)
         self._counts["valid_status_updates"] += 1
+        self._log.info(
+            "Task %s of framework %s is %s%s",
+            task.task_id,
+            task.framework_id,
+            str(status["state"]),
+            f": {status['message']}" if status.get("message") else "",
+        )
         task.state = status["state"]
         task.statuses.append(status)
         if task.ended:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from sparkmesos_core.localcluster.log_lines import one_line
 from sparkmesos_core.localcluster.master.master_actions import Action, Note, SendEvent, TellAgent
 from sparkmesos_core.localcluster.messages import (
     AgentDescription,
@@ -18,22 +17,17 @@ from sparkmesos_core.localcluster.messages import (
     UnregisterAgent,
 )
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
 
 def log_line(action: Action) -> str | None:
     """The line for what the master is about to do; None for what happens all the time, such as offers."""
-    return one_line(_action_line(action))
+    line = _action_line(action)
+    return None if line is None else one_line(line)
 
 
 def agent_line(message: ToMaster) -> str | None:
     """The line for what an agent has said; None for what it says all the time."""
-    return one_line(_message_line(message))
-
-
-def one_line(text: str | None) -> str | None:
-    """A line that stays one: frameworks choose names and messages, and may put anything into them."""
-    return None if text is None else _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    line = _message_line(message)
+    return None if line is None else one_line(line)
 
 
 def _action_line(action: Action) -> str | None:

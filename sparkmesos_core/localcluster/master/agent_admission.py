@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparkmesos_core.localcluster.master.agent_draining import kill_tasks
 from sparkmesos_core.localcluster.master.agent_loss import ping, remove_agent
 from sparkmesos_core.localcluster.master.allocation import allocate
 from sparkmesos_core.localcluster.master.master_actions import Action, TellAgent, master_status
@@ -134,6 +135,7 @@ def _readmit(books: Books, message: ReregisterAgent, now: float) -> list[Action]
         task = _adopt(books, agent, framework_, running)
         if not was_recovered:
             actions += books.send_status(framework_, _back_again(task, told, now))
+    actions += kill_tasks(books, agent.agent_id)
     actions += ping(books, agent, now)
     return actions + allocate(books, now, [agent])
 
@@ -213,7 +215,7 @@ def _welcome_back(books: Books, agent: Agent, message: ReregisterAgent, now: flo
         to_be_killed = key in agent.killed or (key not in agent.tasks and key[0] in books.frameworks)
         if running.state not in TERMINAL_STATES and to_be_killed:
             actions.append(TellAgent(agent.agent_id, KillTask(key[0], key[1], None)))
-    return actions
+    return actions + kill_tasks(books, agent.agent_id)
 
 
 def _tell_of_frameworks(books: Books, agent: Agent, message: ReregisterAgent, now: float) -> list[Action]:

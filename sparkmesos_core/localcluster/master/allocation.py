@@ -25,7 +25,7 @@ def allocate(books: Books, now: float, agents: Iterable[Agent] | None = None) ->
         return []
     made: dict[str, list[Offer]] = {}
     for agent in list(books.agents.values() if agents is None else agents):
-        if not agent.connected or not agent.free:
+        if not agent.free or not books.is_active(agent):
             continue
         for role in _by_share(books, members):
             for framework in _by_share_in(books, role, members[role]):

@@ -77,6 +77,10 @@ class Books:
         self.frameworks[framework_id] = framework
         return framework
 
+    def is_active(self, agent: Agent) -> bool:
+        """Whether anything of an agent may be offered."""
+        return agent.connected and agent.agent_id not in self.registry.deactivated
+
     # --- resources
 
     def take(self, agent: Agent, framework_id: str, role: str, resources: Resources) -> None:
@@ -150,6 +154,8 @@ class Books:
         if (agent := self.agents.get(task.agent_id)) is not None:
             agent.tasks.pop((task.framework_id, task.task_id), None)
             agent.killed.discard((task.framework_id, task.task_id))
+            if not agent.tasks and self.registry.deactivated.get(agent.agent_id) is not None:
+                self.deadlines.set("drained", agent.agent_id, 0.0)  # at the next tick, which is now
         if not unreachable:
             framework.completed_tasks.append(task)
             return

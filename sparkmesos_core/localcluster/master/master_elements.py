@@ -11,6 +11,7 @@ from sparkmesos_core.localcluster.master.master_records import (
     Offer,
     Task,
 )
+from sparkmesos_core.localcluster.master.registry import Draining, Registry
 from sparkmesos_core.localcluster.messages import AgentDescription
 from sparkmesos_core.localcluster.operator_json import (
     MESOS_VERSION,
@@ -36,7 +37,7 @@ def address_json(agent_id: str, where: AgentDescription) -> JsonObject:
     return {"id": agent_id, "hostname": where.hostname, "port": where.port}
 
 
-def slave_json(agent: Agent) -> JsonObject:
+def slave_json(agent: Agent, registry: Registry) -> JsonObject:
     """An agent in `/state`."""
     where = agent.description
     result = {
@@ -48,23 +49,34 @@ def slave_json(agent: Agent) -> JsonObject:
         "used_resources": used_of(agent).summary(),
         "offered_resources": offered_of(agent).summary(),
         **reservations(agent.total),
-        "active": agent.connected,
-        "deactivated": False,
+        "active": agent.connected and agent.agent_id not in registry.deactivated,
+        "deactivated": agent.agent_id in registry.deactivated,
         "version": MESOS_VERSION,
         "capabilities": list(AGENT_CAPABILITIES),
     }
+    if (draining := registry.deactivated.get(agent.agent_id)) is not None:
+        result["drain_info"] = drain_info(draining)
+        result["estimated_drain_start_time_seconds"] = int(draining.since)
     if agent.reregistered_time is not None:
         result["reregistered_time"] = agent.reregistered_time
     return result
 
 
-def slave_in_full_json(agent: Agent) -> JsonObject:
+def drain_info(draining: Draining) -> JsonObject:
+    """A v1 DrainInfo."""
+    config: JsonObject = {"mark_gone": False}
+    if draining.max_grace_seconds is not None:
+        config["max_grace_period"] = {"nanoseconds": int(draining.max_grace_seconds * 1e9)}
+    return {"state": "DRAINED" if draining.done else "DRAINING", "config": config}
+
+
+def slave_in_full_json(agent: Agent, registry: Registry) -> JsonObject:
     """An agent in `/slaves`."""
     used: dict[str, Resources] = {}
     for user in users_of(agent):
         used[user.role] = used.get(user.role, Resources()) + user.resources
     return {
-        **slave_json(agent),
+        **slave_json(agent, registry),
         **reservations_in_full(agent.total),
         "used_resources_full": [r for role, total in used.items() for r in in_full(total, role)],
         "offered_resources_full": [

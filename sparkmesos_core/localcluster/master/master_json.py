@@ -117,13 +117,13 @@ def master_state(state: MasterState) -> JsonObject:
         "pid": pid,
         "hostname": o.hostname,
         "capabilities": list(CAPABILITIES),
-        "activated_slaves": float(_connected_agents(state)),
-        "deactivated_slaves": float(len(state.agents) - _connected_agents(state)),
+        "activated_slaves": float(_active_agents(state)),
+        "deactivated_slaves": float(len(state.agents) - _active_agents(state)),
         "unreachable_slaves": float(len(state.registry.unreachable)),
         "leader": pid,
         "leader_info": {"id": state.master_id, "pid": pid, "port": o.port, "hostname": o.hostname},
         "flags": master_flags(state),
-        "slaves": [slave_json(agent) for agent in state.agents.values()],
+        "slaves": [slave_json(agent, state.registry) for agent in state.agents.values()],
         "recovered_slaves": _recovered_slaves(state),
         **frameworks(state),
         "orphan_tasks": [],
@@ -142,7 +142,7 @@ def frameworks(state: MasterState) -> JsonObject:
 def slaves(state: MasterState) -> JsonObject:
     """`/slaves`."""
     return {
-        "slaves": [slave_in_full_json(agent) for agent in state.agents.values()],
+        "slaves": [slave_in_full_json(agent, state.registry) for agent in state.agents.values()],
         "recovered_slaves": _recovered_slaves(state),
     }
 
@@ -183,7 +183,7 @@ def state_summary(state: MasterState) -> JsonObject:
         "hostname": state.options.hostname,
         "slaves": [
             {
-                **slave_json(agent),
+                **slave_json(agent, state.registry),
                 **_counts(by_agent.get(agent.agent_id, [])),
                 "framework_ids": list(
                     dict.fromkeys(task.framework_id for task in by_agent.get(agent.agent_id, []))
@@ -238,14 +238,14 @@ def master_metrics(state: MasterState, now: float) -> JsonObject:
     Those of a master that does not lead are zero.
     """
     agents, frameworks_ = len(state.agents), len(state.frameworks)
-    active = _connected_agents(state)
+    active, agents_connected = _active_agents(state), sum(a.connected for a in state.agents.values())
     connected = sum(framework.connected for framework in state.frameworks.values())
     metrics: dict[str, float] = {
         "master/elected": float(state.elected_time is not None),
         "master/uptime_secs": now - state.start_time,
         "master/slaves_active": float(active),
-        "master/slaves_connected": float(active),
-        "master/slaves_disconnected": float(agents - active),
+        "master/slaves_connected": float(agents_connected),
+        "master/slaves_disconnected": float(agents - agents_connected),
         "master/slaves_inactive": float(agents - active),
         "master/slaves_unreachable": float(
             len(state.registry.unreachable) if state.elected_time is not None else 0
@@ -282,8 +282,8 @@ def _gauge(task_state: str) -> str:
     return "tasks_" + task_state.removeprefix("TASK_").lower()
 
 
-def _connected_agents(state: MasterState) -> int:
-    return sum(agent.connected for agent in state.agents.values())
+def _active_agents(state: MasterState) -> int:
+    return sum(map(state.is_active, state.agents.values()))
 
 
 def _recovered_slaves(state: MasterState) -> list[JsonObject]:

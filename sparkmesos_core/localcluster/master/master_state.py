@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 
 from sparkmesos_core.localcluster.call_body import CallRefused
-from sparkmesos_core.localcluster.master import agent_admission, agent_loss, subscriptions
+from sparkmesos_core.localcluster.master import agent_admission, agent_draining, agent_loss, subscriptions
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.allocation import allocate, refuse
 from sparkmesos_core.localcluster.master.launches import accept
@@ -113,6 +113,8 @@ class MasterState(Books):
                     actions += agent_loss.reregistration_is_late(self, whose, now)
                 case "recovery":
                     actions += agent_loss.recovery_is_over(self, now)
+                case "drained":
+                    actions += agent_draining.is_drained(self, whose)
         if self._next_allocation <= now:
             self._next_allocation = now + self.options.allocation_interval
             actions += allocate(self, now)
@@ -134,6 +136,18 @@ class MasterState(Books):
     def mark_agent_gone(self, agent_id: str, now: float) -> list[Action]:
         """An operator says that an agent never comes back; KeyError if there was no such one."""
         return agent_loss.mark_gone(self, agent_id, now)
+
+    def deactivate_agent(self, agent_id: str) -> list[Action]:
+        """An operator wants nothing of an agent offered; KeyError if there is no such one."""
+        return agent_draining.deactivate(self, agent_id)
+
+    def drain_agent(self, agent_id: str, grace: float | None, now: float) -> list[Action]:
+        """The same, and its tasks are killed, in `grace` seconds; CallRefused if it is drained already."""
+        return agent_draining.drain(self, agent_id, grace, now)
+
+    def reactivate_agent(self, agent_id: str, now: float) -> list[Action]:
+        """An operator wants it offered again; KeyError as above, CallRefused if it is active or draining."""
+        return agent_draining.reactivate(self, agent_id, now)
 
     def from_agent(self, message: ToMaster, now: float) -> list[Action]:
         """Any message but RegisterAgent, which has a method of its own.

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sparkmesos_core.localcluster import operator_json
+from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.http_answers import json_answer, text_answer
 from sparkmesos_core.localcluster.master import master_json
 from sparkmesos_core.localcluster.master.master import Master
-from sparkmesos_core.localcluster.master.master_elements import AGENT_CAPABILITIES
+from sparkmesos_core.localcluster.master.master_elements import AGENT_CAPABILITIES, drain_info
 from sparkmesos_core.localcluster.master.master_records import (
     Agent,
     Executor,
@@ -37,6 +38,8 @@ from sparkmesos_core.mesos.resources import Resources
 JsonObject = dict[str, Any]
 
 _CALLS: dict[str, str | None] = {
+    "DEACTIVATE_AGENT": "deactivate_agent",
+    "DRAIN_AGENT": "drain_agent",
     "GET_AGENTS": None,
     "GET_EXECUTORS": None,
     "GET_FLAGS": None,
@@ -49,8 +52,11 @@ _CALLS: dict[str, str | None] = {
     "GET_TASKS": None,
     "GET_VERSION": None,
     "MARK_AGENT_GONE": "mark_agent_gone",
+    "REACTIVATE_AGENT": "reactivate_agent",
     "TEARDOWN": "teardown",
 }
+
+_OF_AGENTS = frozenset({"DEACTIVATE_AGENT", "DRAIN_AGENT", "MARK_AGENT_GONE", "REACTIVATE_AGENT"})
 
 
 async def master_answer(
@@ -63,8 +69,8 @@ async def master_answer(
     kind, fields = call
     if kind == "TEARDOWN":
         return _teardown(master, fields)
-    if kind == "MARK_AGENT_GONE":
-        return _mark_agent_gone(master, fields)
+    if kind in _OF_AGENTS:
+        return _change_agent(master, kind, fields)
     return json_answer(request, {"type": kind, kind.lower(): _content(master.state, kind, flags, metrics)})
 
 
@@ -106,7 +112,7 @@ def _content(
 def agents(state: MasterState) -> JsonObject:
     """GET_AGENTS."""
     return {
-        "agents": [_agent(agent) for agent in state.agents.values()],
+        "agents": [_agent(agent, state) for agent in state.agents.values()],
         "recovered_agents": [
             _agent_info(
                 agent_id, agent.hostname, agent.port, Resources.parse(agent.resources), agent.attributes
@@ -169,27 +175,59 @@ def _teardown(master: Master, fields: JsonObject) -> Response:
     return Response()
 
 
-def _mark_agent_gone(master: Master, fields: JsonObject) -> Response:
+def _change_agent(master: Master, kind: str, fields: JsonObject) -> Response:
     agent_id = identity(fields, "agent_id") or ""
     try:
-        master.mark_agent_gone(agent_id)
+        match kind:
+            case "MARK_AGENT_GONE":
+                master.mark_agent_gone(agent_id)
+            case "DEACTIVATE_AGENT":
+                master.deactivate_agent(agent_id)
+            case "REACTIVATE_AGENT":
+                master.reactivate_agent(agent_id)
+            case "DRAIN_AGENT":
+                if fields.get("mark_gone"):
+                    return text_answer(501, "The embedded cluster does not implement mark_gone")
+                master.drain_agent(agent_id, _seconds(fields.get("max_grace_period")))
     except KeyError:
         return text_answer(404, f"Agent '{agent_id}' not found")
+    except CallRefused as refused:
+        return text_answer(refused.status, refused.text)
     return Response()
 
 
-def _agent(agent: Agent) -> JsonObject:
+def _seconds(period: Any) -> float | None:
+    """A duration of protobuf: as an object of seconds and nanoseconds, or as text such as `30s`."""
+    try:
+        match period:
+            case None:
+                return None
+            case {"nanoseconds": nanoseconds}:
+                return float(nanoseconds) / 1e9
+            case {"seconds": seconds}:
+                return float(seconds) + float(period.get("nanos", 0)) / 1e9
+            case str() if period.endswith("s"):
+                return float(period[:-1])
+    except (TypeError, ValueError):
+        pass
+    raise CallRefused(400, "max_grace_period is not a duration")
+
+
+def _agent(agent: Agent, state: MasterState) -> JsonObject:
     where = agent.description
     result = {
         "agent_info": _agent_info(agent.agent_id, where.hostname, where.port, agent.total, where.attributes),
-        "active": agent.connected,
-        "deactivated": False,
+        "active": state.is_active(agent),
+        "deactivated": agent.agent_id in state.registry.deactivated,
         "version": MESOS_VERSION,
         "pid": f"slave(1)@{where.ip}:{where.port}",
         "registered_time": nanoseconds(agent.registered_time),
         "total_resources": in_full(agent.total),
         "capabilities": [{"type": name} for name in AGENT_CAPABILITIES],
     }
+    if (draining := state.registry.deactivated.get(agent.agent_id)) is not None:
+        result["drain_info"] = drain_info(draining)
+        result["estimated_drain_start_time"] = nanoseconds(draining.since)
     if agent.reregistered_time is not None:
         result["reregistered_time"] = nanoseconds(agent.reregistered_time)
     return {**result, **_shares(_held(agent.tasks.values(), agent.executors.values()), agent.offers.values())}

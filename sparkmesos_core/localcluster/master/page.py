@@ -68,7 +68,7 @@ def _changed(task: Task) -> float:
 
 def _agent_rows(state: MasterState) -> list[dict[str, Any]]:
     """Those that are here, that an earlier master knew, that do not answer, and that never come back."""
-    rows = [_agent_row(agent) for agent in state.agents.values()]
+    rows = [_agent_row(agent, state) for agent in state.agents.values()]
     for agent_id, where in state.recovered.items():
         rows.append({**_agent_head(agent_id, where), "state": "awaited", "amounts": []})
     return rows + _away("unreachable", state.registry.unreachable) + _away("gone", state.registry.gone)
@@ -118,11 +118,20 @@ def _agent_head(agent_id: str, description: AgentDescription) -> dict[str, Any]:
     }
 
 
-def _agent_row(agent: Agent) -> dict[str, Any]:
+def _service(agent: Agent, state: MasterState) -> str:
+    if not agent.connected:
+        return "disconnected"
+    if agent.agent_id not in state.registry.deactivated:
+        return ""
+    draining = state.registry.deactivated[agent.agent_id]
+    return "deactivated" if draining is None else "drained" if draining.done else "draining"
+
+
+def _agent_row(agent: Agent, state: MasterState) -> dict[str, Any]:
     offered, used = offered_of(agent), used_of(agent)
     return {
         **_agent_head(agent.agent_id, agent.description),
-        "state": "" if agent.connected else "disconnected",
+        "state": _service(agent, state),
         "amounts": [
             {
                 "name": name,

@@ -21,16 +21,27 @@ class Departed:
     description: AgentDescription | None
 
 
+@dataclass(frozen=True)
+class Draining:
+    """How an agent is drained: since when (seconds since the epoch), and how long its tasks may take."""
+
+    since: float
+    max_grace_seconds: float | None = None
+    done: bool = False
+
+
 @dataclass
 class Registry:
     """Shared by the masters of a cluster, of which only the leading one writes.
 
-    An agent is in one of the three at most.
+    An agent is in one of the first three at most; one that is gone is in `gone` only.
     """
 
     admitted: dict[str, AgentDescription] = field(default_factory=dict)
     unreachable: dict[str, Departed] = field(default_factory=dict)
     gone: dict[str, Departed] = field(default_factory=dict)
+    deactivated: dict[str, Draining | None] = field(default_factory=dict)
+    """Agents of which nothing is offered, with how they are drained; None for those that are not."""
 
     def admit(self, agent_id: str, agent: AgentDescription) -> None:
         """An agent is part of the cluster, perhaps again."""
@@ -52,3 +63,4 @@ class Registry:
         """An agent has left."""
         self.admitted.pop(agent_id, None)
         self.unreachable.pop(agent_id, None)
+        self.deactivated.pop(agent_id, None)

@@ -73,6 +73,15 @@ def test_everything_that_can_be_set_is_passed_on() -> None:
         assert same <= {"work_dir", "resources", "recover"}
 
 
+def test_what_one_agent_has_of_its_own() -> None:
+    own = AgentSpec(hostname="agent7.example", executor_environment={"A": "own", "B": "own"})
+    spec = replace(SPEC, agents=(AgentSpec(), own), executor_environment={"A": "all", "C": "all"})
+    first, second = (spec.agent_options(number, "127.0.0.1", 5051) for number in (0, 1))
+    assert (first.hostname, first.executor_environment) == ("127.0.0.1", {"A": "all", "C": "all"})
+    assert second.hostname == "agent7.example"
+    assert second.executor_environment == {"A": "own", "B": "own", "C": "all"}
+
+
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [

@@ -30,6 +30,7 @@ def test_settings_survive_the_way_to_the_process() -> None:
         agent_ping_timeout=1.5,
         max_agent_ping_timeouts=2,
         executor_registration_timeout=2.5,
+        roles=("etl", "spark"),
     )
     assert DaemonSettings.from_json(settings.to_json()) == settings
     assert "hush" not in repr(settings)

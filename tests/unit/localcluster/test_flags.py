@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.localcluster.flags import read_duration, read_zookeeper
+from sparkmesos_core.localcluster.flags import read_duration, read_roles, read_zookeeper
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,17 @@ def test_what_is_no_url_of_zookeeper(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not begin with zk://") as caught:
         read_zookeeper(f"file://{tmp_path}/zk", 1)
     assert "hush" not in caught.value.message
+
+
+def test_roles() -> None:
+    assert read_roles(None) is None
+    assert read_roles("etl") == ("etl",)
+    assert read_roles("etl, spark/batch,.x") == ("etl", "spark/batch", ".x")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "etl,", "-etl", "a/-b", "a//b", "/a", "a/", "a/..", ".", "*", "a b", "a\\b"]
+)
+def test_no_roles(text: str) -> None:
+    with pytest.raises(UsageError, match="is no role"):
+        read_roles(text)

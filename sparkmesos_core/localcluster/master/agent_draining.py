@@ -1,0 +1,86 @@
+"""Agents that an operator takes out of service for a while: deactivated, drained, and reactivated.
+
+As with Mesos' calls DEACTIVATE_AGENT, DRAIN_AGENT and REACTIVATE_AGENT: nothing is offered of a deactivated
+agent; a draining one has its tasks killed as well. Both outlive the master, and the agent's being away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.master.allocation import allocate
+from sparkmesos_core.localcluster.master.master_actions import Action, Note, TellAgent
+from sparkmesos_core.localcluster.master.master_books import Books
+from sparkmesos_core.localcluster.master.master_records import Agent
+from sparkmesos_core.localcluster.master.registry import Draining
+from sparkmesos_core.localcluster.messages import KillTask
+
+
+def deactivate(books: Books, agent_id: str) -> list[Action]:
+    """Offer nothing of an agent any more; what runs there goes on. KeyError if there is no such one."""
+    _find(books, agent_id)
+    books.registry.deactivated.setdefault(agent_id, None)
+    return [Note(f"Agent {agent_id} is deactivated by an operator"), *_rescind(books, agent_id)]
+
+
+def drain(books: Books, agent_id: str, grace: float | None, now: float) -> list[Action]:
+    """The same, and its tasks are killed; they get `grace` seconds at most, None for what they want.
+
+    One that is away is drained when it comes back. Raises KeyError as above, and CallRefused if it is
+    draining already.
+    """
+    _find(books, agent_id)
+    if books.registry.deactivated.get(agent_id) is not None:
+        raise CallRefused(400, f"Agent {agent_id} is already draining or drained")
+    books.registry.deactivated[agent_id] = Draining(since=now, max_grace_seconds=grace)
+    return [
+        Note(f"Agent {agent_id} is drained by an operator"),
+        *_rescind(books, agent_id),
+        *kill_tasks(books, agent_id),
+    ]
+
+
+def reactivate(books: Books, agent_id: str, now: float) -> list[Action]:
+    """Offer of it again. Raises KeyError as above, and CallRefused if it is active, or not drained yet."""
+    agent = _find(books, agent_id)
+    if agent_id not in books.registry.deactivated:
+        raise CallRefused(400, f"Agent {agent_id} is not deactivated")
+    draining = books.registry.deactivated[agent_id]
+    if draining is not None and not draining.done:
+        raise CallRefused(400, f"Agent {agent_id} is still draining")
+    del books.registry.deactivated[agent_id]
+    note = Note(f"Agent {agent_id} is reactivated by an operator")
+    return [note, *(allocate(books, now, [agent]) if agent is not None else [])]
+
+
+def kill_tasks(books: Books, agent_id: str) -> list[Action]:
+    """Go on with the draining of an agent that is there; nothing for others."""
+    agent = books.agents.get(agent_id)
+    draining = books.registry.deactivated.get(agent_id)
+    if agent is None or draining is None or draining.done or not agent.connected:
+        return []
+    if not agent.tasks:
+        books.registry.deactivated[agent_id] = replace(draining, done=True)
+        return [Note(f"Agent {agent_id} is drained")]
+    running = [key for key, task in agent.tasks.items() if not task.ended and key not in agent.killed]
+    agent.killed.update(running)
+    return [TellAgent(agent_id, KillTask(*key, draining.max_grace_seconds)) for key in running]
+
+
+def is_drained(books: Books, agent_id: str) -> list[Action]:
+    """The last task of a draining agent has gone."""
+    agent = books.agents.get(agent_id)
+    return kill_tasks(books, agent_id) if agent is not None and not agent.tasks else []
+
+
+def _find(books: Books, agent_id: str) -> Agent | None:
+    if agent_id not in books.registry.admitted and agent_id not in books.registry.unreachable:
+        raise KeyError(agent_id)
+    return books.agents.get(agent_id)
+
+
+def _rescind(books: Books, agent_id: str) -> list[Action]:
+    agent = books.agents.get(agent_id)
+    offers = list(agent.offers.values()) if agent is not None else []
+    return [action for offer in offers for action in books.rescind_offer(offer)]

@@ -1,0 +1,138 @@
+"""Agents that are deactivated, drained and reactivated: offers, tasks, and what is shown of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.master import master_json, operator_api
+from sparkmesos_core.localcluster.master import scheduler_call as calls
+from sparkmesos_core.localcluster.master.registry import Draining
+from sparkmesos_core.localcluster.messages import KillTask
+from tests.unit.localcluster.master.master_play import NOW, Json, Play
+
+
+def shown(play: Play) -> Json:
+    (slave,) = master_json.slaves(play.state)["slaves"]
+    assert isinstance(slave, dict)
+    return slave
+
+
+def end_of_task(play: Play, framework: str) -> None:
+    uuid = play.report(framework, "t1", "TASK_KILLED")
+    play.call(calls.Acknowledge(framework, "M-S0", "t1", uuid))
+    play.later(0)
+
+
+def test_nothing_is_offered_of_a_deactivated_agent_until_it_is_reactivated() -> None:
+    play = Play()
+    framework = play.running_task()
+    play.actions = play.state.deactivate_agent("M-S0")
+    assert play.kinds() == ["RESCIND"]
+    play.later(5)
+    assert play.kinds() == []
+    assert play.state.frameworks[framework].tasks["t1"].state == "TASK_RUNNING"
+    assert (shown(play)["active"], shown(play)["deactivated"]) == (False, True)
+    assert "drain_info" not in shown(play)
+    metrics = master_json.master_metrics(play.state, play.now)
+    assert [metrics[f"master/slaves_{name}"] for name in ("active", "inactive", "connected", "disconnected")] == [
+        0, 1, 1, 0,
+    ]  # fmt: skip
+    play.actions = play.state.reactivate_agent("M-S0", play.now)
+    assert play.kinds() == ["OFFERS"]
+    assert (shown(play)["active"], shown(play)["deactivated"]) == (True, False)
+
+
+def test_a_drained_agent_has_no_tasks() -> None:
+    play = Play()
+    framework = play.running_task()
+    play.actions = play.state.drain_agent("M-S0", 3.0, play.now)
+    assert play.kinds() == ["RESCIND"]
+    assert play.told() == [KillTask(framework, "t1", 3.0)]
+    config = {"mark_gone": False, "max_grace_period": {"nanoseconds": 3_000_000_000}}
+    assert shown(play)["drain_info"] == {"state": "DRAINING", "config": config}
+    assert shown(play)["estimated_drain_start_time_seconds"] == int(play.now)
+    with pytest.raises(CallRefused, match="still draining"):
+        play.state.reactivate_agent("M-S0", play.now)
+    with pytest.raises(CallRefused, match="already"):
+        play.state.drain_agent("M-S0", None, play.now)
+    end_of_task(play, framework)
+    assert shown(play)["drain_info"]["state"] == "DRAINED"
+    (agent,) = operator_api.agents(play.state)["agents"]
+    assert (agent["active"], agent["deactivated"], agent["drain_info"]["state"]) == (False, True, "DRAINED")
+    assert agent["estimated_drain_start_time"]["nanoseconds"] >= NOW * 1e9
+    play.later(5)
+    assert play.kinds() == []
+    play.actions = play.state.reactivate_agent("M-S0", play.now)
+    assert play.kinds() == ["OFFERS"]
+
+
+def test_an_agent_without_tasks_is_drained_at_once() -> None:
+    play = Play()
+    play.state.drain_agent("M-S0", None, play.now)
+    assert shown(play)["drain_info"] == {"state": "DRAINED", "config": {"mark_gone": False}}
+
+
+def test_an_agent_that_is_away_is_drained_when_it_comes_back() -> None:
+    play = Play()
+    framework = play.running_task(checkpoint=True)
+    play.vanish()
+    play.actions = play.state.drain_agent("M-S0", None, play.now)
+    assert play.told() == []
+    play.come_back(tasks=[play.running()])
+    assert KillTask(framework, "t1", None) in play.told()
+    assert [told for told in play.told() if isinstance(told, KillTask)] == [KillTask(framework, "t1", None)]
+    end_of_task(play, framework)
+    assert shown(play)["drain_info"]["state"] == "DRAINED"
+
+
+def test_an_unreachable_agent_can_be_drained() -> None:
+    play = Play(agent_ping_timeout=1, max_agent_ping_timeouts=1)
+    framework = play.running_task(checkpoint=True)
+    running = play.running()
+    play.vanish()
+    play.later(2)
+    assert "M-S0" in play.registry.unreachable
+    play.state.drain_agent("M-S0", None, play.now)
+    play.come_back(tasks=[running])
+    assert KillTask(framework, "t1", None) in play.told()
+    assert not play.offers()
+
+
+def test_it_outlives_the_master() -> None:
+    play = Play()
+    play.state.deactivate_agent("M-S0")
+    play.fail_over()
+    play.come_back()
+    play.subscribe()
+    play.later(5)
+    assert not play.offers()
+    assert shown(play)["deactivated"]
+
+
+def test_a_gone_agent_is_neither_deactivated_nor_anything_else() -> None:
+    play = Play()
+    play.state.drain_agent("M-S0", None, play.now)
+    play.state.mark_agent_gone("M-S0", play.now)
+    assert play.registry.deactivated == {}
+    with pytest.raises(KeyError):
+        play.state.deactivate_agent("M-S0")
+    with pytest.raises(KeyError):
+        play.state.drain_agent("M-S0", None, play.now)
+    with pytest.raises(KeyError):
+        play.state.reactivate_agent("M-S0", play.now)
+
+
+def test_an_active_agent_cannot_be_reactivated() -> None:
+    play = Play()
+    with pytest.raises(CallRefused, match="not deactivated"):
+        play.state.reactivate_agent("M-S0", play.now)
+
+
+def test_a_deactivated_agent_can_be_drained_and_stays_so_when_it_is_deactivated_again() -> None:
+    play = Play()
+    play.running_task()
+    play.state.deactivate_agent("M-S0")
+    play.state.drain_agent("M-S0", None, play.now)
+    play.state.deactivate_agent("M-S0")
+    assert play.registry.deactivated["M-S0"] == Draining(since=play.now)
