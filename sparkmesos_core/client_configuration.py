@@ -47,20 +47,23 @@ def read_client_configuration(
     spark_home: Path | None,
     environment: Mapping[str, str],
     own: OwnMasters = NO_MASTERS,
+    needs_spark: bool = True,
 ) -> ClientConfiguration:
     """Finds Spark, sources spark-env.sh and reads the properties file, as spark-submit would.
 
     `spark_home` is the one that was asked for by an option, `own` are sparkmesos' own settings. What
     spark-env.sh sets counts as if it had been in the environment: SPARK_HOME too, without `spark_home`. In
-    cluster mode variables that the driver will not get stand for no property.
+    cluster mode variables that the driver will not get stand for no property. Unless it `needs_spark`, a
+    SPARK_HOME that is no Spark counts as none at all.
 
     Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for a file or a variable
     that cannot be read or understood, and TimedOutError if spark-env.sh does not come to its end.
     """
-    spark = find_optional_spark(spark_home, environment)
+    find = find_optional_spark if needs_spark else _find_any_spark
+    spark = find(spark_home, environment)
     env = load_spark_env(spark.path if spark is not None else None, environment, arguments=_all_of(arguments))
     if spark_home is None and "SPARK_HOME" in env.changed:
-        spark = find_optional_spark(None, env.variables)
+        spark = find(None, env.variables)
     properties_file = find_properties_file(
         arguments.values.get("--properties-file"), spark.path if spark is not None else None, env.variables
     )
@@ -121,6 +124,15 @@ def find_optional_spark(spark_home: Path | None, environment: Mapping[str, str])
         return find_spark(spark_home, environment)
     except SparkNotFoundError:
         if spark_home is not None or environment.get("SPARK_HOME"):
+            raise
+        return None
+
+
+def _find_any_spark(spark_home: Path | None, environment: Mapping[str, str]) -> SparkHome | None:
+    try:
+        return find_optional_spark(spark_home, environment)
+    except SparkNotFoundError:
+        if spark_home is not None:
             raise
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Source(Enum):
@@ -50,3 +51,13 @@ class Setting:
     key: str
     value: str
     origin: Origin
+
+
+def place_record(origin: Origin) -> dict[str, Any]:
+    """The place of a setting as JSON."""
+    return {
+        "source": origin.source.value,
+        "name": origin.name,
+        "line": origin.line,
+        "script": origin.script or None,
+    }

@@ -6,24 +6,14 @@ Executors are started by `cd BASE*; ./bin/spark-class …` in the sandbox that t
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import IO, cast
 
-from sparkmesos_core.dist.facts import segments_of
 from sparkmesos_core.dist.names import executor_prefix, leads_there
+from sparkmesos_core.preflight.archive_entries import DAMAGES, EnoughError, LimitedFile, entries_of, opened
 
-MOST_BYTES = 1 << 20
-"""So much of an archive is looked at, packed."""
-
-_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 _MOST_ENTRIES = 500
 _NAME = re.compile(r"spark-\d+\.\d+\.")
 # What is in every Spark, and at the top of hardly anything else: a JDK has bin/ and conf/, too.
@@ -68,70 +58,34 @@ class Beginning:
     """Whether there is no such folder in all of the archive, rather than in what was seen of it."""
 
 
-class _EnoughError(Exception):
-    """As much was read as is to be read."""
-
-
-class _Limited:
-    """The pieces as a file, which ends with `_EnoughError` after MOST_BYTES."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._held = b""
-        self._taken = 0
-        self.start = b""
-        self.failed = False
-        """Whether the pieces did, rather than what is made of them."""
-
-    def peek(self, size: int) -> bytes:
-        self._held = self.read(size) + self._held
-        return self._held[:size]
-
-    def read(self, size: int = -1) -> bytes:
-        while 0 <= len(self._held) < size:
-            if self._taken >= MOST_BYTES:
-                raise _EnoughError
-            try:
-                piece = next(self._pieces, b"")
-            except Exception:
-                self.failed = True
-                raise
-            if not piece:
-                break
-            self.start = self.start or piece[:512]
-            self._taken += len(piece)
-            self._held += piece
-        taken, self._held = self._held[:size], self._held[size:]
-        return taken
-
-
 def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
     """What the first MOST_BYTES of a tar archive tell, which is called `name` in the sandbox.
 
     `cached` says that Mesos keeps archives in its cache, out of sandboxes. Raises what `pieces` raises.
     """
     base = executor_prefix(name)
-    file = _Limited(pieces)
+    file = LimitedFile(pieces)
     seen: list[tuple[str, ...]] = []
     reached, behind = "", ""
     whole = False
     try:
-        for path, entry in _entries(file):
-            seen.append(path)
-            if path[0].startswith(base) and not (entry.isfile() and len(path) == 1):
-                if not cached and not leads_there(name, path[0]):
-                    behind = path[0]
-                elif _is_of_spark(path[1:]) or (entry.issym() and path[1:] in _TO_PROGRAMS):
-                    return Beginning(Layout.FINE, path[0])
-                else:
-                    reached = reached or path[0]
-            if len(seen) == _MOST_ENTRIES:
-                break
-        else:
-            whole = True
-    except _EnoughError:
+        with opened(file) as archive:
+            for path, entry in entries_of(archive):
+                seen.append(path)
+                if path[0].startswith(base) and not (entry.isfile() and len(path) == 1):
+                    if not cached and not leads_there(name, path[0]):
+                        behind = path[0]
+                    elif _is_of_spark(path[1:]) or (entry.issym() and path[1:] in _TO_PROGRAMS):
+                        return Beginning(Layout.FINE, path[0])
+                    else:
+                        reached = reached or path[0]
+                if len(seen) == _MOST_ENTRIES:
+                    break
+            else:
+                whole = True
+    except EnoughError:
         pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError):
+    except DAMAGES:
         if file.failed:
             raise
         if not seen:
@@ -141,31 +95,6 @@ def look_at(pieces: Iterator[bytes], name: str, *, cached: bool) -> Beginning:
     if behind:
         return Beginning(Layout.BEHIND_ARCHIVE, behind)
     return _judged(seen, whole)
-
-
-def _entries(file: _Limited) -> Iterator[tuple[tuple[str, ...], tarfile.TarInfo]]:
-    """The entries, each with its path. Nothing is unpacked, so no path can do any harm."""
-    with tarfile.open(fileobj=_unpacked(file), mode="r|") as archive:
-        while (entry := archive.next()) is not None:
-            if path := segments_of(entry.name):
-                yield path, entry
-
-
-def _unpacked(file: _Limited) -> IO[bytes]:
-    """What is packed in a file.
-
-    tarfile itself would stop at the first of several parts, as bgzip and pbzip2 make them, and what follows
-    would seem not to be there.
-    """
-    packed = cast("IO[bytes]", file)
-    start = file.peek(len(_XZ))
-    if start.startswith(_GZIP):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=packed, mode="rb"))
-    if start.startswith(_BZIP2):
-        return cast("IO[bytes]", bz2.BZ2File(packed))
-    if start.startswith(_XZ):
-        return cast("IO[bytes]", lzma.LZMAFile(packed))
-    return packed
 
 
 def _judged(seen: list[tuple[str, ...]], whole: bool) -> Beginning:

@@ -73,21 +73,11 @@ def read_cluster_facts(access: MasterAccess, *, deadline: float) -> ClusterFacts
 
 
 def _ask(access: MasterAccess, path: str, deadline: float) -> Any:
-    with _client(access, deadline) as http:
-        answer = http.get(path)
-        if answer.status_code not in (401, 403) or access.principal is None or access.secret is None:
-            return http.decode(answer)
-    with _client(access, deadline, access.principal, access.secret) as http:
-        return http.get_json(path)
-
-
-def _client(
-    access: MasterAccess, deadline: float, principal: str | None = None, secret: str | None = None
-) -> MesosHttp:
-    return MesosHttp(
+    with MesosHttp(
         access.url,
         timeout=max(deadline - time.monotonic(), _SHORTEST_WAIT),
         ca_file=str(access.ca_file) if access.ca_file is not None else None,
-        principal=principal,
-        secret=secret,
-    )
+        principal=access.principal,
+        secret=access.secret,
+    ) as http:
+        return http.get_json(path)

@@ -83,11 +83,34 @@ def check_driver_host(
     `deadline` (of `time.monotonic`) is taken to be fine. That a firewall is in the way, or that agents know
     no such name, cannot be seen from here.
     """
+    return judge(configuration, facts, environment, see_here(configuration, environment, deadline))
+
+
+def see_here(configuration: Mapping[str, str], environment: Mapping[str, str], deadline: float) -> SeenHere:
+    """What `judge` and `advertised` are to know of this machine; `environment` is the driver's.
+
+    Without what the resolver has not answered at the `deadline` (of `time.monotonic`).
+    """
     own_name = socket.gethostname()
     said = _said(configuration, environment)
     names = {own_name, _bind(configuration), said.host if said else ""} - {""}
     lookups = look_up([name for name in names if not is_address(name)], deadline)
-    return judge(configuration, facts, environment, SeenHere(own_name, lookups, this_machine()))
+    return SeenHere(own_name, lookups, this_machine())
+
+
+def advertised(
+    configuration: Mapping[str, str], environment: Mapping[str, str], seen: SeenHere
+) -> Advertised | None:
+    """Where executors will be told to find the driver; None if nobody knows."""
+    return _said(configuration, environment) or _found_out(seen)
+
+
+def listening_host(configuration: Mapping[str, str], environment: Mapping[str, str], seen: SeenHere) -> str:
+    """Where the driver listens: a name or an address; empty if nobody knows."""
+    if bind := _bind(configuration):
+        return bind
+    place = advertised(configuration, environment, seen)
+    return place.host if place is not None else ""
 
 
 def judge(
@@ -103,20 +126,20 @@ def judge(
         # Spark wants it even if spark.driver.host is set: it is part of the default.
         return [_nameless(seen.own_name, lookups[seen.own_name])]
     said, bind = _said(configuration, environment), _bind(configuration)
-    advertised = said or _found_out(seen)
-    if advertised is None:
+    told = advertised(configuration, environment, seen)
+    if told is None:
         return []
-    listens_at = Advertised(bind, _BIND) if bind else advertised
-    for place in (listens_at, advertised):
+    listens_at = Advertised(bind, _BIND) if bind else told
+    for place in (listens_at, told):
         if _is_unknown(place.host, lookups):
             return [_unresolved(place, lookups[place.host], listens=place == listens_at)]
     addresses = _addresses(listens_at.host, lookups)
     if addresses and not any(map(seen.can_bind, addresses)):
         return [_not_of_this_machine(listens_at, addresses)]
-    if elsewhere and _is_loopback(advertised, bind, lookups):
-        return [_on_loopback(advertised, here, elsewhere)]
+    if elsewhere and _is_loopback(told, bind, lookups):
+        return [_on_loopback(told, here, elsewhere)]
     if elsewhere and not said and not bind:
-        return _off_the_way(advertised, elsewhere, seen)
+        return _off_the_way(told, elsewhere, seen)
     return []
 
 
@@ -158,12 +181,12 @@ def _is_unknown(host: str, lookups: Mapping[str, Lookup]) -> bool:
     return host in lookups and not lookups[host].addresses
 
 
-def _is_loopback(advertised: Advertised, bind: str, lookups: Mapping[str, Lookup]) -> bool:
+def _is_loopback(told: Advertised, bind: str, lookups: Mapping[str, Lookup]) -> bool:
     """Whether only this machine finds the driver. A name that is loopback here may be none on agents, but
     then the driver has to listen elsewhere, too."""
     if bind:
-        return is_loopback_name(advertised.host)
-    addresses = _addresses(advertised.host, lookups)
+        return is_loopback_name(told.host)
+    addresses = _addresses(told.host, lookups)
     return bool(addresses) and all(map(is_loopback_address, addresses))
 
 
@@ -205,31 +228,27 @@ def _not_of_this_machine(listens_at: Advertised, addresses: Sequence[str]) -> Fi
     )
 
 
-def _on_loopback(
-    advertised: Advertised, here: Sequence[AgentFacts], elsewhere: Sequence[AgentFacts]
-) -> Finding:
+def _on_loopback(told: Advertised, here: Sequence[AgentFacts], elsewhere: Sequence[AgentFacts]) -> Finding:
     who = _agents(elsewhere, "the" if here else "all")
     return Finding(
         "driver-host-on-loopback",
         Severity.WARNING if here else Severity.ERROR,
-        f"{advertised.label}, which is loopback: executors of {who} do not find the driver",
-        _SET_HOST + (_OF_LOCAL_MASTERS if advertised.said_by == _IP else ""),
-        advertised.key,
+        f"{told.label}, which is loopback: executors of {who} do not find the driver",
+        _SET_HOST + (_OF_LOCAL_MASTERS if told.said_by == _IP else ""),
+        told.key,
     )
 
 
-def _off_the_way(advertised: Advertised, elsewhere: Sequence[AgentFacts], seen: SeenHere) -> list[Finding]:
+def _off_the_way(told: Advertised, elsewhere: Sequence[AgentFacts], seen: SeenHere) -> list[Finding]:
     ways = seen.addresses_towards(spread(elsewhere, _MOST_WAYS))
-    if not ways or any(
-        advertised.host == way or seen.machine.are_neighbours(advertised.host, way) for way in ways
-    ):
+    if not ways or any(told.host == way or seen.machine.are_neighbours(told.host, way) for way in ways):
         return []
     way = min(ways)
     return [
         Finding(
             "driver-host-off-the-way",
             Severity.WARNING,
-            f"Executors will look for the driver at {advertised.host}, but this machine speaks to "
+            f"Executors will look for the driver at {told.host}, but this machine speaks to "
             f"{_agents(elsewhere, 'the')} from {way}: they may find no way back",
             f"Set {_IP}={way}, or {_HOST} to the name or address by which agents reach this machine.",
         )

@@ -8,6 +8,7 @@ Spark gives (`MesosCoarseGrainedSchedulerBackend.createCommand`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +18,8 @@ from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.names import executor_prefix, is_extracted
 from sparkmesos_core.preflight.agent_flags import read_agent_flags, shares_files
 from sparkmesos_core.preflight.agent_names import some, spread
-from sparkmesos_core.preflight.archive_layout import MOST_BYTES, Beginning, Layout, look_at
+from sparkmesos_core.preflight.archive_entries import MOST_BYTES
+from sparkmesos_core.preflight.archive_layout import Beginning, Layout, look_at
 from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
 from sparkmesos_core.preflight.name_lookup import look_up
 from sparkmesos_core.preflight.reading_failures import NotKnownError, NotReadableError
@@ -53,35 +55,108 @@ def check_executor_uri(
     are on this machine, and have its files. `ca_file` holds certificates to trust besides the usual ones.
     Reading ends at the `deadline` (of `time.monotonic`), though looking up a host may take longer.
     """
-    uri = (configuration.get(_KEY) or environment.get(_VARIABLE) or "").strip()
-    if not uri:
+    archive = executor_archive(configuration, environment)
+    if archive is None:
         return []
     here, elsewhere = this_machine().divide(facts) if facts is not None else ([], [])
-    if _is_path(uri) and (elsewhere or not here or not _share_files(here[0], deadline)):
+    if archive.is_path and (elsewhere or not here or not _share_files(here[0], deadline)):
         return []  # they have files of their own
-    if elsewhere and is_loopback_name(_host_of(uri)):
-        return [_on_loopback(uri, elsewhere)]
-    name = uri.rpartition("/")[2]
-    cached = configuration.get(_CACHE, "").strip().lower() == "true"
+    if found := of_loopback(archive, elsewhere):
+        return [found]
+    uri = archive.uri
     try:
         with open_beginning(uri, environment, size=MOST_BYTES, deadline=deadline, ca_file=ca_file) as pieces:
-            if is_extracted(name) and executor_prefix(name):
-                found = look_at(pieces, name, cached=cached)
-                return _judged(uri, name, found, alone=_is_alone(configuration))
-            return _not_for_tar(uri, name, pieces, alone=_is_alone(configuration))
+            return judge_content(archive, pieces)
     except NotReadableError as error:
-        certain = error.certain and not (error.by_name and _names_are_others(elsewhere, deadline))
-        return [_finding("executor-uri-unfetchable", uri, error.said, error.hint, certain=certain)]
+        return [judge_failure(archive, error, elsewhere, "--no-preflight", deadline)]
     except NotKnownError:
         return []
 
 
-def _not_for_tar(uri: str, name: str, pieces: Iterator[bytes], *, alone: bool) -> list[Finding]:
+@dataclass(frozen=True)
+class ExecutorArchive:
+    """The archive that executors are started from, as it is configured."""
+
+    uri: str
+    cached: bool
+    """Whether agents keep it in their fetcher's cache, out of sandboxes."""
+    alone: bool
+    """Whether nothing else is unpacked into the sandbox, in which Spark could be."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the sandbox."""
+        return self.uri.rpartition("/")[2]
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a file of each agent's own."""
+        scheme, separator, _ = self.uri.partition("://")
+        return not separator or scheme.lower() == "file"
+
+    @property
+    def host(self) -> str:
+        """The server's; empty if there is none, or the URI is malformed, which reading it says."""
+        try:
+            return urlsplit(self.uri).hostname or ""
+        except ValueError:
+            return ""
+
+
+def executor_archive(
+    configuration: Mapping[str, str], environment: Mapping[str, str]
+) -> ExecutorArchive | None:
+    """What `spark.executor.uri`, else SPARK_EXECUTOR_URI, names; None if neither is set."""
+    uri = (configuration.get(_KEY) or environment.get(_VARIABLE) or "").strip()
+    if not uri:
+        return None
+    cached = configuration.get(_CACHE, "").strip().lower() == "true"
+    others = configuration.get(_URIS, "").split(",")
+    return ExecutorArchive(uri, cached, alone=not any(one.strip().endswith(UNPACKED) for one in others))
+
+
+def of_loopback(archive: ExecutorArchive, elsewhere: Sequence[AgentFacts]) -> Finding | None:
+    """A warning if agents `elsewhere` would look for it on their own loopback."""
+    if not elsewhere or not is_loopback_name(archive.host):
+        return None
+    names = some([agent.hostname for agent in elsewhere])
+    return _finding(
+        "executor-uri-on-loopback",
+        archive.uri,
+        f"is of this machine's loopback, and other machines ({names}) look for it on theirs",
+        "Give the name or address of the server that agents reach.",
+        certain=False,
+    )
+
+
+def judge_content(archive: ExecutorArchive, pieces: Iterator[bytes]) -> list[Finding]:
+    """What is wrong with what it holds, by its beginning. Raises what `pieces` raises."""
+    if is_extracted(archive.name) and executor_prefix(archive.name):
+        return _judged(archive, look_at(pieces, archive.name, cached=archive.cached))
+    return _not_for_tar(archive, pieces)
+
+
+def judge_failure(
+    archive: ExecutorArchive,
+    error: NotReadableError,
+    elsewhere: Sequence[AgentFacts],
+    option: str,
+    deadline: float,
+) -> Finding:
+    """That it cannot be read, as an error if agents most likely fare no better; `option` passes over it."""
+    certain = error.certain and not (error.by_name and ask_other_name_servers(elsewhere, deadline))
+    return _finding(
+        "executor-uri-unfetchable", archive.uri, error.said, error.hint_with(option), certain=certain
+    )
+
+
+def _not_for_tar(archive: ExecutorArchive, pieces: Iterator[bytes]) -> list[Finding]:
     """What is wrong with something that tar does not unpack, by its name.
 
     An archive of another name, which rules of the configuration warn of, can be renamed; nothing else can
     be used.
     """
+    uri, name = archive.uri, archive.name
     start = next(pieces, b"")
     if name.endswith(".zip"):
         found = None if start.startswith((_ZIP, *_BEFORE_ZIP)) else _no_archive(uri, start)
@@ -89,13 +164,8 @@ def _not_for_tar(uri: str, name: str, pieces: Iterator[bytes], *, alone: bool) -
         found = None
     else:
         layout = look_at(chain((start,), pieces), name, cached=False).layout
-        found = _no_archive(uri, start, certain=alone) if layout is Layout.NO_ARCHIVE else None
+        found = _no_archive(uri, start, certain=archive.alone) if layout is Layout.NO_ARCHIVE else None
     return [found] if found is not None else []
-
-
-def _is_alone(configuration: Mapping[str, str]) -> bool:
-    """Whether nothing else is unpacked into the sandbox, in which Spark could be."""
-    return not any(one.strip().endswith(UNPACKED) for one in configuration.get(_URIS, "").split(","))
 
 
 def _no_archive(uri: str, start: bytes, *, certain: bool = True) -> Finding:
@@ -104,8 +174,9 @@ def _no_archive(uri: str, start: bytes, *, certain: bool = True) -> Finding:
     return _finding("executor-uri-no-archive", uri, f"is {what}", hint, certain=certain)
 
 
-def _judged(uri: str, name: str, found: Beginning, *, alone: bool) -> list[Finding]:
-    base = f"{executor_prefix(name)}*"
+def _judged(archive: ExecutorArchive, found: Beginning) -> list[Finding]:
+    uri, alone = archive.uri, archive.alone
+    base = f"{executor_prefix(archive.name)}*"
     folder = quoted(found.folder)
     match found.layout:
         case Layout.OTHER_FOLDER:
@@ -130,23 +201,12 @@ def _judged(uri: str, name: str, found: Beginning, *, alone: bool) -> list[Findi
     return [_finding("executor-uri-top-folder", uri, problem, hint)]
 
 
-def _on_loopback(uri: str, elsewhere: list[AgentFacts]) -> Finding:
-    names = some([agent.hostname for agent in elsewhere])
-    return _finding(
-        "executor-uri-on-loopback",
-        uri,
-        f"is of this machine's loopback, and other machines ({names}) look for it on theirs",
-        "Give the name or address of the server that agents reach.",
-        certain=False,
-    )
-
-
 def _finding(id: str, uri: str, problem: str, hint: str, *, certain: bool = True) -> Finding:
     severity = Severity.ERROR if certain else Severity.WARNING
     return Finding(id, severity, f"The executors' archive {redact_text(uri)} {problem}", hint, _KEY)
 
 
-def _names_are_others(elsewhere: Sequence[AgentFacts], deadline: float) -> bool:
+def ask_other_name_servers(elsewhere: Sequence[AgentFacts], deadline: float) -> bool:
     """Whether agents most likely ask other name servers: this machine's know none of the agents."""
     names = [agent.hostname for agent in elsewhere if not is_address(agent.hostname)]
     lookups = look_up(spread(names, _MOST_NAMES), deadline)
@@ -156,15 +216,3 @@ def _names_are_others(elsewhere: Sequence[AgentFacts], deadline: float) -> bool:
 def _share_files(agent: AgentFacts, deadline: float) -> bool:
     flags = read_agent_flags(agent, deadline=deadline)
     return flags is not None and shares_files(flags)
-
-
-def _is_path(uri: str) -> bool:
-    scheme, separator, _ = uri.partition("://")
-    return not separator or scheme.lower() == "file"
-
-
-def _host_of(uri: str) -> str:
-    try:
-        return urlsplit(uri).hostname or ""
-    except ValueError:
-        return ""  # reading it says so

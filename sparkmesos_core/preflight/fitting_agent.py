@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sparkmesos_core.conf.checks.sizing import LEAST_HEAP
 from sparkmesos_core.conf.finding import Finding, Severity
@@ -29,25 +30,68 @@ def check_fitting_agent(need: ExecutorNeed, facts: ClusterFacts) -> list[Finding
         return [_nobody(facts)]
     if any(agent.active and _would_do(agent, need, facts) for agent in facts.agents):
         return []  # of thousands of agents the first is mostly enough
-    meeting = [agent for agent in facts.agents if not unmet_in_spark(need.constraints, agent.attributes)]
-    fitting = [agent for agent in meeting if not need.lacks(agent.resources.available_to(need.role))]
-    offered = [agent for agent in fitting if not _withheld(agent, need, facts)]
-    if offered:
-        return [_inactive(offered)]
+    meeting = [agent for agent in facts.agents if meets_constraints(agent, need)]
     if not meeting:
-        return [_constraints_unmet(need, facts)]
-    return [_gpus_unasked(fitting, facts) if fitting else _too_small(need, meeting, facts)]
+        return [constraints_unmet(need, facts)]
+    if found := shortage(need, meeting, facts):
+        return [found.finding]
+    return [_inactive([agent for agent in meeting if would_hold(agent, need, facts)])]
+
+
+class ShortageKind(Enum):
+    """What keeps an executor off all agents that meet the constraints."""
+
+    ROLE = auto()
+    """They have enough, but reserved for other roles."""
+    PORTS = auto()
+    """Somewhere there is all but the fixed port."""
+    GPUS = auto()
+    """Those that would do have GPUs, and are offered only to who asks for some."""
+    SIZE = auto()
+    """They are too small."""
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """That one executor fits on none of some agents, were they idle."""
+
+    kind: ShortageKind
+    finding: Finding
+
+
+def shortage(need: ExecutorNeed, meeting: Sequence[AgentFacts], facts: ClusterFacts) -> Shortage | None:
+    """Why one executor fits on none of the agents, at least one, that meet its constraints; None if it does.
+
+    Agents that do not take part count as well.
+    """
+    fitting = [agent for agent in meeting if _is_large_enough(agent, need)]
+    if any(not withheld(agent, need, facts) for agent in fitting):
+        return None
+    if fitting:
+        return Shortage(ShortageKind.GPUS, _gpus_unasked(fitting, facts))
+    return _too_small(need, meeting, facts)
+
+
+def meets_constraints(agent: AgentFacts, need: ExecutorNeed) -> bool:
+    """Whether Spark takes offers of an agent, by its attributes."""
+    return not unmet_in_spark(need.constraints, agent.attributes)
+
+
+def would_hold(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
+    """Whether Mesos would offer an idle agent, and one executor fits on it, whatever its attributes."""
+    return _is_large_enough(agent, need) and not withheld(agent, need, facts)
+
+
+def _is_large_enough(agent: AgentFacts, need: ExecutorNeed) -> bool:
+    return not need.lacks(agent.resources.available_to(need.role))
 
 
 def _would_do(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
-    return (
-        not unmet_in_spark(need.constraints, agent.attributes)
-        and not need.lacks(agent.resources.available_to(need.role))
-        and not _withheld(agent, need, facts)
-    )
+    return meets_constraints(agent, need) and would_hold(agent, need, facts)
 
 
-def _withheld(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
+def withheld(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
+    """Whether the master offers an agent to nobody who does not ask for GPUs (--filter_gpu_resources)."""
     return facts.withholds_gpu_agents and not need.takes_gpus and thousandths(agent.resources, "gpus") > 0
 
 
@@ -78,7 +122,8 @@ def _inactive(agents: Sequence[AgentFacts]) -> Finding:
     )
 
 
-def _constraints_unmet(need: ExecutorNeed, facts: ClusterFacts) -> Finding:
+def constraints_unmet(need: ExecutorNeed, facts: ClusterFacts) -> Finding:
+    """What is to be said where none of the agents, of which there are some, meets the constraints."""
     attributes = [agent.attributes for agent in facts.agents]
     written = ";".join(map(str, need.constraints))
     if any(not unmet(need.constraints, each) for each in attributes):
@@ -132,7 +177,7 @@ def _shortfall(need: ExecutorNeed, agent: AgentFacts) -> _Shortfall:
     return _Shortfall(lacking, share, agent, available)
 
 
-def _too_small(need: ExecutorNeed, agents: Sequence[AgentFacts], facts: ClusterFacts) -> Finding:
+def _too_small(need: ExecutorNeed, agents: Sequence[AgentFacts], facts: ClusterFacts) -> Shortage:
     best = min((_shortfall(need, agent) for agent in agents), key=lambda one: (len(one.lacking), one.share))
     host = best.agent.hostname
     if len(agents) == 1:
@@ -142,17 +187,20 @@ def _too_small(need: ExecutorNeed, agents: Sequence[AgentFacts], facts: ClusterF
         there = f"none of {those} has that: the nearest, {host}, has {_has(best)}"
     roles = _roles_that_would_do(need, agents)
     if roles:
+        kind = ShortageKind.ROLE
         there += f", without what is reserved for {some(roles)}"
         key, change = of.ROLE, f"Set {of.ROLE} to {roles[0]}, or add a larger agent."
     else:
+        kind = ShortageKind.PORTS if best.lacking == ("ports",) else ShortageKind.SIZE
         key, change = _change(need, best)
-    return Finding(
+    finding = Finding(
         "no-fitting-agent",
         _severity(facts),
         f"One executor needs {_needs(need)}, and {there}",
         f"{_coming_back(facts)}{change}",
         key,
     )
+    return Shortage(kind, finding)
 
 
 def _that_meets(need: ExecutorNeed, s: str = "") -> str:

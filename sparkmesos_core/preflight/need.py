@@ -49,6 +49,11 @@ class ExecutorNeed:
     added_overhead: int = 0
     """MiB that this makes of it beyond what it would be otherwise."""
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Cores and memory by their names in Mesos, in thousandths."""
+        return {"cpus": self.cpus, "mem": self.memory * _UNITS}
+
     def lacks(self, available: Resources) -> tuple[str, ...]:
         """Which of `cpus`, `mem` and `ports` there is not enough of in what is available."""
         lacking = []

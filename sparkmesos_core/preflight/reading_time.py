@@ -19,5 +19,5 @@ def until(deadline: float, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The pieces, as long as there is time; then NotKnownError."""
     for piece in pieces:
         if time.monotonic() > deadline:
-            raise NotKnownError
+            raise NotKnownError("it takes too long")
         yield piece

@@ -11,6 +11,7 @@ from typing import Any
 
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.network_failures import FailureKind, network_failure_of
+from sparkmesos_core.preflight.opened_file import OpenedFile
 from sparkmesos_core.preflight.reading_failures import (
     MISSING_HINT,
     NotKnownError,
@@ -27,7 +28,7 @@ _CREDENTIALS = (
 
 
 @contextmanager
-def open_hdfs(uri: str, environment: Mapping[str, str], deadline: float) -> Iterator[Iterator[bytes]]:
+def open_hdfs(uri: str, environment: Mapping[str, str], deadline: float) -> Iterator[OpenedFile]:
     """A file of HDFS, over WebHDFS; a context manager as `open_beginning`.
 
     It tells what is certain of a namenode that answers; of one without WebHDFS, whether it is there at all.
@@ -46,15 +47,20 @@ def open_hdfs(uri: str, environment: Mapping[str, str], deadline: float) -> Iter
     try:
         settings = hadoop.hadoop_settings(hadoop.configuration_folder(environment))
         addresses = hadoop.namenode_addresses(scheme.lower(), authority, settings)
-    except UsageError:
-        raise NotKnownError from None  # agents have a configuration of their own
+    except UsageError as error:
+        raise NotKnownError(error.message) from None  # agents have a configuration of their own
     access = WebHdfsAccess(hadoop.hadoop_user(environment), stall_seconds=seconds_left(deadline))
     namenodes = NameNodes(addresses, access, lambda error, host: "")
     with closing(namenodes):
         try:
-            if _file_type(namenodes.ask(_status_of(slash + path))) != "FILE":
+            status = namenodes.ask(_status_of(slash + path))
+            if status["type"] != "FILE":
                 raise NotReadableError("is a folder", MISSING_HINT)
-            yield until(deadline, namenodes.read(slash + path, _PIECE_BYTES))
+            yield OpenedFile(
+                until(deadline, namenodes.read(slash + path, _PIECE_BYTES)),
+                size=_number(status, "length"),
+                changed_at=_seconds(_number(status, "modificationTime")),
+            )
         except RefusedError as error:
             if error.name == "FileNotFoundException":
                 raise NotReadableError("does not exist", MISSING_HINT) from None
@@ -62,13 +68,13 @@ def open_hdfs(uri: str, environment: Mapping[str, str], deadline: float) -> Iter
                 said = f"may not be read by the user '{access.user}'"
                 hint = "See that agents may: they fetch as the user of the executors."
                 raise NotReadableError(said, hint, certain=False) from None
-            raise NotKnownError from None
+            raise NotKnownError(f"the namenode refuses it ({error.name})") from None
         except NoNamenodeError:
             if scheme.lower() == "hdfs":
                 _check_namenode(authority, deadline)
-            raise NotKnownError from None
+            raise NotKnownError("no namenode answers over WebHDFS") from None
         except DatanodeError:
-            raise NotKnownError from None
+            raise NotKnownError("no datanode can be reached from here") from None
 
 
 def _status_of(path: str) -> Callable[[Any], dict[str, Any]]:
@@ -80,8 +86,13 @@ def _status_of(path: str) -> Callable[[Any], dict[str, Any]]:
     return ask
 
 
-def _file_type(status: Mapping[str, Any]) -> str:
-    return str(status["type"])
+def _number(status: Mapping[str, Any], name: str) -> int | None:
+    value = status.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _check_namenode(authority: str, deadline: float) -> None:
@@ -98,7 +109,7 @@ def _check_namenode(authority: str, deadline: float) -> None:
 
 
 @contextmanager
-def open_s3(uri: str, size: int, deadline: float) -> Iterator[Iterator[bytes]]:
+def open_s3(uri: str, size: int, deadline: float) -> Iterator[OpenedFile]:
     """The first `size` bytes of an object of S3; a context manager as `open_beginning`.
 
     NotKnownError for all that may be otherwise with the credentials of agents; at once if there are none
@@ -108,7 +119,7 @@ def open_s3(uri: str, size: int, deadline: float) -> Iterator[Iterator[bytes]]:
     if not bucket or not key or "@" in bucket:
         raise NotReadableError("is not an S3 URI", "Write s3a://BUCKET/KEY.")
     if not _has_credentials():
-        raise NotKnownError
+        raise NotKnownError("there are no credentials for S3 here")
     from botocore.exceptions import BotoCoreError, ClientError
 
     from sparkmesos_core.storage.s3_client import is_amazon, new_s3_client
@@ -118,7 +129,13 @@ def open_s3(uri: str, size: int, deadline: float) -> Iterator[Iterator[bytes]]:
         with closing(client):
             answer = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{size - 1}")
             with closing(answer["Body"]) as body:
-                yield until(deadline, body.iter_chunks(_PIECE_BYTES))
+                told = str(answer.get("ContentRange", "")).rpartition("/")[2]
+                yield OpenedFile(
+                    until(deadline, body.iter_chunks(_PIECE_BYTES)),
+                    size=int(told) if told.isascii() and told.isdigit() else answer.get("ContentLength"),
+                    media_type=str(answer.get("ContentType", "")).lower(),
+                    changed_at=answer["LastModified"].timestamp() if "LastModified" in answer else None,
+                )
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         # Without an endpoint that somebody chose, agents may well be configured for another S3 than Amazon's.
@@ -129,9 +146,10 @@ def open_s3(uri: str, size: int, deadline: float) -> Iterator[Iterator[bytes]]:
             raise NotReadableError(
                 "is in a bucket that Amazon does not have", MISSING_HINT, certain=False
             ) from None
-        raise NotKnownError from None  # agents have credentials of their own
-    except (BotoCoreError, OSError, ValueError):
-        raise NotKnownError from None
+        # Agents have credentials of their own.
+        raise NotKnownError(f"S3 refuses it here ({code})" if code else "S3 refuses it here") from None
+    except (BotoCoreError, OSError, ValueError) as error:
+        raise NotKnownError(f"S3 cannot be asked here ({type(error).__name__})") from None
 
 
 def _has_credentials() -> bool:

@@ -85,8 +85,11 @@ def is_loopback_name(host: str) -> bool:
 
 def is_address(host: str) -> bool:
     """Whether a text is an address rather than a name."""
+    plain = _plain(host)
+    if not plain[:1].isdigit() and ":" not in plain:
+        return False  # quickly, since it is asked of thousands of agents
     try:
-        ipaddress.ip_address(_plain(host))
+        ipaddress.ip_address(plain)
     except ValueError:
         return False
     return True

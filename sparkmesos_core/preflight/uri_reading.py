@@ -6,10 +6,12 @@ What keeps it from being read is either certain to keep agents from it, too, or 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from sparkmesos_core.preflight.opened_file import OpenedFile
 from sparkmesos_core.preflight.reading_failures import MISSING_HINT, NotKnownError, NotReadableError
 
 _PIECE_BYTES = 1 << 16
@@ -17,7 +19,7 @@ _PIECE_BYTES = 1 << 16
 
 def open_beginning(
     uri: str, environment: Mapping[str, str], *, size: int, deadline: float, ca_file: Path | None = None
-) -> AbstractContextManager[Iterator[bytes]]:
+) -> AbstractContextManager[OpenedFile]:
     """The first `size` bytes of a file, or a little more, in pieces.
 
     A path, or a `file:` URI, is one of this machine. S3 is asked with the credentials of AWS_* variables and
@@ -42,24 +44,30 @@ def open_beginning(
             from sparkmesos_core.preflight.storage_reading import open_s3
 
             return open_s3(uri, size, deadline)
-    raise NotKnownError
+    raise NotKnownError(f"{scheme}:// is for agents to fetch")
 
 
 @contextmanager
-def _open_file(uri: str) -> Iterator[Iterator[bytes]]:
+def _open_file(uri: str) -> Iterator[OpenedFile]:
     path = uri.removeprefix("file://").removeprefix("localhost")
     if not path.startswith("/"):
-        raise NotKnownError  # a relative path: said by a rule of the configuration
+        raise NotKnownError("it is a relative path")  # said by a rule of the configuration
     try:
         # A pipe without a writer would otherwise be waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            yield iter(lambda: os.read(descriptor, _PIECE_BYTES), b"")
+            status = os.fstat(descriptor)
+            yield OpenedFile(
+                iter(lambda: os.read(descriptor, _PIECE_BYTES), b""),
+                size=status.st_size if stat.S_ISREG(status.st_mode) else None,
+                changed_at=status.st_mtime,
+            )
         finally:
             os.close(descriptor)
     except IsADirectoryError:
         raise NotReadableError("is a folder", MISSING_HINT) from None
     except (FileNotFoundError, NotADirectoryError):
         raise NotReadableError("does not exist", MISSING_HINT) from None
-    except OSError:
-        raise NotKnownError from None  # what this user may not read, the agent's may
+    except OSError as error:
+        # What this user may not read, the agent's may.
+        raise NotKnownError(f"it cannot be read here: {error.strerror or error}") from None

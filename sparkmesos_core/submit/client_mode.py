@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, UsageError
-from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
 from sparkmesos_core.network_failures import check_ca_file
@@ -29,6 +26,7 @@ from sparkmesos_core.spark.argument_bytes import (
 from sparkmesos_core.spark.arguments import SHELLS
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
+from sparkmesos_core.submit.driver_defaults import default_variables, is_local
 from sparkmesos_core.submit.driver_python import python_of_application, require_python
 from sparkmesos_core.submit.launch import SPARK_SUBMIT, Launch, Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, Master, libmesos_for
@@ -242,32 +240,10 @@ def _is_fine_grained(submission: Submission) -> bool:
 
 def _defaults(submission: Submission, master_url: str) -> dict[str, str]:
     """Variables that make things work out of the box, where the user has not decided otherwise."""
-    environment = submission.environment
-    variables: dict[str, str] = {}
-    # A master on loopback can only have agents on this machine, and they reach the driver there; the address
-    # of a host name may be one that nothing listens on (containers, VPNs).
-    decided = "SPARK_LOCAL_IP" in environment or any(
-        name in submission.client.configuration for name in ("spark.driver.host", "spark.driver.bindAddress")
-    )
-    embedded = isinstance(submission.master, EmbeddedMaster)
-    if not decided and (embedded or _is_local(parse_master(master_url))):
-        variables["SPARK_LOCAL_IP"] = "127.0.0.1"
-    # A pip-installed Spark belongs to the interpreter that runs us, which need not be python3 on the PATH.
-    # Only the driver's: which Python the agents have is not ours to say.
-    python_decided = any(name in environment for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"))
-    if not python_decided and is_of_this_python(submission.spark):
-        variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    return variables
-
-
-def is_of_this_python(spark: SparkHome) -> bool:
-    """Whether this is a pip-installed Spark that the interpreter which runs us finds as `pyspark`."""
-    return spark.path.parent == Path(sysconfig.get_path("purelib"))
+    local = isinstance(submission.master, EmbeddedMaster) or _is_local(parse_master(master_url))
+    configuration = submission.client.configuration
+    return default_variables(configuration, submission.environment, submission.spark, is_local=local)
 
 
 def _is_local(master: Master) -> bool:
-    """Whether the master is on this machine's loopback, to judge by where it is looked for."""
-    if isinstance(master, EmbeddedMaster):
-        return False  # a URL never names one
-    hosts = master.servers if isinstance(master, ZooKeeperMaster) else master.hosts
-    return all(is_loopback(address.host) for address in hosts)
+    return not isinstance(master, EmbeddedMaster) and is_local(master)  # a URL never names one

@@ -24,7 +24,7 @@ from sparkmesos_core.errors import (
 )
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.home import SparkHome, find_spark
-from sparkmesos_core.submit.client_mode import is_of_this_python
+from sparkmesos_core.submit.driver_defaults import is_of_this_python
 from sparkmesos_core.submit.driver_python import (
     PROPERTIES,
     configured,

@@ -26,19 +26,31 @@ def defects(version: str, request: CreateSubmissionRequest) -> list[Finding]:
     `version` is the one that it tells; nothing is found if that is none. If its drivers cannot start at all,
     nothing else is said.
     """
-    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
-    if match is None:
+    numbers = _numbers(version)
+    if numbers is None:
         return []
-    numbers = (int(match[1]), int(match[2]), int(match[3] or 0))
-    if (fatal := _fatal(numbers, request)) is not None:
+    if (fatal := _fatal(version, numbers, request)) is not None:
         return [_warning(f"The dispatcher is that of Spark {version}, {fatal}")]
     found = (check(numbers, request) for check in _CHECKS)
     return [_warning(f"The dispatcher is that of Spark {version}, which {what}") for what in found if what]
 
 
-def _fatal(version: Version, request: CreateSubmissionRequest) -> str | None:
-    if version >= (3, 2, 0):  # SPARK-35013
+def without_drivers(version: str) -> str:
+    """Why the dispatcher of a Spark can run no driver at all, to stand behind its name; empty if it can."""
+    numbers = _numbers(version)
+    if numbers is not None and numbers >= (3, 2, 0):  # SPARK-35013
         return "whose drivers end at once: it passes --driver-cores 1.0, which its own spark-submit refuses"
+    return ""
+
+
+def _numbers(version: str) -> Version | None:
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def _fatal(text: str, version: Version, request: CreateSubmissionRequest) -> str | None:
+    if always := without_drivers(text):
+        return always
     if (3, 0, 0) <= version < (3, 1, 0) and not _python_files(request):  # SPARK-32675
         return (
             "whose drivers end at once if they have no --py-files: it passes the option without a value, and "

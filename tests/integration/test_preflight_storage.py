@@ -11,6 +11,7 @@ import pytest
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.preflight.executor_uri import check_executor_uri
+from sparkmesos_core.preflight.uri_reading import open_beginning
 from tests.servers.s3 import S3Server, rclone_s3, set_aws_environment
 from tests.unit.preflight.archives import RELEASE, tar
 
@@ -25,6 +26,17 @@ def findings(uri: str, environment: Mapping[str, str] | None = None) -> list[Fin
     """What is found without knowing where agents are."""
     configuration = {"spark.executor.uri": uri}
     return check_executor_uri(configuration, None, environment or {}, deadline=time.monotonic() + FAR)
+
+
+def assert_described(uri: str, environment: Mapping[str, str] | None = None) -> None:
+    """The storage tells size and date of an archive, of which no more than the beginning is read."""
+    deadline = time.monotonic() + FAR
+    with open_beginning(uri, environment or {}, size=100, deadline=deadline) as opened:
+        assert opened.size is not None
+        assert opened.size > 100
+        assert opened.changed_at is not None
+        assert abs(opened.changed_at - time.time()) < 3600
+        assert next(opened).startswith(b"\x1f\x8b")
 
 
 def assert_error(found: list[Finding], said: str) -> None:
@@ -48,6 +60,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def test_s3(monkeypatch: pytest.MonkeyPatch, s3: S3Server, scheme: str) -> None:
     set_aws_environment(monkeypatch, s3.environment())
     assert findings(f"{scheme}://bucket/{NAME}") == []
+    assert_described(f"{scheme}://bucket/{NAME}")
     assert_error(findings(f"{scheme}://bucket/no.tgz"), f"{scheme}://bucket/no.tgz does not exist")
     assert_error(findings(f"{scheme}://nobody/no.tgz"), f"{scheme}://nobody/no.tgz does not exist")
     assert_error(findings(f"{scheme}://bucket/other.tgz"), "and executors run `cd other*`")
@@ -77,6 +90,7 @@ def test_hdfs(hdfs: Hdfs, tmp_path: Path) -> None:
         hdfs.fs("-put", str(local), folder)
         environment = {"HADOOP_CONF_DIR": str(hdfs.conf_dir)}
         assert findings(f"{folder}/{NAME}", environment) == []
+        assert_described(f"{folder}/{NAME}", environment)
         assert_error(findings(f"{folder}/no.tgz", environment), f"{folder}/no.tgz does not exist")
         assert_error(findings(folder, environment), f"{folder} is a folder")
         assert_error(findings(f"{folder}/other.tgz", environment), "holds Spark in the folder 'spark-3.5.9-")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sparkmesos_core.preflight.archive_layout import MOST_BYTES, Beginning, Layout, look_at
+from sparkmesos_core.preflight.archive_entries import MOST_BYTES
+from sparkmesos_core.preflight.archive_layout import Beginning, Layout, look_at
 from tests.unit.preflight.archives import RELEASE, tar
 
 NAME = "spark-3.5.9-bin-hadoop3.tgz"

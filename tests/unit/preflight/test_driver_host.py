@@ -9,7 +9,13 @@ import pytest
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
-from sparkmesos_core.preflight.driver_host import SeenHere, check_driver_host, judge
+from sparkmesos_core.preflight.driver_host import (
+    SeenHere,
+    advertised,
+    check_driver_host,
+    judge,
+    listening_host,
+)
 from sparkmesos_core.preflight.name_lookup import Lookup
 from sparkmesos_core.preflight.this_machine import ThisMachine
 from tests.unit.preflight.clusters import agent, cluster
@@ -246,3 +252,33 @@ def test_with_what_this_system_tells() -> None:
     (finding,) = check_driver_host({}, ELSEWHERE, environment, deadline=deadline)
     assert finding.id == "driver-host-on-loopback"
     assert check_driver_host({}, None, environment, deadline=deadline) == []
+
+
+@pytest.mark.parametrize(
+    ("configuration", "environment", "own", "told", "said_by", "listens_at"),
+    [
+        ({}, {}, NAMED, OWN, "", OWN),
+        ({}, {}, LOOPBACK, OWN, "", OWN),
+        ({}, {"SPARK_LOCAL_IP": "10.0.0.7"}, NAMED, "10.0.0.7", "SPARK_LOCAL_IP", "10.0.0.7"),
+        (
+            {"spark.driver.host": "gate", "spark.driver.bindAddress": "[::]"},
+            {"SPARK_LOCAL_IP": "10.0.0.7"},
+            NAMED,
+            *("gate", "spark.driver.host", "::"),
+        ),
+        ({"spark.driver.bindAddress": "0.0.0.0"}, {}, UNKNOWN, None, None, "0.0.0.0"),
+        ({}, {}, UNKNOWN, None, None, ""),
+    ],
+)
+def test_where_executors_look_and_the_driver_listens(
+    configuration: dict[str, str],
+    environment: dict[str, str],
+    own: Lookup,
+    told: str | None,
+    said_by: str | None,
+    listens_at: str,
+) -> None:
+    seen = SeenHere("client", {"client": own}, MACHINE)
+    place = advertised(configuration, environment, seen)
+    assert (place.host if place else None, place.said_by if place else None) == (told, said_by)
+    assert listening_host(configuration, environment, seen) == listens_at

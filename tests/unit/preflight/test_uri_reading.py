@@ -14,6 +14,8 @@ import pytest
 import trustme
 
 from sparkmesos_core.preflight import reading_time
+from sparkmesos_core.preflight.http_reading import ask_size
+from sparkmesos_core.preflight.opened_file import OpenedFile
 from sparkmesos_core.preflight.reading_failures import NotKnownError, NotReadableError
 from sparkmesos_core.preflight.uri_reading import open_beginning
 from tests.http_stub import Answer, http_stub
@@ -106,7 +108,7 @@ def test_a_server_that_refuses(status: int, certain: bool) -> None:
 def test_nobody_listens(refused: str) -> None:
     error = unreadable(f"http://{refused}/a.tgz")
     assert (error.said, error.certain) == ("cannot be reached: the connection is refused", True)
-    assert "--no-preflight" in error.hint
+    assert error.hint_with("--no-preflight").endswith("; if agents reach it, add --no-preflight.")
 
 
 def test_a_host_that_is_unknown() -> None:
@@ -316,3 +318,47 @@ def test_a_namenode_that_is_not_there(refused: str) -> None:
 def test_a_namenode_without_webhdfs(silent: str) -> None:
     with pytest.raises(NotKnownError):
         read(f"hdfs://{silent}/a.tgz", seconds=0.5)
+
+
+def test_what_a_server_tells_of_a_file() -> None:
+    headers = {
+        "Content-Range": "bytes 0-3/1000",
+        "Content-Type": "application/gzip; x=1",
+        "Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT",
+    }
+    answers = {
+        "/part": Answer(206, b"part", headers),
+        "/whole": Answer(200, b"whole"),
+        "/odd": Answer(206, b"x"),
+    }
+    with http_stub(answers) as stub:
+
+        def opened(path: str) -> OpenedFile:
+            deadline = time.monotonic() + FAR
+            with open_beginning(f"http://{stub.address}{path}", {}, size=SIZE, deadline=deadline) as file:
+                list(file)
+            return file
+
+        part, whole, odd = opened("/part"), opened("/whole"), opened("/odd")
+    assert (part.size, part.media_type, part.changed_at) == (1000, "application/gzip", 1445412480.0)
+    assert (whole.size, whole.changed_at) == (5, None)
+    assert odd.size is None
+
+
+def test_what_is_known_of_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "a.tgz"
+    file.write_bytes(b"12345")
+    os.utime(file, (0, 1000))
+    with open_beginning(str(file), {}, size=SIZE, deadline=time.monotonic() + FAR) as opened:
+        assert (opened.size, opened.changed_at) == (5, 1000.0)
+        assert next(opened) == b"12345"
+
+
+def test_the_size_that_the_fetcher_asks_for(refused: str) -> None:
+    deadline = time.monotonic() + FAR
+    with http_stub({"/a": Answer(200, b"12345"), "/signed": Answer(403)}) as stub:
+        assert ask_size(f"http://{stub.address}/a", deadline, None) == 5
+        assert ask_size(f"http://{stub.address}/signed", deadline, None) is None
+        assert [method for method, _, _ in stub.requests] == ["HEAD", "HEAD"]
+    with pytest.raises(NotKnownError):
+        ask_size(f"http://{refused}/a", deadline, None)
