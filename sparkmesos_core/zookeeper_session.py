@@ -59,12 +59,17 @@ def _why_silent(server: HostPort) -> str:
     try:
         with socket.create_connection((server.host, server.port), timeout=1):
             return "takes connections, but does not answer like a ZooKeeper in service"
-    except socket.gaierror:
-        return "cannot be resolved"
-    except ConnectionRefusedError:
-        return "refuses the connection"
     except OSError as error:
-        return f"cannot be reached ({error.strerror or 'no answer'})"
+        return why_no_connection(error)
+
+
+def why_no_connection(error: OSError) -> str:
+    """Why there is no connection to a server, to stand behind its address."""
+    if isinstance(error, socket.gaierror):
+        return "cannot be resolved"
+    if isinstance(error, ConnectionRefusedError):
+        return "refuses the connection"
+    return f"cannot be reached ({error.strerror or 'no answer'})"
 
 
 class Session:

@@ -16,7 +16,7 @@ from sparkmesos_core.dispatcher.failed_exchange import (
     plain_text,
     unreachable,
 )
-from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange
+from sparkmesos_core.dispatcher.http_exchange import Answer, NoAnswerError, exchange, tls_wrapping
 from sparkmesos_core.dispatcher.messages import (
     PROTOCOL_VERSION,
     TOKEN_PROPERTY,
@@ -28,6 +28,7 @@ from sparkmesos_core.dispatcher.messages import (
     driver_status,
     mesos_problem,
 )
+from sparkmesos_core.dispatcher.readiness import Readiness, readiness_of, readiness_of_spark
 from sparkmesos_core.dispatcher.trials import Trials
 from sparkmesos_core.errors import DispatcherError, ExitCode, SparkMesosError, UnreachableError, UsageError
 from sparkmesos_core.master import Dispatcher, HostPort
@@ -47,13 +48,22 @@ class NotReadyError(DispatcherError):
 
     exit_code = ExitCode.UNREACHABLE  # not that of a driver which nobody knows
 
+    def __init__(self, message: str, *, hint: str, answer: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.answer = answer or {}
+        """The message in which it says so; empty if there is none."""
+
 
 class RefusedError(DispatcherError):
     """A dispatcher understood a request and refuses it; `status` is that of HTTP."""
 
-    def __init__(self, message: str, *, hint: str, status: int) -> None:
+    def __init__(
+        self, message: str, *, hint: str, status: int, answer: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.answer = answer or {}
+        """The message in which it does; empty if there is none."""
 
     @property
     def is_final(self) -> bool:
@@ -205,6 +215,22 @@ class DispatcherClient:
             return None
         return told if isinstance(told, str) and told else None
 
+    def readiness(self) -> Readiness:
+        """How a dispatcher is, be it ready or not.
+
+        Raises DispatcherError if it refuses to tell, or what answers is no dispatcher; UnreachableError.
+        """
+        try:
+            return readiness_of(self._ask("GET", "/readyz"), ready=True)
+        except NotReadyError as error:
+            if not error.answer:
+                raise
+            return readiness_of(error.answer, ready=False)
+        except RefusedError as error:
+            if error.is_of_spark:
+                return readiness_of_spark(error.answer)
+            raise
+
     def is_of_spark(self, *, timeout: float) -> bool:
         """Whether the dispatcher that answered last is Spark's own.
 
@@ -345,14 +371,7 @@ class DispatcherClient:
 
     def _tls(self) -> Callable[[socket.socket, str], socket.socket] | None:
         if self.dispatcher.scheme == "https" and self._wrap is None:
-            import ssl  # which takes its time to load
-
-            context = ssl.create_default_context(cafile=self._ca_file)
-
-            def wrap(plain: socket.socket, name: str) -> socket.socket:
-                return context.wrap_socket(plain, server_hostname=name)
-
-            self._wrap = wrap
+            self._wrap = tls_wrapping(self._ca_file)
         return self._wrap
 
     def _understand(self, dispatcher: Dispatcher, reply: Answer) -> Mapping[str, Any]:
@@ -393,13 +412,16 @@ class DispatcherClient:
             )
         if reply.status == 503:
             raise NotReadyError(
-                f"{where} cannot serve at the moment: {_message(answer).rstrip('.')}", hint="Try again later."
+                f"{where} cannot serve at the moment: {_message(answer).rstrip('.')}",
+                hint="Try again later.",
+                answer=answer,
             )
         if answer["action"] == "ErrorResponse" or reply.status != 200:
             raise RefusedError(
                 f"{where} refused the request: {_message(answer)}",
                 hint="Correct what it names.",
                 status=reply.status,
+                answer=answer,
             )
         return answer
 

@@ -60,7 +60,7 @@ def exchange(
     """Sends a request and returns its answer. Raises NoAnswerError.
 
     `path` and `headers` are in ASCII, without line ends; `timeout` is in seconds and for all of it. `wrap`
-    makes a TLS connection of a socket, given the host's name.
+    makes a TLS connection of a socket, given the host's name: see `tls_wrapping`.
     """
     deadline = time.monotonic() + timeout
     lines = [f"{method} {path} HTTP/1.1", f"Host: {address}", "Connection: close"]
@@ -81,6 +81,17 @@ def exchange(
             connection.close()
     except (OSError, NotHttpError) as error:
         raise NoAnswerError(error, connected=connected) from error
+
+
+def tls_wrapping(ca_file: str | None) -> Callable[[socket.socket, str], socket.socket]:
+    """What makes a TLS connection of a socket, for `exchange`, with servers that show who they are.
+
+    `ca_file` holds the certificates that they are checked against, instead of the usual ones.
+    """
+    import ssl  # which takes its time to load
+
+    context = ssl.create_default_context(cafile=ca_file)
+    return lambda plain, name: context.wrap_socket(plain, server_hostname=name)
 
 
 def _looked_up(host: str) -> str:

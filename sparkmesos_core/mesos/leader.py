@@ -239,11 +239,20 @@ def _ask_version(client: MesosHttp) -> str | None:
 def choose_member(children: Iterable[str]) -> str | None:
     """The node of the leader among the children of the masters' path: the one with the smallest number.
 
+    None if there is no master.
+    """
+    members = members_of(children)
+    return members[0] if members else None
+
+
+def members_of(children: Iterable[str]) -> list[str]:
+    """The nodes of masters among the children of their path, the leader's first: they have numbers.
+
     Nodes of old masters (`info_` and no label) take part, since they could lead; others, such as
-    `log_replicas`, do not. None if there is no master.
+    `log_replicas`, do not.
     """
     members = [(int(match[2]), match[0]) for name in children if (match := _MEMBER.fullmatch(name))]
-    return min(members)[1] if members else None
+    return [name for _, name in sorted(members)]
 
 
 def read_member(name: str, data: bytes, scheme: Scheme) -> Leader:
@@ -290,26 +299,36 @@ def _resolve_through_zookeeper(master: ZooKeeperMaster, scheme: Scheme, timeout:
             client.start(timeout)
         except KazooTimeoutError:
             raise no_server(master.servers, timeout) from None
-        changed = threading.Event()
-
-        def wake(_event: object) -> None:
-            changed.set()
-
-        while True:
-            changed.clear()
-            left = max(deadline - time.monotonic(), _SHORTEST_WAIT)
-            leader = _read_leader(client, master, scheme, left, wake)
-            if leader is not None:
-                return leader
-            if not changed.wait(max(deadline - time.monotonic(), 0)):
-                raise UnreachableError(
-                    f"no Mesos master is elected: none is registered under {master.path} in ZooKeeper"
-                    f" (waited {timeout:g} s)",
-                    hint="Check that the Mesos masters are running, with this ZooKeeper and this path",
-                )
+        return await_leader(client, master, scheme, max(deadline - time.monotonic(), 0))
     finally:
         client.stop()
         client.close()
+
+
+def await_leader(client: KazooClient, master: ZooKeeperMaster, scheme: Scheme, timeout: float) -> Leader:
+    """The leader, asked of ZooKeeper by a client that is connected; the first one within `timeout` seconds.
+
+    Raises UnreachableError if there is none until then, and for what keeps it from being known: the path does
+    not exist, or may not be read, or holds what is not understood, or ZooKeeper does not answer.
+    """
+    deadline = time.monotonic() + timeout
+    changed = threading.Event()
+
+    def wake(_event: object) -> None:
+        changed.set()
+
+    while True:
+        changed.clear()
+        left = max(deadline - time.monotonic(), _SHORTEST_WAIT)
+        leader = _read_leader(client, master, scheme, left, wake)
+        if leader is not None:
+            return leader
+        if not changed.wait(max(deadline - time.monotonic(), 0)):
+            raise UnreachableError(
+                f"no Mesos master is elected: none is registered under {master.path} in ZooKeeper"
+                f" (waited {timeout:g} s)",
+                hint="Check that the Mesos masters are running, with this ZooKeeper and this path",
+            )
 
 
 def _client(master: ZooKeeperMaster) -> KazooClient:

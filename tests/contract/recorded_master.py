@@ -46,6 +46,7 @@ class RecordedMaster:
         self.problems: list[str] = []
         self.asked: queue.Queue[tuple[str, str]] = queue.Queue()
         self._expected: queue.Queue[tuple[Json, Mapping[str, str]]] = queue.Queue()
+        self._asking: list[tuple[Json, Mapping[str, str]]] = []
         self._streams: queue.Queue[Stream] = queue.Queue()
         self._all: list[Stream] = []
         outer = self
@@ -102,10 +103,18 @@ class RecordedMaster:
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         text = handler.rfile.read(int(handler.headers.get("Content-Length", 0))).decode()
         try:
-            exchange, texts = self._expected.get(timeout=PATIENCE)
+            exchange, texts = self._asking.pop() if self._asking else self._expected.get(timeout=PATIENCE)
         except queue.Empty:
             self.problems.append(f"unexpected: {handler.command} {handler.path} {text}")
             handler.send_error(500)
+            return
+        if _comes_without_credentials(handler, exchange["request"]):
+            # Readers give theirs to those who ask for them: so it does, as all recorded with them did.
+            self._asking.append((exchange, texts))
+            handler.send_response(401)
+            handler.send_header("WWW-Authenticate", 'Basic realm="mesos-master-readonly"')
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
             return
         self._compare(handler, text, exchange["request"])
         self.asked.put((handler.command, handler.path))
@@ -144,6 +153,11 @@ class RecordedMaster:
             value = handler.headers.get(name)
             if value != recorded.get("headers", {}).get(name):
                 self.problems.append(f"{asked}: {name} is {value} instead of {recorded.get('headers')}")
+
+
+def _comes_without_credentials(handler: BaseHTTPRequestHandler, recorded: Json) -> bool:
+    wanted = recorded["method"] == "GET" and "Authorization" in recorded.get("headers", {})
+    return wanted and handler.command == "GET" and "Authorization" not in handler.headers
 
 
 def body_of(answer: Json) -> bytes:

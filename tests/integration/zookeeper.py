@@ -1,4 +1,4 @@
-"""A real ZooKeeper server for tests, from the jars that come with PySpark, on a free port of loopback."""
+"""Real ZooKeeper servers for tests, from the jars that come with PySpark, on free ports of loopback."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import queue
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +18,7 @@ import pyspark
 from kazoo.client import KazooClient
 
 from sparkmesos_core.master import HostPort
+from sparkmesos_core.zookeeper_status import ServerStatus, read_status
 
 _JARS = (
     "zookeeper-[0-9]*",
@@ -27,24 +30,35 @@ _JARS = (
     "log4j-core-*",
     "log4j-api-*",
 )
-_READY = "PrepRequestProcessor (sid:"
+_READY = ("PrepRequestProcessor (sid:", "Learner received UPTODATE")
+"""Of one that stands alone or leads, and of one that follows."""
 _STARTUP_TIMEOUT = 60
 
 
+@dataclass(frozen=True)
+class Membership:
+    """Of an ensemble: the number of this server, and the lines of the configuration that name all."""
+
+    number: int
+    lines: str
+
+
 class ZooKeeperServer:
-    """One standalone server; data and port stay the same from one `start` to the next.
+    """One server, which stands alone unless told otherwise; data and port stay from one `start` to the next.
 
     As a context manager it is started on entering and stopped on leaving. `log` holds what it wrote.
     `heap` is in MiB: it keeps all nodes in it, and the last 500 transactions, each about three times.
     """
 
-    def __init__(self, folder: Path, heap: int = 128) -> None:
+    def __init__(self, folder: Path, heap: int = 128, membership: Membership | None = None) -> None:
         self.folder = folder
         self.heap = heap
+        self.membership = membership
         self.log: list[str] = []
         self.address = HostPort("127.0.0.1", _free_port())
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     @property
     def hosts(self) -> str:
@@ -67,12 +81,20 @@ class ZooKeeperServer:
 
     def start(self) -> None:
         """Start the server and return when it serves."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
+        """Start the server and return at once."""
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        if self.membership is not None:
+            (self.folder / "data" / "myid").write_text(str(self.membership.number))
         configuration = self.folder / "zoo.cfg"
         configuration.write_text(
             f"tickTime=500\ninitLimit=10\nsyncLimit=5\ndataDir={self.folder / 'data'}\n"
             f"clientPort={self.address.port}\nclientPortAddress={self.address.host}\n"
             "admin.enableServer=false\n4lw.commands.whitelist=*\n"
+            f"{self.membership.lines if self.membership is not None else ''}"
         )
         jars = Path(pyspark.__file__).parent / "jars"
         class_path = ":".join(str(path) for pattern in _JARS for path in jars.glob(f"{pattern}.jar"))
@@ -86,11 +108,14 @@ class ZooKeeperServer:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, args=(self._process, ready))
+        self._ready = queue.SimpleQueue[bool]()
+        self._reader = threading.Thread(target=self._read, args=(self._process, self._ready))
         self._reader.start()
+
+    def await_ready(self) -> None:
+        """Return when the server that was launched serves."""
         try:
-            started = ready.get(timeout=_STARTUP_TIMEOUT)
+            started = self._ready.get(timeout=_STARTUP_TIMEOUT)
         except queue.Empty:
             started = False
         if not started:
@@ -115,7 +140,7 @@ class ZooKeeperServer:
         with process.stdout:
             for line in process.stdout:
                 self.log.append(line)
-                if _READY in line:
+                if any(words in line for words in _READY):
                     ready.put(True)
         ready.put(False)
 
@@ -125,6 +150,53 @@ def zookeeper_server(folder: Path, heap: int = 128) -> Iterator[ZooKeeperServer]
     """A running server, which is stopped at the end of the block."""
     with ZooKeeperServer(folder, heap) as server:
         yield server
+
+
+class ZooKeeperEnsemble:
+    """Several servers that are one ensemble; each can be stopped and started. A context manager, too."""
+
+    def __init__(self, folder: Path, size: int = 3, heap: int = 64) -> None:
+        ports = [(_free_port(), _free_port()) for _ in range(size)]
+        lines = "".join(
+            f"server.{number}=127.0.0.1:{quorum}:{election}\n"
+            for number, (quorum, election) in enumerate(ports, start=1)
+        )
+        self.servers = [
+            ZooKeeperServer(folder / f"server{number}", heap, Membership(number, lines))
+            for number in range(1, size + 1)
+        ]
+        self._running = ExitStack()
+
+    @property
+    def hosts(self) -> str:
+        """What kazoo and `zk://` URLs call it."""
+        return ",".join(server.hosts for server in self.servers)
+
+    def __enter__(self) -> ZooKeeperEnsemble:
+        with ExitStack() as started:
+            for server in self.servers:
+                started.callback(server.stop)
+                server.launch()
+            for server in self.servers:
+                server.await_ready()
+            self.await_serving(len(self.servers))
+            self._running = started.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def await_serving(self, count: int) -> list[ServerStatus]:
+        """What the servers say of themselves as soon as so many of them serve, and no more."""
+        deadline = time.monotonic() + _STARTUP_TIMEOUT
+        while time.monotonic() < deadline:
+            said = [read_status(server.address, time.monotonic() + 2) for server in self.servers]
+            if sum(status.serves is True for status in said) == count:
+                return said
+            time.sleep(0.05)  # what goes on inside of them is nothing that could be awaited
+        raise TimeoutError(f"not {count} of {self.hosts} serve: {said}")
 
 
 @contextmanager

@@ -142,6 +142,7 @@ class _Pages:
                 "reason": redact_text(condition.reason),
                 "framework_id": condition.framework_id,
                 "master": condition.master,
+                "address": self._settings.address,
                 "started_at": condition.started_at,
                 "version": self._settings.version,
             }

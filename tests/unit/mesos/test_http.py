@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -90,12 +92,38 @@ def test_answers_are_decoded_and_parameters_quoted() -> None:
         assert "Authorization" not in stub.requests[0][2]
 
 
-def test_credentials_are_sent_as_utf8() -> None:
-    with http_stub({"/state": Answer(200, b"{}", JSON)}) as stub:
+def credentials_in(headers: Mapping[str, str]) -> str:
+    return base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_credentials_are_sent_to_who_asks_for_them(status: int) -> None:
+    def answer(_path: str) -> Answer:
+        headers = stub.requests[-1][2]
+        known = "Authorization" in headers and credentials_in(headers) == "spärk:ключ"
+        return Answer(200, b"{}", JSON) if known else Answer(status)
+
+    with http_stub(answer) as stub:
         with MesosHttp(f"http://{stub.address}", principal="spärk", secret="ключ") as client:
+            assert client.get_json("/state") == client.get_json("/flags") == {}
+        asked = [(path, "Authorization" in headers) for _, path, headers in stub.requests]
+    assert asked == [("/state", False), ("/state", True), ("/flags", True)]
+
+
+def test_who_does_not_ask_for_credentials_does_not_see_them() -> None:
+    with http_stub({"/state": Answer(200, b"{}", JSON), "/gone": Answer(404)}) as stub:
+        with MesosHttp(f"http://{stub.address}", principal="spark", secret="s3cret") as client:
             client.get_json("/state")
-        sent = stub.requests[0][2]["Authorization"]
-    assert base64.b64decode(sent.removeprefix("Basic ")).decode() == "spärk:ключ"
+            assert client.get("/gone").status_code == 404
+        assert not any("Authorization" in headers for _, _, headers in stub.requests)
+
+
+def test_refused_credentials_are_not_tried_without_end() -> None:
+    with http_stub({"/state": Answer(401)}) as stub:
+        with MesosHttp(f"http://{stub.address}", principal="spark", secret="wrong") as client:
+            assert client.get("/state").status_code == 401
+            assert client.get("/state").status_code == 401
+        assert len(stub.requests) == 3
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -114,6 +142,14 @@ def test_other_refusals_are_quoted_within_reason() -> None:
     assert isinstance(error, MesosError)
     assert "503 Service Unavailable: Master has not finished recovery!!!" in error.message
     assert len(error.message) < 450
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [(404, "the address is that of"), (500, "the log of that server")]
+)
+def test_every_refusal_says_what_to_do(status: int, hint: str) -> None:
+    with http_stub({"/state": Answer(status)}) as stub:
+        assert hint in failure(f"http://{stub.address}").hint
 
 
 def test_redirects_are_reported_not_followed() -> None:
@@ -262,3 +298,67 @@ def test_netrc_does_not_leak_credentials(tmp_path: Path, monkeypatch: pytest.Mon
         with MesosHttp(f"http://{stub.address}") as client:
             client.get_json("/state")
         assert "Authorization" not in stub.requests[0][2]
+
+
+def test_calls_of_the_operator_api() -> None:
+    with (
+        http_stub({"/api/v1": Answer(200, b'{"type": "GET_TASKS"}', JSON)}) as stub,
+        MesosHttp(f"http://{stub.address}") as client,
+    ):
+        assert client.call({"type": "GET_TASKS"}) == {"type": "GET_TASKS"}
+    method, path, headers = stub.requests[0]
+    assert (method, path, headers["Content-Type"]) == ("POST", "/api/v1", "application/json")
+    assert json.loads(stub.bodies[0]) == {"type": "GET_TASKS"}
+
+
+def test_large_answers_come_in_pieces() -> None:
+    body = b"x" * 1_000_000
+    packed = gzip.compress(body)
+    answers = {
+        "/state": Answer(200, body, JSON),
+        "/packed?framework_id=F1": Answer(200, packed, {**JSON, "Content-Encoding": "gzip", "Date": "now"}),
+    }
+    with http_stub(answers) as stub, MesosHttp(f"http://{stub.address}") as client:
+        with client.streamed("/state") as (_headers, pieces):
+            received = list(pieces)
+        assert len(received) > 1
+        assert b"".join(received) == body
+        with client.streamed("/packed", framework_id="F1") as (headers, pieces):
+            assert b"".join(pieces) == body
+        assert "now" in headers["Date"]
+
+
+def test_refusals_of_large_answers_and_ends_before_their_time() -> None:
+    answers = {
+        "/state": Answer(503, b"Master has not finished recovery", {"Content-Type": "text/plain"}),
+        "/moved": Answer(307, b"", {"Location": "//192.0.2.1:5050/master/state"}),
+    }
+    with http_stub(answers) as stub, MesosHttp(f"http://{stub.address}") as client:
+        for path, expected in (("/state", "has not finished recovery"), ("/moved", "does not lead")):
+            with pytest.raises(MesosError, match=expected), client.streamed(path):
+                pass
+    with (
+        cut_off_server() as url,
+        MesosHttp(url) as client,
+        client.streamed("/state") as (_headers, pieces),
+        pytest.raises(UnreachableError) as error,
+    ):
+        list(pieces)
+    assert error.value.message == f"{url} closed the connection in the middle of its answer"
+
+
+@contextmanager
+def cut_off_server() -> Iterator[str]:
+    """Promises more than it sends, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 10)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()

@@ -183,11 +183,18 @@ def test_without_a_sandbox_or_an_agent(agent: AgentFiles, driver: Driver, sandbo
     assert wait(sandboxes.browse(driver, ""))
 
 
-def test_agents_are_told_who_asks_if_there_is_something_to_tell(agent: AgentFiles, driver: Driver) -> None:
-    sandboxes = Sandboxes(principal="dispatcher", secret="hunter2")
-    wait(sandboxes.size(driver, "stdout"))
-    sandboxes.close()
+def test_agents_that_ask_are_told_who_asks(agent: AgentFiles, driver: Driver) -> None:
     assert agent.stub is not None
-    assert [headers["Authorization"] for _, _, headers in agent.stub.requests] == [
-        "Basic ZGlzcGF0Y2hlcjpodW50ZXIy"
-    ] * 2
+    with contextlib.closing(Sandboxes(principal="dispatcher", secret="hunter2")) as sandboxes:
+        assert wait(sandboxes.size(driver, "stdout")) == 6
+        # Nobody wanted to know.
+        assert not any("Authorization" in headers for _, _, headers in agent.stub.requests)
+        agent.authorization = "Basic ZGlzcGF0Y2hlcjpodW50ZXIy"
+        assert wait(sandboxes.size(driver, "stdout")) == 6
+        assert [entry.name for entry in wait(sandboxes.browse(driver, ""))] == ["stdout"]
+    with (
+        contextlib.closing(Sandboxes(principal="dispatcher", secret="wrong")) as sandboxes,
+        pytest.raises(MesosError, match="401") as caught,
+    ):
+        wait(sandboxes.size(driver, "stdout"))
+    assert "wrong" not in str(caught.value)
