@@ -1,0 +1,161 @@
+"""What a probe finds out about the agents: the only fact for which something is started on the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sparkmesos_core.errors import MesosError, SparkMesosError, UsageError
+from sparkmesos_core.mesos.constraints import unmet_in_spark
+from sparkmesos_core.preflight.need import ExecutorNeed
+from sparkmesos_core.preflight.role import check_allowed
+from sparkmesos_core.preflight.this_machine import is_address
+from sparkmesos_core.verify.facts.application import NEED
+from sparkmesos_core.verify.facts.client import LISTENING_PLACE, driver_environment, drives_here
+from sparkmesos_core.verify.facts.cluster import AGENTS, CLUSTER_FACTS, AgentState
+from sparkmesos_core.verify.facts.driver_ports import PORTS
+from sparkmesos_core.verify.facts.master import FLAGS, LEADER, agent_http, credentials
+from sparkmesos_core.verify.facts.master_answers import SCHEDULER_API
+from sparkmesos_core.verify.known import Fact, Known
+from sparkmesos_core.verify.probe.result import ProbeResult
+from sparkmesos_core.verify.subject import ProbeOptions
+
+if TYPE_CHECKING:
+    from sparkmesos_core.mesos.http import MesosHttp
+    from sparkmesos_core.verify.probe.plan import ProbePlan
+    from sparkmesos_core.verify.probe.probing import OpenListeners
+
+_ENDS_BY_ITSELF = 1e4
+"""A probe has a timeout of its own: as a fact it may take as long as it likes."""
+
+
+class CannotProbeError(SparkMesosError):
+    """A cluster that applications can use, but no probe."""
+
+
+def _role(known: Known) -> str:
+    role, facts = known[NEED].role, known[CLUSTER_FACTS]
+    for finding in check_allowed(role, facts.roles_whitelist, facts.master):
+        raise MesosError(finding.message, hint=finding.hint)
+    return role
+
+
+def _accepted(known: Known) -> None:
+    known[FLAGS]
+    if known[SCHEDULER_API].status == 401:
+        raise MesosError(
+            f"{known[LEADER].http_url} does not register frameworks with these credentials",
+            hint="Set spark.mesos.principal and spark.mesos.secret to credentials that Mesos accepts",
+        )
+
+
+ACCEPTED: Fact[None] = Fact("credentials that suffice", _accepted, reported_by="master-authentication")
+
+TAKEN_ROLE: Fact[str] = Fact("a role that the master takes", _role, reported_by="master-role")
+
+
+def _host(known: Known) -> str:
+    """What executors are told of the driver's place."""
+    from sparkmesos_core.verify.probe.canonical_name import canonical_name
+
+    told = known[LISTENING_PLACE].told
+    if told is None:
+        raise UsageError(
+            "Where executors are told to find the driver is not known",
+            hint="Set spark.driver.host to a name or an address of this machine that agents can reach.",
+        )
+    if is_address(told.host) and told.said_by != "spark.driver.host":
+        return canonical_name(told.host, known.deadline())
+    return told.host
+
+
+def _plan(known: Known) -> ProbePlan:
+    from sparkmesos_core.verify.probe.plan import plan_of, user_of
+
+    subject = known.subject
+    environment = driver_environment(subject)
+    host = _host(known) if drives_here(subject) else ""
+    return plan_of(
+        subject.configuration,
+        environment,
+        host=host,
+        user=user_of(environment),
+        spark_home=str(subject.client.spark.path) if subject.client.spark is not None else "",
+    )
+
+
+PLAN: Fact[ProbePlan] = Fact("what the probe is to try", _plan, reported_by="configuration", patience=2)
+
+
+def _probe(known: Known) -> ProbeResult:
+    from sparkmesos_core.verify.probe.probing import Probing
+
+    options = known.subject.probe or ProbeOptions()
+    plan, leader = known[PLAN], known[LEADER]
+    if leader.scheme == "https" or ":" in leader.address.host:
+        how = "https" if leader.scheme == "https" else "IPv6"
+        raise CannotProbeError(
+            f"The probe cannot be made: pymesos does not speak {how}, as the master {leader.http_url} does",
+            hint="--probe-spark tries a whole application instead; --skip probe does without.",
+        )
+    known[ACCEPTED]
+    known[TAKEN_ROLE]
+    need, agents = known[NEED], known[AGENTS].agents
+    fit = {agent.facts.id: agent.facts.hostname for agent in agents if _is_fit(agent, need)}
+    if not fit:
+        return ProbeResult(plan, unfit=len(agents))
+    principal, secret = credentials(known)
+    probing = Probing(
+        plan,
+        fit,
+        leader,
+        _listeners(known, plan),
+        _open_agent(known),
+        options,
+        principal=principal,
+        secret=secret,
+    )
+    known.on_close(probing.close)
+    return probing.run(unfit=len(agents) - len(fit))
+
+
+PROBE: Fact[ProbeResult] = Fact("the probe", _probe, reported_by="probe-framework", patience=_ENDS_BY_ITSELF)
+"""`prepare_probe` has to be called before. The framework lives no longer than the reading, and `Known`."""
+
+
+def _is_fit(agent: AgentState, need: ExecutorNeed) -> bool:
+    return agent.facts.active and not unmet_in_spark(need.constraints, agent.facts.attributes)
+
+
+def _listeners(known: Known, plan: ProbePlan) -> OpenListeners:
+    """What opens the ports that a driver here would listen at; none if it runs elsewhere."""
+    from sparkmesos_core.verify.probe.listeners import Listeners
+
+    if not plan.host:
+        return lambda knows, told: (Listeners(knows, told), 0, 0)
+    configuration = known.subject.configuration
+    listens_at, retries = known[LISTENING_PLACE].listens_at, configuration.typed("spark.port.maxRetries")
+    known[PORTS]  # whether they are free is looked at before they are not any more
+
+    def opened(knows: Callable[[str], bool], told: Callable[[str, str], None]) -> tuple[Listeners, int, int]:
+        listeners = Listeners(knows, told)
+        try:
+            driver = listeners.open(listens_at, plan.driver_port, retries, "spark.driver.port")
+            other = listeners.open(
+                listens_at, plan.block_manager_port, retries, "spark.driver.blockManager.port"
+            )
+        except BaseException:
+            listeners.close()
+            raise
+        return listeners, driver, other
+
+    return opened
+
+
+def _open_agent(known: Known) -> Callable[[str], MesosHttp]:
+    def open_agent(url: str) -> MesosHttp:
+        parts = urlsplit(url)
+        return agent_http(known, parts.hostname or "", parts.port or 5051)
+
+    return open_agent

@@ -1,0 +1,1 @@
+"""The probe: small tasks on the agents, which try what executors will have to do there."""

@@ -1,0 +1,259 @@
+"""What tasks of Spark are known to fail of, by what they and Mesos say of it, and what to do then.
+
+The words are those of Spark (`bin/spark-class`, `core/src/main`, `python/pyspark/worker.py`), of Python and
+Java, of shells, and of Mesos' fetcher, containerizers and command executor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a task failed, as far as it can be told."""
+
+    line: str
+    """What says so."""
+    meaning: str
+    """What it means, as a clause; empty if it is no known trouble, and the line has to speak for itself."""
+    hint: str
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    pattern: re.Pattern[str]
+    meaning: str
+    hint: str
+
+
+_LONGEST_LINE = 300
+_FRAMES = 2
+
+_RUN_AGAIN = "Then run it again: once a task of these has run well, this is green."
+_UNKNOWN_HINT = "The lines below are the end of what it wrote; mend what they complain about."
+
+
+def _known(pattern: str, meaning: str, hint: str) -> _Trouble:
+    return _Trouble(re.compile(pattern), meaning, hint)
+
+
+_TROUBLES: tuple[_Trouble, ...] = (
+    _known(
+        r"Python in worker has different version|different version .* than that in driver",
+        "driver and executors run different Pythons",
+        "Make both the same minor version: set spark.pyspark.python to that of the driver on all agents.",
+    ),
+    _known(
+        r"Driver cores must be a positive number",
+        "Spark's own dispatcher cannot launch drivers with this release",
+        "Start drivers through the dispatcher of sparkmesos (sparkmesos start-dispatcher) instead.",
+    ),
+    _known(
+        r"UnsupportedClassVersionError|compiled by a more recent version of the Java Runtime",
+        "the Java on the agent is too old for it",
+        "Install the Java on the agents that the driver has, or set spark.executorEnv.JAVA_HOME"
+        " (spark.mesos.driverEnv.JAVA_HOME for drivers) to where it is.",
+    ),
+    _known(
+        r"JAVA_HOME is not set|(java: )(command )?not found|/bin/java: No such file|exec: java:",
+        "there is no Java on the agent",
+        "Install Java on the agents, or set spark.executorEnv.JAVA_HOME (spark.mesos.driverEnv.JAVA_HOME for"
+        " drivers) to where it is there.",
+    ),
+    _known(
+        r"InvalidClassException|incompatible: stream classdesc serialVersionUID",
+        "driver and executors run different releases of Spark",
+        "Pack the Spark of the driver (sparkmesos upload-dist), and set spark.executor.uri to that.",
+    ),
+    _known(
+        r"spark-(class|submit|executor)['\"]?: .*(No such file|not found)",
+        "there is no Spark where it was looked for",
+        "Set spark.executor.uri to an archive with bin/spark-class in a folder that is named as the file, or"
+        " spark.mesos.executor.home to the folder of Spark on the agents.",
+    ),
+    _known(
+        r"Cannot run program \"?python|(python[\d.]*): (command )?not found|env: .?python",
+        "there is no Python on the agent, or not by this name",
+        "Install Python on the agents, or set spark.pyspark.python to where it is there.",
+    ),
+    _known(
+        r"Failed to fetch|Error downloading resource",
+        "the agent cannot fetch a file",
+        "Make the URI in that line one that agents can fetch (GET it on an agent with curl), or correct"
+        " spark.executor.uri, spark.mesos.uris, or the submission's files.",
+    ),
+    _known(
+        r"UnknownHostException|Name or service not known|Temporary failure in name resolution"
+        r"|nodename nor servname",
+        "the agent cannot resolve a name, such as that of the driver's host",
+        "Set spark.driver.host to an address that agents can reach, or make the name known to them (DNS,"
+        " /etc/hosts).",
+    ),
+    _known(
+        r"Failed to connect to|ConnectException|Connection refused|Connection timed out|No route to host"
+        r"|Cannot receive any reply",
+        "a connection fails, most likely that to the driver",
+        "Let agents reach spark.driver.port and spark.driver.blockManager.port on the driver's host (set both"
+        " and open them in the firewall); verify-cluster --probe tries it out.",
+    ),
+    _known(
+        r"No space left on device|Disk quota exceeded",
+        "a disk of the agent is full",
+        "Make room on the agent's disk (old sandboxes below its --work_dir, and what spark.local.dir names).",
+    ),
+    _known(
+        r"java\.lang\.OutOfMemoryError|java\.lang\.StackOverflowError",
+        "Java's memory does not suffice",
+        "Raise spark.executor.memory, or spark.driver.memory if it is a driver, or have smaller partitions.",
+    ),
+    _known(
+        r"MemoryError\b",
+        "Python's memory does not suffice",
+        "Raise spark.mesos.executor.memoryOverhead (spark.mesos.driver.memoryOverhead for drivers), which"
+        " Python has to share, or have smaller partitions.",
+    ),
+    _known(
+        r"ModuleNotFoundError: .*|ImportError: .*",
+        "a Python module is missing there",
+        "Send the module along with --py-files, or install it on the agents.",
+    ),
+    _known(
+        r"ClassNotFoundException: .*|NoClassDefFoundError: .*|NoSuchMethodError: .*",
+        "a Java class is missing there, or is of another version",
+        "Send the library along with --jars or --packages, in the version that it was compiled with, and"
+        " check the name of the --class.",
+    ),
+    _known(
+        r"Permission denied|Operation not permitted",
+        "the user that it runs as may not do that",
+        "Give the task's user the right to it on the agents, or run as another one (see --switch_user).",
+    ),
+    _known(
+        r"Authentication failed|SaslException|Unknown challenge message",
+        "driver and executors do not authenticate each other",
+        "Set spark.authenticate and its secret alike for both.",
+    ),
+)
+
+_ENDS: tuple[_Trouble, ...] = (
+    _known(
+        r"REASON_CONTAINER_LIMITATION_MEMORY|Memory limit exceeded",
+        "it took more memory than its container may have",
+        "Raise spark.mesos.executor.memoryOverhead (spark.mesos.driver.memoryOverhead for drivers).",
+    ),
+    _known(
+        r"REASON_CONTAINER_LIMITATION_DISK|Disk usage .* exceeds quota",
+        "it took more disk than it may have",
+        "Have it write less, or give spark.local.dir a folder outside of the sandbox.",
+    ),
+    _known(
+        r"did not (re-?)?register within|REASON_EXECUTOR_REGISTRATION_TIMEOUT",
+        "its executor did not start in time",
+        "Give agents a longer --executor_registration_timeout, or make what is fetched and pulled smaller.",
+    ),
+    _known(
+        r"Failed to get user information|No such user|Failed to find user|failed to change user",
+        "its user does not exist on the agent",
+        "Make the user on all agents, submit as one that exists there, or start agents with"
+        " --no-switch_user.",
+    ),
+    _known(
+        r"terminated with signal Killed",
+        "it was killed with SIGKILL, as the kernel does when memory runs out",
+        "See the kernel's log on the agent (dmesg); raise spark.mesos.executor.memoryOverhead"
+        " (spark.mesos.driver.memoryOverhead for drivers).",
+    ),
+    _known(
+        r"exited with status 127",
+        "a program that it calls does not exist on the agent",
+        "Install what the line before says is missing, or set spark.mesos.executor.home to where Spark is.",
+    ),
+    _known(
+        r"exited with status 126",
+        "a program that it calls cannot be executed on the agent",
+        "Make it executable, and of the agent's architecture.",
+    ),
+    _known(
+        r"Failed to fetch all URIs",
+        "the agent cannot fetch a file",
+        "Make its URIs such that agents can fetch them (GET them on an agent with curl).",
+    ),
+    _known(
+        r"REASON_INVALID_OFFERS|REASON_RESOURCES_UNKNOWN",
+        "its offer had been withdrawn",
+        "This happens now and then; it is launched again with the next offer.",
+    ),
+    _known(
+        r"unknown container|None of the enabled containerizers",
+        "the agent has no containerizer for it",
+        "Start agents with --containerizers=docker,mesos, or set spark.mesos.containerizer=mesos if they can"
+        " provide images.",
+    ),
+)
+
+_TRACEBACK = "Traceback (most recent call last):"
+_JAVA_EXCEPTION = re.compile(
+    r"^(Exception in thread \"[^\"]*\" |Caused by: )?([\w$]+\.)+\w*(Exception|Error)\b"
+)
+_PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)?(: |$)")
+
+
+def explain(output: Iterable[Sequence[str]], reason: str, message: str) -> Explanation | None:
+    """Why a task failed: by what it has written, stderr first, then by Mesos' reason and message.
+
+    None if nothing of that says anything. What is known beats what only looks like an error, and in each
+    stream the first of several counts, as later ones tend to follow from it.
+    """
+    streams = [list(stream) for stream in output]
+    for trouble in _TROUBLES:
+        for lines in streams:
+            if found := next((line for line in lines if trouble.pattern.search(line)), None):
+                return _explained(trouble, found)
+    told = f"{message} ({reason})" if reason and message else message or reason
+    for lines in streams:
+        if found := _own_error(lines):
+            hint = f"Correct the application, or what it is given: its output below says where. {_RUN_AGAIN}"
+            return Explanation(_cut(found), "its own code failed", hint)
+    for end in _ENDS:
+        if end.pattern.search(told):
+            return _explained(end, told)
+    return Explanation(_cut(told), "", f"{_UNKNOWN_HINT} {_RUN_AGAIN}") if told else None
+
+
+def last_lines(lines: Sequence[str], most: int) -> list[str]:
+    """The end of an output, of which long runs of Java's stack frames leave two frames and their number."""
+    kept: list[str] = []
+    frames = 0
+    for line in (*lines, ""):
+        if line.startswith("\tat "):
+            frames += 1
+            if frames <= _FRAMES:
+                kept.append(line)
+            continue
+        if frames > _FRAMES:
+            kept.append(f"\t… {frames - _FRAMES} more frames")
+        frames = 0
+        kept.append(line)
+    return kept[:-1][-most:]
+
+
+def _explained(trouble: _Trouble, line: str) -> Explanation:
+    return Explanation(_cut(line), trouble.meaning, f"{trouble.hint} {_RUN_AGAIN}")
+
+
+def _own_error(lines: Sequence[str]) -> str:
+    """The line that names the exception of a traceback of Python, or of Java; empty if there is none."""
+    for number, line in enumerate(lines):
+        if _TRACEBACK in line:
+            for after in lines[number + 1 :]:
+                if not after.startswith((" ", "\t")) and _PYTHON_ERROR.match(after):
+                    return after
+    return next((line for line in lines if _JAVA_EXCEPTION.match(line)), "")
+
+
+def _cut(line: str) -> str:
+    line = " ".join(line.split())
+    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"

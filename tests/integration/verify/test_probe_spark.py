@@ -1,0 +1,112 @@
+"""--probe-spark: a real application of Spark, with an executor on each agent."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import requests
+
+from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
+from sparkmesos_core.verify.probe.spark_job import NAME
+from tests.integration.verify.conftest import NewCluster
+from tests.integration.verify.verifying import SOUND, Report, verify
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Commands
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 120.0
+
+PROBE = ("--only", "probe", "--probe-spark")
+NO_ROOM = "spark.executorEnv.SPARK_LOCAL_DIRS=/proc/no-such-folder"
+"""Executors cannot write there; the small tasks of the probe do not look at it, and neither does the driver."""
+
+
+def frameworks(cluster: RunningCluster) -> list[str]:
+    listed = requests.get(f"{cluster.http_url}/frameworks", timeout=30).json()["frameworks"]
+    return [one["name"] for one in listed]
+
+
+def until(what: str, happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {what}"
+
+
+def assert_nothing_is_left(cluster: RunningCluster) -> None:
+    assert frameworks(cluster) == []
+    own = psutil.Process().children(recursive=True)
+    assert [one.cmdline() for one in own if "spark_application.py" in " ".join(one.cmdline())] == []
+
+
+def probe(cluster: RunningCluster, *options: str) -> Report:
+    report = verify("--master", cluster.url, *SOUND, *PROBE, *options)
+    assert_nothing_is_left(cluster)
+    return report
+
+
+@pytest.mark.breaks("probe-spark")
+def test_a_driver_that_does_not_start(cluster: RunningCluster) -> None:
+    report = probe(cluster, "--conf", "spark.executor.memory=100m")
+    assert report.failing() == {"probe-spark"}, report
+    assert "ended with exit code 1 before it was registered with Mesos: " in report.message("probe-spark"), (
+        report
+    )
+    assert "must be at least 471859200" in report.message("probe-spark"), report
+    assert "must be at least 471859200" in "\n".join(report.problem("probe-spark")["details"])
+
+
+@pytest.mark.breaks("probe-spark")
+def test_executors_that_end(new_cluster: NewCluster) -> None:
+    broken = new_cluster()
+    report = probe(broken, "--conf", NO_ROOM)
+    assert report.failing() == {"probe-spark"}, report
+    said = report.problem("probe-spark")
+    assert said["message"].startswith("Executors of Spark were started on both agents and have run no task: ")
+    assert "Failed to create any local dir" in "\n".join(said["details"]), report
+    assert "stderr" in said["hint"]
+    healed = probe(broken)
+    assert healed.failing() == set(), healed
+    assert healed.status("probe-spark") == "ok", healed
+    assert healed.seen("probe-spark").startswith("an executor has run tasks on both agents, within "), healed
+
+
+def test_on_a_single_agent_the_executor_has_a_port_of_its_own(new_cluster: NewCluster) -> None:
+    report = probe(new_cluster(agents=(AgentSpec(),)))
+    assert report.failing() == set(), report
+    assert report.seen("probe-spark").startswith("an executor has run tasks on the only agent, within "), (
+        report
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_it_ends_with_the_command(
+    number: signal.Signals, cluster: RunningCluster, commands: Commands
+) -> None:
+    running = commands.start("verify-cluster", "--master", cluster.url, *SOUND, *PROBE)
+    until("the application is registered", lambda: NAME in frameworks(cluster))
+    running.send_signal(number)
+    running.communicate(timeout=PATIENCE)
+    assert running.returncode == (130 if number is signal.SIGINT else -signal.SIGKILL)
+    until("its framework is gone", lambda: not frameworks(cluster))
+    assert commands.wait_for_no_process(PATIENCE) == []
+
+
+def test_it_is_not_run_unless_it_is_asked_for(cluster: RunningCluster) -> None:
+    report = verify("--master", cluster.url, *SOUND, "--only", "probe", "--probe")
+    assert report.failing() == set(), report
+    assert report.status("probe-spark") == "skipped"
+    assert "--probe-spark" in report.seen("probe-spark")
+
+
+def test_what_keeps_the_probe_from_working_is_told_once(new_cluster: NewCluster) -> None:
+    """No Java for tasks: Spark is not even started."""
+    without = new_cluster(executor_environment={"PATH": "/nowhere"})
+    report = probe(without)
+    assert "probe-spark" not in report.failing(), report

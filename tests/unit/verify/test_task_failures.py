@@ -1,0 +1,137 @@
+"""What is recognised in the output of tasks that failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkmesos_core.verify.task_failures import explain, last_lines
+
+PYTHON = """\
+26/11/23 08:00:00 INFO SparkContext: Running Spark version 3.5.9
+Traceback (most recent call last):
+  File "/sandbox/app.py", line 7, in <module>
+    main()
+  File "/sandbox/app.py", line 3, in main
+    raise ValueError("no input")
+ValueError: no input
+26/11/23 08:00:01 INFO ShutdownHookManager: Shutdown hook called"""
+
+JAVA = """\
+Exception in thread "main" java.lang.IllegalArgumentException: no input
+\tat example.Main.main(Main.java:7)"""
+
+
+@pytest.mark.parametrize(
+    ("output", "line", "hint"),
+    [
+        (PYTHON, "ValueError: no input", "Correct the application"),
+        (JAVA, JAVA.partition("\n")[0], "Correct the application"),
+        ("JAVA_HOME is not set", "JAVA_HOME is not set", "spark.executorEnv.JAVA_HOME"),
+        ("bin/spark-class: line 71: exec: java: not found", "exec: java: not found", "Install Java"),
+        ("sh: 1: ./spark-3.5.9/bin/spark-class: not found", "spark-class: not found", "spark.executor.uri"),
+        ("/opt/spark/bin/spark-class: No such file or directory", "No such file", "spark.executor.uri"),
+        ("Caused by: java.net.UnknownHostException: laptop", "UnknownHostException", "spark.driver.host"),
+        ("Caused by: java.io.IOException: Failed to connect to /192.0.2.1:7078", "Failed to", "firewall"),
+        (
+            "Caused by: io.netty.channel.AbstractChannel$AnnotatedConnectException: Connection refused: /192.0.2.1:7078",
+            "Connection refused",
+            "spark.driver.port",
+        ),
+        ("java.lang.OutOfMemoryError: Java heap space", "Java heap space", "spark.executor.memory"),
+        ("numpy.core._exceptions.MemoryError: Unable to allocate", "MemoryError", "memoryOverhead"),
+        ("java.io.IOException: No space left on device", "No space left", "Make room"),
+        (
+            "pyspark.errors.exceptions.base.PySparkRuntimeError: Python in worker has different version (3, 8) "
+            "than that in driver 3.11",
+            "different version",
+            "spark.pyspark.python",
+        ),
+        (
+            "Error: LinkageError occurred: java.lang.UnsupportedClassVersionError: A has been compiled by a more",
+            "UnsupportedClassVersionError",
+            "JAVA_HOME",
+        ),
+        ("java.io.InvalidClassException: local class incompatible: stream", "InvalidClass", "upload-dist"),
+        ('java.io.IOException: Cannot run program "python3": error=2', "Cannot run", "spark.pyspark.python"),
+        ("ModuleNotFoundError: No module named 'pandas'", "'pandas'", "--py-files"),
+        ("java.lang.ClassNotFoundException: example.Main", "example.Main", "--jars"),
+        ("mkdir: cannot create directory '/data': Permission denied", "Permission denied", "--switch_user"),
+    ],
+)
+def test_lines_that_are_known(output: str, line: str, hint: str) -> None:
+    found = explain(
+        [("INFO nothing", *output.splitlines(), "INFO the end")], "", "Command exited with status 1"
+    )
+    assert found is not None
+    assert line in found.line
+    assert found.meaning
+    assert hint in found.hint
+    assert found.hint.endswith("Then run it again: once a task of these has run well, this is green.")
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "meaning"),
+    [
+        ("REASON_CONTAINER_LIMITATION_MEMORY", "Memory limit exceeded: Requested: 1408MB", "more memory"),
+        ("", "Command terminated with signal Killed", "SIGKILL"),
+        ("", "Command exited with status 127", "does not exist on the agent"),
+        ("REASON_EXECUTOR_REGISTRATION_TIMEOUT", "Executor did not register within 1mins", "in time"),
+        ("REASON_CONTAINER_LAUNCH_FAILED", "Failed to get user information for 'etl'", "user does not exist"),
+        ("REASON_CONTAINER_LAUNCH_FAILED", "None of the enabled containerizers could", "containerizer"),
+    ],
+)
+def test_what_mesos_says_is_known_too(reason: str, message: str, meaning: str) -> None:
+    found = explain([["INFO nothing"], []], reason, message)
+    assert found is not None
+    assert meaning in found.meaning
+    assert message in found.line
+    assert found.hint
+
+
+def test_its_own_words_explain_better_than_those_of_mesos() -> None:
+    found = explain([PYTHON.splitlines()], "REASON_COMMAND_EXECUTOR_FAILED", "Command exited with status 127")
+    assert found is not None
+    assert found.line == "ValueError: no input"
+
+
+def test_what_is_known_explains_better_than_the_exception_it_ends_in() -> None:
+    lines = [*PYTHON.splitlines(), "Caused by: java.net.UnknownHostException: laptop"]
+    found = explain([lines], "", "")
+    assert found is not None
+    assert "laptop" in found.line
+
+
+def test_stdout_counts_as_well() -> None:
+    found = explain([["INFO"], ["No space left on device"]], "", "")
+    assert found is not None
+    assert found.line == "No space left on device"
+
+
+def test_what_nobody_knows_is_told_as_mesos_says_it() -> None:
+    found = explain([["INFO"]], "REASON_X", "It did not work")
+    assert found is not None
+    assert (found.line, found.meaning) == ("It did not work (REASON_X)", "")
+    assert explain([["INFO"]], "", "") is None
+
+
+def test_long_lines_are_cut() -> None:
+    found = explain([["No space left on device: " + "x" * 5000]], "", "")
+    assert found is not None
+    assert len(found.line) < 310
+
+
+def test_stack_frames_do_not_hide_what_they_belong_to() -> None:
+    frames = [f"\tat example.Main.f{number}(Main.java)" for number in range(30)]
+    lines = ["start", "Caused by: A", *frames, "Caused by: B", *frames[:2], "end"]
+    assert last_lines(lines, 20) == [
+        "start",
+        "Caused by: A",
+        *frames[:2],
+        "\t… 28 more frames",
+        "Caused by: B",
+        *frames[:2],
+        "end",
+    ]
+    assert last_lines(lines, 2) == [frames[1], "end"]
+    assert last_lines(frames, 9) == [*frames[:2], "\t… 28 more frames"]
+    assert last_lines([], 9) == []

@@ -1,0 +1,107 @@
+"""--wait-for-agents: what is waited for, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from sparkmesos_core.errors import MesosError, TimedOutError, UnreachableError
+from sparkmesos_core.verify.waiting import wait_for_agents
+
+
+class Clock:
+    """A time that passes by sleeping only."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def counting(answers: Iterable[int | Exception]) -> Callable[[], int]:
+    left = iter(answers)
+
+    def count() -> int:
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return count
+
+
+def wait(wanted, answers, said, clock, *, timeout=None, interval=2.0) -> None:
+    wait_for_agents(
+        wanted,
+        counting(answers),
+        said.append,
+        interval=interval,
+        timeout=timeout,
+        clock=clock,
+        sleep=clock.sleep,
+    )
+
+
+@pytest.mark.parametrize("there", [3, 4])
+def test_enough_agents_are_not_waited_for(clock, said, there):
+    wait(3, [there], said, clock)
+    assert (clock.slept, said) == ([], [])
+
+
+def test_each_change_is_told_once(clock, said):
+    wait(3, [0, 0, 1, 1, 3], said, clock)
+    assert said == [
+        "Waiting for agents: 0 of 3 agents are active",
+        "Waiting for agents: 1 of 3 agents are active",
+    ]
+    assert clock.slept == [2.0] * 4
+
+
+def test_a_master_that_does_not_answer_yet_is_waited_for(clock, said):
+    wait(1, [UnreachableError("nobody leads"), TimedOutError("no answer"), 1], said, clock)
+    assert said == ["Waiting for agents: nobody leads", "Waiting for agents: no answer"]
+
+
+def test_what_waiting_does_not_mend_ends_it_at_once(clock, said):
+    with pytest.raises(MesosError, match="refuses the credentials"):
+        wait(1, [MesosError("refuses the credentials", status=401)], said, clock)
+    assert clock.slept == []
+
+
+def test_it_ends_in_time_and_with_a_last_look(clock, said):
+    with pytest.raises(TimedOutError) as caught:
+        wait(3, [0, 1, 2, 2], said, clock, timeout=5.0)
+    assert clock.slept == [2.0, 2.0, 1.0]
+    assert caught.value.message == "After 5 s: 2 of 3 agents are active"
+    assert caught.value.hint == (
+        "--expect-agents 3 and --agents-file, without waiting, tell which are missing; --timeout waits longer"
+    )
+
+
+def test_of_a_master_that_never_answers_its_hint_is_given(clock, said):
+    with pytest.raises(TimedOutError) as caught:
+        wait(1, [UnreachableError("nobody leads", hint="Check the host")] * 2, said, clock, timeout=1.0)
+    assert caught.value.message == "After 1 s: nobody leads"
+    assert caught.value.hint == "Check the host; --timeout waits longer"
+
+
+def test_a_last_look_may_be_in_time(clock, said):
+    wait(3, [0, 1, 2, 3], said, clock, timeout=5.0)
+    assert clock.now == 105.0
