@@ -69,7 +69,8 @@ def command_defaults(command: click.Command, settings: OwnSettings, path: tuple[
             defaults[option.name] = _value(command, option, settings, path, (key,), value)
     if isinstance(command, SparkArgumentsCommand) and command.tells_of_submit:
         for key, value in settings.command_table("submit").items():
-            if (option := known.get(key)) is not None and option.name:
+            option = known.get(key) if key not in command.unlike_submit else None
+            if option is not None and option.name:
                 defaults[option.name] = _value(command, option, settings, ("submit",), ("submit", key), value)
     for key, value in table.items():
         option = known.get(key)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.conf.setting import place_record
 from sparkmesos_core.quoting import printable
 
-from .property_report import place_record
 from .terminal import Terminal
 
 _HEADINGS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.NOTE: "Notes"}

@@ -47,6 +47,10 @@ COMMANDS = {
         "Stop the embedded Mesos that start-local-cluster started, and all its tasks.",
     ),
     "bridge": ("bridge", "The bridge that lets Spark speak to Mesos over HTTP, without libmesos."),
+    "verify-cluster": (
+        "verify_cluster",
+        "Tell exactly why Spark will or will not run on a cluster, and what to do about it.",
+    ),
     "config": ("config", "Show, explain, check and write the configuration of Spark on Mesos."),
     "completion": ("completion", "Print the completion script of a shell."),
 }

@@ -125,6 +125,11 @@ def own_of_shell(function: F) -> F:
     return _declared(spark_home, *_of_client_mode(hidden=False), dry_run)(function)
 
 
+def own_of_verification(function: F) -> F:
+    """The options of `submit` that say what an application in client mode would have, without --master."""
+    return _declared(spark_home, *_of_client_mode(hidden=True))(function)
+
+
 def _declared(*declared: Callable[[F], F]) -> Callable[[F], F]:
     """Declares options in this order."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
-from sparkmesos_core.conf.setting import Origin, Setting
+from sparkmesos_core.conf.setting import Setting, place_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,16 +58,6 @@ def setting_record(setting: Setting) -> dict[str, Any]:
         "key": setting.key,
         "value": shown_value(setting.key, setting.value),
         "place": place_record(setting.origin),
-    }
-
-
-def place_record(origin: Origin) -> dict[str, Any]:
-    """The place of a setting as JSON."""
-    return {
-        "source": origin.source.value,
-        "name": origin.name,
-        "line": origin.line,
-        "script": origin.script or None,
     }
 
 

@@ -40,6 +40,9 @@ class SparkArgumentsCommand(click.Command):
     tells_of_submit = True
     """Whether it is about what `submit` does, so that the settings for that are its own, too."""
 
+    unlike_submit: Collection[str] = ()
+    """Its options, without the dashes, that mean something else than those of `submit` of the same name."""
+
     mixed = False
     """Whether there is no application, and its arguments may stand among the options."""
 

@@ -42,7 +42,7 @@ class Terminal:
         """A line of data."""
         stdout = self.stdout
         try:
-            click.echo(_encodable(text, stdout), file=stdout)
+            click.echo(encodable(text, stdout), file=stdout)
             stdout.flush()
         except OSError as error:
             self.give_up_stdout()
@@ -102,9 +102,16 @@ class Terminal:
         """The text in the given click.style, if `file`, else stderr, is a terminal that may be coloured."""
         return click.style(text, **style) if self._coloured(file or self.stderr) else text
 
-    def json(self, key: str, content: Any) -> None:
-        """A machine-readable report: an envelope with its version and one key named for the content."""
-        self.data(json.dumps({"version": JSON_VERSION, key: content}, indent=2, ensure_ascii=False))
+    def json(self, key: str, content: Any, **more: Any) -> None:
+        """A machine-readable report: an envelope with its version and a key named for the content.
+
+        `more` is what there is to say about that content.
+        """
+        envelope = {"version": JSON_VERSION, key: content, **more}
+        text = json.dumps(envelope, indent=2, ensure_ascii=False)
+        if encodable(text, self.stdout) != text:  # the escapes of `data` are not those of JSON
+            text = json.dumps(envelope, indent=2)
+        self.data(text)
 
     def table(
         self,
@@ -126,7 +133,7 @@ class Terminal:
                 if file is sys.stdout:
                     self.data(line)
                 else:
-                    click.echo(_encodable(line, file), file=file)
+                    click.echo(encodable(line, file), file=file)
             return
         from rich.console import Console
         from rich.padding import Padding
@@ -139,7 +146,7 @@ class Terminal:
         ]
         table = Table(*headings, box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(*(Text(_encodable(printable(cell), file)) for cell in row))
+            table.add_row(*(Text(encodable(printable(cell), file)) for cell in row))
         Console(file=file, no_color=not self._coloured(file), highlight=False).print(
             Padding(table, (0, 0, 0, indent), expand=False)
         )
@@ -169,7 +176,7 @@ def _unwritable(reason: str) -> SparkMesosError:
     )
 
 
-def _encodable(text: str, file: TextIO) -> str:
+def encodable(text: str, file: TextIO) -> str:
     """`text` with escapes for what the stream cannot carry: arguments and variables may hold any bytes."""
     encoding = file.encoding or "utf-8"
     try:

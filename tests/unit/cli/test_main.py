@@ -369,6 +369,13 @@ NOT_VARIABLES = {
     "init --conf-dir",
     "init --replace",
     "init --yes",
+    *(
+        f"verify-cluster --{option}"
+        for option in (
+            *("list", "only", "skip", "probe", "probe-agents", "probe-spark"),
+            *("watch", "wait-for-agents", "timeout", "work-dir"),
+        )
+    ),
     "start-dispatcher --conf",
     "start-dispatcher --foreground",
     "upload-dist --check-only",

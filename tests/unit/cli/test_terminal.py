@@ -43,6 +43,8 @@ def test_data_that_cannot_be_encoded_is_escaped() -> None:
     assert printed(lambda terminal: terminal.data("é"), "ascii")[0] == "\\xe9\n"
     out, _ = printed(lambda terminal: terminal.json("value", "a\ud800"))
     assert json.loads(out)["value"] == "a\ud800"
+    out, _ = printed(lambda terminal: terminal.json("value", "é😀"), "ascii")
+    assert json.loads(out)["value"] == "é😀"
 
 
 def test_a_row_in_a_pipe_is_one_line() -> None:
