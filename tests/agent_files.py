@@ -18,10 +18,14 @@ NOT_FOUND = Answer(404, b"404 Not Found.", {"Content-Type": "text/plain"})
 
 @dataclass
 class AgentFiles:
-    """`files` has contents by path in the sandbox, which is the same for all drivers."""
+    """`files` has contents by path in the sandbox, which is the same for all drivers.
+
+    With an `authorization` it answers nobody who does not send that (`--authenticate_http_readonly`).
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
+    authorization: str | None = None
     stub: HttpStub | None = None
     scheme: str = "http"
 
@@ -39,6 +43,9 @@ class AgentFiles:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         if self.down:
             return Answer(503, b"An agent that is being recovered", {"Content-Type": "text/plain"})
+        assert self.stub is not None
+        if self.authorization not in (None, self.stub.requests[-1][2].get("Authorization")):
+            return Answer(401, b"", {"WWW-Authenticate": 'Basic realm="mesos-agent-readonly"'})
         if path == "/state":
             ids = [f"driver-20260131120000-{number:04d}" for number in range(1, 20)]
             executors = [{"id": id, "directory": f"/var/lib/mesos/{id}/runs/1"} for id in ids]
