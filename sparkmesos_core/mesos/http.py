@@ -166,12 +166,17 @@ class MesosHttp:
                 f"{_asked(response)} points to {response.headers.get('Location', 'nowhere')}:"
                 " this master does not lead",
                 hint="The leader may just have changed; try again",
+                status=response.status_code,
             )
         if not response.ok:
             hint = _LOOK_AT_SERVER if response.status_code >= 500 else _WRONG_SERVER
             if response.status_code in (401, 403):
                 hint = _CREDENTIALS_HINT
-            raise MesosError(f"{_asked(response)} answered {describe_answer(response)}", hint=hint)
+            raise MesosError(
+                f"{_asked(response)} answered {describe_answer(response)}",
+                hint=hint,
+                status=response.status_code,
+            )
 
     def _explain(self, error: BaseException) -> tuple[str, str]:
         """What went wrong, to stand after the URL, and what to do about it."""

@@ -48,9 +48,9 @@ def wait_for_agents(
 ) -> None:
     """Returns as soon as `count` tells of that many agents or more; it is asked every `interval` seconds.
 
-    That no master answers yet is waited for as well. `announce` is told what there is whenever that changes.
-    Raises TimedOutError after `timeout` seconds (None waits for ever), and at once what waiting does not
-    mend, such as refused credentials.
+    That no master answers yet, or one that has yet to recover, is waited for as well. `announce` is told
+    what there is whenever that changes. Raises TimedOutError after `timeout` seconds (None waits for ever),
+    and at once what waiting does not mend, such as refused credentials.
     """
     deadline = None if timeout is None else clock() + timeout
     missing = f"--expect-agents {wanted} and --agents-file, without waiting, tell which are missing"
@@ -59,7 +59,9 @@ def wait_for_agents(
         try:
             there = count()
             state, hint = f"{there} of {wanted} agents are active", missing
-        except (UnreachableError, TimedOutError) as error:
+        except (UnreachableError, TimedOutError, MesosError) as error:
+            if isinstance(error, MesosError) and not _passes(error):
+                raise
             there, state, hint = 0, error.message, error.hint
         if there >= wanted:
             return
@@ -71,3 +73,8 @@ def wait_for_agents(
             more = "--timeout waits longer"
             raise TimedOutError(f"After {timeout:g} s: {state}", hint=f"{hint}; {more}" if hint else more)
         sleep(min(interval, left))
+
+
+def _passes(refusal: MesosError) -> bool:
+    """Whether a master answers so while it starts: it has yet to recover (503), or another one leads."""
+    return refusal.status is not None and (refusal.status >= 500 or 300 <= refusal.status < 400)

@@ -79,6 +79,11 @@ def test_a_master_that_does_not_answer_yet_is_waited_for(clock, said):
     assert said == ["Waiting for agents: nobody leads", "Waiting for agents: no answer"]
 
 
+def test_a_master_that_recovers_or_hands_over_is_waited_for(clock, said):
+    wait(1, [MesosError("has yet to recover", status=503), MesosError("points on", status=307), 1], said, clock)
+    assert clock.slept == [2.0, 2.0]
+
+
 def test_what_waiting_does_not_mend_ends_it_at_once(clock, said):
     with pytest.raises(MesosError, match="refuses the credentials"):
         wait(1, [MesosError("refuses the credentials", status=401)], said, clock)
