@@ -67,7 +67,9 @@ _SUBJECT = under(
         metavar="FILE",
         help="The file that holds the token which that dispatcher wants to see.",
     ),
-    _option("--history-server", metavar="HOST:PORT|URL", help="Spark's history server, to be looked at, too."),
+    _option(
+        "--history-server", metavar="HOST:PORT|URL", help="Spark's history server, to be looked at, too."
+    ),
     _option(
         "--expect-agents", type=click.IntRange(min=0), metavar="N", help="There should be this many agents."
     ),

@@ -18,6 +18,8 @@ from sparkmesos_core.mesos.leader import SESSION_TIMEOUT
 from sparkmesos_core.mesos.resources import Resources, scalar_text
 
 MAX_MASTERS = 9
+AGENT_LOG = "agent.log"
+"""The log of one agent, in its work dir."""
 
 _FIRST_TASK_PORT = 31000
 _TASK_PORTS = 30000
@@ -86,7 +88,7 @@ class ClusterSpec:
     docker_stop_timeout: float = AgentOptions.docker_stop_timeout
     fetcher: Any = None
     agent_logs: bool = False
-    """Whether each agent writes a log, `agent.log` in its work dir, which its `/files` endpoints serve."""
+    """Whether each agent writes a log, AGENT_LOG in its work dir, which its `/files` endpoints serve."""
 
     def check(self) -> ZooKeeperMaster | None:
         """The ZooKeeper that it names. Raises UsageError for what is wrong or does not go together."""
@@ -134,7 +136,7 @@ class ClusterSpec:
             docker=self.docker,
             docker_stop_timeout=self.docker_stop_timeout,
             fetcher=self.fetcher,
-            log=work_dir / "agent.log" if self.agent_logs else None,
+            log=work_dir / AGENT_LOG if self.agent_logs else None,
         )
 
 

@@ -41,6 +41,8 @@ def read_roles(text: str | None) -> tuple[str, ...] | None:
         return None
     roles = tuple(name.strip() for name in text.split(","))
     for role in roles:
+        if role == "*":
+            continue  # which is always among them
         if not _ROLE.fullmatch(role) or any(part in (".", "..", "*") for part in role.split("/")):
             raise UsageError(
                 f"--roles: '{role}' is no role",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running_cluster
+from sparkmesos_core.localcluster.cluster_spec import AGENT_LOG
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
 from sparkmesos_core.open_files import allow_many_files
@@ -46,6 +47,7 @@ async def _serve(
             continue  # shells have SIGINT ignored for `… &` in a script: Ctrl-C is for what it waits for
         loop.add_signal_handler(number, stopped.set)
     spec = _spec(settings, work_dir, log)
+    put_logs_aside(spec.work_dir)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if settings.watched_pid is not None:
@@ -69,6 +71,15 @@ async def _serve(
             shutil.rmtree(work_dir, ignore_errors=True)
     finally:
         (work_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+def put_logs_aside(agents: Path) -> None:
+    """Agents begin new logs with their cluster; what they wrote before it stays for one more cluster.
+
+    What failed under an earlier one is then not taken for what fails now.
+    """
+    for last in agents.glob(f"*/{AGENT_LOG}"):
+        last.replace(last.with_name(f"{AGENT_LOG}.1"))
 
 
 async def _unless(stopped: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:

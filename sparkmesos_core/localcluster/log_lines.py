@@ -22,7 +22,7 @@ class GlogFormatter(logging.Formatter):
         when = time.strftime("%Y%m%d %H:%M:%S", time.localtime(record.created))
         micros = int(record.created % 1 * 1e6)
         where = f"{record.filename}:{record.lineno}"
-        line = f"{level}{when}.{micros:06d} {record.process} {where}] {record.getMessage()}"
+        line = f"{level}{when}.{micros:06d} {record.process or 0:5d} {where}] {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

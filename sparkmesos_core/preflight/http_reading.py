@@ -50,7 +50,6 @@ def open_http(uri: str, size: int, deadline: float, ca_file: Path | None) -> Ite
                 yield OpenedFile(
                     until(deadline, response.raw.stream(_PIECE_BYTES, decode_content=False)),
                     size=_size_of(response),
-                    media_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
                     changed_at=_changed_at(response),
                 )
         except requests.TooManyRedirects:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 @dataclass
 class OpenedFile(Iterator[bytes]):
-    """The pieces of a file, or of its beginning. None, or empty, is what nobody tells."""
+    """The pieces of a file, or of its beginning. None is what nobody tells."""
 
     pieces: Iterator[bytes]
     size: int | None = None
     """Bytes of the whole file."""
-    media_type: str = ""
-    """What its server takes it for: `application/gzip`."""
     changed_at: float | None = None
     """When it was last changed, in seconds since the epoch."""
 

@@ -72,8 +72,8 @@ def raise_network_failure(error: BaseException, host: str) -> NoReturn:
         case FailureKind.CERTIFICATE:
             said = f"is of a server whose certificate is not trusted here ({failure.reason})"
             hint = (
-                "See that agents trust its authority: executors are lost there otherwise. Here it is trusted if "
-                "REQUESTS_CA_BUNDLE names a file with its certificate."
+                "See that agents trust its authority: executors are lost there otherwise. Here "
+                "REQUESTS_CA_BUNDLE may name a file with its certificate."
             )
             raise NotReadableError(said, hint, certain=False) from None
     if isinstance(error, ValueError) and not isinstance(error, OSError):

@@ -133,7 +133,6 @@ def open_s3(uri: str, size: int, deadline: float) -> Iterator[OpenedFile]:
                 yield OpenedFile(
                     until(deadline, body.iter_chunks(_PIECE_BYTES)),
                     size=int(told) if told.isascii() and told.isdigit() else answer.get("ContentLength"),
-                    media_type=str(answer.get("ContentType", "")).lower(),
                     changed_at=answer["LastModified"].timestamp() if "LastModified" in answer else None,
                 )
     except ClientError as error:

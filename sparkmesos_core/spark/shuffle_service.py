@@ -7,7 +7,7 @@ Services write into their logs what they cannot do, most of it with a stack trac
 expected to answer. Without authentication that is where no executors at all have their files, which is in the
 protocol since Spark 3.0 (`BlockTransferMessage`); with it, a challenge (`SaslMessage`, whose first one of a
 client is empty). Which of Spark's services it is cannot be had for nothing: the one for Mesos alone takes
-heartbeats of applications, and of one that it does not know it says so in a line (`MesosExternalBlockHandler`).
+heartbeats of applications, and where it does not know one it says so (`MesosExternalBlockHandler`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def question(*, authenticates: bool) -> bytes:
 
 
 def heartbeat() -> bytes:
-    """What is sent to learn whether it is the one for Mesos, which has no answer to it, but to what follows."""
+    """What is sent to learn whether it is the one for Mesos, which answers what follows on it alone."""
     return _request(_BEAT, bytes([_HEARTBEAT]) + _name()) + question(authenticates=False)
 
 
@@ -120,9 +120,10 @@ def ask_shuffle_service(host: str, port: int, deadline: float, *, authenticates:
 
 
 def is_for_mesos(host: str, port: int, deadline: float) -> bool:
-    """Whether a shuffle service without authentication is the one for Mesos, as above; OSError also in between.
+    """Whether a shuffle service without authentication is the one for Mesos, by the `deadline`.
 
-    It leaves a warning in the log of that one, and a stack trace in those of others.
+    OSError if it does not answer, or another one does. It leaves a warning in the log of that one, and a
+    stack trace in those of Spark's others.
     """
     with socket.create_connection((host, port), _left(deadline)) as connection:
         try:

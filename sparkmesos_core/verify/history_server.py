@@ -77,8 +77,8 @@ def spark_version_of(server: HistoryServer, timeout: float, ca_file: str | None)
     if 300 <= answer.status < 400 and "location" in answer.headers:
         raise SparkMesosError(
             f"{server} points to {quoted(redact_text(answer.headers['location']))}",
-            hint="Name that address in its place. If that is where people log in, so that nobody else is told "
-            "anything: --skip history-server-reachable.",
+            hint="Name that address in its place. If that is where people log in, so that nobody else is "
+            "told anything: --skip history-server-reachable.",
         )
     raise SparkMesosError(
         f"What answers at {server} is no history server of Spark: {answer.status} {answer.reason}".rstrip(),
@@ -89,14 +89,13 @@ def spark_version_of(server: HistoryServer, timeout: float, ca_file: str | None)
 def _no_answer(server: HistoryServer, error: NoAnswerError, timeout: float) -> SparkMesosError:
     where = f"The history server at {server}"
     failure = network_failure_of(error.reason)
-    is_http = isinstance(error.reason, NotHttpError)
-    if server.scheme == "http" and (is_http or failure.kind is FailureKind.CLOSED):
-        if speaks_tls(server.address.host, server.address.port, timeout):
-            return UnreachableError(
-                f"{where} speaks TLS, not plain HTTP",
-                hint=f"Write https://{server.address}{server.path}.",
-            )
-    if is_http:
+    is_no_http = isinstance(error.reason, NotHttpError)
+    may_be_tls = server.scheme == "http" and (is_no_http or failure.kind is FailureKind.CLOSED)
+    if may_be_tls and speaks_tls(server.address.host, server.address.port, timeout):
+        return UnreachableError(
+            f"{where} speaks TLS, not plain HTTP", hint=f"Write https://{server.address}{server.path}."
+        )
+    if is_no_http:
         return SparkMesosError(f"What answers at {server} does not speak HTTP", hint=_HINT)
     match failure.kind:
         case FailureKind.REFUSED:

@@ -20,6 +20,8 @@ class Explanation:
     meaning: str
     """What it means, as a clause; empty if it is no known trouble, and the line has to speak for itself."""
     hint: str
+    follows: bool = False
+    """Whether it only follows from something else, such as the end of the driver."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class _Trouble:
     pattern: re.Pattern[str]
     meaning: str
     hint: str
+    follows: bool = False
 
 
 _LONGEST_LINE = 300
@@ -36,9 +39,23 @@ _RUN_AGAIN = "Then run it again: once a task of these has run well, this is gree
 _UNKNOWN_HINT = "The lines below are the end of what it wrote; mend what they complain about."
 
 
-def _known(pattern: str, meaning: str, hint: str) -> _Trouble:
-    return _Trouble(re.compile(pattern), meaning, hint)
+def _known(pattern: str, meaning: str, hint: str, *, follows: bool = False) -> _Trouble:
+    return _Trouble(re.compile(pattern), meaning, hint, follows)
 
+
+_LIMITS: tuple[_Trouble, ...] = (
+    _known(
+        r"REASON_CONTAINER_LIMITATION_MEMORY|Memory limit exceeded",
+        "it took more memory than its container may have",
+        "Raise spark.mesos.executor.memoryOverhead (spark.mesos.driver.memoryOverhead for drivers).",
+    ),
+    _known(
+        r"REASON_CONTAINER_LIMITATION_DISK|Disk usage .* exceeds quota",
+        "it took more disk than it may have",
+        "Have it write less, or give spark.local.dir a folder outside of the sandbox.",
+    ),
+)
+"""What Mesos itself has ended a task for: that is certain, whatever the task has written before."""
 
 _TROUBLES: tuple[_Trouble, ...] = (
     _known(
@@ -56,6 +73,14 @@ _TROUBLES: tuple[_Trouble, ...] = (
         "the Java on the agent is too old for it",
         "Install the Java on the agents that the driver has, or set spark.executorEnv.JAVA_HOME"
         " (spark.mesos.driverEnv.JAVA_HOME for drivers) to where it is.",
+    ),
+    _known(
+        r"InaccessibleObjectException|module java\.base does not .*export"
+        r"|Unsupported class file major version"
+        r"|Could not initialize class org\.apache\.spark\.(storage\.StorageUtils|unsafe\.)",
+        "the Java on the agent is too new for this Spark",
+        "Install a Java on the agents that this Spark is made for, or set spark.executorEnv.JAVA_HOME"
+        " (spark.mesos.driverEnv.JAVA_HOME for drivers) to where one is.",
     ),
     _known(
         r"JAVA_HOME is not set|(java: )(command )?not found|/bin/java: No such file|exec: java:",
@@ -80,10 +105,17 @@ _TROUBLES: tuple[_Trouble, ...] = (
         "Install Python on the agents, or set spark.pyspark.python to where it is there.",
     ),
     _known(
-        r"Failed to fetch|Error downloading resource",
+        r"Failed to fetch '|Error downloading resource",
         "the agent cannot fetch a file",
         "Make the URI in that line one that agents can fetch (GET it on an agent with curl), or correct"
         " spark.executor.uri, spark.mesos.uris, or the submission's files.",
+    ),
+    _known(
+        r"[Dd]river \S* ?disassociated! Shutting down",
+        "its driver has gone away",
+        "If nobody has ended the driver on purpose, look at what the driver has written; else nothing is"
+        " wrong here.",
+        follows=True,
     ),
     _known(
         r"UnknownHostException|Name or service not known|Temporary failure in name resolution"
@@ -140,16 +172,6 @@ _TROUBLES: tuple[_Trouble, ...] = (
 
 _ENDS: tuple[_Trouble, ...] = (
     _known(
-        r"REASON_CONTAINER_LIMITATION_MEMORY|Memory limit exceeded",
-        "it took more memory than its container may have",
-        "Raise spark.mesos.executor.memoryOverhead (spark.mesos.driver.memoryOverhead for drivers).",
-    ),
-    _known(
-        r"REASON_CONTAINER_LIMITATION_DISK|Disk usage .* exceeds quota",
-        "it took more disk than it may have",
-        "Have it write less, or give spark.local.dir a folder outside of the sandbox.",
-    ),
-    _known(
         r"did not (re-?)?register within|REASON_EXECUTOR_REGISTRATION_TIMEOUT",
         "its executor did not start in time",
         "Give agents a longer --executor_registration_timeout, or make what is fetched and pulled smaller.",
@@ -198,6 +220,9 @@ _TRACEBACK = "Traceback (most recent call last):"
 _JAVA_EXCEPTION = re.compile(
     r"^(Exception in thread \"[^\"]*\" |Caused by: )?([\w$]+\.)+\w*(Exception|Error)\b"
 )
+_BELOW_ERROR = re.compile(r"^(\S+ \S+ (TRACE|DEBUG|INFO|WARN(ING)?) |I\d{4} )")
+"""The beginning of a line that Spark (`log4j2.properties`) or Mesos has logged, and that is no error."""
+_OF_A_STACK = re.compile(r"\s+at |\s*\.\.\. \d+ more|(Caused by: )?([\w$]+\.)+\w*(Exception|Error)\b")
 _PYTHON_ERROR = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)?(: |$)")
 
 
@@ -205,22 +230,23 @@ def explain(output: Iterable[Sequence[str]], reason: str, message: str) -> Expla
     """Why a task failed: by what it has written, stderr first, then by Mesos' reason and message.
 
     None if nothing of that says anything. What is known beats what only looks like an error, and in each
-    stream the first of several counts, as later ones tend to follow from it.
+    stream the first of several counts, as later ones tend to follow from it. What was only warned of, such as
+    a connection that was tried again, counts if there is nothing else.
     """
-    streams = [list(stream) for stream in output]
-    for trouble in _TROUBLES:
-        for lines in streams:
-            if found := next((line for line in lines if trouble.pattern.search(line)), None):
-                return _explained(trouble, found)
     told = f"{message} ({reason})" if reason and message else message or reason
+    streams = [list(stream) for stream in output]
+    errors = [_without_warnings(lines) for lines in streams]
+    found = _known_trouble(_LIMITS, [[told]]) or _known_trouble(_TROUBLES, errors)
+    if found is not None:
+        return found
     for lines in streams:
-        if found := _own_error(lines):
+        if line := _own_error(lines):
             hint = f"Correct the application, or what it is given: its output below says where. {_RUN_AGAIN}"
-            return Explanation(_cut(found), "its own code failed", hint)
-    for end in _ENDS:
-        if end.pattern.search(told):
-            return _explained(end, told)
-    return Explanation(_cut(told), "", f"{_UNKNOWN_HINT} {_RUN_AGAIN}") if told else None
+            return Explanation(_cut(line), "its own code failed", hint)
+    found = _known_trouble(_TROUBLES, streams) or _known_trouble(_ENDS, [[told]])
+    if found is None and told:
+        return Explanation(_cut(told), "", f"{_UNKNOWN_HINT} {_RUN_AGAIN}")
+    return found
 
 
 def last_lines(lines: Sequence[str], most: int) -> list[str]:
@@ -240,8 +266,27 @@ def last_lines(lines: Sequence[str], most: int) -> list[str]:
     return kept[:-1][-most:]
 
 
-def _explained(trouble: _Trouble, line: str) -> Explanation:
-    return Explanation(_cut(line), trouble.meaning, f"{trouble.hint} {_RUN_AGAIN}")
+def _without_warnings(lines: Iterable[str]) -> list[str]:
+    """What was not only logged as a warning or less, and no stack of Java that stands below a warning."""
+    kept: list[str] = []
+    warned = False
+    for line in lines:
+        if logged := _BELOW_ERROR.match(line):
+            warned = "WARN" in logged[0]
+        elif not (warned and _OF_A_STACK.match(line)):
+            warned = False
+            kept.append(line)
+    return kept
+
+
+def _known_trouble(troubles: Sequence[_Trouble], streams: Sequence[Sequence[str]]) -> Explanation | None:
+    for trouble in troubles:
+        for lines in streams:
+            if line := next((line for line in lines if trouble.pattern.search(line)), None):
+                return Explanation(
+                    _cut(line), trouble.meaning, f"{trouble.hint} {_RUN_AGAIN}", trouble.follows
+                )
+    return None
 
 
 def _own_error(lines: Sequence[str]) -> str:

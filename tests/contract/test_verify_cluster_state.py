@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.errors import UnreachableError
 from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.mesos.resources import Resources
 from sparkmesos_core.mesos.state_stream import JsonStream
@@ -114,7 +115,7 @@ def test_a_task_that_was_lost() -> None:
     state = _with_tasks([task], frameworks=_framework("app"), slaves=exchanges["GET", "/slaves"]["slaves"])
     (series,) = state.series
     assert (series.losses, series.failures) == (1, 0)
-    assert series.latest[0].state == "TASK_LOST"
+    assert series.latest_lost[0].state == "TASK_LOST"
     # Its agent has not come back, but the master does not count it as unreachable either: it is told here.
     (problem,) = lost_verdict(state, {}).problems
     assert "A task of 'app' was lost" in problem.message
@@ -140,7 +141,7 @@ def test_drivers_that_failed(name: str, meaning: str, line: str) -> None:
     (series,) = unsuccessful(state)
     assert series.of_spark
     output = {stream: tuple(run[stream].splitlines()) for stream in ("stderr", "stdout")}
-    ends = {task.key: TaskEnd(task, "agent1.mesos.example", output) for task in series.latest}
+    ends = {task.key: TaskEnd(task, "agent1.mesos.example", output) for task in series.latest_failed}
     (problem,) = failing_verdict([series], ends).problems
     assert problem.severity is Severity.WARNING
     assert f"on agent1.mesos.example: {meaning}" in problem.message or meaning in problem.message
@@ -159,8 +160,8 @@ def test_a_supervised_driver_is_one_series() -> None:
     ]
     (series,) = unsuccessful(_with_tasks(tasks, frameworks=recording["frameworks"][0]))
     assert series.failures == sum(task["state"] == "TASK_FAILED" for task in tasks) > 1
-    assert [task.ended_at for task in series.latest] == sorted(
-        (task.ended_at for task in series.latest), reverse=True
+    assert [task.ended_at for task in series.latest_failed] == sorted(
+        (task.ended_at for task in series.latest_failed), reverse=True
     )
 
 
@@ -246,6 +247,14 @@ def test_the_agent_tells_why_a_task_has_ended() -> None:
         of_another_framework = replace(task, framework_id="F9")
         assert told_by_agent(http, of_another_framework) == of_another_framework
     assert json.loads(agent.bodies[0]) == {"type": "GET_TASKS"}
+
+
+def test_an_agent_that_does_not_answer_is_asked_once() -> None:
+    """From behind another network, each further request would take as long again."""
+    with http_stub({}) as agent:
+        address = agent.address
+    with MesosHttp(f"http://{address}") as http, pytest.raises(UnreachableError):
+        told_by_agent(http, TaskState("ok-1", "ok", "F1", "", "S0", "TASK_FAILED"))
 
 
 @pytest.mark.parametrize("answer", [Answer(404), Answer(200, b"[]"), Answer(200, b'{"get_tasks": [1]}')])

@@ -209,6 +209,31 @@ def test_secrets_are_not_sent_for_libmesos(tmp_path: Any, there: bool) -> None:
         assert not any("Authorization" in headers for _, _, headers in leading.requests)
 
 
+def test_flags_that_are_kept_from_libmesos(tmp_path: Any) -> None:
+    """What they would say is not made up."""
+    library = tmp_path / "libmesos.so"
+    library.write_bytes(b"\x7fELF")
+
+    def hiding(path: str, headers: Mapping[str, str], body: bytes) -> Json | None:
+        if path == "/flags":
+            return {"status": 403, "headers": {}, "body": ""}
+        return idle(path, headers, body)
+
+    with served(hiding) as leading:
+        of = subject(
+            {"spark.mesos.role": "etl"},
+            {"MESOS_NATIVE_JAVA_LIBRARY": str(library)},
+            master=MesosMaster((leading.address,)),
+        )
+        with Known(of, timeout=20) as known:
+            found = {result.check.id: result for result in run_checks(CHECKS, known)}
+    assert failing(found) == set()
+    assert found["master-authentication"].seen == (
+        "whether frameworks have to authenticate, the master does not tell"
+    )
+    assert found["master-role"].seen == "the role is etl; which ones the master takes, it does not tell"
+
+
 def test_a_master_that_has_not_finished_its_recovery() -> None:
     recovering = next(found for found in _within(load("scheduler-master-failover-before")) if found)
 

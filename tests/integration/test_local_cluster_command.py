@@ -130,7 +130,7 @@ def test_the_logs_of_the_cluster_through_its_nodes(commands, url: str) -> None:
     assert "has registered" in answer["data"]
     [agent, *_] = get(http(url) + "/slaves")["slaves"]
     own = get(f"http://{agent['hostname']}:{agent['port']}/files/read?path=/slave/log&offset=0")["data"]
-    assert re.fullmatch(r"I\d{8} \S+ \d+ agent\.py:\d+\] Agent \S+ is registered with master \S+\n", own)
+    assert re.fullmatch(r"I\d{8} \S+ +\d+ agent\.py:\d+\] Agent \S+ is registered with master \S+\n", own)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ def test_a_leader() -> None:
         version="3.6.3",
         average_latency=1.25,
         outstanding=3,
-        connections=4,
     )
 
 

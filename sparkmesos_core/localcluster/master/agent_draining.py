@@ -1,7 +1,8 @@
 """Agents that an operator takes out of service for a while: deactivated, drained, and reactivated.
 
-As with Mesos' calls DEACTIVATE_AGENT, DRAIN_AGENT and REACTIVATE_AGENT: nothing is offered of a deactivated
-agent; a draining one has its tasks killed as well. Both outlive the master, and the agent's being away.
+As with Mesos' calls DEACTIVATE_AGENT, DRAIN_AGENT and REACTIVATE_AGENT (its `src/master/http.cpp` has what
+they refuse, and in which words): nothing is offered of a deactivated agent; a draining one has its tasks
+killed as well. Both outlive the master, and the agent's being away.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sparkmesos_core.localcluster.messages import KillTask
 
 
 def deactivate(books: Books, agent_id: str) -> list[Action]:
-    """Offer nothing of an agent any more; what runs there goes on. KeyError if there is no such one."""
+    """Offer nothing of an agent any more; what runs there goes on. CallRefused if there is no such one."""
     _find(books, agent_id)
     books.registry.deactivated.setdefault(agent_id, None)
     return [Note(f"Agent {agent_id} is deactivated by an operator"), *_rescind(books, agent_id)]
@@ -27,13 +28,14 @@ def deactivate(books: Books, agent_id: str) -> list[Action]:
 def drain(books: Books, agent_id: str, grace: float | None, now: float) -> list[Action]:
     """The same, and its tasks are killed; they get `grace` seconds at most, None for what they want.
 
-    One that is away is drained when it comes back. Raises KeyError as above, and CallRefused if it is
-    draining already.
+    One that is away is drained when it comes back, and one that is drained already is so again. Raises
+    CallRefused as above.
     """
-    _find(books, agent_id)
-    if books.registry.deactivated.get(agent_id) is not None:
-        raise CallRefused(400, f"Agent {agent_id} is already draining or drained")
-    books.registry.deactivated[agent_id] = Draining(since=now, max_grace_seconds=grace)
+    agent = _find(books, agent_id)
+    books.registry.deactivated[agent_id] = Draining(max_grace_seconds=grace)
+    if agent is not None:
+        agent.drain_start = now
+        agent.killed.clear()  # they are told again, with the new grace
     return [
         Note(f"Agent {agent_id} is drained by an operator"),
         *_rescind(books, agent_id),
@@ -42,16 +44,21 @@ def drain(books: Books, agent_id: str, grace: float | None, now: float) -> list[
 
 
 def reactivate(books: Books, agent_id: str, now: float) -> list[Action]:
-    """Offer of it again. Raises KeyError as above, and CallRefused if it is active, or not drained yet."""
-    agent = _find(books, agent_id)
+    """Offer of it again. Raises CallRefused if it is active, or not drained yet.
+
+    It is raised of an agent that is away, too, which is offered nevertheless once it is back.
+    """
     if agent_id not in books.registry.deactivated:
-        raise CallRefused(400, f"Agent {agent_id} is not deactivated")
+        raise CallRefused(400, "Agent is not deactivated")
     draining = books.registry.deactivated[agent_id]
     if draining is not None and not draining.done:
-        raise CallRefused(400, f"Agent {agent_id} is still draining")
+        raise CallRefused(400, "Agent is still in the DRAINING state")
     del books.registry.deactivated[agent_id]
-    note = Note(f"Agent {agent_id} is reactivated by an operator")
-    return [note, *(allocate(books, now, [agent]) if agent is not None else [])]
+    agent = books.agents.get(agent_id)
+    if agent is None:
+        raise CallRefused(409, "Agent removed while processing the call")
+    agent.drain_start = None
+    return [Note(f"Agent {agent_id} is reactivated by an operator"), *allocate(books, now, [agent])]
 
 
 def kill_tasks(books: Books, agent_id: str) -> list[Action]:
@@ -76,7 +83,7 @@ def is_drained(books: Books, agent_id: str) -> list[Action]:
 
 def _find(books: Books, agent_id: str) -> Agent | None:
     if agent_id not in books.registry.admitted and agent_id not in books.registry.unreachable:
-        raise KeyError(agent_id)
+        raise CallRefused(400, "Unknown agent")
     return books.agents.get(agent_id)
 
 

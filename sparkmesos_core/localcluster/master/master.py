@@ -108,15 +108,15 @@ class Master:
         self._perform(self.state.mark_agent_gone(agent_id, self.clock()))
 
     def deactivate_agent(self, agent_id: str) -> None:
-        """An operator wants nothing of an agent offered; KeyError if there is no such one."""
+        """An operator wants nothing of an agent offered; CallRefused if there is no such one."""
         self._perform(self.state.deactivate_agent(agent_id))
 
     def drain_agent(self, agent_id: str, grace: float | None) -> None:
-        """The same, and its tasks are killed, in `grace` seconds; CallRefused if it is drained already."""
+        """The same, and its tasks are killed, in `grace` seconds at most; CallRefused as above."""
         self._perform(self.state.drain_agent(agent_id, grace, self.clock()))
 
     def reactivate_agent(self, agent_id: str) -> None:
-        """An operator wants it offered again; KeyError as above, CallRefused if it is active or draining."""
+        """An operator wants it offered again; CallRefused if it is active, draining or away."""
         self._perform(self.state.reactivate_agent(agent_id, self.clock()))
 
     def _receive(self, link: Link, message: ToMaster) -> None:

@@ -56,7 +56,8 @@ def slave_json(agent: Agent, registry: Registry) -> JsonObject:
     }
     if (draining := registry.deactivated.get(agent.agent_id)) is not None:
         result["drain_info"] = drain_info(draining)
-        result["estimated_drain_start_time_seconds"] = int(draining.since)
+        if agent.drain_start is not None:
+            result["estimated_drain_start_time_seconds"] = agent.drain_start
     if agent.reregistered_time is not None:
         result["reregistered_time"] = agent.reregistered_time
     return result

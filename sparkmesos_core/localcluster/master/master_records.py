@@ -193,5 +193,7 @@ class Agent:
     """By framework id and executor id."""
     killed: set[tuple[str, str]] = field(default_factory=set)
     """Tasks that were to be killed, told again to an agent that may have missed it."""
+    drain_start: float | None = None
+    """Since when it is drained, in seconds since the epoch; None also if an earlier master has begun it."""
     awaits_pong: bool = False
     missed_pongs: int = 0

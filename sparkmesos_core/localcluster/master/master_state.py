@@ -138,15 +138,15 @@ class MasterState(Books):
         return agent_loss.mark_gone(self, agent_id, now)
 
     def deactivate_agent(self, agent_id: str) -> list[Action]:
-        """An operator wants nothing of an agent offered; KeyError if there is no such one."""
+        """An operator wants nothing of an agent offered; CallRefused if there is no such one."""
         return agent_draining.deactivate(self, agent_id)
 
     def drain_agent(self, agent_id: str, grace: float | None, now: float) -> list[Action]:
-        """The same, and its tasks are killed, in `grace` seconds; CallRefused if it is drained already."""
+        """The same, and its tasks are killed, in `grace` seconds at most; CallRefused as above."""
         return agent_draining.drain(self, agent_id, grace, now)
 
     def reactivate_agent(self, agent_id: str, now: float) -> list[Action]:
-        """An operator wants it offered again; KeyError as above, CallRefused if it is active or draining."""
+        """An operator wants it offered again; CallRefused if it is active, draining or away."""
         return agent_draining.reactivate(self, agent_id, now)
 
     def from_agent(self, message: ToMaster, now: float) -> list[Action]:

@@ -197,13 +197,11 @@ def _change_agent(master: Master, kind: str, fields: JsonObject) -> Response:
 
 
 def _seconds(period: Any) -> float | None:
-    """A duration of protobuf: as an object of seconds and nanoseconds, or as text such as `30s`."""
+    """A Duration of protobuf, which is not Mesos' own DurationInfo; or a text such as `30s`."""
     try:
         match period:
             case None:
                 return None
-            case {"nanoseconds": nanoseconds}:
-                return float(nanoseconds) / 1e9
             case {"seconds": seconds}:
                 return float(seconds) + float(period.get("nanos", 0)) / 1e9
             case str() if period.endswith("s"):
@@ -227,7 +225,8 @@ def _agent(agent: Agent, state: MasterState) -> JsonObject:
     }
     if (draining := state.registry.deactivated.get(agent.agent_id)) is not None:
         result["drain_info"] = drain_info(draining)
-        result["estimated_drain_start_time"] = nanoseconds(draining.since)
+        if agent.drain_start is not None:
+            result["estimated_drain_start_time"] = nanoseconds(int(agent.drain_start))  # of whole seconds
     if agent.reregistered_time is not None:
         result["reregistered_time"] = nanoseconds(agent.reregistered_time)
     return {**result, **_shares(_held(agent.tasks.values(), agent.executors.values()), agent.offers.values())}

@@ -23,9 +23,8 @@ class Departed:
 
 @dataclass(frozen=True)
 class Draining:
-    """How an agent is drained: since when (seconds since the epoch), and how long its tasks may take."""
+    """How an agent is drained: how long its tasks may take."""
 
-    since: float
     max_grace_seconds: float | None = None
     done: bool = False
 

@@ -84,8 +84,8 @@ def program_problems(contents: Contents) -> tuple[Problem, ...]:
     "uri-version",
     "Same Spark on driver and executors",
     Severity.ERROR,
-    finds="an archive of another Spark than the driver's, or one without Mesos (*InvalidClassException: "
-    "local class incompatible*, *Exception while invoking … serialVersionUID*)",
+    finds="an archive of another Spark than the driver's, or of Spark 4, which has no Mesos "
+    "(*InvalidClassException: local class incompatible*, *Exception while invoking … serialVersionUID*)",
     remedy="Upload the driver's own Spark (`sparkmesos upload-dist $SPARK_HOME`), or run the driver with "
     "that of the archive.",
 )
@@ -101,7 +101,7 @@ def _uri_version(known: Known, look: ArchiveLook) -> Verdict:
 
 
 def _is_version(version: str, contents: Contents) -> bool:
-    """Whether an archive may hold this Spark; names leave out what vendors add to a version (3.5.0-amzn-0)."""
+    """Whether an archive may hold this Spark: names leave out what vendors add, as in 3.5.0-amzn-0."""
     by_name = contents.told_by != RELEASE and not contents.told_by.endswith(".jar")
     return version == contents.version or (by_name and version.startswith(f"{contents.version}-"))
 

@@ -29,7 +29,7 @@ from sparkmesos_core.verify.known import Known, UnknownFactError
 
 CHECKS = Checks(Group.SERVICES)
 
-_NONE = "no dispatcher was named, and Mesos knows none"
+_NONE = "no dispatcher was named, and none is found through Mesos"
 _OURS = "Stop it, and start ours in its place: `sparkmesos start-dispatcher --master MASTER`."
 _MOST_NAMED = 5
 
@@ -55,8 +55,16 @@ def _found(known: Known) -> Verdict:
         return Verdict(f"{place}, which Mesos knows as {quoted(name)}{more}")
     if not wants_cluster_mode(known):
         return not_applicable(_NONE)
-    if any(is_dispatcher(one) and not one.completed for one in known[STATE].frameworks):
-        return not_applicable("Mesos has lost the only dispatcher that it knows: see frameworks-dispatcher")
+    frameworks = known[STATE].frameworks
+    if known_dispatchers(frameworks):
+        problem = Problem(
+            Severity.NOTE,
+            "Mesos knows a dispatcher, but not where: it has registered without an address of its web UI",
+            "Name the address where it takes submissions with --dispatcher mesos://HOST:PORT.",
+        )
+        return Verdict(problem.message, (problem,))
+    if any(is_dispatcher(one) and not one.completed for one in frameworks):
+        return not_applicable("Mesos has lost each dispatcher that it knows: see frameworks-dispatcher")
     setting = known.subject.configuration.setting("spark.submit.deployMode")
     problem = Problem(
         Severity.ERROR,
@@ -184,16 +192,20 @@ def _version(known: Known) -> Verdict:
     if place is None or readiness is None:
         return not_applicable(_NONE)
     spark = known.subject.client.spark
+    brings_its_own = bool(known.subject.configuration.get("spark.executor.uri"))
     return judge_version(
         str(place),
         readiness,
-        spark.version if spark is not None else None,
+        spark.version if spark is not None and not brings_its_own else None,
         Severity.ERROR if place.asked_for or wants_cluster_mode(known) else Severity.WARNING,
     )
 
 
 def judge_version(place: str, readiness: Readiness, client: str | None, severity: Severity) -> Verdict:
-    """Whether a dispatcher can run drivers; `client` is the version of the Spark that is here."""
+    """Whether a dispatcher can run drivers.
+
+    `client` is the version of the Spark that is here, if drivers do not get one of their own.
+    """
     version = readiness.spark_version
     if not readiness.is_ours:
         seen = f"Spark's own, {version or 'of an unknown version'}"

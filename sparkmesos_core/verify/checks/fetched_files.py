@@ -14,7 +14,7 @@ from sparkmesos_core.preflight.executor_uri import ask_other_name_servers
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
 from sparkmesos_core.verify.checks.client_configuration import hinted
-from sparkmesos_core.verify.facts.client import FINDINGS, SPARK, drives_here
+from sparkmesos_core.verify.facts.client import FINDINGS, drives_here
 from sparkmesos_core.verify.facts.distribution import (
     MOST_URIS,
     PLACES,
@@ -51,7 +51,10 @@ def _executor_home(known: Known) -> Verdict:
     home = configured_home(subject.configuration)
     if not home and not drives_here(subject):
         return not_applicable("executors use the Spark of their driver, which runs on an agent")
-    home = home or str(known[SPARK].path)
+    if not home:
+        if subject.client.spark is None:
+            return not_applicable("executors use the Spark of their driver, and there is none here")
+        home = str(subject.client.spark.path)
     image = subject.configuration.get(_IMAGE, "")
     problems = tuple(hinted(one) for one in known[FINDINGS] if one.id in _HOME_RULES)
     if image:
@@ -101,10 +104,9 @@ def _spark_uris(known: Known) -> Verdict:
     if not uris:
         return not_applicable(f"{_URIS} is not set")
     problems = [hinted(one) for one in known[FINDINGS] if one.id in _SCHEME_RULES and one.key == _URIS]
-    if all(one.severity is Severity.NOTE for one in problems):
-        shared = known[SHARES_FILES]
-        looked_at = {uri: _URIS for uri in uris if shared or _REMOTE.match(uri)}
-        problems += look_problems(known, looked_at, "spark-uris")
+    shared = known[SHARES_FILES]
+    looked_at = {uri: _URIS for uri in uris if shared or _REMOTE.match(uri)}
+    problems += look_problems(known, looked_at, "spark-uris")
     return Verdict(_counted(uris), tuple(problems))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.mesos.resources import Resources
+from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
 from sparkmesos_core.verify.facts.cluster import AGENTS, STATE, AgentsState, ClusterState, FrameworkState
@@ -31,6 +31,7 @@ _PAGES = range(4040, 4040 + 17)
 _CORES_MAX = "spark.cores.max"
 _DYNAMIC = "spark.dynamicAllocation.enabled"
 _COARSE = "spark.mesos.coarse"
+_ROLE = "spark.mesos.role"
 
 
 @CHECKS.add(
@@ -98,11 +99,9 @@ def dispatcher_verdict(state: ClusterState, master: str) -> Verdict:
         Problem(
             Severity.WARNING,
             f"the dispatcher {_name(one)} ({printable(one.webui_url or one.hostname)}) is registered, but"
-            f" not connected:"
-            " it launches nothing, and what is submitted to it waits",
+            " not connected: it launches nothing, and what is submitted to it waits",
             f"Restart it with the same settings. If it is gone for good: {_teardown(one, master)}; this"
-            f" kills its"
-            " drivers.",
+            " kills its drivers.",
         )
         for one in found
         if not _is_there(one)
@@ -116,7 +115,8 @@ def dispatcher_verdict(state: ClusterState, master: str) -> Verdict:
     Severity.WARNING,
     finds="frameworks that are not connected any more, whose tasks the master keeps until their failover"
     " timeout: their cores and memory are nobody else's for so long",
-    remedy="Start them again if they are to go on; else tear them down at the master (`POST /teardown`).",
+    remedy="Start them again if they are to go on; else tear them down at the master (`POST /teardown`),"
+    " which kills their tasks.",
     reads_tasks=True,
 )
 def _frameworks_inactive(known: Known) -> Verdict:
@@ -134,7 +134,9 @@ def inactive_verdict(state: ClusterState, agents: AgentsState, master: str) -> V
             Severity.WARNING,
             f"{_name(one)} ({one.id}) is not connected, and holds {_amounts(one.used)}"
             f"{_share_of(one.used, whole)} until its failover timeout of {one.failover_timeout:g} s",
-            f"Start it again if it is to go on; else tear it down: {_teardown(one, master)}.",
+            "Start it again if it is to go on (if another master has just begun to lead, it may come back by"
+            f" itself within a minute or two); else tear it down: {_teardown(one, master)}; this kills its"
+            " tasks.",
         )
         for one in holding[:_MOST_NAMED]
     ]
@@ -148,8 +150,8 @@ def inactive_verdict(state: ClusterState, agents: AgentsState, master: str) -> V
     "Frameworks that keep what others could use",
     Severity.WARNING,
     finds="a framework that answers offers of half the cluster or more neither by accepting nor by declining"
-    " them, and (as a note) one that has most of the cluster in use while others have nothing, as an"
-    " application without `spark.cores.max` does",
+    " them, and (as a note) one that has most of the cluster in use while an application of Spark has"
+    " nothing, or an application without `spark.cores.max` that leaves others nothing",
     remedy="Mend or end the framework that keeps offers, or start masters with `--offer_timeout`, which"
     " takes offers back. Give applications a `spark.cores.max`, or dynamic allocation, and roles a quota.",
     reads_tasks=True,
@@ -169,9 +171,8 @@ def hoarding_verdict(
             Severity.WARNING,
             f"{_name(one)} ({one.id}) keeps offers of {_amounts(one.offered)}{_share_of(one.offered, whole)}"
             " and does not answer them: nobody else can have that",
-            f"Mend it so that it declines what it does not use, or end it: {_teardown(one, master)}. Masters"
-            f" with"
-            " --offer_timeout take offers back.",
+            f"Mend it so that it declines what it does not use, or end it: {_teardown(one, master)}; this"
+            " kills its tasks. Masters with --offer_timeout take offers back.",
         )
         for one in keeping.values()
     ]
@@ -179,10 +180,15 @@ def hoarding_verdict(
     if largest is None:
         return Verdict("no framework is connected")
     part = share(largest.used, whole)
+    # Of frameworks that are not of Spark, it is normal to have nothing to do.
     without = [
         one
         for one in present
-        if not one.used.scalars() and not is_dispatcher(one) and not is_probe(one.name) and one.active
+        if not one.used.scalars()
+        and one.active
+        and not is_dispatcher(one)
+        and not is_probe(one.name)
+        and (is_application(one) or is_application(largest))
     ]
     if part >= MOST_OF_IT and without:
         problems.append(
@@ -222,7 +228,8 @@ def cores_max_verdict(state: ClusterState, agents: AgentsState, configuration: C
     seen = f"{_CORES_MAX} is not set"
     if not others:
         return Verdict(f"{seen}, and no other framework is there")
-    free = sum(agent.free.scalar("cpus") for agent in agents.agents if agent.facts.active)
+    role = configuration.get(_ROLE, ANY_ROLE)
+    free = sum(agent.free.available_to(role).scalar("cpus") for agent in agents.agents if agent.facts.active)
     return Verdict(
         f"{seen}, with {counted(len(others), 'other framework')} on the cluster",
         (

@@ -130,8 +130,8 @@ def judge_registry(metrics: Mapping[str, float]) -> Verdict:
             Problem(
                 # Where agents neither come nor go, that was long ago.
                 Severity.WARNING if waiting else Severity.NOTE,
-                f"The last time, storing the registry took {stored / 1000:.1f} s; after --registry_store_timeout (20 s) the"
-                " master ends itself",
+                f"The last time, storing the registry took {stored / 1000:.1f} s; after"
+                " --registry_store_timeout (20 s) the master ends itself",
                 "Look at disk and network of the masters: each entry is synced to the disks of a majority.",
             )
         )

@@ -66,7 +66,7 @@ def _stage(
             raise MesosError(problem.message, hint=problem.hint)
         return agents
 
-    return Fact(name, read, reported_by, patience=PROBE.patience)
+    return Fact(name, read, reported_by)
 
 
 _FETCHED = _stage("which agents have fetched all", "probe-fetch", fetched, judge_fetch)

@@ -130,10 +130,10 @@ def judge_kinds(services: ShuffleServices) -> Verdict:
         problems.append(
             Problem(
                 Severity.WARNING,
-                f"What listens at port {services.port} of {_named(silent)} takes the connection, but does not "
-                f"answer",
-                f"Look whether the shuffle service hangs there (its log, `jstack PID`), and restart it; if it "
-                f"is something else, set {_PORT} to the port of the shuffle service.",
+                f"What listens at port {services.port} of {_named(silent)} takes the connection, but does "
+                f"not answer",
+                f"Look whether the shuffle service hangs there (its log, `jstack PID`), and restart it; if "
+                f"it is something else, set {_PORT} to the port of the shuffle service.",
                 _PORT,
                 details=tuple(silent),
             )

@@ -10,7 +10,6 @@ from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_ap
 from sparkmesos_core.verify.facts.cluster import AGENTS, STATE
 from sparkmesos_core.verify.facts.cluster_state import ClusterState, TaskSeries
 from sparkmesos_core.verify.facts.task_ends import FAILED_TASKS, STAGING_TASKS, TaskEnd
-from sparkmesos_core.verify.facts.task_history import LOST
 from sparkmesos_core.verify.known import Known
 from sparkmesos_core.verify.named_agents import counted, name_of, some_names
 from sparkmesos_core.verify.task_failures import Explanation, explain, last_lines
@@ -21,6 +20,10 @@ CHECKS = Checks(Group.FRAMEWORKS)
 LONG_STAGING = 120.0
 """Seconds after which a task should have begun, however large what its agent fetches first."""
 
+_OF_OTHERS = (
+    "It is no executor or driver of Spark, and matters to Spark only if agents are at fault (full disks,"
+    " names, network). Whoever runs it finds the end of what it wrote below."
+)
 _SHOWN_LINES = 20
 _MOST_SERIES = 5
 _LONGEST_LINE = 300
@@ -30,10 +33,9 @@ _LONGEST_LINE = 300
     "tasks-failing",
     "Tasks that fail",
     Severity.WARNING,
-    finds="executors and drivers of Spark that have failed in the last day, and other tasks that fail again"
-    " and again, without one having run well since; with Mesos' reason and the end of what they wrote, in"
-    " which"
-    " a *Traceback* of Python, *UnknownHostException*, *JAVA_HOME is not set*, *No space left on device*,"
+    finds="executors and drivers of Spark that have failed in the last day, without one having run well since"
+    " (tasks of others are a note); with Mesos' reason and the end of what they wrote, in which a *Traceback*"
+    " of Python, *UnknownHostException*, *JAVA_HOME is not set*, *No space left on device*,"
     " *OutOfMemoryError*, *Failed to fetch* and the like are recognised",
     remedy="Do what is said about the line that is shown, and run the application again: the check looks at"
     " its latest tasks.",
@@ -56,7 +58,7 @@ def failing_verdict(failing: Sequence[TaskSeries], ends: Mapping[str, TaskEnd]) 
 
 
 def _failing(series: TaskSeries, ends: Mapping[str, TaskEnd]) -> Problem:
-    failed = [task for task in series.latest if task.state not in LOST]
+    failed = series.latest_failed
     known = [ends[task.key] for task in failed if task.key in ends]
     last = known[0] if known else TaskEnd(failed[0], failed[0].agent_id, {})
     found = _explanation(last)
@@ -64,12 +66,14 @@ def _failing(series: TaskSeries, ends: Mapping[str, TaskEnd]) -> Problem:
         what = f"{series.failures} tasks of {_name(series)} have failed, the last one"
     else:
         what = f"A task of {_name(series)} has failed"
-    told = "".join(f": {part}" for part in (found.meaning, found.line) if part)
+    # What is said of tasks of Spark would mislead about others, and those may fail by design.
+    meaning, hint = (found.meaning, found.hint) if series.of_spark else ("", _OF_OTHERS)
+    told = "".join(f": {part}" for part in (meaning, found.line) if part)
     task = last.task
     return Problem(
-        Severity.WARNING if series.of_spark or series.failures > 1 else Severity.NOTE,
+        Severity.WARNING if series.of_spark and not found.follows else Severity.NOTE,
         f"{what} ({printable(task.name or task.id)}, {task.state}) on {last.host}{printable(told)}",
-        found.hint,
+        hint,
         details=tuple(line for end in known for line in _details(end)),
     )
 
@@ -125,20 +129,18 @@ def lost_verdict(state: ClusterState, hosts: Mapping[str, str]) -> Verdict:
 
 
 def _lost(series: TaskSeries, hosts: Mapping[str, str]) -> Problem:
-    agents = [task.agent_id for task in series.latest if task.state in LOST and task.agent_id]
+    agents = [task.agent_id for task in series.latest_lost if task.agent_id]
     names = list(dict.fromkeys(hosts.get(agent, agent) for agent in agents))
-    what = (
-        f"{series.losses} tasks of {_name(series)} were"
-        if series.losses > 1
-        else f"A task of {_name(series)} was"
-    )
+    if series.losses > 1:
+        what = f"{series.losses} tasks of {_name(series)} have been lost, the last one within a day"
+    else:
+        what = f"A task of {_name(series)} was lost in the last day"
     where = f", lately on {some_names(names)}" if names else ""
     return Problem(
         Severity.WARNING,
-        f"{what} lost in the last day{where}",
+        f"{what}{where}",
         "Look for what restarts that agent or cuts it off (its log, the kernel's, memory, disks), have it"
-        " keep"
-        " its --work_dir, and run the application again: once a task of these runs, this is green.",
+        " keep its --work_dir, and run the application again: once a task of these runs, this is green.",
     )
 
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import ArchiveError
-from sparkmesos_core.verify.checks.archive import program_problems
+from sparkmesos_core.verify.checks.archive import program_problems, version_problems
 from sparkmesos_core.verify.facts.client import SPARK, drives_here
-from sparkmesos_core.verify.facts.distribution import CONTENTS, JUDGED, SHARES_FILES
+from sparkmesos_core.verify.facts.distribution import ARCHIVE, CONTENTS, JUDGED, SHARES_FILES
 from sparkmesos_core.verify.facts.probe import PLAN
 from sparkmesos_core.verify.known import Fact, Known
 
 _TOP_FOLDER = "executor-uri-top-folder"
 
 
+def _reachable(known: Known) -> None:
+    look = known[ARCHIVE]
+    # A warning says that agents may fare better, which the probe has found out.
+    if look is not None and look.finding is not None and look.finding.severity is Severity.ERROR:
+        raise ArchiveError(look.finding.message, hint=look.finding.hint)
+
+
+REACHABLE: Fact[None] = Fact(
+    "an archive that can be reached", _reachable, reported_by="uri-reachable", patience=2
+)
+
+
 def _fetchable(known: Known) -> None:
-    known[CONTENTS]  # fails if it cannot be read, or is none
+    known[REACHABLE]
+    known[CONTENTS]  # fails if it is no archive
 
 
 FETCHABLE: Fact[None] = Fact("an archive that can be fetched", _fetchable, reported_by="uri-type", patience=2)
@@ -56,11 +70,9 @@ GOOD_HOME: Fact[None] = Fact("a Spark that agents have", _home, reported_by="exe
 
 def _version(known: Known) -> None:
     contents = known[CONTENTS]
-    if drives_here(known.subject) and contents.version and contents.version != known[SPARK].version:
-        raise ArchiveError(
-            f"The archive holds Spark {contents.version}, the driver is {known[SPARK].version}",
-            hint="Upload the driver's own Spark: sparkmesos upload-dist",
-        )
+    if contents.version and drives_here(known.subject):
+        for problem in version_problems(contents, known[SPARK]):
+            raise ArchiveError(problem.message, hint=problem.hint)
 
 
 GOOD_VERSION: Fact[None] = Fact(

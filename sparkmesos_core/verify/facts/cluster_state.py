@@ -86,8 +86,10 @@ class TaskSeries:
     """For how many seconds one ran that failed, at most."""
     of_spark: bool = False
     """Whether it is known that these are executors of Spark, or drivers."""
-    latest: tuple[TaskState, ...] = ()
-    """The last ones that failed or were lost, the newest first; a few."""
+    latest_failed: tuple[TaskState, ...] = ()
+    """The last ones that failed, the newest first; a few."""
+    latest_lost: tuple[TaskState, ...] = ()
+    """The last ones that were lost, likewise."""
 
 
 @dataclass(frozen=True)

@@ -242,8 +242,9 @@ class _Tasks:
         state, name = task["state"], task["name"]
         self.states[state] += 1
         is_driver = name.startswith(_DRIVER_NAME)
-        # Spark's coarse-grained executors (`MesosCoarseGrainedSchedulerBackend.createMesosTasks`)
-        is_executor = not is_driver and name == f"{framework} {task['id']}"
+        # Spark's coarse-grained executors (`MesosCoarseGrainedSchedulerBackend.createMesosTasks`; Spark 1 did
+        # without the application's name: `createCommand`'s caller in its CoarseMesosSchedulerBackend).
+        is_executor = not is_driver and name in (f"{framework} {task['id']}", f"Task {task['id']}")
         self.runs_drivers = self.runs_drivers or is_driver
         self.runs_executors = self.runs_executors or is_executor
         self._history.add(framework, task, of_spark=is_driver or is_executor)

@@ -136,17 +136,18 @@ def refused_credentials(known: Known) -> MesosError:
     )
 
 
-def leader_http(known: Known, *, anonymous: bool = False) -> MesosHttp:
+def leader_http(known: Known, *, anonymous: bool = False, timeout: float | None = None) -> MesosHttp:
     """A client of the leading master, with the framework's credentials where there are some and it asks.
 
     With `anonymous` it is for what is open to everybody (`/health`, `/version`, `/redirect`), without any.
+    `timeout` is in seconds, for each wait, instead of that of checks.
     The caller closes it. Raises UnknownFactError if nobody leads or, unless anonymous, if the master lets
     nobody read that has no better credentials.
     """
     if anonymous:
-        return master_http(known, None, None)
+        return master_http(known, None, None, timeout)
     known[FLAGS]
-    return master_http(known, *credentials(known))
+    return master_http(known, *credentials(known), timeout)
 
 
 def agent_http(known: Known, host: str, port: int) -> MesosHttp:
@@ -196,11 +197,13 @@ def uses_libmesos(known: Known) -> bool:
         return True
 
 
-def master_http(known: Known, principal: str | None, secret: str | None) -> MesosHttp:
+def master_http(
+    known: Known, principal: str | None, secret: str | None, timeout: float | None = None
+) -> MesosHttp:
     """A client of the leading master with these credentials, whatever it says to them."""
     return MesosHttp(
         known[LEADER].http_url,
-        timeout=known.timeout,
+        timeout=known.timeout if timeout is None else timeout,
         ca_file=ca_file_of(known),
         principal=principal,
         secret=secret,

@@ -19,15 +19,15 @@ from sparkmesos_core.verify.facts.master import FLAGS, LEADER, agent_http, crede
 from sparkmesos_core.verify.facts.master_answers import SCHEDULER_API
 from sparkmesos_core.verify.known import Fact, Known
 from sparkmesos_core.verify.probe.result import ProbeResult
-from sparkmesos_core.verify.subject import ProbeOptions
+from sparkmesos_core.verify.subject import ProbeOptions, Subject
 
 if TYPE_CHECKING:
     from sparkmesos_core.mesos.http import MesosHttp
     from sparkmesos_core.verify.probe.plan import ProbePlan
     from sparkmesos_core.verify.probe.probing import OpenListeners
 
-_ENDS_BY_ITSELF = 1e4
-"""A probe has a timeout of its own: as a fact it may take as long as it likes."""
+_AROUND_TASKS = 60.0
+"""Seconds for the subscription before, and for reading sandboxes and the end of the framework after."""
 
 
 class CannotProbeError(SparkMesosError):
@@ -97,7 +97,7 @@ def _probe(known: Known) -> ProbeResult:
         how = "https" if leader.scheme == "https" else "IPv6"
         raise CannotProbeError(
             f"The probe cannot be made: pymesos does not speak {how}, as the master {leader.http_url} does",
-            hint="--probe-spark tries a whole application instead; --skip probe does without.",
+            hint="Try an application there instead (`sparkmesos submit`); --skip probe does without.",
         )
     known[ACCEPTED]
     known[TAKEN_ROLE]
@@ -120,8 +120,19 @@ def _probe(known: Known) -> ProbeResult:
     return probing.run(unfit=len(agents) - len(fit))
 
 
-PROBE: Fact[ProbeResult] = Fact("the probe", _probe, reported_by="probe-framework", patience=_ENDS_BY_ITSELF)
-"""`prepare_probe` has to be called before. The framework lives no longer than the reading, and `Known`."""
+def probe_seconds(subject: Subject) -> float:
+    """How many seconds a probe may take, with all that is around its tasks."""
+    return (subject.probe or ProbeOptions()).timeout + _AROUND_TASKS
+
+
+PROBE: Fact[ProbeResult] = Fact(
+    "the probe",
+    _probe,
+    reported_by="probe-framework",
+    seconds=probe_seconds,
+    more_time="--probe-timeout",
+)
+"""The framework lives no longer than the reading, and no longer than `Known`."""
 
 
 def _is_fit(agent: AgentState, need: ExecutorNeed) -> bool:

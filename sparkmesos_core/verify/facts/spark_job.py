@@ -23,7 +23,7 @@ from sparkmesos_core.verify.facts.client import JAVA, LIBMESOS
 from sparkmesos_core.verify.facts.cluster import AGENTS
 from sparkmesos_core.verify.facts.cluster_state import AgentState
 from sparkmesos_core.verify.facts.master import LEADER, agent_http, leader_http
-from sparkmesos_core.verify.facts.probe import PROBE
+from sparkmesos_core.verify.facts.probe import PROBE, probe_seconds
 from sparkmesos_core.verify.known import Fact, Known
 from sparkmesos_core.verify.probe.result import ProbeResult
 from sparkmesos_core.verify.probe.spark_job import (
@@ -67,7 +67,11 @@ def _spark_job(known: Known) -> SparkJob:
 
 
 SPARK_JOB: Fact[SparkJob] = Fact(
-    "the probe of Spark", _spark_job, reported_by="probe-spark", patience=PROBE.patience
+    "the probe of Spark",
+    _spark_job,
+    reported_by="probe-spark",
+    seconds=probe_seconds,
+    more_time="--probe-timeout",
 )
 """One executor on each agent that has passed the probe and has room for it; the application ends with it."""
 

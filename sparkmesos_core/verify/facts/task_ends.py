@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.errors import SparkMesosError, UnreachableError
 from sparkmesos_core.mesos.http import MesosHttp
-from sparkmesos_core.mesos.sandbox_files import LONGEST_PIECE, NoSuchFileError, SandboxFiles
+from sparkmesos_core.mesos.sandbox_files import LONGEST_PIECE, NoSuchFileError, SandboxFile, SandboxFiles
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
 from sparkmesos_core.preflight.side_by_side import side_by_side
+from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.facts.cluster import AGENTS, STATE, TaskState
 from sparkmesos_core.verify.facts.master import agent_http
 from sparkmesos_core.verify.known import Fact, Known
 from sparkmesos_core.verify.named_agents import name_of
-from sparkmesos_core.verify.task_troubles import most_telling, unsuccessful
+from sparkmesos_core.verify.task_troubles import in_turns, most_telling, unsuccessful
 
 MOST_TASKS = 5
 """So many tasks are asked for, of each kind."""
@@ -36,7 +37,7 @@ class TaskEnd:
     host: str
     """The agent's name and port; its id if it is not registered any more."""
     output: Mapping[str, tuple[str, ...]]
-    """The last lines of `stderr` and `stdout`, of each that is there: of at most 64 KiB."""
+    """The last lines of `stderr` and `stdout`, of each that is there: of at most 64 KiB, without secrets."""
     begun_at: float = 0.0
     """When its sandbox was last written to on stdout, or was made: seconds since the epoch; 0: not known."""
     unread: str = ""
@@ -55,14 +56,13 @@ FAILED_TASKS: Fact[Mapping[str, TaskEnd]] = Fact(
 
 
 def _staging(known: Known) -> Mapping[str, TaskEnd]:
-    waiting = [task for framework in known[STATE].frameworks for task in framework.staging]
-    return _ends(known, waiting[:MOST_TASKS])
+    return _ends(known, in_turns([one.staging for one in known[STATE].frameworks], MOST_TASKS))
 
 
 STAGING_TASKS: Fact[Mapping[str, TaskEnd]] = Fact(
     "tasks that have not begun", _staging, reported_by="tasks-staging", patience=2
 )
-"""Some tasks in `TASK_STAGING`, by their keys."""
+"""Some tasks in `TASK_STAGING`, of as many frameworks as possible, by their keys."""
 
 
 def _ends(known: Known, tasks: Sequence[TaskState]) -> Mapping[str, TaskEnd]:
@@ -94,12 +94,12 @@ def _unread(task: TaskState, agents: Mapping[str, AgentFacts], failures: Mapping
 
 
 def _end(known: Known, task: TaskState, agent: AgentFacts) -> TaskEnd:
+    told = task
     with agent_http(known, agent.host, agent.port) as http:
-        told = told_by_agent(http, task)
         files = SandboxFiles(http)
         try:
-            folder = _sandbox(files, task)
-            found = {file.name: file for file in files.browse(folder)}
+            told = told_by_agent(http, task)
+            found = {file.name: file for file in _sandbox(files, task)}
             output = {
                 name: tuple(_last_lines(files, found[name].path, found[name].size))
                 for name in _STREAMS
@@ -115,11 +115,14 @@ def told_by_agent(http: MesosHttp, task: TaskState) -> TaskState:
     """The task with reason and message as its agent has them; as it is where the agent does not say.
 
     `/state` leaves them out, on masters as on agents; the v1 API of agents has them (`GET_TASKS`).
+    Raises UnreachableError if the agent does not answer at all: then it need not be asked for more.
     """
     if task.message or task.reason:
         return task
     try:
         answer = http.call({"type": "GET_TASKS"})
+    except UnreachableError:
+        raise
     except SparkMesosError:  # agents before 1.0 have no such API; its sandbox may say enough
         return task
     for status in _statuses(answer, task):
@@ -127,7 +130,7 @@ def told_by_agent(http: MesosHttp, task: TaskState) -> TaskState:
             return replace(
                 task,
                 reason=str(status.get("reason", "")),
-                message=str(status.get("message", "")),
+                message=redact_text(str(status.get("message", ""))),
                 source=str(status.get("source", "")),
             )
     return task
@@ -144,19 +147,20 @@ def _statuses(answer: Any, task: TaskState) -> Iterator[Mapping[str, Any]]:
         return
 
 
-def _sandbox(files: SandboxFiles, task: TaskState) -> str:
-    """Its folder. Mesos since 1.1 has a path for it; else the agent's state names it."""
+def _sandbox(files: SandboxFiles, task: TaskState) -> list[SandboxFile]:
+    """What its folder holds. Mesos since 1.1 has a path for it; else the agent's state names it."""
     executor = task.executor_id or task.id
-    virtual = f"/frameworks/{task.framework_id}/executors/{executor}/runs/latest"
     try:
-        files.browse(virtual)
+        return files.browse(f"/frameworks/{task.framework_id}/executors/{executor}/runs/latest")
     except NoSuchFileError:
-        return files.directory(task.framework_id, executor)
-    return virtual
+        return files.browse(files.directory(task.framework_id, executor))
 
 
 def _last_lines(files: SandboxFiles, path: str, size: int) -> list[str]:
-    """The last 64 KiB of a file, however long its lines are."""
+    """The last 64 KiB of a file, however long its lines are.
+
+    Mesos' fetcher and Spark write URIs and command lines there as they are, secrets included.
+    """
     start = max(0, size - LONGEST_PIECE)
     text = b"".join(files.pieces(path, start, size)).decode("utf-8", "replace")
-    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
+    return [redact_text(line.rstrip("\r")) for line in text.split("\n") if line.strip()]

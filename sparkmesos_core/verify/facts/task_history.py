@@ -61,7 +61,8 @@ class _Series:
     running_since: float = 0.0
     longest_failed_run: float = 0.0
     of_spark: bool = False
-    latest: Newest = field(default_factory=Newest)
+    latest_failed: Newest = field(default_factory=Newest)
+    latest_lost: Newest = field(default_factory=Newest)
 
     def frozen(self) -> TaskSeries:
         return TaskSeries(
@@ -74,7 +75,8 @@ class _Series:
             running_since=self.running_since,
             longest_failed_run=self.longest_failed_run,
             of_spark=self.of_spark,
-            latest=self.latest.all(),
+            latest_failed=self.latest_failed.all(),
+            latest_lost=self.latest_lost.all(),
         )
 
 
@@ -114,8 +116,9 @@ class TaskHistory:
         if ended >= latest:
             series.framework = framework_name
         series.of_spark = series.of_spark or of_spark
-        if series.latest.takes(ended):
-            series.latest.add(task_state(task))
+        newest = series.latest_failed if state in FAILED else series.latest_lost
+        if newest.takes(ended):
+            newest.add(task_state(task))
 
     def series(self) -> tuple[TaskSeries, ...]:
         """Those in which something has failed or was lost, with the latest trouble first."""

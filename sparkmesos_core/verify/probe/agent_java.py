@@ -11,6 +11,8 @@ from sparkmesos_core.verify.probe.grouped_verdict import Wrong
 from sparkmesos_core.verify.probe.result import TriedAgent
 
 _VERSION = re.compile(r'version "(?P<first>\d+)(?:\.(?P<second>\d+))?')
+_SANDBOX = re.compile(r"/frameworks/[^/]+/executors/|^/mnt/mesos/sandbox(/|$)")
+"""A path inside one, as agents lay them out, and as containers see it (`--sandbox_directory`)."""
 _JAR = re.compile(r"spark-(?:core_[\d.]+-|assembly-)(?P<version>\d[\w.-]*?)(?:-hadoop.*)?\.jar")
 
 
@@ -24,7 +26,7 @@ def wrong_java(agent: TriedAgent) -> Wrong | None:
     """What keeps Spark there from running on the Java that it would take; None if nothing does."""
     if agent.report is None or "java" not in agent.report:
         return None
-    java = agent.said("java")
+    java = place(agent, agent.said("java"))
     if not java:
         return Wrong(
             "no Java is found: JAVA_HOME is not set for tasks, and no java is on their PATH",
@@ -52,6 +54,15 @@ def wrong_java(agent: TriedAgent) -> Wrong | None:
 
 
 _INSTALL_JAVA = "Install a Java on these agents"
+
+
+def place(agent: TriedAgent, path: str) -> str:
+    """A path on an agent, in words that are the same on all of them: each sandbox has a path of its own."""
+    folder = agent.said("folder").rstrip("/")
+    if not _SANDBOX.search(folder) or not f"{path}/".startswith(f"{folder}/"):
+        return path
+    inside = path[len(folder) :].strip("/")
+    return f"{inside} of the archive" if inside else "the archive"
 
 
 def java_version(agent: TriedAgent) -> int | None:

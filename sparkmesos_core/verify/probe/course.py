@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,11 @@ from sparkmesos_core.verify.probe.result import Ending, ProbeResult, TriedAgent
 MOST_AT_ONCE = 64
 """So many agents run a task, and fetch what there is to fetch, at the same time."""
 
-_SOON, _NEVER = 1.0, 3600.0
+_SOON, _LATER, _NEVER = 1.0, 2.0, 3600.0
 """Seconds for which offers are refused."""
+_OFFER_GONE = "REASON_INVALID_OFFERS"
+_MOST_LAUNCHES = 3
+"""So often an agent's offer may be gone before the task is launched."""
 _ENDED = frozenset(
     f"TASK_{state}"
     for state in (
@@ -110,6 +114,9 @@ class Course:
         self._tokens = tokens
         self._most = len(self._hosts) if most is None else min(most, len(self._hosts))
         self._tried: dict[str, _Tried] = {}
+        self._launches: Counter[str] = Counter()
+        self._put_off: set[str] = set()
+        """The agents whose last offer came when too many others had a task."""
 
     @property
     def wants_offers(self) -> bool:
@@ -136,18 +143,22 @@ class Course:
                 actions.append(launch)
             else:
                 refused.setdefault(seconds, []).append(offer.id)
-        return [*actions, *(Decline(tuple(ids), seconds) for seconds, ids in refused.items())]
+        # A launch takes its time, in which others could have the rest.
+        return [*(Decline(tuple(ids), seconds) for seconds, ids in refused.items()), *actions]
 
     def _launch(self, offer: Offer) -> tuple[Launch | None, float]:
         if not self.wants_offers or offer.agent_id not in self._hosts or self._has_tried(offer.agent_id):
             return None, _NEVER
         if sum(not one.is_over for one in self._tried.values()) >= MOST_AT_ONCE:
-            return None, _SOON
+            self._put_off.add(offer.agent_id)
+            return None, _LATER
+        self._put_off.discard(offer.agent_id)
         token = next(self._tokens)
-        task_id = f"{TASK_PREFIX}{len(self._tried) + 1}"
+        task_id = f"{TASK_PREFIX}{sum(self._launches.values()) + 1}"
         task = self._plan.task_info(offer, task_id, token)
         if task is None:
             return None, _SOON
+        self._launches[offer.agent_id] += 1
         host = self._hosts[offer.agent_id]
         self._tried[token] = _Tried(offer.agent_id, host, offer.agent_url, task_id)
         return Launch(offer.id, task), 0.0
@@ -156,16 +167,31 @@ class Course:
         return any(one.agent_id == agent_id for one in self._tried.values())
 
     def on_status(self, status: Mapping[str, Any]) -> None:
-        """A v1 TaskStatus, as in an UPDATE event."""
-        for one in self._tried.values():
+        """A v1 TaskStatus, as in an UPDATE event.
+
+        That an offer was taken back before its task was launched says nothing of the agent: it is tried with
+        the next one.
+        """
+        for token, one in list(self._tried.items()):
             if one.task_id == status["task_id"]["value"] and one.state not in _ENDED:
+                offer_is_gone = status.get("reason") == _OFFER_GONE
+                if offer_is_gone and self._launches[one.agent_id] < _MOST_LAUNCHES:
+                    del self._tried[token]
+                    continue
                 one.state = str(status.get("state", ""))
                 one.reason = str(status.get("reason", ""))
                 one.message = str(status.get("message", ""))
 
     def on_refused(self, launch: Launch, why: str) -> None:
         """Mesos has not taken a launch."""
-        self.on_status({"task_id": launch.task_info["task_id"], "state": "TASK_ERROR", "message": why})
+        self._on_no_launch(launch, {"state": "TASK_ERROR", "message": why})
+
+    def on_lost(self, launch: Launch, why: str) -> None:
+        """Mesos has most likely not heard of a launch: its offer is gone, with the connection."""
+        self._on_no_launch(launch, {"state": "TASK_LOST", "reason": _OFFER_GONE, "message": why})
+
+    def _on_no_launch(self, launch: Launch, status: Mapping[str, Any]) -> None:
+        self.on_status({"task_id": launch.task_info["task_id"], **status})
         for one in self._tried.values():
             if one.task_id == launch.task_info["task_id"]["value"]:
                 one.asked = True  # there is no sandbox
@@ -182,7 +208,8 @@ class Course:
 
     def on_output(self, token: str, output: Sequence[str], unread: str = "") -> None:
         """The end of what a task has written, or why it cannot be read."""
-        self._tried[token].output, self._tried[token].unread = tuple(output), unread
+        if (one := self._tried.get(token)) is not None:
+            one.output, one.unread = tuple(output), unread
 
     @property
     def has_to_read(self) -> bool:
@@ -200,19 +227,17 @@ class Course:
 
     def result(self, *, patience: float, timeout: float, unfit: int) -> ProbeResult:
         """What is known; for the end."""
-        order = list(self._hosts)
-        tried = sorted(self._tried.values(), key=lambda one: order.index(one.agent_id))
-        agents = {one.agent_id for one in tried}
-        missing = [host for agent, host in self._hosts.items() if agent not in agents]
-        wanted = self._most < len(self._hosts)
+        by_agent = {one.agent_id: one for one in self._tried.values()}
+        tried = [by_agent[agent] for agent in self._hosts if agent in by_agent]
         # Of those that need not be tried nobody misses an offer, unless there were too few.
-        lacking = missing if len(tried) < self._most else []
+        missing = [agent for agent in self._hosts if agent not in by_agent] if self.wants_offers else []
         return ProbeResult(
             self._plan,
             tuple(one.result() for one in tried),
-            tuple(lacking),
+            tuple(self._hosts[agent] for agent in missing if agent not in self._put_off),
             patience,
             timeout,
             unfit,
-            len(self._hosts) - self._most if wanted else 0,
+            left_out=0 if missing else len(self._hosts) - len(tried),
+            put_off=tuple(self._hosts[agent] for agent in missing if agent in self._put_off),
         )

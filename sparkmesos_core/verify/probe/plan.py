@@ -26,8 +26,12 @@ from sparkmesos_core.verify.probe.task_script import Trial, script_of
 
 CPUS = 100
 """Thousandths of a core."""
-MOST_MEMORY, LEAST_MEMORY = 256_000, 64_000
-"""Thousandths of a MiB: what a JVM that says how it is used needs, and what the offer must have at least."""
+MOST_MEMORY, LEAST_MEMORY = 256_000, 128_000
+"""Thousandths of a MiB: what a task takes, if it is offered, and what the offer must have at least.
+
+A JVM that only says how it is used takes 75 MiB or so, and agents with cgroups kill what takes more than it
+has. Where there is less than that, there is no room for an executor either.
+"""
 
 _ENVIRONMENT = "spark.executorEnv."
 _SMALL = "-XX:TieredStopAtLevel=1 -Xms16m"
@@ -141,9 +145,16 @@ def plan_of(
         image=image(configuration) or "",
         python=None if is_brought else python,
         variables=_variables(configuration),
-        container=container_info(configuration, ()),
+        container=_container(configuration),
         takes_gpus=configuration.typed("spark.mesos.gpus.max") > 0,
     )
+
+
+def _container(configuration: Configuration) -> dict[str, Any]:
+    """As executors get it, but for ports, which would have to be among the resources of the task."""
+    info = container_info(configuration, ())
+    info.get("docker", {}).pop("port_mappings", None)
+    return info
 
 
 def block_manager_port(configuration: Configuration) -> int:

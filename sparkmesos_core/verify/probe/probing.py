@@ -37,6 +37,11 @@ _AT_ONCE = 16
 _LAST_LINES = 400
 _SHOWN_LINES = 20
 
+_AGAIN = "Repeat the probe; the master's log says more."
+_OTHER_USER = (
+    "Set SPARK_USER here to a user other than root: the master was started with --no-root_submissions."
+)
+
 OpenAgent = Callable[[str], MesosHttp]
 """A client of the agent at `http://HOST:PORT`, to be closed."""
 
@@ -70,6 +75,8 @@ class Probing:
         self._patience = min(OFFER_PATIENCE, options.timeout / 2)
         self._last_news = time.monotonic()
         self._subscribed = self._ended = False
+        self._is_offered = True
+        """Whether Mesos makes offers, for all that it knows of us."""
         self._failure: SparkMesosError | None = None
         self._course: Course | None = None
         self._listeners, driver, block_manager = listeners(self._knows, self._on_told)
@@ -88,7 +95,7 @@ class Probing:
 
         It takes no longer than the timeout of the options and some seconds. The framework is gone then, and
         nothing is listened on. Raises MesosError if Mesos refuses the framework, UnreachableError if it
-        cannot be subscribed.
+        cannot be subscribed, or is not any more when there is something left to try.
         """
         course = self._known_course
         began = time.monotonic()
@@ -105,6 +112,7 @@ class Probing:
             self._await_ends(time.monotonic() + _GRACE)
             if self._failure is not None:
                 raise self._failure
+            self._check_connection()
         finally:
             self.close()
         with self._changed:
@@ -145,6 +153,14 @@ class Probing:
                         hint="Check that the master takes frameworks over HTTP (Mesos 1.0 and newer).",
                     )
                 self._changed.wait(left)
+
+    def _check_connection(self) -> None:
+        """Nothing can be said of agents without offers if it is the master that has gone."""
+        if self._known_course.wants_offers and not self._framework.connected:
+            why = self._framework.problem or "the connection is lost"
+            raise UnreachableError(
+                f"The probe has lost the master before all agents were tried: {why}", hint=_AGAIN
+            )
 
     def _await_ends(self, deadline: float) -> None:
         """Tasks that have told everything are about to end: their state is not to be that of killed ones."""
@@ -217,7 +233,7 @@ class Probing:
             if self._ended:
                 return
             if kind == "SUBSCRIBED":
-                self._subscribed = True
+                self._subscribed = self._is_offered = True
                 self._news()
             elif kind == "UPDATE":
                 self._known_course.on_status(event["update"]["status"])
@@ -226,9 +242,22 @@ class Probing:
                 actions = self._known_course.on_offers(event["offers"]["offers"])
                 if any(isinstance(action, Launch) for action in actions):
                     self._news()
+            wants_offers = self._known_course.wants_offers
         if kind == "OFFERS":
             for action in actions:
                 self._make(action)
+        self._ask_for_offers(wants_offers)
+
+    def _ask_for_offers(self, wanted: bool) -> None:
+        """While tasks run, which can take minutes, what is offered is better offered to others."""
+        if wanted == self._is_offered:
+            return
+        with contextlib.suppress(SparkMesosError):  # then offers are declined one by one
+            if wanted:
+                self._framework.revive()
+            else:
+                self._framework.suppress()
+            self._is_offered = wanted
 
     def _make(self, action: Launch | Decline) -> None:
         if isinstance(action, Decline):
@@ -241,7 +270,10 @@ class Probing:
             self._framework.accept([{"value": action.offer_id}], [operation], {"refuse_seconds": 3600.0})
         except SparkMesosError as error:
             with self._changed:
-                self._known_course.on_refused(action, error.message)
+                if isinstance(error, UnreachableError):
+                    self._known_course.on_lost(action, error.message)
+                else:
+                    self._known_course.on_refused(action, error.message)
                 self._news()
 
     def _await_end(self) -> None:
@@ -257,14 +289,22 @@ class Probing:
 
     def _end(self, failure: SparkMesosError | None) -> None:
         with self._changed:
-            if not self._ended:
-                self._failure = failure
+            if not self._ended and failure is not None:
+                self._failure = with_hint(failure)
             self._ended = True
             self._changed.notify_all()
 
     def _news(self) -> None:
         self._last_news = time.monotonic()
         self._changed.notify_all()
+
+
+def with_hint(failure: SparkMesosError) -> SparkMesosError:
+    """The failure of a framework, with a hint where Mesos' words are all that is known."""
+    if failure.hint:
+        return failure
+    hint = _OTHER_USER if "root_submissions" in failure.message else _AGAIN
+    return type(failure)(failure.message, hint=hint)
 
 
 def _tokens() -> Iterator[str]:

@@ -64,6 +64,8 @@ class ProbeResult:
     """How many agents were left out since they do not meet the constraints, or do not take part."""
     left_out: int = 0
     """How many more could have been tried (--probe-agents)."""
+    put_off: tuple[str, ...] = ()
+    """The host names of agents whose turn had not come when the time was over."""
 
     @property
     def told(self) -> tuple[TriedAgent, ...]:

@@ -63,6 +63,7 @@ def own_settings(
         "spark.dynamicAllocation.enabled": "false",
         "spark.mesos.driver.failoverTimeout": _FAILOVER_SECONDS,
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",  # its bars end no line: ours would stand behind them
         "spark.eventLog.enabled": "false",
     }
     if port is not None:
@@ -281,6 +282,8 @@ def judge(job: SparkJob) -> Verdict:
     )
     if not job.is_registered:
         return Verdict("Spark's driver has not been registered with Mesos", (_no_driver(job),))
+    if job.status and job.untried and not job.failed:
+        return Verdict(seen, (_no_driver(job),))
     problems = []
     if job.failed:
         problems.append(_failed(job))
@@ -290,7 +293,10 @@ def judge(job: SparkJob) -> Verdict:
 
 
 def _no_driver(job: SparkJob) -> Problem:
-    ended = f"ended with exit code {job.status} before it was registered with Mesos"
+    what = (
+        "before it had executors everywhere" if job.is_registered else "before it was registered with Mesos"
+    )
+    ended = f"ended with exit code {job.status} {what}"
     said = f": {printable(job.cause)}" if job.cause else ""
     return Problem(
         Severity.ERROR,

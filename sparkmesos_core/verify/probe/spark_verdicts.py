@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.dist.names import problem_of
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.verify.check import Verdict
-from sparkmesos_core.verify.probe.agent_java import java_version, spark_version, wrong_java
+from sparkmesos_core.verify.probe.agent_java import java_version, place, spark_version, wrong_java
 from sparkmesos_core.verify.probe.grouped_verdict import Judged, Wrong, counted, verdict_of
 from sparkmesos_core.verify.probe.result import ProbeResult, TriedAgent
 from sparkmesos_core.verify.probe.stages import started, with_java, with_spark
@@ -39,10 +40,17 @@ def _wrong_layout(agent: TriedAgent, result: ProbeResult) -> Wrong | None:
             if plan.archive
             else "Make the programs in bin/ executable (chmod +x) there.",
         )
+    prefix = plan.trial("").archive_prefix
+    # The task goes there with the quotes that Spark leaves out. What is behind the dot does not matter to it.
+    if plan.archive and (odd := problem_of(f"{prefix}.tgz")):
+        return Wrong(
+            odd,
+            "Give the archive another name: `sparkmesos upload-dist` makes one that fits.",
+            "spark.executor.uri",
+        )
     if found == "found":
         return None
     if plan.archive:
-        prefix = plan.trial("").archive_prefix
         if not plan.caches and _matches(agent, prefix) > 1:
             return Wrong(
                 f"`cd {prefix}*`, which executors run, matches the archive beside its folder, and the shell "
@@ -144,9 +152,12 @@ def judge_spark_version(result: ProbeResult, own: str) -> Verdict:
             if theirs is None or theirs == own:
                 yield agent, None, ()
                 continue
-            home = agent.said("spark.home")
+            home = place(agent, agent.said("spark.home"))
             what = f"the Spark in {home} is {theirs}, and the driver's is {own}: executors and driver do not"
-            yield agent, Wrong(f"{what} understand each other", _version_hint(agent, result, own)), ()
+            same_release = theirs.split(".")[:2] == own.split(".")[:2]
+            severity = Severity.WARNING if same_release else Severity.ERROR  # as uri-version has it
+            hint = _version_hint(agent, result, own)
+            yield agent, Wrong(f"{what} understand each other", hint, severity=severity), ()
 
     return verdict_of(lambda good: f"Spark {own} on {counted(good)}", judged())
 

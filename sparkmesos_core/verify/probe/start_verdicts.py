@@ -7,7 +7,9 @@ from sparkmesos_core.preflight.agent_names import some
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.check import Problem, Verdict
+from sparkmesos_core.verify.probe.course import MOST_AT_ONCE
 from sparkmesos_core.verify.probe.grouped_verdict import Judged, Wrong, counted, verdict_of
+from sparkmesos_core.verify.probe.plan import CPUS, LEAST_MEMORY
 from sparkmesos_core.verify.probe.result import Ending, ProbeResult, TriedAgent
 from sparkmesos_core.verify.probe.stages import fetched, started, with_user
 from sparkmesos_core.verify.probe.troubles import (
@@ -26,18 +28,33 @@ def judge_agents(result: ProbeResult) -> Verdict:
         parts.append(f"{result.unfit} left out that do not take part or do not meet the constraints")
     if result.left_out:
         parts.append(f"{result.left_out} left out by --probe-agents")
-    missing = result.without_offers
-    if not missing:
-        return Verdict(", ".join(parts))
-    role = f" for the role {result.plan.role}"
-    what = f"{counted(len(missing))} ({some(missing)}) offered less than 0.1 cores and 64 MiB{role}"
-    problem = Problem(
-        Severity.WARNING if result.agents else Severity.ERROR,
-        f"{what} within {result.patience:g} s",
-        "Others use or hold all of it, or it is reserved for other roles: the checks frameworks-hoarding and "
-        "agents-free-now tell who; end or limit those (spark.cores.max), or add agents.",
-    )
-    return Verdict(", ".join([*parts, f"{len(missing)} without offers"]), (problem,))
+    problems = []
+    if missing := result.without_offers:
+        parts.append(f"{len(missing)} without offers")
+        what = f"{counted(len(missing))} ({some(missing)}) offered less than {_LEAST}"
+        problems.append(
+            Problem(
+                Severity.WARNING if result.agents else Severity.ERROR,
+                f"{what} for the role {result.plan.role} within {result.patience:g} s",
+                "Others use or hold all of it, or it is reserved for other roles: the checks "
+                "frameworks-hoarding and agents-free-now tell who; end or limit those (spark.cores.max), or "
+                "add agents.",
+            )
+        )
+    if late := result.put_off:
+        parts.append(f"{len(late)} put off")
+        problems.append(
+            Problem(
+                Severity.WARNING,
+                f"{counted(len(late))} ({some(late)}) had no turn within {result.timeout:g} s: no more than "
+                f"{MOST_AT_ONCE} are tried at once",
+                "--probe-timeout gives it more time; --probe-agents tries fewer.",
+            )
+        )
+    return Verdict(", ".join(parts), tuple(problems))
+
+
+_LEAST = f"{CPUS / 1000:g} cores and {LEAST_MEMORY // 1000} MiB"
 
 
 def judge_fetch(result: ProbeResult) -> Verdict:
@@ -51,7 +68,8 @@ def judge_fetch(result: ProbeResult) -> Verdict:
                 yield agent, _late("is still fetching", result), agent.output
             else:
                 what = fetching_line(agent) or words_of(agent)
-                yield agent, Wrong(what, fetching_hint(agent), _key_of(what, result)), agent.output
+                hint, key = fetching_hint(agent), _key_of(what, result)
+                yield agent, Wrong(what, hint, key), agent.output or (agent.unread,)
 
     uris = ", ".join(redact_text(uri) for uri in result.plan.uris[:3])
     more = len(result.plan.uris) - 3
@@ -72,7 +90,10 @@ def judge_start(result: ProbeResult) -> Verdict:
     where = f" in the image {result.plan.image}" if result.plan.image else ""
     return verdict_of(
         lambda good: f"the task ran on {counted(good)}{where}",
-        ((agent, _wrong_start(agent, result), agent.output) for agent in with_user(result)),
+        (
+            (agent, _wrong_start(agent, result), agent.output or (agent.unread,))
+            for agent in with_user(result)
+        ),
     )
 
 
@@ -82,9 +103,8 @@ def _wrong_start(agent: TriedAgent, result: ProbeResult) -> Wrong | None:
     if agent.ending is Ending.LATE:
         return _late("has not come to its end", result)
     if agent.state == "TASK_FINISHED" and agent.report is None:
-        unread = f" ({agent.unread})" if agent.unread else ""
         return Wrong(
-            f"the task has run, but can neither connect to this machine nor can its output be read{unread}",
+            "the task has run, but can neither connect to this machine nor can its output be read",
             "Open the ports of agents (5051) for this machine, or those of the driver for agents.",
         )
     return Wrong(f"the task has failed: {words_of(agent)}", _start_hint(agent, result))
@@ -92,6 +112,13 @@ def _wrong_start(agent: TriedAgent, result: ProbeResult) -> Wrong | None:
 
 def _start_hint(agent: TriedAgent, result: ProbeResult) -> str:
     said = "\n".join((agent.message, *agent.output)).lower()
+    if agent.reason == "REASON_TASK_UNAUTHORIZED":
+        return (
+            f"Let the master's ACLs (run_tasks) have the principal run tasks as {quoted(result.plan.user)}, "
+            "or set SPARK_USER here to a user whom it may run them as."
+        )
+    if agent.reason == "REASON_INVALID_OFFERS":
+        return "Repeat the probe: offers were taken back before they could be used, as those of busy agents."
     if result.plan.image:
         return (
             f"See that agents can pull and run {quoted(result.plan.image)} and that their --containerizers "

@@ -7,10 +7,14 @@ from enum import Enum, auto
 
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.redaction import redact_text
+from sparkmesos_core.verify.probe.names import TASK_PREFIX
 from sparkmesos_core.verify.probe.result import Ending, TriedAgent
 
 _FETCH = re.compile(r"Failed to fetch|stall_timeout", re.IGNORECASE)
 _USER = re.compile(r"No such user|Failed to get user|user '[^']*' does not exist", re.IGNORECASE)
+_IDS = re.compile(rf"\b[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(-\w+)?|{TASK_PREFIX}\d+")
+"""Those that Mesos gives to agents, offers, frameworks and containers, and those of our tasks."""
+_SANDBOX = re.compile(r"/[^\s']*/frameworks/[^\s']*/runs/[^/\s']+")
 _BEGUN = ("TASK_STARTING", "TASK_RUNNING")
 _LONGEST = 300
 
@@ -43,6 +47,7 @@ def words_of(agent: TriedAgent) -> str:
     """What Mesos says of the end of a task, in a line, without what differs from agent to agent."""
     text = re.sub(r"container '[0-9a-f-]+'", "the container", agent.message)
     text = re.sub(r"'/\S*/(stdout|stderr)'", r"\1", text)
+    text = _IDS.sub("…", _SANDBOX.sub("…", text))
     words = " ".join(printable(redact_text(text)).split())
     return words[:_LONGEST] or agent.state or "nothing is known of it"
 
@@ -51,7 +56,7 @@ def fetching_line(agent: TriedAgent) -> str:
     """The line in which the fetcher says what went wrong; empty if there is none."""
     for line in reversed(agent.output):
         if (at := line.find("Failed to fetch '")) >= 0:
-            return printable(redact_text(line[at:]))[:_LONGEST]
+            return printable(redact_text(_SANDBOX.sub("…", line[at:])))[:_LONGEST]
     return ""
 
 

@@ -14,6 +14,7 @@ from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, Running
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
 from tests.integration.verify.altered_master import AlteredServer, altered_master
+from tests.integration.verify.verifying import reports_made
 from tests.integration.zookeeper import ZooKeeperServer
 
 NewCluster = Callable[..., RunningCluster]
@@ -29,6 +30,20 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> It
         patch.setenv("SPARKMESOS_STATE_DIR", str(folder / "state"))
         patch.setenv("SPARKMESOS_CACHE_DIR", str(cache_dir))
         yield
+
+
+@pytest.fixture(autouse=True)
+def broken_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is said to break a check has seen that check tell what is wrong, and what to do about it."""
+    with reports_made() as reports:
+        yield
+    for mark in request.node.iter_markers("breaks"):
+        for name in mark.args:
+            problems = [one for report in reports if name in report.checks for one in report.problems(name)]
+            assert any(one["hint"] for one in problems), f"no report of this test has advice of {name}"
+            for problem in problems:
+                assert problem["message"], problem
+                assert problem["hint"] or problem["severity"] == "note", problem
 
 
 @pytest.fixture(scope="session")

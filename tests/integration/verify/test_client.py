@@ -45,9 +45,7 @@ def test_no_spark(cluster: RunningCluster, monkeypatch: pytest.MonkeyPatch, tmp_
     assert report.message("spark-found").startswith("No Spark found")
     assert "set SPARK_HOME to an unpacked Spark" in report.hint("spark-found")
     followers = {"spark-programs", "spark-version", "spark-mesos-support", "java-fits", "java-starts"}
-    assert report.follows() == dict.fromkeys([*followers, "mesos-bridge", "executor-home"], "spark-found"), (
-        report
-    )
+    assert report.follows() == dict.fromkeys([*followers, "mesos-bridge"], "spark-found"), report
     assert_sound(check(cluster, SPARK_HOME=str(installed)))
 
 
@@ -69,6 +67,7 @@ def test_a_program_that_cannot_be_run(cluster: RunningCluster, tmp_path: Path) -
     report = check(cluster, SPARK_HOME=str(home))
     assert report.failing() == report.errors() == {"spark-programs"}, report
     assert report.message("spark-programs") == f"{home} (SPARK_HOME) has no bin/spark-submit that can be run"
+    assert report.hint("spark-programs") == "The installation is incomplete: install it again."
     program.chmod(0o755)
     assert_sound(check(cluster, SPARK_HOME=str(home)))
 
@@ -92,6 +91,11 @@ def test_a_spark_that_is_too_old_for_the_bridge(cluster: RunningCluster, tmp_pat
     report = check(cluster, SPARK_HOME=str(home), JAVA_HOME=str(java))
     assert report.failing() == report.errors() == {"spark-version"}, report
     assert report.message("spark-version").endswith(f"is made for Spark 2.4 to 3.5, and {home} is 2.3.4")
+    assert (
+        report.hint("spark-version")
+        == "Use Spark 3.5, or install libmesos and use it by --mesos-driver native."
+    )
+    assert_sound(check(cluster))
 
 
 @pytest.mark.breaks("spark-mesos-support")
@@ -100,6 +104,7 @@ def test_a_spark_that_was_built_without_mesos(cluster: RunningCluster, tmp_path:
     report = check(cluster, SPARK_HOME=str(home))
     assert report.failing() == report.errors() == {"spark-mesos-support"}, report
     assert "was built without Mesos" in report.message("spark-mesos-support")
+    assert report.hint("spark-mesos-support").startswith("Use an official release")
     for jar in find_spark(None, {}).jars.glob("spark-mesos_*"):
         (home / "jars" / jar.name).symlink_to(jar)
     assert_sound(check(cluster, SPARK_HOME=str(home)))
@@ -120,6 +125,7 @@ def test_a_java_that_is_too_new(cluster: RunningCluster, tmp_path: Path) -> None
     report = check(cluster, JAVA_HOME=str(make_java(tmp_path / "java", version="24.0.1")))
     assert report.failing() == report.errors() == {"java-fits"}, report
     assert "needs Java 8 to 21, but JAVA_HOME=" in report.message("java-fits")
+    assert report.hint("java-fits").startswith("Unset JAVA_HOME or set it to a Java 21.")
     assert report.follows() == {"java-starts": "java-fits"}
     assert_sound(check(cluster, JAVA_HOME=str(make_java(tmp_path / "other", version="17.0.9"))))
 
@@ -144,6 +150,9 @@ def test_a_libmesos_that_is_not_there(cluster: RunningCluster, tmp_path: Path) -
     report = check(cluster, MESOS_NATIVE_JAVA_LIBRARY=library)
     assert report.failing() == report.errors() == {"mesos-library"}, report
     assert report.message("mesos-library") == f"MESOS_NATIVE_JAVA_LIBRARY={library} is not a file"
+    assert report.hint("mesos-library").startswith(
+        "Correct or unset it; without libmesos the HTTP bridge is used"
+    )
     assert set(report.follows().values()) == {"mesos-library"}, report
     assert {"libmesos-loads", "mesos-bridge", "mesos-variable"} <= set(report.follows())
     assert_sound(check(cluster))
@@ -173,6 +182,7 @@ def test_the_old_name_of_the_variable(cluster: RunningCluster, tmp_path: Path) -
     assert f"MESOS_NATIVE_LIBRARY=/usr/lib/libmesos.so, set by {script}, is the old" in report.message(
         "mesos-variable"
     )
+    assert report.hint("mesos-variable") == f"Set MESOS_NATIVE_JAVA_LIBRARY instead in {script}, or unset it."
     script.write_text("")
     assert_sound(check(cluster, SPARK_CONF_DIR=str(conf)))
 
@@ -183,6 +193,7 @@ def test_a_spark_that_the_bridge_cannot_be_compiled_with(cluster: RunningCluster
     report = check(cluster, SPARK_HOME=str(home))
     assert report.failing() == report.errors() == {"mesos-bridge"}, report
     assert report.message("mesos-bridge").startswith("There is no scala-compiler-*.jar in")
+    assert "restore it from the release" in report.hint("mesos-bridge")
     for jar in find_spark(None, {}).jars.glob("scala-compiler-*"):
         (home / "jars" / jar.name).symlink_to(jar)
     assert_sound(check(cluster, SPARK_HOME=str(home)))
@@ -212,6 +223,7 @@ def test_another_master_in_the_file(cluster: RunningCluster, tmp_path: Path) -> 
     assert report.message("configuration-master") == (
         f"{file}:1 names another master, mesos://other.example:5050, for applications without --master"
     )
+    assert report.hint("configuration-master") == "Correct it, if this is the cluster that is meant."
     file.write_text(f"spark.master {cluster.url}\n")
     assert check(cluster, SPARK_CONF_DIR=str(tmp_path)).status("configuration-master") == "ok"
 
@@ -222,6 +234,9 @@ def test_a_driver_host_that_nobody_knows(cluster: RunningCluster) -> None:
     report = check(cluster, *host)
     assert report.failing() == report.errors() == {"driver-name"}, report
     assert "a name that cannot be resolved here" in report.message("driver-name")
+    assert report.hint("driver-name").startswith(
+        "Set spark.driver.host to a name or an address of this machine"
+    )
     followers = {name for name, root in report.follows().items() if root == "driver-name"}
     assert {"driver-address", "driver-host"} <= followers
     assert_sound(check(cluster, "--conf", "spark.driver.host=localhost"))

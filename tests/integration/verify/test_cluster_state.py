@@ -70,8 +70,25 @@ def test_a_state_that_takes_too_long(altered: AlteredServer) -> None:
     )
     assert report.failing() == {"master-state"}, report
     assert report.follows() == {"tasks-lost": "master-state"}
+    assert "took longer than 6 s" in report.message("master-state")
+    assert "--check-timeout" in report.hint("master-state")
     healed.set()
     assert verify("--master", altered.url, *SOUND).failing() == set()
+
+
+def test_a_master_that_takes_longer_than_a_check_for_its_state(altered: AlteredServer) -> None:
+    healed = threading.Event()
+    altered.delay("/state", healed)
+    put_together = threading.Timer(1.5, healed.set)
+    put_together.start()
+    try:
+        report = verify(
+            "--master", altered.url, *SOUND, "--check-timeout", "1", "--only", "master-state,tasks-lost"
+        )
+    finally:
+        put_together.join()
+    assert report.failing() == set(), report
+    assert altered.requests["/state"] == 1
 
 
 def test_what_runs_is_counted(cluster: RunningCluster) -> None:

@@ -100,6 +100,9 @@ def test_a_variable_that_names_another_archive(cluster: RunningCluster, served: 
     uri = f"{served}/{NAME}.tgz"
     report = check(cluster, uri, SPARK_EXECUTOR_URI=f"{served}/other.tgz")
     assert report.failing() == {"executor-uri-agrees"}, report
+    assert report.message("executor-uri-agrees").startswith(
+        "SPARK_EXECUTOR_URI and spark.executor.uri name different archives"
+    )
     assert report.hint("executor-uri-agrees") == "Make them equal, or unset one."
     assert_sound(check(cluster, uri, SPARK_EXECUTOR_URI=uri))
     assert_sound(check(cluster, "", SPARK_EXECUTOR_URI=uri))
@@ -129,6 +132,7 @@ def test_a_name_that_is_not_unpacked(cluster: RunningCluster, served: str) -> No
 def test_a_uri_that_the_fetcher_misunderstands(cluster: RunningCluster, folder: Path) -> None:
     report = check(cluster, f"file:{folder}/{NAME}.tgz")
     assert report.failing() == report.errors() == {"uri-scheme"}, report
+    assert "it takes it for a relative path" in report.message("uri-scheme")
     assert report.hint("uri-scheme").startswith(f"Write file://{folder}/{NAME}.tgz")
     assert_sound(check(cluster, f"file://{folder}/{NAME}.tgz"))
 
@@ -208,6 +212,7 @@ def test_s3(cluster: RunningCluster, tmp_path: Path, monkeypatch: pytest.MonkeyP
         report = check(cluster, f"s3a://bucket/{OTHER}.tgz")
         assert report.failing() == {"uri-reachable"}, report
         assert report.message("uri-reachable").endswith(f"s3a://bucket/{OTHER}.tgz does not exist")
+        assert report.hint("uri-reachable") == "Put the file there, or correct the URI."
         sound = check(cluster, f"s3a://bucket/{NAME}.tgz")
         assert_sound(sound)
         assert sound.seen("uri-version") == f"Spark {VERSION}, as RELEASE tells"
@@ -224,6 +229,7 @@ def test_a_web_page(cluster: RunningCluster, served: str) -> None:
     report = check(cluster, f"{served}/page.tgz")
     assert report.failing() == report.errors() == {"uri-type"}, report
     assert report.message("uri-type") == f"The executors' archive {served}/page.tgz is a web page"
+    assert "`sparkmesos upload-dist` makes and uploads an archive that fits" in report.hint("uri-type")
     assert set(report.follows().values()) == {"uri-type"}
     assert set(report.follows()) == {"uri-layout", "uri-programs", "uri-version"}
     assert_sound(check(cluster, f"{served}/{NAME}.tgz"))
@@ -304,7 +310,8 @@ def test_an_archive_is_looked_at_without_a_spark_here(
     assert report.failing() == {"spark-found"}, report
     assert report.hint("spark-found").endswith(" Where drivers run elsewhere, add --skip client.")
     assert report.seen("uri-version") == f"Spark {VERSION}, as RELEASE tells"
-    assert_sound(check(cluster, f"{served}/{NAME}.tgz", "--skip", "client", SPARK_HOME=str(tmp_path)))
+    for uri in (f"{served}/{NAME}.tgz", ""):
+        assert_sound(check(cluster, uri, "--skip", "client", SPARK_HOME=str(tmp_path)))
 
 
 @pytest.mark.breaks("uri-cache")
@@ -313,6 +320,7 @@ def test_a_server_that_does_not_answer_head(cluster: RunningCluster, folder: Pat
         report = check(cluster, f"http://{nginx}/{NAME}.tgz", *CACHED)
         assert report.failing() == {"uri-cache"}, report
         assert "does not tell its size by HEAD" in report.message("uri-cache")
+        assert report.hint("uri-cache").startswith("Serve it where HEAD is answered with a Content-Length")
         assert check(cluster, f"http://{nginx}/{NAME}.tgz").status("uri-cache") == "note"
     (tmp_path / "other").mkdir()
     with nginx_server(folder, tmp_path / "other") as nginx:
@@ -329,6 +337,7 @@ def test_an_archive_that_was_replaced(cluster: RunningCluster, folder: Path, ser
     assert_sound(report)
     assert report.status("uri-changed") == "note"
     assert "what they have cached stays" in report.message("uri-changed")
+    assert "give this one a new name, or restart the agents" in report.hint("uri-changed")
     os.utime(archive, (0, later - 365 * 24 * 3600))
     assert check(cluster, f"{served}/spark-new.tgz", *CACHED).status("uri-changed") == "ok"
 
@@ -338,11 +347,12 @@ def test_another_file_that_is_not_there(cluster: RunningCluster, served: str, fo
     report = check(cluster, "", "--conf", f"spark.mesos.uris={served}/data.txt,{served}/no.txt")
     assert report.failing() == report.errors() == {"spark-uris"}, report
     assert report.message("spark-uris") == f"{served}/no.txt (spark.mesos.uris) answers 404 Not Found"
+    assert report.hint("spark-uris") == "Put the file there, or correct the URI."
     assert_sound(check(cluster, "", "--conf", f"spark.mesos.uris={served}/data.txt,{folder}/data.txt"))
     report = check(cluster, "", "--conf", f"spark.mesos.uris={folder}/no.txt")
     assert report.message("spark-uris") == f"{folder}/no.txt (spark.mesos.uris) does not exist"
     # That one needs a hadoop client is no reason not to look at the others.
-    report = check(cluster, "", "--conf", f"spark.mesos.uris=ftps3://b/c.txt,{served}/no.txt")
+    report = check(cluster, "", "--conf", f"spark.mesos.uris=s3a://b/c.txt,{served}/no.txt")
     assert [one["severity"] for one in report.problems("spark-uris")] == ["error", "note"], report
 
 
@@ -355,6 +365,9 @@ def test_a_jar_that_is_not_there(cluster: RunningCluster, served: str, folder: P
         f"The file {folder}/no.txt does not exist",
         f"{served}/no.jar (spark.jars) answers 404 Not Found",
     ]
+    hints = [problem["hint"] for problem in report.problems("spark-files")]
+    assert hints[0].startswith("Correct its path, which is taken from the current folder")
+    assert hints[1] == "Put the file there, or correct the URI."
     assert_sound(check(cluster, "", "--jars", f"{served}/data.txt", "--files", f"{folder}/data.txt"))
 
 

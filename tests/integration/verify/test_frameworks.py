@@ -82,7 +82,8 @@ def test_a_framework_that_keeps_offers(new_cluster: NewCluster) -> None:
 
 
 def test_one_framework_with_nearly_everything_is_a_note(cluster: RunningCluster) -> None:
-    with SmallFramework(cluster, "greedy") as greedy, SmallFramework(cluster, "patient"):
+    waiting = SmallFramework(cluster, "patient", webui_url="http://client.example:4040")
+    with SmallFramework(cluster, "greedy") as greedy, waiting:
         for number, agent in enumerate(
             requests.get(f"{cluster.http_url}/slaves", timeout=30).json()["slaves"]
         ):

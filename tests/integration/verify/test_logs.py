@@ -94,7 +94,7 @@ def test_what_fails_with_tasks_is_told_with_them(new_cluster: NewCluster) -> Non
     with SmallFramework(cluster, "fetches") as framework:
         for number in ("0", "1"):
             framework.ran(
-                "true", task_id=number, name=f"task {number}", uris=["http://127.0.0.1:1/spark.tgz"]
+                "true", task_id=number, name=f"fetches {number}", uris=["http://127.0.0.1:1/spark.tgz"]
             )
         report = verify("--master", cluster.url, *SOUND)
         assert report.failing() == {"tasks-failing"}, report
@@ -120,6 +120,7 @@ def test_errors_that_nobody_knows(new_cluster: NewCluster) -> None:
     error, warning = report.problems("logs-agents")
     assert (error["severity"], warning["severity"]) == ("warning", "note")
     assert "«The flux capacitor 9 is out of order» 2 times" in error["message"]
+    assert error["hint"].startswith("Read what stands around it in the log")
 
 
 def test_no_log(new_cluster: NewCluster) -> None:

@@ -60,6 +60,7 @@ def test_too_old_for_secrets(altered: AlteredServer) -> None:
     report = check(altered, *secrets)
     assert report.failing() == {"master-version"}, report
     assert "is too old for secrets (1.3)" in report.message("master-version")
+    assert report.hint("master-version").startswith("Upgrade Mesos to 1.3 or newer")
     assert check(altered).failing() == set()
     altered.heal()
     assert check(altered, *secrets).failing() == set()

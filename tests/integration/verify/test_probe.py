@@ -272,7 +272,7 @@ def test_agent_whose_resources_are_of_others(new_cluster: NewCluster) -> None:
     )
     report = probe(cluster, how=HURRIED)
     assert report.failing() == {"probe-agents"}
-    assert "1 agent ('localhost') offered less than 0.1 cores and 64 MiB for the role *" in report.message(
+    assert "1 agent ('localhost') offered less than 0.1 cores and 128 MiB for the role *" in report.message(
         "probe-agents"
     )
     assert "reserved for other roles" in report.hint("probe-agents")
@@ -342,6 +342,28 @@ def test_framework_that_the_master_refuses(cluster: RunningCluster, alter: Alter
     assert report.follows()[JAVA] == report.follows()["probe-agents"] == "probe-framework"
     altered.heal()
     assert_sound(verify("--master", altered.url, *SOUND, *PROBE))
+
+
+def test_nothing_is_offered_while_tasks_run(
+    cluster: RunningCluster, alter: Alter, server: FileServer
+) -> None:
+    """Fetching may take minutes, in which what agents have is better offered to others."""
+    server.open, server.status = False, 0
+    altered = alter(cluster)
+    properties = confs({"spark.executor.uri": server.url})
+    report = verify("--master", altered.url, *SOUND, *HURRIED, *properties)
+    assert report.failing() == {"probe-fetch"}
+    assert altered.requests["/api/v1/scheduler SUPPRESS"] == 1
+    assert altered.requests["/api/v1/scheduler REVIVE"] == 0
+
+
+def test_master_that_is_lost_on_the_way(cluster: RunningCluster, alter: Alter) -> None:
+    """That no offers come is none of the agents' doing then."""
+    altered = alter(cluster)
+    altered.status("/api/v1/scheduler ACCEPT", 307)
+    altered.status("/api/v1/scheduler DECLINE", 307)
+    report = verify("--master", altered.url, *SOUND, *HURRIED, "--only", "probe")
+    assert report.failing() == {"probe-framework"}
 
 
 def test_credentials_that_frameworks_need(new_cluster: NewCluster, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from sparkmesos_core.verify.facts.probe import PROBE
 from sparkmesos_core.verify.known import Known, UnknownFactError
 from sparkmesos_core.verify.subject import ProbeOptions, Subject
 from tests.integration.verify.probing_grounds import FileServer, confs, spark_archive
-from tests.integration.verify.verifying import SOUND, Report, verify
+from tests.integration.verify.verifying import SOUND, Report, read_report, verify
 from tests.servers.small_disk import small_disk
 
 COMMAND = [str(Path(sys.executable).parent / "sparkmesos")]
@@ -164,8 +163,7 @@ def _with_hosts(hosts: Path, cluster: RunningCluster, setting: str) -> Report:
         env=_environment(),
         check=False,
     )
-    checks = json.loads(ended.stdout)["checks"] if ended.stdout else []
-    return Report(ended.returncode, ended.stderr, {one["id"]: one for one in checks})
+    return read_report(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.mark.breaks("probe-disk")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sparkmesos_core.localcluster.cluster import RunningCluster
+from tests.http_stub import Answer, http_stub
 from tests.integration.spark_dispatcher import spark_dispatcher
 from tests.integration.test_dispatcher import Stage, await_subscription, until
 from tests.integration.verify.conftest import NewCluster
+from tests.integration.verify.small_framework import SmallFramework
 from tests.integration.verify.verifying import SOUND, Report, verify
 from tests.integration.zookeeper import ZooKeeperServer
 from tests.servers.dispatcher import DispatcherServer, our_dispatcher, running
@@ -42,6 +45,7 @@ def cluster_mode(cluster: RunningCluster, *arguments: str) -> Report:
 def test_cluster_mode_without_a_dispatcher(cluster: RunningCluster, tmp_path: Path) -> None:
     report = cluster_mode(cluster)
     assert report.failing() == report.errors() == {"dispatcher-found"}, report
+    assert report.message("dispatcher-found").startswith("Cluster mode needs a dispatcher: Mesos knows none")
     assert "sparkmesos start-dispatcher --master" in report.hint("dispatcher-found")
     assert report.exit_code == 1
     with dispatcher(cluster.url, tmp_path) as server:
@@ -81,6 +85,8 @@ def test_one_of_several_is_not_there(cluster: RunningCluster, tmp_path: Path, re
         assert report.failing() == {"dispatcher-reachable"}, report
         assert report.errors() == set()
         assert f"127.0.0.1:{refusing_port}" in report.message("dispatcher-reachable")
+        assert report.hint("dispatcher-reachable").startswith("Check that it is running.")
+        assert verify("--master", cluster.url, *SOUND, "--dispatcher", server.url).failing() == set()
 
 
 @pytest.mark.breaks("dispatcher-reachable")
@@ -131,6 +137,33 @@ def test_token(cluster: RunningCluster, tmp_path: Path) -> None:
         assert TOKEN not in str(report)
         # That it lets nobody ask is nothing to complain about where nobody wants anything of it.
         assert report.failing() == set(), report
+
+
+def test_nobody_has_to_be_let_in_who_wants_nothing(cluster: RunningCluster) -> None:
+    def answer(path: str) -> Answer:
+        if path == "/health":
+            return Answer(200, json.dumps({"address": f"mesos://{web.address}"}).encode())
+        return Answer(401)
+
+    with (
+        http_stub(answer) as web,
+        SmallFramework(cluster, "Spark Cluster", webui_url=f"http://{web.address}"),
+    ):
+        report = verify("--master", cluster.url, *SOUND, "--skip", "frameworks")
+        assert report.failing() == set(), report
+        assert report.status("dispatcher-token") == "note"
+        (note,) = report.problems("dispatcher-token")
+        assert note["hint"].startswith(f"Name it with --dispatcher mesos://{web.address}")
+        report = cluster_mode(cluster, "--skip", "frameworks")
+        assert report.failing() == report.errors() == {"dispatcher-token"}, report
+
+
+def test_a_dispatcher_without_a_web_ui(cluster: RunningCluster) -> None:
+    with SmallFramework(cluster, "Spark Cluster"):
+        report = cluster_mode(cluster, "--only", "services")
+        assert report.failing() == set(), report
+        assert report.status("dispatcher-found") == "note"
+        assert "--dispatcher mesos://HOST:PORT" in report.hint("dispatcher-found")
 
 
 @pytest.mark.breaks("dispatcher-version")
@@ -205,6 +238,9 @@ def test_dispatcher_of_another_cluster(
     with dispatcher(other.url, tmp_path) as server:
         report = verify("--master", cluster.url, *SOUND, "--dispatcher", server.url)
         assert report.failing() == {"dispatcher-cluster"}, report
+        assert report.message("dispatcher-cluster") == (
+            f"The dispatcher at {server.url} is registered at {other.http_url}, not at {cluster.http_url}"
+        )
         assert f"--master {other.url}" in report.hint("dispatcher-cluster")
         report = verify("--master", other.url, *SOUND, "--dispatcher", server.url)
         assert report.failing() == set(), report

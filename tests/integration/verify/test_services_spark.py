@@ -80,6 +80,7 @@ def test_no_shuffle_service_on_one_of_the_agents(new_cluster: NewCluster, servic
         assert report.seen("shuffle-service-ports") == f"port {port} is open on 1 of 2 hosts"
         details = report.problem("shuffle-service-ports")["details"]
         assert details == [f"127.0.0.1:{port} refuses the connection"]
+        assert report.hint("shuffle-service-ports").startswith("Start Spark's shuffle service there")
         assert report.message("shuffle-service-kind") == (
             f"What listens at port {port} of 127.0.0.2 takes the connection, but does not answer"
         )
@@ -154,9 +155,12 @@ def test_shuffle_service_with_authentication(
         report = with_shuffle(cluster, port)
         assert report.failing() == report.errors() == {check}, report
         assert "wants authentication" in report.message(check)
+        assert report.hint(check).startswith("Set spark.authenticate=true and spark.authenticate.secret")
     report = with_shuffle(cluster, service_port, *secret)
     assert check in report.errors(), report
     assert "knows nothing of it" in report.message(check)
+    assert "or set spark.authenticate=false" in report.hint(check)
+    assert with_shuffle(cluster, service_port).failing() == set()
     assert "tale-of-two-cities" not in str(report)
 
 

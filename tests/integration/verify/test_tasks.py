@@ -85,7 +85,10 @@ def test_what_explains_it_is_recognised(
     cluster: RunningCluster, framework: SmallFramework, command: str, meaning: str, hint: str
 ) -> None:
     for number in ("0", "1"):
-        assert framework.ran(command, task_id=number, name="task " + number)["state"] == "TASK_FAILED"
+        assert (
+            framework.ran(command, task_id=number, name=f"{framework.name} {number}")["state"]
+            == "TASK_FAILED"
+        )
     report = verify("--master", cluster.url, *SOUND, *OF_TASKS)
     mine = [one for one in report.problems("tasks-failing") if framework.name in one["message"]]
     assert len(mine) == 1, report
@@ -93,26 +96,45 @@ def test_what_explains_it_is_recognised(
     assert meaning in mine[0]["message"]
     assert hint in mine[0]["hint"]
     assert all(len(line) <= 400 for line in mine[0]["details"])
-    framework.ran("true", task_id="2", name="task 2")
+    framework.ran("true", task_id="2", name=f"{framework.name} 2")
     assert framework.name not in str(verify("--master", cluster.url, *OF_TASKS).problems("tasks-failing"))
 
 
 def test_a_failed_fetch_is_told_with_its_uri(cluster: RunningCluster, framework: SmallFramework) -> None:
     for number in ("0", "1"):
-        framework.ran("true", task_id=number, name="task " + number, uris=["http://127.0.0.1:1/spark.tgz"])
+        framework.ran(
+            "true", task_id=number, name=f"{framework.name} {number}", uris=["http://127.0.0.1:1/spark.tgz"]
+        )
     report = verify("--master", cluster.url, *SOUND, *OF_TASKS)
     mine = [one for one in report.problems("tasks-failing") if framework.name in one["message"]]
     assert len(mine) == 1, report
     assert "the agent cannot fetch a file" in mine[0]["message"]
     assert "http://127.0.0.1:1/spark.tgz" in mine[0]["message"]
-    framework.ran("true", task_id="2", name="task 2")
+    framework.ran("true", task_id="2", name=f"{framework.name} 2")
 
 
-def test_what_failed_once_is_a_note(cluster: RunningCluster, framework: SmallFramework) -> None:
-    framework.ran("exit 1", task_id="of-a-service", name="service")
+def test_secrets_in_what_a_task_wrote_are_not_shown(
+    cluster: RunningCluster, framework: SmallFramework
+) -> None:
+    """The fetcher writes down each URI as it is."""
+    uri = "http://reader:opensesame@127.0.0.1:1/spark.tgz?X-Amz-Signature=0badc0de"
+    framework.ran("true", task_id="0", name=f"{framework.name} 0", uris=[uri])
+    report = verify("--master", cluster.url, *SOUND, *OF_TASKS)
+    (mine,) = (one for one in report.problems("tasks-failing") if framework.name in one["message"])
+    assert "127.0.0.1:1/spark.tgz" in mine["message"]
+    assert "opensesame" not in str(mine)
+    assert "0badc0de" not in str(mine)
+    framework.ran("true", task_id="1", name=f"{framework.name} 1")
+
+
+def test_what_is_not_of_spark_is_a_note(cluster: RunningCluster, framework: SmallFramework) -> None:
+    """A batch system may have jobs that fail every night."""
+    for number in range(2):
+        framework.ran("exit 1", task_id=f"of-a-service.{number}", name="service")
     report = verify("--master", cluster.url, *SOUND, *OF_TASKS)
     assert report.failing() == set(), report
     assert report.status("tasks-failing") == "note"
+    assert "no executor or driver of Spark" in report.hint("tasks-failing")
     framework.ran("true", task_id="again", name="service")
 
 
@@ -120,8 +142,8 @@ def test_a_task_that_runs_again_is_well_once_it_has_run_for_longer(
     cluster: RunningCluster, framework: SmallFramework
 ) -> None:
     for number in ("0", "1"):
-        framework.ran("exit 1", task_id=number, name="task " + number)
-    framework.launch("sleep 600", task_id="2", name="task 2")
+        framework.ran("exit 1", task_id=number, name=f"{framework.name} {number}")
+    framework.launch("sleep 600", task_id="2", name=f"{framework.name} 2")
     framework.reached("2", "TASK_RUNNING")
     deadline = time.monotonic() + 60
     while verify("--master", cluster.url, *OF_TASKS).failing():

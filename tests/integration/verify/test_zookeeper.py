@@ -189,6 +189,7 @@ def test_no_server_at_all(known_there: ZooKeeperServer) -> None:
         assert report.message("zookeeper-servers") == (
             f"no ZooKeeper server answers: {nobody} refuses the connection"
         )
+        assert report.hint("zookeeper-servers").startswith("Check hosts and ports of the zk:// URL")
         partly = check(f"{nobody},{known_there.hosts}")
     assert partly.failing() == {"zookeeper-servers"}, partly
     assert partly.errors() == set()
@@ -255,6 +256,7 @@ def test_no_session(known_there: ZooKeeperServer) -> None:
         assert report.failing() == {"zookeeper-session"}, report
         assert report.exit_code == 5
         assert report.message("zookeeper-session").startswith("no ZooKeeper server answered within 2 s")
+        assert "that ZooKeeper is running" in report.hint("zookeeper-session")
         assert report.follows()["master-leader"] == "zookeeper-session"
         gate.closed = False
         assert check(gate.hosts).failing() == set()

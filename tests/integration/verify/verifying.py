@@ -12,11 +12,16 @@ from typing import Any
 from unittest import mock
 
 from sparkmesos_cli.main import run
+from sparkmesos_core.verify.all_checks import ALL_CHECKS
+from sparkmesos_core.verify.check import Status
 
 SOUND = ("--conf", "spark.cores.max=2")
 """What an application should set on a shared cluster: with it a healthy cluster gets no warning."""
 
 _TROUBLE = ("warning", "error")
+_STATUSES = {status.value for status in Status}
+_ITSELF = "the check itself failed"
+"""What `run_checks` says where a check has a fault: no test may take that for what it is looking for."""
 _NOT_INHERITED = ("SPARK", "MESOS", "PYSPARK", "JAVA", "HADOOP", "LIBPROCESS")
 _OF_TESTS = ("SPARKMESOS_CACHE_DIR", "SPARKMESOS_STATE_DIR")
 
@@ -25,23 +30,35 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What the command said: `checks` are its records by their ids, in the order of the table."""
+    """What the command said: `checks` are its records by their ids, in the order of the table.
+
+    There are none if it was refused, or ended before them: whoever asks then what fails is told so.
+    """
 
     exit_code: int
     stderr: str
     checks: Mapping[str, Record] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, check in self.checks.items():
+            assert check["status"] in _STATUSES, f"{name} is {check['status']}"
+            assert not str(check["seen"]).startswith(_ITSELF), self
+
     def failing(self) -> set[str]:
         """The checks that have a warning or an error."""
-        return {name for name, check in self.checks.items() if check["status"] in _TROUBLE}
+        return {name for name, check in self._made().items() if check["status"] in _TROUBLE}
 
     def errors(self) -> set[str]:
         """The checks that have an error."""
-        return {name for name, check in self.checks.items() if check["status"] == "error"}
+        return {name for name, check in self._made().items() if check["status"] == "error"}
 
     def follows(self) -> dict[str, str]:
         """The checks that could not be made, each with the one whose failure has kept it from that."""
-        return {name: check["follows"] for name, check in self.checks.items() if check["follows"]}
+        return {name: check["follows"] for name, check in self._made().items() if check["follows"]}
+
+    def _made(self) -> Mapping[str, Record]:
+        assert self.checks, f"no check was made: {self}"
+        return self.checks
 
     def status(self, name: str) -> str:
         return str(self.checks[name]["status"])
@@ -91,14 +108,34 @@ def verify(*arguments: str, environment: Mapping[str, str] | None = None) -> Rep
         contextlib.redirect_stderr(err),
     ):
         code = run(["verify-cluster", "--output", "json", *given])
-    return Report(code, err.text(), _checks(out.text()))
+    report = read_report(code, out.text(), err.text())
+    if report.checks and not {"--only", "--skip"} & set(given):
+        probes = any(one.startswith("--probe") for one in given)
+        wanted = [check.id for check in ALL_CHECKS if probes or not check.needs_probe]
+        assert list(report.checks) == wanted, "some checks are missing, or in another order"
+    return report
 
 
-def _checks(text: str) -> dict[str, Record]:
-    if not text:
-        return {}  # it was refused
-    records = json.loads(text)["checks"]
-    return {record["id"]: record for record in records}
+def read_report(exit_code: int, stdout: str, stderr: str) -> Report:
+    """What a command with `--output json` has said; without output it was refused, which only errors do."""
+    records = json.loads(stdout)["checks"] if stdout else []
+    assert records or exit_code, "it has made no check, and is content with that"
+    report = Report(exit_code, stderr, {record["id"]: record for record in records})
+    assert len(report.checks) == len(records), "a check is there twice"
+    if records:
+        assert exit_code or not report.errors(), report
+        _made_here.append(report)
+    return report
+
+
+_made_here: list[Report] = []
+
+
+@contextlib.contextmanager
+def reports_made() -> Iterator[list[Report]]:
+    """Collects what is reported within the block."""
+    _made_here.clear()
+    yield _made_here
 
 
 class _Captured(io.TextIOWrapper):

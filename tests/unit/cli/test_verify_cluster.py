@@ -201,6 +201,22 @@ def test_the_subject_is_what_the_command_line_says(verify, tmp_path):
     assert (subject.probe.agents, subject.probe.runs_spark, subject.probe.timeout) == (3, True, 11)
 
 
+@pytest.mark.parametrize(
+    ("given", "server"),
+    [
+        ("h", "http://h:18080"),
+        ("h:81", "http://h:81"),
+        ("[::1]", "http://[::1]:18080"),
+        ("http://h", "http://h:80"),
+        ("https://h/spark/", "https://h:443/spark"),
+    ],
+)
+def test_history_servers(verify, given, server):
+    seen: list[Known] = []
+    assert verify(*MASTER, "--history-server", given, checks=(looking(seen),)).code == 0
+    assert str(seen[0].subject.history_server) == server
+
+
 def test_without_being_asked_for_there_is_no_probe(verify):
     seen: list[Known] = []
     looks = looking(seen)

@@ -60,11 +60,12 @@ def test_what_is_no_url_of_zookeeper(tmp_path: Path) -> None:
 def test_roles() -> None:
     assert read_roles(None) is None
     assert read_roles("etl") == ("etl",)
+    assert read_roles("*,etl") == ("*", "etl")
     assert read_roles("etl, spark/batch,.x") == ("etl", "spark/batch", ".x")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "etl,", "-etl", "a/-b", "a//b", "/a", "a/", "a/..", ".", "*", "a b", "a\\b"]
+    "text", ["", "etl,", "-etl", "a/-b", "a//b", "/a", "a/", "a/..", ".", "a/*", "a b", "a\\b"]
 )
 def test_no_roles(text: str) -> None:
     with pytest.raises(UsageError, match="is no role"):

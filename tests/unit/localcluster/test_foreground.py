@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from sparkmesos_core.errors import UnreachableError
-from sparkmesos_core.localcluster.foreground import _unless
+from sparkmesos_core.localcluster.foreground import _unless, put_logs_aside
 
 
 def test_a_start_that_waits_for_something_ends_when_it_is_told_to() -> None:
@@ -40,3 +41,14 @@ def test_a_start_that_succeeds_or_fails_does_so() -> None:
     assert asyncio.run(play(False)) == "cluster"
     with pytest.raises(UnreachableError):
         asyncio.run(play(True))
+
+
+def test_agents_begin_new_logs(tmp_path: Path) -> None:
+    put_logs_aside(tmp_path / "agents")  # of which there is none yet
+    log = tmp_path / "agents" / "agent1" / "agent.log"
+    log.parent.mkdir(parents=True)
+    for cluster in ("first", "second"):
+        log.write_text(cluster)
+        put_logs_aside(tmp_path / "agents")
+    assert not log.exists()
+    assert log.with_name("agent.log.1").read_text() == "second"

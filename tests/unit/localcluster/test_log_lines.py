@@ -11,7 +11,7 @@ import pytest
 
 from sparkmesos_core.localcluster.log_lines import GlogFormatter, LogFile, one_line
 
-LINE = re.compile(r"([IWEF])(\d{8} \d\d:\d\d:\d\d\.\d{6}) (\d+) ([\w.]+:\d+)\] (.*)", re.DOTALL)
+LINE = re.compile(r"([IWEF])(\d{8} \d\d:\d\d:\d\d\.\d{6}) +(\d+) ([\w.]+:\d+)\] (.*)", re.DOTALL)
 RECORDINGS = Path(__file__).parents[2] / "contract" / "recordings" / "mesos-1.12.0"
 
 
@@ -39,9 +39,14 @@ def test_the_form_is_that_of_the_recorded_log() -> None:
     exchanges = json.loads((RECORDINGS / "master-files-log.json").read_text())["exchanges"]
     *_, form, line = exchanges[1]["response"]["body"]["data"].splitlines()
     assert form == "Log line format: [IWEF]yyyymmdd hh:mm:ss.uuuuuu threadid file:line] msg"
-    begin = re.compile(r"I\d{8} \d\d:\d\d:\d\d\.\d{6} \d+")
+    begin = re.compile(r"I\d{8} \d\d:\d\d:\d\d\.\d{6} ( *)\d+")
     assert begin.fullmatch(line)  # cut off there
-    assert begin.match(GlogFormatter().format(record(logging.INFO, "")))
+    for number, spaces in ((7, 4), (26728, 0), (4_000_000, 0)):  # glog gives it five places
+        written = record(logging.INFO, "")
+        written.process = number
+        found = begin.match(GlogFormatter().format(written))
+        assert found is not None
+        assert len(found[1]) == spaces
 
 
 def test_a_traceback_stands_below_its_line() -> None:

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError, UsageError
-from sparkmesos_core.mesos.http import MesosHttp
+from sparkmesos_core.mesos.http import MesosHttp, proxy_for
 from tests.http_stub import Answer, http_stub
 
 JSON = {"Content-Type": "application/json"}
@@ -278,6 +278,14 @@ def test_proxies_of_the_environment_are_used_but_not_for_loopback(monkeypatch: p
             assert client.get_json("/state") == "by proxy"
         monkeypatch.setenv("no_proxy", ".invalid")
         assert "cannot be resolved" in failure("http://master.invalid:5050").message
+
+
+def test_through_which_proxy_a_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert proxy_for("https://master.example:5050") == "http://proxy.example:3128"
+    for direct in ("http://master.example:5050", "https://a.inside.example:5050", "https://[::1]:5050"):
+        assert proxy_for(direct) is None
 
 
 def test_a_dead_proxy_is_named_as_the_culprit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,12 @@ def test_redirects_are_followed() -> None:
             assert read(f"http://{stub.address}/a.tgz") == b"x"
 
 
+def test_redirects_without_an_end() -> None:
+    with http_stub({"/a.tgz": Answer(302, b"", {"Location": "/a.tgz"})}) as stub:
+        error = unreadable(f"http://{stub.address}/a.tgz")
+    assert (error.said, error.certain) == ("is redirected again and again", False)
+
+
 def test_credentials_of_a_url_are_used() -> None:
     with http_stub({"/a.tgz": Answer(206, b"x")}) as stub:
         read(f"http://me:mine@{stub.address}/a.tgz")
@@ -323,7 +329,6 @@ def test_a_namenode_without_webhdfs(silent: str) -> None:
 def test_what_a_server_tells_of_a_file() -> None:
     headers = {
         "Content-Range": "bytes 0-3/1000",
-        "Content-Type": "application/gzip; x=1",
         "Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT",
     }
     answers = {
@@ -340,7 +345,7 @@ def test_what_a_server_tells_of_a_file() -> None:
             return file
 
         part, whole, odd = opened("/part"), opened("/whole"), opened("/odd")
-    assert (part.size, part.media_type, part.changed_at) == (1000, "application/gzip", 1445412480.0)
+    assert (part.size, part.changed_at) == (1000, 1445412480.0)
     assert (whole.size, whole.changed_at) == (5, None)
     assert odd.size is None
 

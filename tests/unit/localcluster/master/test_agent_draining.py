@@ -9,7 +9,7 @@ from sparkmesos_core.localcluster.master import master_json, operator_api
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.registry import Draining
 from sparkmesos_core.localcluster.messages import KillTask
-from tests.unit.localcluster.master.master_play import NOW, Json, Play
+from tests.unit.localcluster.master.master_play import Json, Play
 
 
 def shown(play: Play) -> Json:
@@ -46,25 +46,39 @@ def test_nothing_is_offered_of_a_deactivated_agent_until_it_is_reactivated() -> 
 def test_a_drained_agent_has_no_tasks() -> None:
     play = Play()
     framework = play.running_task()
-    play.actions = play.state.drain_agent("M-S0", 3.0, play.now)
+    began = play.now
+    play.actions = play.state.drain_agent("M-S0", 3.0, began)
     assert play.kinds() == ["RESCIND"]
     assert play.told() == [KillTask(framework, "t1", 3.0)]
     config = {"mark_gone": False, "max_grace_period": {"nanoseconds": 3_000_000_000}}
     assert shown(play)["drain_info"] == {"state": "DRAINING", "config": config}
-    assert shown(play)["estimated_drain_start_time_seconds"] == int(play.now)
-    with pytest.raises(CallRefused, match="still draining"):
+    assert shown(play)["estimated_drain_start_time_seconds"] == began
+    with pytest.raises(CallRefused, match="still in the DRAINING state"):
         play.state.reactivate_agent("M-S0", play.now)
-    with pytest.raises(CallRefused, match="already"):
-        play.state.drain_agent("M-S0", None, play.now)
     end_of_task(play, framework)
     assert shown(play)["drain_info"]["state"] == "DRAINED"
     (agent,) = operator_api.agents(play.state)["agents"]
     assert (agent["active"], agent["deactivated"], agent["drain_info"]["state"]) == (False, True, "DRAINED")
-    assert agent["estimated_drain_start_time"]["nanoseconds"] >= NOW * 1e9
+    assert agent["estimated_drain_start_time"]["nanoseconds"] == int(began) * 10**9
     play.later(5)
     assert play.kinds() == []
     play.actions = play.state.reactivate_agent("M-S0", play.now)
     assert play.kinds() == ["OFFERS"]
+    assert not {"drain_info", "estimated_drain_start_time_seconds"} & shown(play).keys()
+
+
+def test_a_draining_agent_can_be_hurried() -> None:
+    play = Play()
+    framework = play.running_task()
+    play.state.drain_agent("M-S0", 600.0, play.now)
+    play.later(7)
+    play.actions = play.state.drain_agent("M-S0", 1.0, play.now)
+    assert play.told() == [KillTask(framework, "t1", 1.0)]
+    assert shown(play)["estimated_drain_start_time_seconds"] == play.now
+    end_of_task(play, framework)
+    assert shown(play)["drain_info"]["state"] == "DRAINED"
+    play.state.drain_agent("M-S0", None, play.now)
+    assert shown(play)["drain_info"] == {"state": "DRAINED", "config": {"mark_gone": False}}
 
 
 def test_an_agent_without_tasks_is_drained_at_once() -> None:
@@ -97,17 +111,32 @@ def test_an_unreachable_agent_can_be_drained() -> None:
     play.come_back(tasks=[running])
     assert KillTask(framework, "t1", None) in play.told()
     assert not play.offers()
+    assert "estimated_drain_start_time_seconds" not in shown(play)
+
+
+def test_an_agent_that_is_away_is_reactivated_for_when_it_is_back() -> None:
+    play = Play(agent_ping_timeout=1, max_agent_ping_timeouts=1)
+    play.state.deactivate_agent("M-S0")
+    play.vanish()
+    play.later(2)
+    with pytest.raises(CallRefused, match="Agent removed") as refused:
+        play.state.reactivate_agent("M-S0", play.now)
+    assert refused.value.status == 409
+    play.come_back()
+    assert shown(play)["active"]
 
 
 def test_it_outlives_the_master() -> None:
     play = Play()
-    play.state.deactivate_agent("M-S0")
+    play.state.drain_agent("M-S0", None, play.now)
     play.fail_over()
     play.come_back()
     play.subscribe()
     play.later(5)
     assert not play.offers()
     assert shown(play)["deactivated"]
+    assert shown(play)["drain_info"]["state"] == "DRAINED"
+    assert "estimated_drain_start_time_seconds" not in shown(play)
 
 
 def test_a_gone_agent_is_neither_deactivated_nor_anything_else() -> None:
@@ -115,11 +144,11 @@ def test_a_gone_agent_is_neither_deactivated_nor_anything_else() -> None:
     play.state.drain_agent("M-S0", None, play.now)
     play.state.mark_agent_gone("M-S0", play.now)
     assert play.registry.deactivated == {}
-    with pytest.raises(KeyError):
+    with pytest.raises(CallRefused, match="Unknown agent"):
         play.state.deactivate_agent("M-S0")
-    with pytest.raises(KeyError):
+    with pytest.raises(CallRefused, match="Unknown agent"):
         play.state.drain_agent("M-S0", None, play.now)
-    with pytest.raises(KeyError):
+    with pytest.raises(CallRefused, match="not deactivated"):
         play.state.reactivate_agent("M-S0", play.now)
 
 
@@ -135,4 +164,4 @@ def test_a_deactivated_agent_can_be_drained_and_stays_so_when_it_is_deactivated_
     play.state.deactivate_agent("M-S0")
     play.state.drain_agent("M-S0", None, play.now)
     play.state.deactivate_agent("M-S0")
-    assert play.registry.deactivated["M-S0"] == Draining(since=play.now)
+    assert play.registry.deactivated["M-S0"] == Draining()

@@ -172,8 +172,13 @@ class TestHoarding:
         )
         assert "--offer_timeout" in problem.hint
 
-    def test_most_of_it_in_use_while_others_wait(self) -> None:
-        (problem,) = hoarding_verdict(state(self.GREEDY, framework("poor")), AGENTS, {}, MASTER).problems
+    @pytest.mark.parametrize(("greedy", "poor"), [(True, False), (False, True)])
+    def test_most_of_it_in_use_while_others_wait(self, greedy: bool, poor: bool) -> None:
+        frameworks = (
+            replace(self.GREEDY, runs_executors=greedy),
+            framework("poor", webui_url="http://client:4040" if poor else ""),
+        )
+        (problem,) = hoarding_verdict(state(*frameworks), AGENTS, {}, MASTER).problems
         assert problem.severity is Severity.NOTE
         assert problem.message == (
             "'greedy' has 12 cores and 1024 MB (75% of the cluster), while 'poor' has nothing"
@@ -182,11 +187,12 @@ class TestHoarding:
     @pytest.mark.parametrize(
         "other",
         [
-            framework("poor", used=Resources.parse("cpus:1")),
-            framework("poor", active=False),
-            framework("poor", completed=True),
+            framework("poor", used=Resources.parse("cpus:1"), runs_executors=True),
+            framework("poor", active=False, runs_executors=True),
+            framework("poor", completed=True, runs_executors=True),
             framework("Spark Cluster"),
-            framework(PROBE),
+            framework(PROBE, runs_executors=True),
+            framework("chronos"),
         ],
     )
     def test_others_that_do_not_wait(self, other: FrameworkState) -> None:
@@ -205,6 +211,14 @@ class TestOwnCoresMax:
         assert problem.severity is Severity.NOTE
         assert "all 7 cores that are free now" in problem.message
         assert problem.key == "spark.cores.max"
+
+    @pytest.mark.parametrize(("role", "cores"), [("*", 1), ("etl", 5), ("web", 1)])
+    def test_what_is_reserved_for_others_is_not_taken(self, role: str, cores: int) -> None:
+        agents = AgentsState((agent("cpus:1;cpus(etl):4", "cpus:1;cpus(etl):4"),))
+        (problem,) = cores_max_verdict(
+            state(framework("marathon")), agents, configured(mesos_role=role)
+        ).problems
+        assert f"all {cores} cores that are free now" in problem.message
 
     @pytest.mark.parametrize(
         ("frameworks", "configuration"),

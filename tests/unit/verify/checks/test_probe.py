@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 import pytest
 
 from sparkmesos_core.client_configuration import read_client_configuration
-from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.master import HostPort, MesosMaster
 from sparkmesos_core.mesos.leader import Leader
+from sparkmesos_core.preflight.executor_uri import ExecutorArchive
 from sparkmesos_core.spark.arguments import SubmitArguments
 from sparkmesos_core.verify.check import Result, Status
 from sparkmesos_core.verify.checks.probe import CHECKS
+from sparkmesos_core.verify.facts.distribution import ARCHIVE, CONTENTS, ArchiveLook, UriLook
 from sparkmesos_core.verify.facts.master import LEADER
 from sparkmesos_core.verify.facts.probe import PLAN, PROBE
 from sparkmesos_core.verify.known import Fact, Known
@@ -69,7 +71,7 @@ def test_masters_that_no_probe_can_speak_to(leader: Leader, words: str) -> None:
     (problem,) = found["probe-framework"].problems
     assert problem.severity is Severity.WARNING
     assert words in problem.message
-    assert "--probe-spark" in problem.hint
+    assert "--skip probe" in problem.hint
     assert found["probe-java"].follows == "probe-framework"
 
 
@@ -77,6 +79,24 @@ def test_nobody_to_try() -> None:
     found = results({PROBE: ProbeResult(plan(), unfit=3)})
     assert {one.status for one in found.values()} == {Status.SKIPPED}
     assert {one.follows for one in found.values()} == {""}
+
+
+@pytest.mark.parametrize(
+    ("severity", "fails"), [(Severity.ERROR, "uri-reachable"), (Severity.WARNING, "probe-fetch")]
+)
+def test_archive_that_agents_cannot_fetch(severity: Severity, fails: str) -> None:
+    """What is wrong for sure is told from here; that agents may fare better is no more true."""
+    archive = plan().archive
+    finding = Finding("executor-uri-unfetchable", severity, f"{archive} cannot be read", "Correct it.")
+    executor_archive = ExecutorArchive(archive, cached=False, alone=True)
+    look = ArchiveLook(executor_archive, UriLook(archive, unknown="it cannot be read"), finding)
+    tried = failed(1, "Failed to fetch all URIs for container 'x': exited with status 1")
+    found = results({PROBE: result(tried), ARCHIVE: look, CONTENTS: None})
+    if fails == "uri-reachable":
+        assert found["probe-fetch"].problems[0].message == finding.message
+    else:
+        assert found["probe-fetch"].problems[0].severity is Severity.ERROR
+        assert "Failed to fetch all URIs" in found["probe-fetch"].problems[0].message
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,11 @@ def task(task_id: str = "0", state: str = "TASK_FAILED", message: str = "", reas
 
 def series(*tasks: TaskState, **fields: int | bool) -> TaskSeries:
     return TaskSeries(
-        "app", failures=len(tasks), last_failure=NOW - 60, latest=tasks, of_spark=bool(fields.get("of_spark"))
+        "app",
+        failures=len(tasks),
+        last_failure=NOW - 60,
+        latest_failed=tasks,
+        of_spark=bool(fields.get("of_spark", True)),
     )
 
 
@@ -47,13 +51,26 @@ class TestFailing:
 
     @pytest.mark.parametrize(
         ("failures", "of_spark", "severity"),
-        [(1, False, Severity.NOTE), (2, False, Severity.WARNING), (1, True, Severity.WARNING)],
+        [(1, False, Severity.NOTE), (2, False, Severity.NOTE), (1, True, Severity.WARNING)],
     )
     def test_how_bad_it_is(self, failures: int, of_spark: bool, severity: Severity) -> None:
         tasks = [task(str(number)) for number in range(failures)]
         (problem,) = failing_verdict([series(*tasks, of_spark=of_spark)], {}).problems
         assert problem.severity is severity
         assert problem.hint
+
+    def test_what_is_known_of_spark_is_not_said_of_others(self) -> None:
+        ends = {"F1/0": TaskEnd(task(), "agent1", {"stderr": ("connect: Connection refused",)})}
+        (problem,) = failing_verdict([series(task(), of_spark=False)], ends).problems
+        assert problem.message.endswith("on agent1: connect: Connection refused")
+        assert "spark." not in problem.hint
+
+    def test_executors_of_a_driver_that_is_gone_are_a_note(self) -> None:
+        line = "ERROR CoarseGrainedExecutorBackend: Executor self-exiting due to : Driver a:1 disassociated! Shutting down."
+        ends = {"F1/0": TaskEnd(task(), "agent1", {"stderr": (line,)})}
+        (problem,) = failing_verdict([series(task())], ends).problems
+        assert problem.severity is Severity.NOTE
+        assert "its driver has gone away" in problem.message
 
     def test_only_some_of_many(self) -> None:
         found = failing_verdict([series(task())] * 12, {})
@@ -63,11 +80,13 @@ class TestFailing:
 
 class TestLost:
     def test_the_agents_are_named(self) -> None:
-        latest = (task("1", "TASK_LOST"), task("0", "TASK_GONE"))
-        lost = TaskSeries("app", losses=2, last_loss=NOW - 60, latest=latest)
+        tasks = (task("1", "TASK_LOST"), task("0", "TASK_GONE"))
+        lost = TaskSeries("app", losses=2, last_loss=NOW - 60, latest_lost=tasks)
         state = ClusterState(AgentsState(()), (), (lost,), NOW)
         (problem,) = lost_verdict(state, {"S0": "agent1"}).problems
-        assert problem.message == "2 tasks of 'app' were lost in the last day, lately on agent1"
+        assert problem.message == (
+            "2 tasks of 'app' have been lost, the last one within a day, lately on agent1"
+        )
         (problem,) = lost_verdict(state, {}).problems
         assert problem.message.endswith("lately on S0")
 

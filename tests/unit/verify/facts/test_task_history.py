@@ -43,7 +43,7 @@ def test_names_that_differ_in_numbers_only_are_one_series() -> None:
     assert found.failures == 2
     assert found.framework == "etl-2026-11-23"
     assert found.last_failure == 20.0
-    assert [one.framework_id for one in found.latest] == ["F2", "F1"]
+    assert [one.framework_id for one in found.latest_failed] == ["F2", "F1"]
 
 
 def test_so_are_names_with_uuids() -> None:
@@ -75,7 +75,9 @@ def test_other_names_are_other_series_and_the_latest_trouble_comes_first() -> No
 def test_what_went_wrong(state: str, failures: int, losses: int) -> None:
     (found,) = series(("app", task(state)))
     assert (found.failures, found.losses) == (failures, losses)
-    assert found.latest[0].state == state
+    (kept,) = found.latest_failed + found.latest_lost
+    assert kept.state == state
+    assert bool(found.latest_failed) is bool(failures)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,14 @@ def test_how_it_went_otherwise() -> None:
 def test_only_a_few_tasks_are_kept_of_many() -> None:
     (found,) = series(*(("app", task("TASK_FAILED", float(n), id=str(n))) for n in range(1000)))
     assert found.failures == 1000
-    assert [one.id for one in found.latest] == ["999", "998", "997", "996", "995"]
+    assert [one.id for one in found.latest_failed] == ["999", "998", "997", "996", "995"]
+
+
+def test_a_failure_is_kept_however_many_are_lost_after_it() -> None:
+    losses = [("app", task("TASK_LOST", 10.0 + n, id=f"lost-{n}")) for n in range(10)]
+    (found,) = series(("app", task("TASK_FAILED", 5.0, id="failed")), *losses)
+    assert [one.id for one in found.latest_failed] == ["failed"]
+    assert [one.id for one in found.latest_lost][:2] == ["lost-9", "lost-8"]
 
 
 def test_series_without_end_are_bounded() -> None:

@@ -55,9 +55,9 @@ def shown(actions: Sequence[Action]) -> list[Any]:
 def test_a_task_for_each_agent() -> None:
     one = course()
     assert shown(one.on_offers([offer("S1"), offer("S2"), offer("S3")])) == [
+        (("S3-O1",), 3600.0),  # first, as the others take their time
         ("S1-O1", "sparkmesos-probe-1"),
         ("S2-O1", "sparkmesos-probe-2"),
-        (("S3-O1",), 3600.0),
     ]
     assert not one.wants_offers
     assert one.is_waiting_for_tasks
@@ -69,15 +69,15 @@ def test_a_task_takes_little_of_an_offer() -> None:
     assert isinstance(launch, Launch)
     taken = {one["name"]: one["scalar"]["value"] for one in launch.task_info["resources"]}
     assert taken == {"cpus": 0.1, "mem": 256.0}
-    (launch,) = course().on_offers([offer("S1", mem=100)])
+    (launch,) = course().on_offers([offer("S1", mem=150)])
     assert isinstance(launch, Launch)
-    assert {one["name"]: one["scalar"]["value"] for one in launch.task_info["resources"]}["mem"] == 100.0
+    assert {one["name"]: one["scalar"]["value"] for one in launch.task_info["resources"]}["mem"] == 150.0
 
 
 def test_offers_that_are_too_small() -> None:
     one = course()
     assert one.on_offers([offer("S1", cpus=0.05)]) == [Decline(("S1-O1",), 1.0)]
-    assert one.on_offers([offer("S1", mem=63)]) == [Decline(("S1-O1",), 1.0)]
+    assert one.on_offers([offer("S1", mem=127)]) == [Decline(("S1-O1",), 1.0)]
     assert one.wants_offers
     assert result(one).without_offers == ("agent1", "agent2")
 
@@ -140,6 +140,18 @@ def test_launch_that_mesos_refuses() -> None:
     assert (result(one).agents[0].ending, result(one).agents[0].message) == (Ending.ENDED, "403 Forbidden")
 
 
+def test_launch_that_gets_lost() -> None:
+    """Nobody knows whether Mesos has heard of it: the agent is tried again."""
+    one = course()
+    (launch,) = one.on_offers([offer("S1")])
+    assert isinstance(launch, Launch)
+    one.on_lost(launch, "no answer")
+    assert not one.is_waiting_for_tasks
+    assert not one.knows("token1")
+    (again,) = one.on_offers([offer("S1", 2)])
+    assert isinstance(again, Launch)
+
+
 def test_some_agents_only() -> None:
     one = course(most=1)
     one.on_offers([offer("S2"), offer("S1")])
@@ -147,6 +159,30 @@ def test_some_agents_only() -> None:
     assert result(one).left_out == 1
     assert result(one).without_offers == ()
     assert [agent.host for agent in result(one).agents] == ["agent2"]
+
+
+def test_too_few_of_some_agents() -> None:
+    one = course({**HOSTS, "S3": "agent3"}, most=2)
+    one.on_offers([offer("S2")])
+    assert one.wants_offers
+    assert result(one).without_offers == ("agent1", "agent3")
+    assert result(one).left_out == 0
+
+
+def test_offer_that_is_taken_back_before_the_launch() -> None:
+    """As recorded (scheduler-rescind): it says nothing of the agent, which is tried again, but not for ever."""
+    one = course({"S1": "agent1"})
+    gone = {"reason": "REASON_INVALID_OFFERS", "message": "Task launched with invalid offers: S1-O1"}
+    for number in (1, 2):
+        (launch,) = one.on_offers([offer("S1", number)])
+        assert isinstance(launch, Launch)
+        one.on_status(status(number, "TASK_LOST", **gone))
+        assert one.wants_offers
+        assert (one.has_to_read, one.is_waiting_for_tasks) == (False, False)
+    assert shown(one.on_offers([offer("S1", 3)])) == [("S1-O3", "sparkmesos-probe-3")]
+    one.on_status(status(3, "TASK_LOST", **gone))
+    assert not one.wants_offers
+    assert result(one).agents[0].reason == "REASON_INVALID_OFFERS"
 
 
 def test_tokens() -> None:
@@ -162,7 +198,9 @@ def test_so_many_at_once() -> None:
     one = course(hosts)
     actions = one.on_offers([offer(agent) for agent in hosts])
     assert sum(isinstance(action, Launch) for action in actions) == MOST_AT_ONCE
-    assert actions[-1] == Decline((f"S{MOST_AT_ONCE}-O1",), 1.0)
+    assert actions[0] == Decline((f"S{MOST_AT_ONCE}-O1",), 2.0)
+    assert (result(one).put_off, result(one).without_offers) == ((f"agent{MOST_AT_ONCE}",), ())
     one.on_report("token1", whole())
     (launch,) = one.on_offers([offer(f"S{MOST_AT_ONCE}", 2)])
     assert isinstance(launch, Launch)
+    assert result(one).put_off == ()

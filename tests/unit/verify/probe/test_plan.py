@@ -103,6 +103,16 @@ def test_container() -> None:
     assert container["network_infos"] == [{"name": "net", "labels": {}}]
 
 
+def test_ports_of_an_image_are_not_mapped() -> None:
+    """Docker's executor wants them among the resources of the task."""
+    image = {
+        "spark.mesos.executor.docker.image": "spark:3.5.9",
+        "spark.mesos.executor.docker.portmaps": "7079:7079:tcp",
+        "spark.mesos.network.name": "net",
+    }
+    assert "port_mappings" not in task(image)["container"]["docker"]
+
+
 def test_environment_of_executors() -> None:
     found = variables(
         {

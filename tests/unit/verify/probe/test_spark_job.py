@@ -218,6 +218,18 @@ class TestDriver:
         assert problem.details == self.LINES[1:5]
         assert problem.hint
 
+    def test_a_driver_that_ends_before_it_has_executors(self) -> None:
+        made = course(task("0", "S0", "TASK_RUNNING"), worked="0")
+        for line in self.LINES:
+            made.on_line(line)
+        (problem,) = judge(result(made, status=1)).problems
+        assert problem.message.startswith(
+            "Spark's driver ended with exit code 1 before it had executors everywhere: java.lang.Illegal"
+        )
+        assert problem.details == self.LINES[1:5]
+        (problem,) = judge(result(made, status=0)).problems
+        assert problem.message.startswith("Spark has started no executor on 1 of 2 agents")
+
     def test_a_driver_that_takes_too_long(self) -> None:
         (problem,) = judge(result(Course(AGENTS))).problems
         assert problem.message == "Spark's driver was not registered with Mesos in time"

@@ -168,7 +168,8 @@ def test_start(message: str, fields: dict[str, str], words: str) -> None:
 def test_task_that_nobody_heard() -> None:
     silent = failed(1, "Command exited with status 0", state="TASK_FINISHED", unread="no answer")
     problem = only(judge_start(result(silent)))
-    assert "nor can its output be read (no answer)" in problem.message
+    assert "nor can its output be read" in problem.message
+    assert problem.details == ("no answer",)
     assert "5051" in problem.hint
 
 
@@ -189,8 +190,45 @@ def test_agents() -> None:
     problem = only(judge_agents(result(without_offers=("agent1", "agent2"), plan=plan(role="etl"))))
     assert problem.severity is Severity.ERROR
     assert problem.message == (
-        "2 agents ('agent1', 'agent2') offered less than 0.1 cores and 64 MiB for the role etl within 10 s"
+        "2 agents ('agent1', 'agent2') offered less than 0.1 cores and 128 MiB for the role etl within 10 s"
     )
+
+
+def test_agents_whose_turn_has_not_come() -> None:
+    """Theirs is no lack of resources."""
+    verdict = judge_agents(result(agent(1), put_off=("agent2", "agent3")))
+    assert verdict.seen == "1 agent tried, 2 put off"
+    assert only(verdict).severity is Severity.WARNING
+    assert only(verdict).message.startswith("2 agents ('agent2', 'agent3') had no turn within 120 s")
+    assert "--probe-timeout" in only(verdict).hint
+
+
+def test_what_is_wrong_on_many_agents_is_told_once() -> None:
+    """Though each of them has a sandbox and a task of its own, and an address."""
+
+    def sandbox(number: int) -> str:
+        return f"/var/lib/mesos/slaves/5f1c4f4e-2a0c-4c39-9bd9-8bd7ba3f30f0-S{number}/frameworks/F/executors/E/runs/R"
+
+    numbers = range(1, 501)
+    words = [f"Cannot use {sandbox(number)}/x for sparkmesos-probe-{number}" for number in numbers]
+    lost = [failed(number, words[number - 1]) for number in numbers]
+    assert only(judge_start(result(*lost))).message.startswith("On all 500 agents tried")
+    far = [failed(n, state="TASK_FINISHED", unread=f"http://agent{n}:5051: no answer") for n in numbers]
+    assert only(judge_start(result(*far))).details == ("http://agent1:5051: no answer",)
+    line = "Failed to fetch 'http://dist.example/spark-3.5.9.tgz': cannot write {}/spark"
+    full = [failed(number, FETCH, line.format(sandbox(number))) for number in numbers]
+    assert only(judge_fetch(result(*full))).key == "spark.executor.uri"
+    jar = "spark-core_2.12-3.3.4.jar"
+    homes = [f"{sandbox(number)}/spark-3.3.4" for number in numbers]
+    old = [
+        agent(n, folder=home, spark_home=home, spark_jar=jar) for n, home in zip(numbers, homes, strict=True)
+    ]
+    assert "the Spark in the archive is 3.3.4" in only(judge_spark_version(result(*old), "3.5.9")).message
+    javas = [
+        agent(number, folder=home, java=f"{home}/jre/bin/java", java_runs="no")
+        for number, home in zip(numbers, homes, strict=True)
+    ]
+    assert "jre/bin/java of the archive does not run" in only(judge_java(result(*javas))).message
 
 
 def test_layout() -> None:
@@ -254,6 +292,32 @@ def test_spark_class(says: str, words: str, key: str) -> None:
     assert words in problem.message
     assert key in problem.key
     assert problem.details == tuple(says.split("\n"))
+
+
+def test_archive_whose_name_is_none_for_a_shell() -> None:
+    """The task finds its folder; executors, which go there without quotes, do not."""
+    odd = plan(archive="http://dist.example/my spark.tgz")
+    problem = only(judge_layout(result(agent(1), plan=odd)))
+    assert "unquoted in a shell" in problem.message
+    signed = plan(archive="http://dist.example/spark-3.5.9.tgz?a=1&b=2")
+    assert judge_layout(result(agent(1), plan=signed)).problems == ()
+
+
+def test_task_that_the_principal_may_not_run() -> None:
+    words = "Not authorized to launch as user 'spark'"
+    (one,) = [failed(1, words, state="TASK_ERROR", reason="REASON_TASK_UNAUTHORIZED")]
+    problem = only(judge_start(result(one)))
+    assert words in problem.message
+    assert "run_tasks" in problem.hint
+    assert "SPARK_USER" in problem.hint
+
+
+def test_another_patch_of_the_same_spark() -> None:
+    """As uri-version has it."""
+    near = judge_spark_version(result(agent(1, spark_jar="spark-core_2.12-3.5.1.jar")), "3.5.9")
+    assert only(near).severity is Severity.WARNING
+    far = judge_spark_version(result(agent(1, spark_jar="spark-core_2.12-3.4.1.jar")), "3.5.9")
+    assert only(far).severity is Severity.ERROR
 
 
 def test_spark_version() -> None:
