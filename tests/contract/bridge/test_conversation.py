@@ -250,6 +250,9 @@ def test_calls_while_mesos_is_away(probe: Probe, master: ScriptedMaster, name: s
     for _ in range(3):
         probe.do("revive", name)
     probe.do("kill", name, task="t-9")
+    # Calls are made in order: when this one is known to be lost, those before it are kept.
+    probe.do("launch", name, offers=["O-3"], tasks=[task()])
+    assert probe.callback(name)["status"]["state"] == "TASK_LOST"
     again.subscribed()
     assert probe.callback(name)["callback"] == "reregistered"
     assert [master.call()["type"] for _ in range(2)] == ["REVIVE", "KILL"]
