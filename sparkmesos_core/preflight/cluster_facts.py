@@ -6,8 +6,9 @@ Made of the answers to `/slaves` and `/flags`, whose size does not depend on fra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +40,13 @@ class AgentFacts:
     version: str
     active: bool
     """Whether it takes part: it is connected, and nobody has deactivated it."""
+    name_apart: str = ""
+    """Its host name with what tells it apart from other agents of that name; empty if it is the only one."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.name_apart or self.hostname
 
 
 @dataclass(frozen=True)
@@ -58,15 +66,58 @@ class ClusterFacts:
 def agents_of(slaves: Any) -> tuple[AgentFacts, ...]:
     """The agents in an answer of `/slaves`. ValueError if it is none."""
     try:
-        return tuple(_agent(agent) for agent in slaves["slaves"])
+        return told_apart([_agent(agent) for agent in slaves["slaves"]], _recovered(slaves))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"agents are malformed ({error!r})") from error
 
 
 def recovering_of(slaves: Any) -> int:
     """How many agents are recovering, by an answer of `/slaves`; masters before 1.0 do not tell."""
+    return len(_recovered(slaves))
+
+
+def _recovered(slaves: Any) -> Sequence[Any]:
     recovered = slaves.get("recovered_slaves") if isinstance(slaves, Mapping) else None
-    return len(recovered) if isinstance(recovered, list) else 0
+    return recovered if isinstance(recovered, list) else ()
+
+
+def told_apart(agents: Sequence[AgentFacts], recovering: Sequence[Any] = ()) -> tuple[AgentFacts, ...]:
+    """The agents, with names by which each is told from all others, those included that are recovering.
+
+    Several agents on one machine have ports of their own. Machines that call themselves the same, as those
+    made of one image may, have addresses of their own.
+    """
+    hosts = _hosts(agents, recovering)
+    ports = Counter((agent.hostname, agent.port) for agent in agents if hosts[agent.hostname] > 1)
+
+    def apart(agent: AgentFacts) -> AgentFacts:
+        if hosts[agent.hostname] == 1:
+            return agent
+        if ports[agent.hostname, agent.port] == 1:
+            return replace(agent, name_apart=str(HostPort(agent.hostname, agent.port)))
+        return replace(agent, name_apart=f"{agent.hostname} ({HostPort(agent.host, agent.port)})")
+
+    return tuple(map(apart, agents))
+
+
+def recovering_names(recovering: Sequence[Any], agents: Sequence[AgentFacts]) -> tuple[str, ...]:
+    """What messages call agents that are recovering (`recovered_slaves`): as those that are registered."""
+    hosts = _hosts(agents, recovering)
+
+    def name(agent: Any) -> str:
+        host, port = _recovering_host(agent), agent.get("port")
+        return str(HostPort(host, int(port))) if hosts[host] > 1 and port else host
+
+    return tuple(map(name, recovering))
+
+
+def _hosts(agents: Sequence[AgentFacts], recovering: Sequence[Any]) -> Counter[str]:
+    """How many agents call themselves the same."""
+    return Counter([*(agent.hostname for agent in agents), *map(_recovering_host, recovering)])
+
+
+def _recovering_host(agent: Any) -> str:
+    return str(agent.get("hostname") or agent["id"])
 
 
 def roles_whitelist_of(flags: Any) -> frozenset[str] | None:

@@ -256,7 +256,7 @@ def _off_the_way(told: Advertised, elsewhere: Sequence[AgentFacts], seen: SeenHe
 
 
 def _agents(agents: Sequence[AgentFacts], which: str) -> str:
-    names = some([agent.hostname for agent in agents])
+    names = some([agent.name for agent in agents])
     if len(agents) == 1:
         return f"the agent {names}" + (", the only one," if which == "all" else "")
     return f"{which} {len(agents)} agents ({names})" + (" elsewhere" if which == "the" else "")

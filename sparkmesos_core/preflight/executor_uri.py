@@ -119,7 +119,7 @@ def of_loopback(archive: ExecutorArchive, elsewhere: Sequence[AgentFacts]) -> Fi
     """A warning if agents `elsewhere` would look for it on their own loopback."""
     if not elsewhere or not is_loopback_name(archive.host):
         return None
-    names = some([agent.hostname for agent in elsewhere])
+    names = some(list(dict.fromkeys(agent.hostname for agent in elsewhere)))
     return _finding(
         "executor-uri-on-loopback",
         archive.uri,
@@ -183,7 +183,10 @@ def _judged(archive: ExecutorArchive, found: Beginning) -> list[Finding]:
             problem = f"holds Spark in the folder {folder}, and executors run `cd {base}`"
             hint = f"Call the archive {found.folder}.tgz. {_CHECK}"
         case Layout.BEHIND_ARCHIVE:
-            problem = f"holds the folder {folder}, which a shell finds behind the archive for `cd {base}`"
+            problem = (
+                f"and its folder {folder} both match `cd {base}`, which executors run: the archive comes "
+                "first, and is no folder"
+            )
             hint = f"Call the archive {found.folder}.tgz, or set {_CACHE}=true: then it is not beside it."
         case Layout.NO_SPARK:
             problem = f"holds the folder {folder} for `cd {base}`, which executors run, but no Spark"

@@ -179,7 +179,7 @@ def _shortfall(need: ExecutorNeed, agent: AgentFacts) -> _Shortfall:
 
 def _too_small(need: ExecutorNeed, agents: Sequence[AgentFacts], facts: ClusterFacts) -> Shortage:
     best = min((_shortfall(need, agent) for agent in agents), key=lambda one: (len(one.lacking), one.share))
-    host = best.agent.hostname
+    host = best.agent.name
     if len(agents) == 1:
         there = f"the only agent{_that_meets(need, 's')}, {host}, has {_has(best)}"
     else:
@@ -276,7 +276,7 @@ def _coming_back(facts: ClusterFacts) -> str:
 
 
 def _nobody_of(agents: Sequence[AgentFacts]) -> str:
-    return f"The only agent, {agents[0].hostname}," if len(agents) == 1 else f"None of {len(agents)} agents"
+    return f"The only agent, {agents[0].name}," if len(agents) == 1 else f"None of {len(agents)} agents"
 
 
 def _meets(agents: Sequence[AgentFacts]) -> str:
@@ -288,4 +288,4 @@ def _cores(amount: int) -> str:
 
 
 def _hosts(agents: Iterable[AgentFacts]) -> str:
-    return some(list(dict.fromkeys(agent.hostname for agent in agents)))
+    return some([agent.name for agent in agents])

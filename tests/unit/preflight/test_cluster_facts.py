@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sparkmesos_core.mesos.attributes import Attribute
 from sparkmesos_core.mesos.resources import Ranges, Resources
 from sparkmesos_core.preflight.cluster_facts import (
     agents_of,
+    recovering_names,
     recovering_of,
     roles_whitelist_of,
     withholds_gpu_agents,
@@ -40,6 +42,36 @@ def test_the_address_is_that_of_the_pid() -> None:
     assert (only().host, only().port, only().hostname) == ("192.0.2.11", 5051, "agent1.example")
     six = only(pid="slave(1)@[2001:db8::1]:5051")
     assert (six.host, six.port) == ("2001:db8::1", 5051)
+
+
+def names(*slaves: dict[str, Any], recovering: Sequence[dict[str, Any]] = ()) -> list[str]:
+    return [agent.name for agent in agents_of({"slaves": slaves, "recovered_slaves": recovering})]
+
+
+def test_agents_are_told_apart_by_no_more_than_it_takes() -> None:
+    alone = slave(hostname="b")
+    there = [slave(hostname="a", pid=f"slave(1)@192.0.2.11:{port}") for port in (5051, 5052)]
+    assert names(alone, *there) == ["b", "a:5051", "a:5052"]
+    assert names(alone, slave(hostname="a")) == ["b", "a"]
+    six = [slave(hostname="2001:db8::1", pid=f"slave(1)@[2001:db8::1]:{port}") for port in (5051, 5052)]
+    assert names(*six) == ["[2001:db8::1]:5051", "[2001:db8::1]:5052"]
+
+
+def test_machines_that_call_themselves_the_same_are_told_apart_by_their_addresses() -> None:
+    places = ("192.0.2.1:5051", "192.0.2.2:5051", "192.0.2.2:5052")
+    assert names(*(slave(hostname="localhost", pid=f"slave(1)@{place}") for place in places)) == [
+        "localhost (192.0.2.1:5051)",
+        "localhost (192.0.2.2:5051)",
+        "localhost:5052",
+    ]
+
+
+def test_agents_are_told_apart_from_those_that_are_to_come_back() -> None:
+    gone = [{"id": "m-S1", "hostname": "a", "port": 5052}, {"id": "m-S2", "hostname": "c", "port": 5051}]
+    answer = {"slaves": [slave(hostname="a"), slave(hostname="b")], "recovered_slaves": gone}
+    assert names(*answer["slaves"], recovering=gone) == ["a:5051", "b"]
+    assert recovering_names(gone, agents_of(answer)) == ("a:5052", "c")
+    assert recovering_names([{"id": "m-S3"}], ()) == ("m-S3",)
 
 
 def test_types_of_attributes() -> None:

@@ -115,7 +115,8 @@ def test_a_folder_behind_the_archive(dist: HttpStub) -> None:
     uri = f"http://{dist.address}/spark-3.5.9-bin.tgz"
     finding = only(uri)
     assert (finding.id, finding.severity) == ("executor-uri-top-folder", Severity.ERROR)
-    assert "holds the folder 'spark-3.5.9-bin2', which a shell finds behind the archive" in finding.message
+    assert "and its folder 'spark-3.5.9-bin2' both match `cd " in finding.message
+    assert finding.message.endswith("which executors run: the archive comes first, and is no folder")
     assert findings(uri, mesos_fetcherCache_enable="true") == []
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sparkmesos_core.conf.finding import Finding, Severity
@@ -116,6 +118,16 @@ def test_no_agent_has_both() -> None:
         "the nearest, memory, has 1 core" in found.message
         or "the nearest, cores, has 1024 MiB" in found.message
     )
+
+
+def test_agents_on_one_machine_are_told_apart() -> None:
+    small = agent("cpus:1;mem:100", active=False)
+    first, second = (replace(small, port=port, name_apart=f"agent1:{port}") for port in (5051, 5052))
+    assert "the only agent, agent1:5052, has 100 MiB" in only(cluster(second)).message
+    facts = cluster(first, second)
+    assert "the nearest, agent1:5051, has 100 MiB" in only(facts).message
+    roomy = [replace(one, resources=agent().resources) for one in facts.agents]
+    assert only(cluster(*roomy)).message.endswith("are 'agent1:5051', 'agent1:5052'")
 
 
 def test_everything_is_lacking() -> None:

