@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import early_interrupts  # first of all: to load the rest takes its time
+
+# isort: split
 import errno
 import gc
 import os
@@ -18,6 +21,8 @@ from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
 
 from .lazy_group import LazyGroup
 from .terminal import Terminal
+
+early_interrupts.end()
 
 # Name, module and summary of every command, so that `--help` imports none of them.
 COMMANDS = {
@@ -139,6 +144,10 @@ def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
         return int(ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         return int(ExitCode.INTERRUPTED)
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return int(ExitCode.INTERRUPTED)  # so Python 3.11 wraps one that comes while a class is made
     except OSError as error:
         if (refusal := _refusal(error)) is None:
             raise
@@ -161,16 +170,19 @@ def _refusal(error: OSError) -> SparkMesosError | None:
 
 def main() -> NoReturn:
     """The console script."""
-    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
-    _occupy_standard_descriptors()
-    signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup and the like ignore it
-        signal.signal(signal.SIGHUP, _interrupt)
-    if "_SPARKMESOS_COMPLETE" in os.environ:
-        from .shell_words import register
+    try:
+        gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
+        _occupy_standard_descriptors()
+        signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup and the like ignore it
+            signal.signal(signal.SIGHUP, _interrupt)
+        if "_SPARKMESOS_COMPLETE" in os.environ:
+            from .shell_words import register
 
-        register()
-    code = run(sys.argv[1:])
+            register()
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # in front of, or behind, what `run` does about it
+        code = int(ExitCode.INTERRUPTED)
     gc.freeze()  # what is left goes with the process: a last search through it all is for nothing
     sys.exit(code)
 

@@ -227,6 +227,7 @@ def _say_next(terminal: Terminal, cluster: ClusterState, keep: bool, packed: boo
     if not keep:
         terminal.say("  url=$(sparkmesos start-local-cluster)")
     terminal.say(f"  sparkmesos submit --master {master} YOUR_APPLICATION.py")
+    terminal.say(f"  sparkmesos verify-cluster --master {master}   # why Spark will run there, or will not")
     if keep:
         terminal.say(f"  curl {cluster.http_url}/state   # or look at {cluster.http_url} in a browser")
     if keep and packed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +19,16 @@ from sparkmesos_core.quoting import printable
 from sparkmesos_core.verify.check import Check, Problem, Result, Status
 
 from .terminal import Terminal, encodable
-from .verify_report import READ_ON, advice_heading, advice_reason, counts_text, is_news
+from .verify_report import (
+    READ_ON,
+    advice_heading,
+    advice_reason,
+    counts_text,
+    is_news,
+    pause_text,
+    placed,
+    untabbed,
+)
 
 if TYPE_CHECKING:
     from sparkmesos_core.verify.check import Group as CheckGroup
@@ -39,6 +50,7 @@ _MARKS = {
     Status.SKIPPED: "–",
 }
 _ASCII_MARKS = {**_MARKS, Status.OK: "+", Status.ERROR: "x", Status.SKIPPED: "-"}
+_SHORTENED = "(in a pipe and with --output json there is more of it)"
 _TO_DO = "→"
 _ASCII_TO_DO = ">"
 
@@ -46,10 +58,12 @@ _ASCII_TO_DO = ">"
 class Checklist:
     """Groups of checks in their order: those that are done stay, below them is what is still under way.
 
-    What is as it was in the round before, which `before` holds by the ids, is not shown again.
+    What is as it was in the round before, which `before` holds by the ids, is not shown again: from the
+    second round on, and between two, what is still wrong stands below instead, as far as there is room.
     """
 
     def __init__(self, terminal: Terminal, checks: Sequence[Check], before: Mapping[str, Result]) -> None:
+        self._checks = checks
         self._groups: dict[CheckGroup, list[Check]] = {}
         for check in checks:
             self._groups.setdefault(check.group, []).append(check)
@@ -61,16 +75,9 @@ class Checklist:
         self._marks, self._to_do = (_ASCII_MARKS, _ASCII_TO_DO) if plain else (_MARKS, _TO_DO)
         self._spinner = Spinner("line" if plain else "dots")
         # A dumb terminal cannot draw over what it has shown.
-        self._live = (
-            None
-            if terminal.environment.get("TERM") == "dumb"
-            else Live(
-                console=self._console,
-                get_renderable=self._draw,
-                refresh_per_second=_REFRESHES_PER_SECOND,
-                transient=True,
-            )
-        )
+        self._live = None if terminal.environment.get("TERM") == "dumb" else self._drawing(self._draw)
+        self._terminal = terminal
+        self._has_news = False
 
     def begin(self) -> None:
         """Shows what is under way, until `end` is called."""
@@ -95,6 +102,32 @@ class Checklist:
             if self._live is not None:
                 self._live.stop()
 
+    def pause(self, conclusion: Conclusion, seconds: float) -> None:
+        """Shows what is wrong, as far as there is room, and for how long yet; then it goes again."""
+        if self._live is None:
+            if self._has_news:  # a line for each look would push away what is wrong
+                self._terminal.say(pause_text(conclusion, seconds))
+            time.sleep(seconds)
+            return
+        until = time.monotonic() + seconds
+
+        def draw() -> RenderableType:
+            left = max(math.ceil(until - time.monotonic()), 0)
+            line = _row(Text(), self._text(pause_text(conclusion, left), "bold"), wraps=False)
+            return self._lasting(self._results, line)
+
+        with self._drawing(draw):
+            time.sleep(seconds)
+
+    def _drawing(self, draw: Callable[[], RenderableType]) -> Live:
+        """What draws over what it has drawn, and leaves nothing of it."""
+        return Live(
+            console=self._console,
+            get_renderable=draw,
+            refresh_per_second=_REFRESHES_PER_SECOND,
+            transient=True,
+        )
+
     def _leave(self, groups: Sequence[CheckGroup]) -> None:
         """Shows the results of these groups for good."""
         left: list[RenderableType] = []
@@ -102,6 +135,7 @@ class Checklist:
             came = [self._results[check.id] for check in self._groups.pop(group) if check.id in self._results]
             news = [result for result in came if is_news(result, self._before)]
             if news:
+                self._has_news = True
                 left.append(self._heading(group))
                 left += [
                     self._skipped(alike) if len(alike) > 1 else self._result(alike[0])
@@ -114,16 +148,50 @@ class Checklist:
 
     def _draw(self) -> RenderableType:
         """What is under way: the first group check by check, the others in a line each."""
+        if self._before:
+            text = f"looking again: {len(self._results)} of {len(self._checks)}"
+            line = _row(self._spinner, self._text(text, "bold"), wraps=False)
+            return self._lasting({**self._before, **self._results}, line)
+        groups = list(self._groups.items())
+        if not groups:
+            return Text("")  # of nothing at all rich would leave an empty line
+        (first, checks), *others = groups
+        # But for the headings, the cursor's line, and one that says what is left out.
+        room = self._console.size.height - len(others) - 3
+        pending = [check for check in checks if check.id not in self._results]
+        shown = checks if len(checks) <= room else pending[: max(room, 1)]
+        rows: list[RenderableType] = [self._heading(first), *map(self._brief, shown)]
+        if len(shown) < len(checks):
+            done = len(checks) - len(pending)
+            rows.append(_indented(self._text(f"{done} of {len(checks)} are done", "bright_black"), 4))
+        for group, of_group in others:
+            done = sum(check.id in self._results for check in of_group)
+            rows.append(self._text(f"{group.title}  {done} of {len(of_group)}", "bright_black"))
+        return Group(*rows)
+
+    def _lasting(self, results: Mapping[str, Result], line: RenderableType) -> RenderableType:
+        """The errors and warnings for which there is room, the errors first, above a line."""
+        came = [results[check.id] for check in self._checks if check.id in results]
+        bad = [(problem, result.check) for result in came for problem in result.problems if _is_bad(problem)]
+        bad.sort(key=lambda each: each[0].severity is not Severity.ERROR)
+        # But for the line, that of the cursor, and one that says what is left out.
+        room = self._console.size.height - 3
         rows: list[RenderableType] = []
-        for number, (group, checks) in enumerate(list(self._groups.items())):
-            done = sum(check.id in self._results for check in checks)
-            if number:
-                rows.append(self._text(f"{group.title}  {done} of {len(checks)}", "bright_black"))
-                continue
-            rows.append(self._heading(group))
-            rows += [self._brief(check) for check in checks]
-        # Of nothing at all rich would leave an empty line.
-        return Group(*(rows or [Text("")]))
+        for number, (problem, check) in enumerate(bad):
+            row = self._in_short(problem, check)
+            room -= len(self._console.render_lines(row))
+            if room < 0 and rows:
+                rows.append(_indented(self._text(f"and {len(bad) - number} more", "bright_black"), 4))
+                break
+            rows.append(row)
+        return Group(*rows, line)
+
+    def _in_short(self, problem: Problem, check: Check) -> RenderableType:
+        """What is wrong and what to do, without the lines that show it."""
+        text = self._text(placed(problem)).append_text(self._text(f"  [{check.id}]", "bright_black"))
+        head = self._marked(Status(problem.severity.value), text)
+        to_do = _row(self._text(self._to_do), self._text(problem.hint), indent=5)
+        return Group(head, to_do) if problem.hint else head
 
     def _brief(self, check: Check) -> RenderableType:
         result = self._results.get(check.id)
@@ -150,14 +218,16 @@ class Checklist:
         return self._marked(Status.SKIPPED, text)
 
     def _problem(self, problem: Problem) -> RenderableType:
-        place = f"{problem.origin}: " if problem.origin is not None else ""
         colour = _COLOURS[Status(problem.severity.value)]
         rows: list[RenderableType] = [
-            _indented(self._text(place + problem.message, colour if _is_bad(problem) else ""), 4)
+            _indented(self._text(placed(problem), colour if _is_bad(problem) else ""), 4)
         ]
         if problem.hint:
             rows.append(_row(self._text(self._to_do), self._text(problem.hint), indent=5))
-        rows += [_indented(self._text(line, "bright_black"), 6) for line in problem.details]
+        shown = problem.brief or problem.details
+        rows += [_indented(self._text(untabbed(line), "bright_black"), 6) for line in shown]
+        if problem.brief:
+            rows.append(_indented(self._text(_SHORTENED, "bright_black"), 6))
         return Group(*rows)
 
     def _marked(self, status: Status, text: Text, *, wraps: bool = True) -> RenderableType:

@@ -61,13 +61,17 @@ def command(
     terminal = context.find_object(Terminal) or Terminal()
     checks = select_checks(ALL_CHECKS, only=only, skip=skip, with_probe=probe or probe_spark or list_checks)
     if list_checks:
+        from sparkmesos_core.spark.arguments import SubmitArguments
+
+        SubmitArguments.parse(context.params["arguments"])  # for what is mistyped
         _list(terminal, checks, output)
         return int(ExitCode.OK)
-    _refuse_idle_timeout(context)
+    _refuse_idle_options(context)
     from .verify_subject import running, subject_of
 
     subject, embedded = subject_of(context, terminal)
-    deadline = None if timeout is None else time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = None if timeout is None else began + timeout
     with running(subject, embedded, terminal) as subject:
         verification = _Verification(terminal, subject, checks, context.params)
         verification.wait_for_agents()
@@ -75,7 +79,8 @@ def command(
         verification.tell(last)
         if last.late:
             raise TimedOutError(
-                f"After {timeout:g} s all is not well: {counts_text(last.conclusion)}",
+                f"After {round(time.monotonic() - began, 1):g} s all is not well:"
+                f" {counts_text(last.conclusion)}",
                 hint="Do what the checks advise; --timeout waits longer.",
             )
         return int(last.conclusion.exit_code)
@@ -88,6 +93,9 @@ class _Round:
     began: datetime
     results: Mapping[str, Result]
     conclusion: Conclusion
+    report: Report
+    took: float
+    """Seconds."""
     late: bool = False
     """Whether the time for another round is up, though not all is well."""
 
@@ -108,27 +116,31 @@ class _Verification:
 
         wait_for_agents(
             wanted,
-            lambda: active_agents(self.subject, self.given["check_timeout"]),
+            lambda left: active_agents(self.subject, min(left, self.given["check_timeout"])),
             self.terminal.say,
             interval=min(self.given["interval"], _LONGEST_PAUSE),
             timeout=self.given["timeout"],
         )
 
     def rounds(self, deadline: float | None) -> _Round:
-        """The last round: the first one, or with --watch the first one in which all is well."""
+        """The last round: the first one, or with --watch the first one in which all is well.
+
+        None is begun that would most likely end after the `deadline`, by the time that the last one took.
+        """
+        from sparkmesos_core.verify.waiting import next_pause
+
         before: Mapping[str, Result] = {}
         while True:
             last = self._round(before)
             if last.conclusion.healthy or not self.given["watch"]:
                 return last
             left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            pause = next_pause(self.given["interval"], left, last.took)
+            if pause is None:
                 return replace(
                     last, late=True, conclusion=replace(last.conclusion, exit_code=ExitCode.TIMED_OUT)
                 )
-            interval: float = self.given["interval"]
-            self.terminal.say(f"{counts_text(last.conclusion)}; looking again in {interval:g} s")
-            time.sleep(interval if left is None else min(interval, left))
+            last.report.pause(last.conclusion, pause)
             before = last.results
 
     def tell(self, last: _Round) -> None:
@@ -158,10 +170,10 @@ class _Verification:
         from sparkmesos_core.verify.facts.master import LEADER
         from sparkmesos_core.verify.run import run_checks
 
-        began = datetime.now(timezone.utc)
+        began, started = datetime.now(timezone.utc), time.monotonic()
         results: dict[str, Result] = {}
+        report = self._report(before)
         with _known(self.terminal, self.subject, self.checks, self.given["check_timeout"]) as known:
-            report = self._report(before)
             try:
                 report.begin()
                 for result in run_checks(self.checks, known):
@@ -172,11 +184,11 @@ class _Verification:
             conclusion = conclude(
                 self.checks, results.values(), strict=self.given["strict"], unreachable=known.failure(LEADER)
             )
-        return _Round(began, results, conclusion)
+        return _Round(began, results, conclusion, report, time.monotonic() - started)
 
     def _report(self, before: Mapping[str, Result]) -> Report:
         if self.given["output"] != "table":
-            return NoReport()
+            return NoReport(self.terminal, before)
         if not self.terminal.stdout.isatty():
             return Lines(self.terminal, self.checks, before)
         from .verify_checklist import Checklist
@@ -225,12 +237,14 @@ def _list(terminal: Terminal, checks: Sequence[Check], output: str) -> None:
     )
 
 
-def _refuse_idle_timeout(context: click.Context) -> None:
-    """Raises UsageError for a --timeout that nothing would heed; in the settings it is for when one waits."""
+def _refuse_idle_options(context: click.Context) -> None:
+    """Raises UsageError for what nothing would heed; in the settings it is for when one waits."""
     given = context.params
-    is_asked = context.get_parameter_source("timeout") is ParameterSource.COMMANDLINE
-    if is_asked and not given["watch"] and given["wait_for_agents"] is None:
-        raise UsageError(
-            "--timeout is about --watch and --wait-for-agents",
-            hint="Add one of them; --check-timeout is for each check, and --probe-timeout for the probe.",
-        )
+    if given["watch"] or given["wait_for_agents"] is not None:
+        return
+    for name in ("timeout", "interval"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name} is about --watch and --wait-for-agents",
+                hint="Add one of them; --check-timeout is for each check, and --probe-timeout for the probe.",
+            )

@@ -16,6 +16,13 @@ from .spark_arguments import SparkArgumentsCommand, spark_arguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+OF_VERIFICATION = frozenset(
+    {
+        *("--probe", "--probe-spark", "--probe-agents", "--probe-timeout", "--expect-agents"),
+        *("--agents-file", "--wait-for-agents", "--check-timeout", "--watch", "--strict"),
+    }
+)
+"""What hardly any application takes for its own."""
 OF_PROBE = ("probe_agents", "probe_timeout")
 """What has no meaning without a probe."""
 
@@ -51,6 +58,7 @@ def _complete_checks(_context: click.Context, _parameter: click.Parameter, text:
 
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE_OR_STDIN = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 
 _SUBJECT = under(
     "What to verify",
@@ -75,9 +83,9 @@ _SUBJECT = under(
     ),
     _option(
         "--agents-file",
-        type=_FILE,
+        type=_FILE_OR_STDIN,
         metavar="FILE",
-        help="The agents that should be there: a host a line; # begins a comment.",
+        help="The agents that should be there: a host a line; # begins a comment. - is stdin.",
     ),
 )
 

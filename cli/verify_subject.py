@@ -17,10 +17,11 @@ from sparkmesos_core.master import EmbeddedMaster, HostPort, MesosMaster, ZooKee
 
 from . import options
 from .terminal import Terminal
-from .verify_options import OF_PROBE
+from .verify_options import OF_PROBE, OF_VERIFICATION
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
+    from sparkmesos_core.spark.arguments import SubmitArguments
     from sparkmesos_core.verify.history_server import HistoryServer
     from sparkmesos_core.verify.subject import ProbeOptions, Subject
 
@@ -111,6 +112,7 @@ def _client(given: dict[str, Any], terminal: Terminal) -> ClientConfiguration:
             f"With --{arguments.action.value} nothing is submitted, so there is nothing to verify",
             hint=f"Leave out --{arguments.action.value}.",
         )
+    _warn_of_misplaced(arguments, terminal)
     # The dispatcher, which is `submit`'s master in cluster mode, is a thing to verify beside the master.
     own = OwnMasters(master=own_masters(environment).master)
     return read_client_configuration(
@@ -120,6 +122,17 @@ def _client(given: dict[str, Any], terminal: Terminal) -> ClientConfiguration:
         own=own,
         needs_spark=False,  # that SPARK_HOME names none is for a check to say
     )
+
+
+def _warn_of_misplaced(arguments: SubmitArguments, terminal: Terminal) -> None:
+    """Tells of options of ours that stand where they are arguments of the application."""
+    given = [argument.partition("=")[0] for argument in arguments.application_arguments]
+    if ours := list(dict.fromkeys(name for name in given if name in OF_VERIFICATION)):
+        are = "is an argument" if len(ours) == 1 else "are arguments"
+        terminal.warn(
+            f"{', '.join(ours)} behind {arguments.resource} {are} of the application, not of verify-cluster",
+            hint="Write options in front of the application.",
+        )
 
 
 def _master(client: ClientConfiguration) -> MesosMaster | ZooKeeperMaster | EmbeddedMaster:

@@ -39,5 +39,8 @@ def _credential(configuration: Configuration, key: str) -> str | None:
         raise UsageError(f"{place}: {setting.value} is no UTF-8 text", hint="Name a text file.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{place}: {setting.value} cannot be read: {reason}", hint="Correct it.") from error
+        raise UsageError(
+            f"{place}: {setting.value} cannot be read: {reason}",
+            hint=f"Correct {setting.key}, or let this user read the file, which holds nothing else.",
+        ) from error
     return text.removesuffix("\n").removesuffix("\r")

@@ -74,7 +74,9 @@ class Authenticated:
                 elif realm is not None:
                     given = "wrong" if "authorization" in Headers(scope=scope) else "no"
                     client = (scope.get("client") or ("somebody",))[0]
-                    logger.warning(
+                    # Who asks without is only told that credentials are wanted, and mostly comes back with
+                    # them; libprocess logs no 401 at all (`ProcessBase::_consume`).
+                    logger.info(
                         "Refused %s with %s credentials: %s",
                         client,
                         given,

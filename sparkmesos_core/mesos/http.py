@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ONLY_TLS = "speaks TLS, not plain HTTP"
 NO_TLS = "speaks plain HTTP, not TLS"
 """What stands in the message of an UnreachableError if http is taken for https, or the other way round."""
+NO_ANSWER = "did not answer within"
+HANGS = f"takes connections, but {NO_ANSWER}"
+"""What stands there if no answer came in time: to anything at all, and once there was a connection."""
 _CREDENTIALS_HINT = "Set spark.mesos.principal and spark.mesos.secret to credentials that Mesos accepts"
 _WRONG_SERVER = "Check that the address is that of a Mesos master or agent"
 _LOOK_AT_SERVER = "Try again in a moment; if it stays so, look at the log of that server"
@@ -196,9 +199,15 @@ class MesosHttp:
             case FailureKind.TLS:
                 reason = f"failed in the TLS handshake ({failure.reason or 'closed'})"
                 return reason, "Check the TLS settings of the server"
-            case FailureKind.NO_CONNECTION | FailureKind.SILENCE:
-                reason = f"did not answer within {self.timeout:g} s"
+            case FailureKind.NO_CONNECTION:
+                reason = f"{NO_ANSWER} {_rounded(self.timeout)} s"
                 return reason, "Check the address, the network and firewalls"
+            case FailureKind.SILENCE:
+                reason = f"{HANGS} {_rounded(self.timeout)} s"
+                return reason, (
+                    "See on that machine whether the process hangs or is overloaded: its log tells. If it"
+                    " hangs, restart it"
+                )
             case FailureKind.NAME:
                 reason = f"cannot be reached: the name '{self._host}' cannot be resolved"
                 return reason, "Check the host name"
@@ -278,6 +287,11 @@ def describe_answer(response: requests.Response) -> str:
     if len(text) > _LONGEST_EXCERPT:
         text = text[:_LONGEST_EXCERPT] + "…"
     return f"{status}: {text}" if text else status
+
+
+def _rounded(seconds: float) -> str:
+    """As people read it: what is left of a limit is rarely a round number."""
+    return f"{round(seconds, 1 if seconds >= 1 else 3):g}"
 
 
 def _netloc(host: str) -> str:

@@ -30,6 +30,7 @@ _VARIABLE = re.compile(
     r"'[^']*'|\"[^\"]*\""  # what is quoted
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-[\w-]+)?"  # ids of Mesos, with what is behind them
     r"|\S*(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?"  # addresses, with the name of a process in front
+    r"|(?<![^\s(])/\S+"  # paths, of files and of endpoints
     r"|\b0x[0-9a-f]+|[\w.-]*\d[\w.-]*"  # numbers, and names with numbers in them
 )
 
@@ -110,7 +111,7 @@ def grouped(logs: Iterable[tuple[str, Sequence[LogRecord]]]) -> tuple[LogGroup, 
 
 
 def template(text: str) -> str:
-    """What a record says, without what differs: names in quotes, ids, addresses, numbers."""
+    """What a record says, without what differs: names in quotes, ids, addresses, paths, numbers."""
     return _VARIABLE.sub("…", text)
 
 

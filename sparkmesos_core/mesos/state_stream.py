@@ -166,5 +166,6 @@ class JsonStream:
         where = f"at '{around}'" if around else "it ends too early"
         return MesosError(
             f"{self.source} answered what cannot be understood: {where}",
-            hint="Check that the address is that of a Mesos master or agent",
+            hint="Check that the address is that of a Mesos master or agent, and that no proxy cuts off or"
+            " changes its answers",
         )

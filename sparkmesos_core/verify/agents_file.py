@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from pathlib import Path
 
 from sparkmesos_core.errors import UsageError
@@ -9,12 +11,17 @@ from sparkmesos_core.quoting import quoted
 from sparkmesos_core.regular_files import read_regular_file
 
 _MOST_BYTES = 10 << 20
+_STDIN = ("-", "/dev/stdin")
 
 
 def read_agents_file(path: Path) -> tuple[str, ...]:
-    """The hosts of a file, each once. Raises UsageError if it cannot be read, or is no such list."""
+    """The hosts of a file, each once; `-` is stdin, which is waited for.
+
+    Raises UsageError if it cannot be read, or is no such list.
+    """
     try:
-        text = read_regular_file(path, _MOST_BYTES).decode("utf-8-sig")
+        content = _of_stdin() if str(path) in _STDIN else read_regular_file(path, _MOST_BYTES)
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise _not_usable(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -42,7 +49,18 @@ def parse_agents_file(text: str, name: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
+def _of_stdin() -> bytes:
+    """Raises OSError."""
+    if sys.stdin is None:  # as Python has it where the shell closed it
+        raise OSError(errno.EBADF, "it is closed")
+    content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_MOST_BYTES} bytes")
+    return content
+
+
 def _not_usable(path: Path, problem: str) -> UsageError:
     return UsageError(
-        f"--agents-file: {path} {problem}", hint="Name a file with a host name or an address on each line."
+        f"--agents-file: {path} {problem}",
+        hint="Name a file with a host name or an address on each line, or - for stdin.",
     )

@@ -56,6 +56,8 @@ class Problem:
     """Where that is set."""
     details: tuple[str, ...] = ()
     """Lines that show it: agents it holds for, the end of a task's stderr, lines of a log."""
+    brief: tuple[str, ...] = ()
+    """What tells the most of these, for a terminal, where all of them would hide the rest; else empty."""
 
 
 @dataclass(frozen=True)

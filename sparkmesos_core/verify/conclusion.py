@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.setting import Origin
 from sparkmesos_core.errors import ExitCode, SparkMesosError, TimedOutError, UnreachableError
 from sparkmesos_core.verify.check import Check, Problem, Result, Status
 
@@ -25,6 +26,10 @@ class Advice:
     severity: Severity
     checks: tuple[str, ...]
     """The ids of the checks that give this advice, in the order of the table."""
+    key: str = ""
+    """The property of Spark that it is about; empty if it is about none or several."""
+    origin: Origin | None = None
+    """Where that is set."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,14 @@ def conclude(
 def _advice(ordered: Sequence[Result]) -> tuple[Advice, ...]:
     """Errors before warnings, each in the order of the table: what comes first is what others rest on."""
     problems = [(problem, result.check.id) for result in ordered for problem in result.problems]
-    given: dict[str, tuple[Problem, list[str]]] = {}
+    # The same words about another line of a file are another thing to do.
+    given: dict[tuple[str, Origin | None], tuple[Problem, list[str]]] = {}
     for problem, id in sorted(problems, key=lambda each: _ORDER.index(each[0].severity)):
         if problem.hint and problem.severity is not Severity.NOTE:
-            ids = given.setdefault(problem.hint, (problem, []))[1]
+            ids = given.setdefault((problem.hint, problem.origin), (problem, []))[1]
             if id not in ids:
                 ids.append(id)
     return tuple(
-        Advice(hint, problem.message, problem.severity, tuple(ids)) for hint, (problem, ids) in given.items()
+        Advice(problem.hint, problem.message, problem.severity, tuple(ids), problem.key, problem.origin)
+        for problem, ids in given.values()
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sparkmesos_core.errors import SparkMesosError, TimedOutError
+from sparkmesos_core.mesos.http import NO_ANSWER
 from sparkmesos_core.verify.subject import Subject
 
 T = TypeVar("T")
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 GRACE = 0.5
 """Seconds that the late are waited for: who keeps to the time says better what there was to wait for."""
+_LITTLE_TIME = 2.0
+"""Seconds, where 5 are usual: who gives less has most likely given too little."""
+_MORE_TIME = "--check-timeout gives it more time."
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +169,11 @@ class Known:
             reading = self._readings[fact]
         try:
             value = fact.read(self)
-        except (SparkMesosError, UnknownFactError) as error:
+        except UnknownFactError as error:
+            self._end(reading, failure=error)
+        except SparkMesosError as error:
+            if NO_ANSWER in error.message:
+                error.hint = more_time(error.hint, self.timeout)
             self._end(reading, failure=error)
         except Exception as error:  # a fault of ours is told once, too
             logger.info("Reading %s failed", fact.name, exc_info=True)
@@ -209,6 +217,14 @@ class Known:
         finally:
             waiting.ended += time.monotonic() - waiting.since
             waiting.since = None
+
+
+def more_time(hint: str, timeout: float) -> str:
+    """What to do where something did not answer within the `timeout` of checks, in seconds."""
+    if _MORE_TIME in hint:
+        return hint
+    parts = [f"{hint.removesuffix('.')}." if hint else "", _MORE_TIME]
+    return " ".join(filter(None, reversed(parts) if timeout < _LITTLE_TIME else parts))
 
 
 def no_more_threads() -> SparkMesosError:

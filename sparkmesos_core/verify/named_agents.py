@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkmesos_core.master import HostPort
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
 from sparkmesos_core.quoting import printable
 
@@ -13,8 +12,8 @@ _MOST_LINES = 20
 
 
 def name_of(agent: AgentFacts) -> str:
-    """An agent as it calls itself, with its port: of several on one machine each has its own."""
-    return printable(str(HostPort(agent.hostname, agent.port)))
+    """An agent as it calls itself, with its port only if others do so, too."""
+    return printable(agent.name)
 
 
 def some_agents(agents: Sequence[AgentFacts]) -> str:

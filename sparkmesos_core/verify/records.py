@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkmesos_core.conf.setting import place_record
+from sparkmesos_core.conf.setting import Origin, place_record
 from sparkmesos_core.verify.check import Check, Problem, Result
 from sparkmesos_core.verify.conclusion import Advice, Conclusion
 
@@ -52,15 +52,21 @@ def _problem_record(problem: Problem) -> dict[str, Any]:
         "message": problem.message,
         "hint": problem.hint,
         "key": problem.key or None,
-        "place": None if problem.origin is None else place_record(problem.origin),
+        "place": _place_record(problem.origin),
         "details": list(problem.details),
     }
+
+
+def _place_record(origin: Origin | None) -> dict[str, Any] | None:
+    return None if origin is None else place_record(origin)
 
 
 def _advice_record(advice: Advice) -> dict[str, Any]:
     return {
         "hint": advice.hint,
         "message": advice.message,
+        "key": advice.key or None,
+        "place": _place_record(advice.origin),
         "severity": advice.severity.value,
         "checks": list(advice.checks),
     }

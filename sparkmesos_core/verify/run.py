@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sparkmesos_core.conf.finding import Severity
@@ -26,17 +26,27 @@ class _Work:
     started: float = field(default_factory=time.monotonic)
 
 
+@dataclass(frozen=True)
+class _Untold:
+    """A check that could not be made, for something that no chosen check is there to report."""
+
+    check: Check
+    unknown: UnknownFactError
+    seconds: float
+
+
 def run_checks(checks: Sequence[Check], known: Known) -> Iterator[Result]:
     """Makes all checks at once, and yields what comes of them, as it comes.
 
     A check that takes longer than `known.timeout`, not counting what it waits for facts, is given up, and has
     failed: that nobody knows is no good news for who lets something pass by these checks. One that cannot be
-    made because a fact is not known is skipped, if the check that reports that fact is among `checks`; else
-    it fails itself.
+    made because a fact is not known is skipped, if the check that reports that fact is among `checks`. Else
+    one of those that need it tells, in the end, and the others follow that one.
     """
-    done: queue.SimpleQueue[Result] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Result | _Untold] = queue.SimpleQueue()
     ids = frozenset(check.id for check in checks)
     works: dict[str, _Work] = {}
+    untold: list[_Untold] = []
 
     def work(check: Check, began: float) -> None:
         done.put(_result(check, known, ids, began))
@@ -59,8 +69,13 @@ def run_checks(checks: Sequence[Check], known: Known) -> Iterator[Result]:
                 del works[late.check.id]
                 yield _late(late, known)
             continue
-        if works.pop(result.check.id, None) is not None:
+        if works.pop(result.check.id, None) is None:
+            continue
+        if isinstance(result, _Untold):
+            untold.append(result)
+        else:
             yield result
+    yield from _told_once(checks, untold)
 
 
 def _left(work: _Work, known: Known) -> float:
@@ -82,16 +97,40 @@ def _not_made(work: _Work, seen: str, problem: Problem) -> Result:
     return Result(work.check, status, seen, (problem,), seconds=time.monotonic() - work.started)
 
 
-def _result(check: Check, known: Known, ids: frozenset[str], began: float) -> Result:
-    verdict, follows = Verdict(""), ""
+def _told_once(checks: Sequence[Check], untold: Iterable[_Untold]) -> Iterator[Result]:
+    """What becomes of checks that lack facts which none of them reports: of each failure one tells.
+
+    That is the first of those with the highest severity, so that what fails does not depend on their number.
+    """
+    place = {check.id: index for index, check in enumerate(checks)}
+    by_weight = sorted(untold, key=lambda one: (_ORDER.index(one.check.severity), place[one.check.id]))
+    tells: dict[tuple[str, str], Check] = {}
+    for one in by_weight:
+        error = one.unknown.error
+        teller = tells.setdefault((one.unknown.fact.reported_by, error.message), one.check)
+        if teller is one.check:
+            problems = _failed(one.check, error).problems
+            status = Status(one.check.severity.value)
+            yield Result(one.check, status, error.message, problems, seconds=one.seconds)
+        else:
+            yield _following(one.check, teller.id, one.seconds)
+
+
+def _following(check: Check, root: str, seconds: float) -> Result:
+    return Result(check, Status.SKIPPED, f"cannot be checked: see {root}", follows=root, seconds=seconds)
+
+
+def _result(check: Check, known: Known, ids: frozenset[str], began: float) -> Result | _Untold:
+    verdict = Verdict("")
     try:
         verdict = check.run(known)
     except UnknownFactError as unknown:
-        if unknown.fact.reported_by != check.id and unknown.fact.reported_by in ids:
-            follows = unknown.fact.reported_by
-            verdict = Verdict(f"cannot be checked: see {follows}", applies=False)
-        else:
-            verdict = _failed(check, unknown.error)
+        reported_by, seconds = unknown.fact.reported_by, time.monotonic() - began
+        if reported_by not in ids:
+            return _Untold(check, unknown, seconds)
+        if reported_by != check.id:
+            return _following(check, reported_by, seconds)
+        verdict = _failed(check, unknown.error)
     except SparkMesosError as error:
         verdict = _failed(check, error)
     except Exception as error:  # a fault of ours must not hide what the other checks find
@@ -105,7 +144,7 @@ def _result(check: Check, known: Known, ids: frozenset[str], began: float) -> Re
         status = Status.SKIPPED
     else:
         status = Status(problems[0].severity.value) if problems else Status.OK
-    return Result(check, status, verdict.seen, problems, follows, time.monotonic() - began)
+    return Result(check, status, verdict.seen, problems, seconds=time.monotonic() - began)
 
 
 def _placed(problem: Problem, known: Known) -> Problem:

@@ -53,15 +53,16 @@ def expected_missing(
         reasons.append(f"{counted(len(state.recovering))} must still come back after a change of masters")
     why = f"; {', and '.join(reasons)}" if reasons else ""
     hint = "Start what is missing; the log of an agent that runs says why it does not register."
+    too_few = ""
+    if number is not None and agents < number:
+        too_few = f"{counted(agents)} {'is' if agents == 1 else 'are'} registered, {number} are expected"
     if missing:
         return Shortfall(
             f"{len(missing)} of {counted(len(hosts), 'expected host')} {_have(len(missing))} no agent: "
-            f"{some_names(missing)}{why}",
+            f"{some_names(missing)}{'; ' if too_few else ''}{too_few}{why}",
             f"{hint} An agent that calls itself otherwise has to be expected by that name.",
         )
-    return Shortfall(
-        f"{counted(agents)} {'is' if agents == 1 else 'are'} registered, {number} are expected{why}", hint
-    )
+    return Shortfall(f"{too_few}{why}", hint)
 
 
 def _have(number: int) -> str:

@@ -34,9 +34,10 @@ class _Trouble:
 
 _LONGEST_LINE = 300
 _FRAMES = 2
+_MOST_TELLING, _MOST_OF_END = 8, 5
 
 _RUN_AGAIN = "Then run it again: once a task of these has run well, this is green."
-_UNKNOWN_HINT = "The lines below are the end of what it wrote; mend what they complain about."
+_UNKNOWN_HINT = "Mend what the end of its stderr complains about, which is among the details."
 
 
 def _known(pattern: str, meaning: str, hint: str, *, follows: bool = False) -> _Trouble:
@@ -83,7 +84,13 @@ _TROUBLES: tuple[_Trouble, ...] = (
         " (spark.mesos.driverEnv.JAVA_HOME for drivers) to where one is.",
     ),
     _known(
-        r"JAVA_HOME is not set|(java: )(command )?not found|/bin/java: No such file|exec: java:",
+        r"/bin/java: (No such file|cannot execute|Permission denied|Not a directory)|/bin/java'?: not found",
+        "JAVA_HOME names no Java that runs on the agent",
+        "Correct or unset spark.executorEnv.JAVA_HOME (spark.mesos.driverEnv.JAVA_HOME for drivers), or the"
+        " JAVA_HOME that agents give their tasks (--executor_environment_variables, conf/spark-env.sh).",
+    ),
+    _known(
+        r"JAVA_HOME is not set|(java: )(command )?not found|exec: java:",
         "there is no Java on the agent",
         "Install Java on the agents, or set spark.executorEnv.JAVA_HOME (spark.mesos.driverEnv.JAVA_HOME for"
         " drivers) to where it is there.",
@@ -191,7 +198,8 @@ _ENDS: tuple[_Trouble, ...] = (
     _known(
         r"exited with status 127",
         "a program that it calls does not exist on the agent",
-        "Install what the line before says is missing, or set spark.mesos.executor.home to where Spark is.",
+        "Install what the end of its stderr says is missing, or set spark.mesos.executor.home to where Spark"
+        " is.",
     ),
     _known(
         r"exited with status 126",
@@ -241,12 +249,46 @@ def explain(output: Iterable[Sequence[str]], reason: str, message: str) -> Expla
         return found
     for lines in streams:
         if line := _own_error(lines):
-            hint = f"Correct the application, or what it is given: its output below says where. {_RUN_AGAIN}"
+            hint = (
+                "Correct the application, or what it is given: the details have the end of its output, which "
+                f"says where. {_RUN_AGAIN}"
+            )
             return Explanation(_cut(line), "its own code failed", hint)
     found = _known_trouble(_TROUBLES, streams) or _known_trouble(_ENDS, [[told]])
     if found is None and told:
         return Explanation(_cut(told), "", f"{_UNKNOWN_HINT} {_RUN_AGAIN}")
     return found
+
+
+def telling_lines(output: Iterable[Sequence[str]], found: Explanation) -> list[str]:
+    """Of what a task has written, its streams one by one, the few lines that explain its failure.
+
+    That is the line which says so, with what belongs to it: the end of its traceback, the first frames of
+    Java. If Mesos says it, that is the end of the first stream that has anything.
+    """
+    streams = [list(lines) for lines in output]
+    for lines in streams:
+        for at, line in enumerate(lines):
+            if _cut(line) == found.line:
+                first = _start_of_traceback(lines, at)
+                last = at + 1
+                while last <= at + _FRAMES and last < len(lines) and lines[last].startswith("\tat "):
+                    last += 1
+                if (left_out := at + 1 - first - _MOST_TELLING) > 0:
+                    rest = [f"  … {left_out} more lines", *lines[at + 1 - _MOST_TELLING + 1 : last]]
+                    return [lines[first], *rest]
+                return lines[first:last]
+    return next((last_lines(lines, _MOST_OF_END) for lines in streams if lines), [])
+
+
+def _start_of_traceback(lines: Sequence[str], end: int) -> int:
+    """Where the traceback of Python begins that ends with a line; if it ends none, that line."""
+    for number in range(end - 1, -1, -1):
+        if _TRACEBACK in lines[number]:
+            return number
+        if not lines[number].startswith((" ", "\t")):
+            break
+    return end
 
 
 def last_lines(lines: Sequence[str], most: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from sparkmesos_core.verify.subject import Subject
 
 _ACTIVE = "master/slaves_active"
 _PATH = "/metrics/snapshot"
+_SHORTEST_LOOK = 1.0
+"""Seconds that a look may take though the time is nearly up."""
 
 
 def active_agents(subject: Subject, timeout: float) -> int:
@@ -38,7 +41,7 @@ def active_agents(subject: Subject, timeout: float) -> int:
 
 def wait_for_agents(
     wanted: int,
-    count: Callable[[], int],
+    count: Callable[[float], int],
     announce: Callable[[str], None],
     *,
     interval: float,
@@ -48,16 +51,18 @@ def wait_for_agents(
 ) -> None:
     """Returns as soon as `count` tells of that many agents or more; it is asked every `interval` seconds.
 
+    It is given for how many seconds it may wait for a server, if that is to end in time.
     That no master answers yet, or one that has yet to recover, is waited for as well. `announce` is told
     what there is whenever that changes. Raises TimedOutError after `timeout` seconds (None waits for ever),
     and at once what waiting does not mend, such as refused credentials.
     """
-    deadline = None if timeout is None else clock() + timeout
+    began = clock()
+    deadline = math.inf if timeout is None else began + timeout
     missing = f"--expect-agents {wanted} and --agents-file, without waiting, tell which are missing"
     told = ""
     while True:
         try:
-            there = count()
+            there = count(max(deadline - clock(), _SHORTEST_LOOK))
             state, hint = f"{there} of {wanted} agents are active", missing
         except (UnreachableError, TimedOutError, MesosError) as error:
             if isinstance(error, MesosError) and not _passes(error):
@@ -68,11 +73,27 @@ def wait_for_agents(
         if state != told:
             announce(f"Waiting for agents: {state}")
             told = state
-        left = interval if deadline is None else deadline - clock()
-        if timeout is not None and left <= 0:
+        left = deadline - clock()
+        if left <= 0:
             more = "--timeout waits longer"
-            raise TimedOutError(f"After {timeout:g} s: {state}", hint=f"{hint}; {more}" if hint else more)
+            raise TimedOutError(f"After {round(clock() - began, 1):g} s: {state}", hint=_joined(hint, more))
         sleep(min(interval, left))
+
+
+def next_pause(interval: float, left: float | None, took: float) -> float | None:
+    """How many seconds to pause before looking again, if a look takes as long as the last one `took`.
+
+    `left` is the time that there is (None: for ever), in seconds. None if another look would not end in it.
+    """
+    if left is None:
+        return interval
+    return min(interval, left - took) if left > took else None
+
+
+def _joined(hint: str, more: str) -> str:
+    if hint.endswith("."):
+        return f"{hint} {more}."
+    return f"{hint}; {more}" if hint else more
 
 
 def _passes(refusal: MesosError) -> bool:

@@ -91,9 +91,9 @@ def test_constraints() -> None:
     found = verdicts(idle(), mesos_constraints="rackid:2;port_range:")
     assert found["agents-constraints"].seen == "1 of 2 agents meets rackid:2;port_range:"
     assert found["agents-constraints"].problems[0].details == (
-        "1 agent will do: agent1.mesos.example:5051",
-        "rackid:2 leaves out 1 agent, which has no rackid: agent2.mesos.example:5052",
-        "port_range: leaves out 1 agent, which has no port_range: agent2.mesos.example:5052",
+        "1 agent will do: agent1.mesos.example",
+        "rackid:2 leaves out 1 agent, which has no rackid: agent2.mesos.example",
+        "port_range: leaves out 1 agent, which has no port_range: agent2.mesos.example",
     )
 
 

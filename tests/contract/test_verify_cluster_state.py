@@ -27,6 +27,7 @@ from sparkmesos_core.verify.task_failures import explain
 from sparkmesos_core.verify.task_troubles import unsuccessful
 from tests.contract.recorded import RECORDINGS, Json, load
 from tests.http_stub import Answer, http_stub
+from tests.verified import subject
 
 MASTER = "http://master1.mesos.example:5050"
 NOW = 1795335070.0
@@ -91,7 +92,7 @@ def test_frameworks(running: ClusterState) -> None:
 
 def test_nothing_is_wrong_with_it(running: ClusterState) -> None:
     assert spark_verdict(running).problems == ()
-    assert dispatcher_verdict(running, MASTER).problems == ()
+    assert dispatcher_verdict(running, subject(), MASTER).problems == ()
     assert inactive_verdict(running, running.agents, MASTER).problems == ()
     assert hoarding_verdict(running, running.agents, {}, MASTER).problems == ()
     assert unsuccessful(running) == ()
@@ -167,7 +168,8 @@ def test_a_supervised_driver_is_one_series() -> None:
 
 def test_a_dispatcher_that_does_not_get_offers_any_more() -> None:
     recording = json.loads((CLUSTER_MODE / "bad-containerizer.json").read_text())
-    (problem,) = dispatcher_verdict(_with_tasks([], frameworks=recording["frameworks"][0]), MASTER).problems
+    state = _with_tasks([], frameworks=recording["frameworks"][0])
+    (problem,) = dispatcher_verdict(state, subject(), MASTER).problems
     assert "'Spark Cluster' (http://127.0.0.1:8081) is registered, but not connected" in problem.message
 
 

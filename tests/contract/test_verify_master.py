@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -300,7 +301,36 @@ def agent_of_a_file(path: str, headers: Mapping[str, str], body: bytes) -> Json 
 def test_an_agent_in_the_place_of_a_master(answering: Answering, hint: str) -> None:
     with served(answering) as stub:
         named = MesosMaster((stub.address,))
-        found = identify(named, ca_file=None, timeout=20)
+        found = identify(named, ca_file=None, deadline=time.monotonic() + 20)
         assert found == {stub.address: Foreign("a Mesos agent", hint)}
     with served(idle) as leading:
-        assert identify(MesosMaster((leading.address,)), ca_file=None, timeout=20) == {}
+        deadline = time.monotonic() + 20
+        assert identify(MesosMaster((leading.address,)), ca_file=None, deadline=deadline) == {}
+
+
+def of_pages(page: str) -> Answering:
+    def answer(path: str, headers: Mapping[str, str], body: bytes) -> Json | None:
+        return (
+            {"status": 200, "headers": {"Content-Type": "text/html"}, "body": page} if path == "/" else None
+        )
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("page", "what"),
+    [
+        ('<head><link rel="stylesheet" href="/history/static/webui.css"/></head>', "a web page of Spark"),
+        ('<title>Directory listing for /</title><a href="spark-3.5.9/">spark-3.5.9/</a>', ""),
+    ],
+)
+def test_that_a_page_mentions_spark_makes_it_none_of_spark(page: str, what: str) -> None:
+    with served(of_pages(page)) as stub:
+        found = identify(MesosMaster((stub.address,)), ca_file=None, deadline=time.monotonic() + 20)
+    assert [foreign.what for foreign in found.values()] == ([what] if what else [])
+
+
+def test_who_has_used_up_the_time_is_not_asked_again() -> None:
+    with served(agent) as stub:
+        assert identify(MesosMaster((stub.address,)), ca_file=None, deadline=time.monotonic()) == {}
+        assert stub.requests == []

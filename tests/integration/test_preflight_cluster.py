@@ -97,7 +97,8 @@ def frameworks(cluster: RunningCluster) -> list[Any]:
             ["spark.executor.memory=5g"],
             [
                 "error: One executor needs 1 core and 5632 MiB of memory (512 of it overhead), and none "
-                "of 3 agents has that: the nearest, 127.0.0.1, has 4096 MiB",
+                "of 3 agents has that: the nearest, 127.0.0.1:",
+                ", has 4096 MiB, ",
                 "without what is reserved for 'etl'",
                 "hint: Set spark.mesos.role to etl, or add a larger agent.",
             ],

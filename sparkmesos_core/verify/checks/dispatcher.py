@@ -20,7 +20,7 @@ from sparkmesos_core.verify.facts.dispatcher import (
     DISPATCHER_ANSWER,
     READINESS,
     WAITING_DRIVERS,
-    is_dispatcher,
+    NoDispatcherError,
     known_dispatchers,
     wants_cluster_mode,
 )
@@ -39,13 +39,20 @@ _MOST_NAMED = 5
     "A dispatcher, for cluster mode",
     Severity.ERROR,
     finds="cluster mode is configured (`spark.submit.deployMode=cluster`), but no dispatcher is registered "
-    "at Mesos, and none was named with `--dispatcher`",
-    remedy="Start one with `sparkmesos start-dispatcher --master MASTER`, or name the one that runs with "
-    "`--dispatcher mesos://HOST:7077`.",
+    "at Mesos, or Mesos has lost each that it knows, and none was named with `--dispatcher`",
+    remedy="Start one, or that one again, with `sparkmesos start-dispatcher --master MASTER`, or name the "
+    "one that runs with `--dispatcher mesos://HOST:7077`.",
     reads_tasks=True,
 )
 def _found(known: Known) -> Verdict:
-    place = known[DISPATCHER]
+    try:
+        place = known[DISPATCHER]
+    except UnknownFactError as unknown:
+        if not isinstance(unknown.error, NoDispatcherError):
+            raise
+        error = unknown.error
+        key = "spark.submit.deployMode"
+        return Verdict(error.message, (Problem(Severity.ERROR, error.message, error.hint, key),))
     if place is not None:
         if place.asked_for:
             return Verdict(f"{place}, as it was named")
@@ -55,26 +62,12 @@ def _found(known: Known) -> Verdict:
         return Verdict(f"{place}, which Mesos knows as {quoted(name)}{more}")
     if not wants_cluster_mode(known):
         return not_applicable(_NONE)
-    frameworks = known[STATE].frameworks
-    if known_dispatchers(frameworks):
-        problem = Problem(
-            Severity.NOTE,
-            "Mesos knows a dispatcher, but not where: it has registered without an address of its web UI",
-            "Name the address where it takes submissions with --dispatcher mesos://HOST:PORT.",
-        )
-        return Verdict(problem.message, (problem,))
-    if any(is_dispatcher(one) and not one.completed for one in frameworks):
-        return not_applicable("Mesos has lost each dispatcher that it knows: see frameworks-dispatcher")
-    setting = known.subject.configuration.setting("spark.submit.deployMode")
     problem = Problem(
-        Severity.ERROR,
-        "Cluster mode needs a dispatcher: Mesos knows none, and none was named",
-        "Start one with `sparkmesos start-dispatcher --master MASTER`, or name the one that runs with "
-        "--dispatcher mesos://HOST:7077.",
-        "spark.submit.deployMode",
-        setting.origin if setting is not None else None,
+        Severity.NOTE,
+        "Mesos knows a dispatcher, but not where: it has registered without an address of its web UI",
+        "Name the address where it takes submissions with --dispatcher mesos://HOST:PORT.",
     )
-    return Verdict(_NONE, (problem,))
+    return Verdict(problem.message, (problem,))
 
 
 @CHECKS.add(

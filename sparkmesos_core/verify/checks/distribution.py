@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.checks import LARGE_BYTES
-from sparkmesos_core.preflight.agent_names import some
 from sparkmesos_core.preflight.executor_uri import executor_archive, of_loopback
 from sparkmesos_core.preflight.http_reading import ask_size
 from sparkmesos_core.preflight.reading_failures import NotKnownError, NotReadableError
@@ -26,6 +25,7 @@ from sparkmesos_core.verify.facts.distribution import (
     seconds_of,
 )
 from sparkmesos_core.verify.known import Known, UnknownFactError
+from sparkmesos_core.verify.named_agents import some_agents
 
 CHECKS = Checks(Group.DISTRIBUTION)
 
@@ -156,7 +156,7 @@ def _uri_size(known: Known, look: ArchiveLook) -> Verdict:
 def size_problems(size: int, agents: Iterable[AgentState]) -> tuple[Problem, ...]:
     """What is wrong with an archive of so many bytes, on these agents."""
     short = [
-        agent.facts.hostname
+        agent.facts
         for agent in agents
         if agent.facts.active and 0 < agent.facts.resources.scalar("disk") * (1 << 20) < _SLACK * size
     ]
@@ -165,7 +165,7 @@ def size_problems(size: int, agents: Iterable[AgentState]) -> tuple[Problem, ...
             Problem(
                 Severity.WARNING,
                 f"The executors' archive has {_megabytes(size)}, and is unpacked besides: more than the disk "
-                f"that {some(short)} offer{'s' if len(short) == 1 else ''}",
+                f"that {some_agents(short)} offer{'s' if len(short) == 1 else ''}",
                 "Leave out what executors do not need by `sparkmesos upload-dist --exclude`, or give agents "
                 "more disk (--resources, --work_dir).",
                 _KEY,
@@ -233,6 +233,8 @@ def fetch_time_problems(size: int, seconds: float) -> tuple[Problem, ...]:
 @of_archive
 def _uri_cache(known: Known, look: ArchiveLook) -> Verdict:
     archive = look.archive
+    if any(one.id == "executor-uri-no-archive" for one in known[JUDGED]):
+        return not_applicable("there is no archive to keep: see uri-type")
     size = f" ({_megabytes(look.look.size)})" if look.look.size is not None else ""
     if not archive.cached:
         hint = f"Set {_CACHE}=true, so that each agent fetches it once."
@@ -273,7 +275,7 @@ def _uri_changed(known: Known, look: ArchiveLook) -> Verdict:
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(changed))
     if not before:
         return Verdict(f"last changed {when}, before agents registered")
-    names = some([agent.facts.hostname for agent in before])
+    names = some_agents([agent.facts for agent in before])
     problem = Problem(
         Severity.NOTE,
         f"The executors' archive was changed {when}, after {names} registered: what they have cached stays",

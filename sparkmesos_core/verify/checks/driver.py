@@ -20,6 +20,7 @@ from sparkmesos_core.verify.facts.client import (
 )
 from sparkmesos_core.verify.facts.driver_ports import PORTS, PortTrial
 from sparkmesos_core.verify.known import Known
+from sparkmesos_core.verify.subject import Subject
 
 CHECKS = Checks(Group.CLIENT)
 
@@ -35,7 +36,7 @@ CHECKS = Checks(Group.CLIENT)
 @of_driver_here
 def _driver_name(known: Known) -> Verdict:
     place = known[DRIVER_PLACE]
-    return Verdict(_place(place), _about(place.findings, "driver-host-unknown"))
+    return Verdict(place_text(place, known.subject), _about(place.findings, "driver-host-unknown"))
 
 
 @CHECKS.add(
@@ -67,18 +68,25 @@ def _driver_address(known: Known) -> Verdict:
 def _driver_host(known: Known) -> Verdict:
     place = known[LISTENING_PLACE]
     ids = ("driver-host-on-loopback", "driver-host-off-the-way", "driver-on-loopback")
-    return Verdict(_place(place), _about(place.findings, *ids))
+    return Verdict(place_text(place, known.subject), _about(place.findings, *ids))
 
 
 def _about(findings: Sequence[Finding], *ids: str) -> tuple[Problem, ...]:
     return tuple(problem_of(finding) for finding in findings if finding.id in ids)
 
 
-def _place(place: DriverPlace) -> str:
+def place_text(place: DriverPlace, subject: Subject) -> str:
+    """Where executors look for the driver, and what says so."""
     if place.told is None:
         return "where executors look for the driver is not known"
-    by = f" ({place.told.said_by})" if place.told.said_by else ""
+    by = f" ({_named_by(place.told.said_by, subject)})" if place.told.said_by else ""
     return f"executors look for the driver at {place.told.host}{by}"
+
+
+def _named_by(name: str, subject: Subject) -> str:
+    """A property or a variable, for people who may have set neither."""
+    is_ours = not name.startswith("spark.") and name not in subject.environment
+    return f"{name}, which submit sets" if is_ours else name
 
 
 @CHECKS.add(
@@ -107,6 +115,8 @@ def ports_problems(trials: Sequence[PortTrial]) -> tuple[Problem, ...]:
             used[trial.port] = trial.key
             continue
         severity, then = Severity.WARNING, "Spark takes the next that is free, which firewalls may not let in"
+        if not trial.retries:
+            severity, then = Severity.ERROR, "Spark gives up, since spark.port.maxRetries is 0"
         hint = f"End the program that has it (ss -ltnp), or set {trial.key} to another port."
         if trial.reserved:
             severity, by, then = Severity.ERROR, "is below 1024", "Spark takes none of those"
@@ -115,8 +125,9 @@ def ports_problems(trials: Sequence[PortTrial]) -> tuple[Problem, ...]:
             by, hint = f"is that of {used[trial.port]}, too", f"Set {trial.key} to another port."
         else:
             by = "is in use on this machine"
-            if trial.next_free is None:
-                severity, then = Severity.ERROR, "Spark gives up, since none of the next ones is free"
+            if trial.retries and trial.next_free is None:
+                severity = Severity.ERROR
+                then = f"Spark gives up, since none of the next {trial.retries} is free, either"
         problems.append(Problem(severity, f"{trial.key}: port {trial.port} {by}: {then}", hint, trial.key))
     return tuple(problems)
 
@@ -145,7 +156,7 @@ def _driver_python(known: Known) -> Verdict:
         severity = Severity.ERROR if runs_python else Severity.WARNING
         problem = Problem(severity, error.message, error.hint)
         return Verdict(f"{named.program or 'no name'} ({named.name}) is not there", (problem,))
-    return Verdict(f"{named.program} ({named.name})")
+    return Verdict(f"{named.program} ({_named_by(named.name, subject)})")
 
 
 @CHECKS.add(

@@ -16,7 +16,7 @@ from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_ap
 from sparkmesos_core.verify.facts.dispatcher import wants_cluster_mode
 from sparkmesos_core.verify.facts.registered_agents import REGISTERED
 from sparkmesos_core.verify.known import Fact, Known
-from sparkmesos_core.verify.named_agents import part_of
+from sparkmesos_core.verify.named_agents import name_of, part_of
 from sparkmesos_core.verify.room import cores_text
 
 CHECKS = Checks(Group.AGENTS)
@@ -110,7 +110,7 @@ def judge_driver(need: DriverNeed, agents: Sequence[AgentFacts]) -> Verdict:
     problem = Problem(
         Severity.ERROR,
         f"The driver needs {need.text()}, with its overhead, and no agent has that: the one with the most "
-        f"memory, {large.hostname}, has {large.resources.scalar('cpus'):g} cores and "
+        f"memory, {name_of(large)}, has {large.resources.scalar('cpus'):g} cores and "
         f"{large.resources.scalar('mem'):g} MiB",
         f"Lower {' or '.join(short)}, or add a larger agent.",
         short[0] if len(short) == 1 else "",

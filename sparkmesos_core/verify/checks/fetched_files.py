@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from sparkmesos_core.conf.finding import Severity
@@ -22,6 +22,7 @@ from sparkmesos_core.verify.facts.distribution import (
     look_at_uris,
 )
 from sparkmesos_core.verify.known import Known
+from sparkmesos_core.verify.named_agents import some_agents
 
 HOME_CHECKS = Checks(Group.DISTRIBUTION)
 """Of Spark's folder on agents: the first of their group."""
@@ -74,12 +75,8 @@ def _executor_home(known: Known) -> Verdict:
     elsewhere = known[PLACES].elsewhere
     if not elsewhere:
         return Verdict(seen)
-    message = f"Executors are started from {home}, which has to be there on {_names(elsewhere)}"
+    message = f"Executors are started from {home}, which has to be there on {some_agents(elsewhere)}"
     return Verdict(seen, (Problem(Severity.NOTE, message, "--probe looks for it there."),))
-
-
-def _names(agents: Iterable[object]) -> str:
-    return some([str(getattr(agent, "hostname", "")) for agent in agents])
 
 
 def configured_home(configuration: Mapping[str, str]) -> str:

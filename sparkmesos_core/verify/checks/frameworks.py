@@ -11,11 +11,17 @@ from sparkmesos_core.mesos.resources import ANY_ROLE, Resources
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
 from sparkmesos_core.verify.facts.cluster import AGENTS, STATE, AgentsState, ClusterState, FrameworkState
-from sparkmesos_core.verify.facts.dispatcher import is_dispatcher, tell_once
+from sparkmesos_core.verify.facts.dispatcher import (
+    is_dispatcher,
+    lost_dispatchers,
+    starting_again,
+    tell_once,
+)
 from sparkmesos_core.verify.facts.held_offers import KEPT_OFFERS, share, whole_of
 from sparkmesos_core.verify.facts.master import LEADER
 from sparkmesos_core.verify.known import Known
 from sparkmesos_core.verify.named_agents import counted
+from sparkmesos_core.verify.subject import Subject
 from sparkmesos_core.verify.task_troubles import is_probe
 
 CHECKS = Checks(Group.FRAMEWORKS)
@@ -80,18 +86,19 @@ def spark_verdict(state: ClusterState) -> Verdict:
     Severity.WARNING,
     finds="a dispatcher that the master knows, but has lost: what is submitted to it stays *QUEUED* (that"
     " happens to Spark's own when a submission makes its scheduler throw)",
-    remedy="Restart the dispatcher with the same settings: it takes up its framework and its drivers again."
-    " One that is gone for good is torn down at the master.",
+    remedy="Start the dispatcher again with the options that it had (`sparkmesos start-dispatcher --master"
+    " MASTER …`): it takes up its framework and its drivers again. One that is gone for good is torn down at"
+    " the master.",
     reads_tasks=True,
 )
 def _frameworks_dispatcher(known: Known) -> Verdict:
     state = known[STATE]
-    tell_once(known, [one for one in _present(state) if is_dispatcher(one) and not _is_there(one)])
-    return dispatcher_verdict(state, known[LEADER].http_url)
+    tell_once(known, lost_dispatchers(state.frameworks))
+    return dispatcher_verdict(state, known.subject, known[LEADER].http_url)
 
 
-def dispatcher_verdict(state: ClusterState, master: str) -> Verdict:
-    """Which dispatchers there are, and whether the master is in touch with them."""
+def dispatcher_verdict(state: ClusterState, subject: Subject, master: str) -> Verdict:
+    """Which dispatchers there are, and which of them the master is not in touch with."""
     found = [one for one in _present(state) if is_dispatcher(one)]
     if not found:
         return not_applicable("no dispatcher is registered")
@@ -100,11 +107,10 @@ def dispatcher_verdict(state: ClusterState, master: str) -> Verdict:
             Severity.WARNING,
             f"the dispatcher {_name(one)} ({printable(one.webui_url or one.hostname)}) is registered, but"
             " not connected: it launches nothing, and what is submitted to it waits",
-            f"Restart it with the same settings. If it is gone for good: {_teardown(one, master)}; this"
-            " kills its drivers.",
+            f"To have it back, {starting_again(subject, one)}. If it is gone for good:"
+            f" {_teardown(one, master)}; this kills its drivers.",
         )
-        for one in found
-        if not _is_there(one)
+        for one in lost_dispatchers(state.frameworks)
     ]
     return Verdict(f"{counted(len(found), 'dispatcher')}: {_named(found)}", tuple(problems))
 
@@ -230,6 +236,8 @@ def cores_max_verdict(state: ClusterState, agents: AgentsState, configuration: C
         return Verdict(f"{seen}, and no other framework is there")
     role = configuration.get(_ROLE, ANY_ROLE)
     free = sum(agent.free.available_to(role).scalar("cpus") for agent in agents.agents if agent.facts.active)
+    if not free:
+        return Verdict(f"{seen}, and no core is free now")
     return Verdict(
         f"{seen}, with {counted(len(others), 'other framework')} on the cluster",
         (
@@ -252,10 +260,6 @@ def is_application(framework: FrameworkState) -> bool:
         return framework.runs_executors or urlsplit(framework.webui_url).port in _PAGES
     except ValueError:
         return False
-
-
-def _is_there(framework: FrameworkState) -> bool:
-    return framework.connected and framework.active
 
 
 def _present(state: ClusterState) -> list[FrameworkState]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import HostPort, MesosMaster, ZooKeeperMaster
+from sparkmesos_core.mesos.http import HANGS
 from sparkmesos_core.mesos.leader import Leader
 from sparkmesos_core.preflight.name_lookup import look_up
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict
@@ -37,8 +38,9 @@ def check_url(known: Known) -> Verdict:
     Severity.ERROR,
     finds="that no master can be reached, that none leads, or that the one which ZooKeeper names is gone;"
     " Spark's driver stands still while it makes its SparkContext, and libmesos says nothing",
-    remedy="Start the masters, correct host and port, and open the way there; after the end of a leader the"
-    " next one follows when its session at ZooKeeper has ended, 10 s later by default.",
+    remedy="Start the masters, correct host and port, and open the way there. One that takes connections and"
+    " does not answer hangs: see its log, and restart it. After the end of a leader the next one follows when"
+    " its session at ZooKeeper has ended, 10 s later by default.",
 )
 def check_leader(known: Known) -> Verdict:
     """Whether somebody leads and answers."""
@@ -126,7 +128,7 @@ def judge_others(leader: Leader, others: tuple[OtherMaster, ...], *, by_zookeepe
     for other in others:
         if other.trouble:
             message = f"The master at {other.address} {other.trouble}"
-            hint = "Start it again"
+            hint = "It hangs: see its log, and restart it" if HANGS in other.trouble else "Start it again"
             hint += (
                 "; its node in ZooKeeper goes when its session ends."
                 if by_zookeeper

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.errors import MesosError
 from sparkmesos_core.preflight.python_programs import named_version, version_of_program
 from sparkmesos_core.preflight.python_version import driver_program
 from sparkmesos_core.verify.check import CheckFunction, Checks, Group, Problem, Verdict, not_applicable
@@ -22,6 +20,17 @@ from sparkmesos_core.verify.checks.told_from_here import (
 )
 from sparkmesos_core.verify.facts.client import SPARK, driver_environment
 from sparkmesos_core.verify.facts.probe import PROBE, CannotProbeError
+from sparkmesos_core.verify.facts.probe_stages import (
+    FETCHED,
+    REACHING_DRIVER,
+    STARTED,
+    TRIED,
+    WITH_JAVA,
+    WITH_NAME,
+    WITH_SPARK,
+    WITH_USER,
+    Agents,
+)
 from sparkmesos_core.verify.known import Fact, Known, UnknownFactError
 from sparkmesos_core.verify.probe.machine_verdicts import (
     judge_block_manager_port,
@@ -36,47 +45,9 @@ from sparkmesos_core.verify.probe.spark_verdicts import (
     judge_spark_class,
     judge_spark_version,
 )
-from sparkmesos_core.verify.probe.stages import fetched, started, with_java, with_name, with_spark, with_user
 from sparkmesos_core.verify.probe.start_verdicts import judge_agents, judge_fetch, judge_start, judge_user
 
-if TYPE_CHECKING:
-    from sparkmesos_core.verify.probe.result import ProbeResult, TriedAgent
-
 CHECKS = Checks(Group.PROBE)
-
-Agents = Sequence["TriedAgent"]
-
-
-def _stage(
-    name: str,
-    reported_by: str,
-    those: Callable[[ProbeResult], Agents],
-    judge: Callable[[ProbeResult], Verdict],
-    before: Fact[Agents] | None = None,
-) -> Fact[Agents]:
-    """The agents that have come so far. Not known if none has: what follows from that is left out."""
-
-    def read(known: Known) -> Agents:
-        if before is not None:
-            known[before]
-        result = known[PROBE]
-        agents = those(result)
-        if result.agents and not agents:
-            problem = judge(result).problems[0]
-            raise MesosError(problem.message, hint=problem.hint)
-        return agents
-
-    return Fact(name, read, reported_by)
-
-
-_FETCHED = _stage("which agents have fetched all", "probe-fetch", fetched, judge_fetch)
-_WITH_USER = _stage("which agents have the user", "probe-user", with_user, judge_user, _FETCHED)
-_STARTED = _stage("which agents have run the task", "probe-start", started, judge_start, _WITH_USER)
-_WITH_SPARK = _stage("which agents have Spark", "probe-layout", with_spark, judge_layout, _STARTED)
-_WITH_JAVA = _stage("which agents have a Java", "probe-java", with_java, judge_java, _WITH_SPARK)
-_WITH_NAME = _stage(
-    "which agents know the driver", "probe-driver-name", with_name, judge_driver_name, _STARTED
-)
 
 
 def _of(stage: Fact[Agents]) -> Callable[[CheckFunction], CheckFunction]:
@@ -84,7 +55,8 @@ def _of(stage: Fact[Agents]) -> Callable[[CheckFunction], CheckFunction]:
 
     def of_those(check: CheckFunction) -> CheckFunction:
         def run(known: Known) -> Verdict:
-            return check(known) if known[stage] else not_applicable("no agent was tried")
+            known[stage]
+            return check(known)
 
         return run
 
@@ -109,8 +81,6 @@ def _probe_framework(known: Known) -> Verdict:
             raise
         problem = Problem(Severity.WARNING, unknown.error.message, unknown.error.hint)
         return Verdict("no probe was made", (problem,))
-    if not result.agents and not result.without_offers:
-        return not_applicable("there is no agent to try")
     return Verdict(f"subscribed for the role {result.plan.role}, as the user {result.plan.user}")
 
 
@@ -118,17 +88,14 @@ def _probe_framework(known: Known) -> Verdict:
     "probe-agents",
     "Agents that offer something",
     Severity.ERROR,
-    finds="agents that take part, but from which no offer comes: executors would not start there "
-    "(*Initial job has not accepted any resources*)",
-    remedy="See who uses or holds their resources, and end or limit that; look at reservations and quotas "
-    "of other roles; or add agents.",
+    finds="no agent that a task can be started on, or agents that take part, but from which no offer comes: "
+    "executors would not start there (*Initial job has not accepted any resources*)",
+    remedy="Bring back agents that take no part. See who uses or holds what others have, and end or limit "
+    "that; look at reservations and quotas of other roles; or add agents.",
     needs_probe=True,
 )
 def _probe_agents(known: Known) -> Verdict:
-    result = known[PROBE]
-    if not result.agents and not result.without_offers:
-        return not_applicable("there is no agent to try")
-    return judge_agents(result)
+    return judge_agents(known[PROBE])
 
 
 @CHECKS.add(
@@ -143,9 +110,8 @@ def _probe_agents(known: Known) -> Verdict:
     needs_probe=True,
 )
 def _probe_fetch(known: Known) -> Verdict:
+    known[TRIED]
     result = known[PROBE]
-    if not result.agents:
-        return not_applicable("no agent was tried")
     if not result.plan.uris:
         return not_applicable("there is nothing to fetch: spark.executor.uri is not set")
     verdict = judge_fetch(result)
@@ -163,7 +129,7 @@ def _probe_fetch(known: Known) -> Verdict:
     "`--no-switch_user`.",
     needs_probe=True,
 )
-@_of(_FETCHED)
+@_of(FETCHED)
 def _probe_user(known: Known) -> Verdict:
     return judge_user(known[PROBE])
 
@@ -179,7 +145,7 @@ def _probe_user(known: Known) -> Verdict:
     "have `--containerizers=docker,mesos` and can pull it.",
     needs_probe=True,
 )
-@_of(_WITH_USER)
+@_of(WITH_USER)
 def _probe_start(known: Known) -> Verdict:
     return judge_start(known[PROBE])
 
@@ -195,7 +161,7 @@ def _probe_start(known: Known) -> Verdict:
     "Spark.",
     needs_probe=True,
 )
-@_of(_STARTED)
+@_of(STARTED)
 def _probe_layout(known: Known) -> Verdict:
     result = known[PROBE]
     verdict = judge_layout(result)
@@ -215,7 +181,7 @@ def _probe_layout(known: Known) -> Verdict:
     "`spark.executorEnv.JAVA_HOME`, or the agents' `--executor_environment_variables`.",
     needs_probe=True,
 )
-@_of(_WITH_SPARK)
+@_of(WITH_SPARK)
 def _probe_java(known: Known) -> Verdict:
     return judge_java(known[PROBE])
 
@@ -230,9 +196,13 @@ def _probe_java(known: Known) -> Verdict:
     "missing.",
     needs_probe=True,
 )
-@_of(_WITH_JAVA)
+@_of(WITH_JAVA)
 def _probe_spark_class(known: Known) -> Verdict:
-    return judge_spark_class(known[PROBE])
+    result = known[PROBE]
+    verdict = judge_spark_class(result)
+    if verdict.problems and result.plan.archive:
+        known[GOOD_PROGRAMS]
+    return verdict
 
 
 @CHECKS.add(
@@ -246,7 +216,7 @@ def _probe_spark_class(known: Known) -> Verdict:
     needs_probe=True,
 )
 @of_driver_here
-@_of(_WITH_SPARK)
+@_of(WITH_SPARK)
 def _probe_spark_version(known: Known) -> Verdict:
     result = known[PROBE]
     verdict = judge_spark_version(result, known[SPARK].version)
@@ -266,7 +236,7 @@ def _probe_spark_version(known: Known) -> Verdict:
     needs_probe=True,
 )
 @of_driver_here
-@_of(_STARTED)
+@_of(STARTED)
 def _probe_python(known: Known) -> Verdict:
     subject, result = known.subject, known[PROBE]
     if result.plan.python is None:
@@ -290,7 +260,7 @@ def _probe_python(known: Known) -> Verdict:
     "removes old sandboxes sooner.",
     needs_probe=True,
 )
-@_of(_STARTED)
+@_of(STARTED)
 def _probe_disk(known: Known) -> Verdict:
     return judge_disk(known[PROBE])
 
@@ -305,7 +275,7 @@ def _probe_disk(known: Known) -> Verdict:
     needs_probe=True,
 )
 @of_driver_here
-@_of(_STARTED)
+@_of(STARTED)
 def _probe_driver_name(known: Known) -> Verdict:
     result = known[PROBE]
     if not result.plan.trial("").is_name:
@@ -324,7 +294,7 @@ def _probe_driver_name(known: Known) -> Verdict:
     needs_probe=True,
 )
 @of_driver_here
-@_of(_WITH_NAME)
+@_of(WITH_NAME)
 def _probe_driver_port(known: Known) -> Verdict:
     return judge_driver_port(known[PROBE])
 
@@ -340,9 +310,9 @@ def _probe_driver_port(known: Known) -> Verdict:
     needs_probe=True,
 )
 @of_driver_here
-@_of(_WITH_NAME)
+@_of(REACHING_DRIVER)
 def _probe_block_manager_port(known: Known) -> Verdict:
     result = known[PROBE]
     if not any(agent.said("driver") == "reached" for agent in result.agents):
-        return not_applicable("no agent reaches the driver")
+        return not_applicable("no agent could try to reach the driver")
     return judge_block_manager_port(result)

@@ -6,7 +6,6 @@ from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.verify.check import Checks, Group, Verdict, not_applicable
 from sparkmesos_core.verify.checks.driver_here import of_driver_here
 from sparkmesos_core.verify.facts.application import NEED
-from sparkmesos_core.verify.facts.probe import PROBE
 from sparkmesos_core.verify.facts.spark_job import SPARK_JOB
 from sparkmesos_core.verify.known import Known
 from sparkmesos_core.verify.probe.spark_job import judge
@@ -31,6 +30,4 @@ def _probe_spark(known: Known) -> Verdict:
         return not_applicable("no application of Spark is run without --probe-spark")
     if known[NEED].fine_grained:
         return not_applicable("with spark.mesos.coarse=false there are no executors before there are tasks")
-    if not known[PROBE].agents:
-        return not_applicable("no agent was tried")
     return judge(known[SPARK_JOB])

@@ -12,7 +12,7 @@ from sparkmesos_core.verify.facts.cluster_state import ClusterState, TaskSeries
 from sparkmesos_core.verify.facts.task_ends import FAILED_TASKS, STAGING_TASKS, TaskEnd
 from sparkmesos_core.verify.known import Known
 from sparkmesos_core.verify.named_agents import counted, name_of, some_names
-from sparkmesos_core.verify.task_failures import Explanation, explain, last_lines
+from sparkmesos_core.verify.task_failures import Explanation, explain, last_lines, telling_lines
 from sparkmesos_core.verify.task_troubles import lost, unsuccessful
 
 CHECKS = Checks(Group.FRAMEWORKS)
@@ -22,9 +22,10 @@ LONG_STAGING = 120.0
 
 _OF_OTHERS = (
     "It is no executor or driver of Spark, and matters to Spark only if agents are at fault (full disks,"
-    " names, network). Whoever runs it finds the end of what it wrote below."
+    " names, network). For whoever runs it the details have the end of what it wrote."
 )
 _SHOWN_LINES = 20
+_FEW_LINES = 12
 _MOST_SERIES = 5
 _LONGEST_LINE = 300
 
@@ -62,6 +63,7 @@ def _failing(series: TaskSeries, ends: Mapping[str, TaskEnd]) -> Problem:
     known = [ends[task.key] for task in failed if task.key in ends]
     last = known[0] if known else TaskEnd(failed[0], failed[0].agent_id, {})
     found = _explanation(last)
+    details = tuple(line for end in known for line in _details(end))
     if series.failures > 1:
         what = f"{series.failures} tasks of {_name(series)} have failed, the last one"
     else:
@@ -74,13 +76,13 @@ def _failing(series: TaskSeries, ends: Mapping[str, TaskEnd]) -> Problem:
         Severity.WARNING if series.of_spark and not found.follows else Severity.NOTE,
         f"{what} ({printable(task.name or task.id)}, {task.state}) on {last.host}{printable(told)}",
         hint,
-        details=tuple(line for end in known for line in _details(end)),
+        details=details,
+        brief=_brief(last, found) if len(details) > _FEW_LINES else (),
     )
 
 
 def _explanation(end: TaskEnd) -> Explanation:
-    output = [end.output[name] for name in ("stderr", "stdout") if name in end.output]
-    if found := explain(output, end.task.reason, end.task.message):
+    if found := explain(_output(end), end.task.reason, end.task.message):
         return found
     return Explanation(
         end.unread,
@@ -90,15 +92,29 @@ def _explanation(end: TaskEnd) -> Explanation:
     )
 
 
-def _details(end: TaskEnd) -> list[str]:
-    """What Mesos says of a task, and the end of what it has written."""
+def _output(end: TaskEnd) -> list[Sequence[str]]:
+    return [end.output[name] for name in ("stderr", "stdout") if name in end.output]
+
+
+def _brief(end: TaskEnd, found: Explanation) -> tuple[str, ...]:
+    """What Mesos says of a task, and those lines that it wrote which tell why it has failed."""
+    telling = telling_lines(_output(end), found)
+    return tuple(_shown(line) for line in (_said(end), *telling))
+
+
+def _said(end: TaskEnd) -> str:
     task = end.task
     reason = f"({task.reason})" if task.reason else ""
     said = " ".join(part for part in (task.message, reason) if part) or task.state
-    lines = [f"{task.id} on {end.host}: {said}"]
+    return f"{task.id} on {end.host}: {said}"
+
+
+def _details(end: TaskEnd) -> list[str]:
+    """What Mesos says of a task, and the end of what it has written."""
+    lines = [_said(end)]
     for name, content in end.output.items():
         if content:
-            lines.append(f"--- the end of {name} of {task.id}")
+            lines.append(f"--- the end of {name} of {end.task.id}")
             lines += last_lines(content, _SHOWN_LINES)
     if end.unread:
         lines.append(f"its output is not known: {end.unread}")

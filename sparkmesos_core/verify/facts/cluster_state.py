@@ -32,7 +32,7 @@ class AgentsState:
 
     agents: tuple[AgentState, ...]
     recovering: tuple[str, ...] = ()
-    """Host names of agents of the master's predecessor that have not come back yet."""
+    """What agents of the master's predecessor are called that have not come back yet."""
     unreachable: int = 0
     """How many agents the master has lost sight of; 0 if it does not tell."""
 

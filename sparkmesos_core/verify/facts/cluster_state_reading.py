@@ -7,7 +7,8 @@ In the shapes of Mesos 1.12.0 as recorded; what masters before 1.0 leave out cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sparkmesos_core.errors import MesosError
@@ -20,7 +21,7 @@ from sparkmesos_core.mesos.resources import (
     parse_value,
 )
 from sparkmesos_core.mesos.state_stream import JsonStream
-from sparkmesos_core.preflight.cluster_facts import agents_of
+from sparkmesos_core.preflight.cluster_facts import agents_of, recovering_names, told_apart
 from sparkmesos_core.verify.facts.cluster_state import (
     AgentsState,
     AgentState,
@@ -58,21 +59,33 @@ def read_agents(stream: JsonStream, *, unreachable: int = 0) -> AgentsState:
     Raises MesosError if it is none.
     """
     agents: list[AgentState] | None = None
-    recovering: list[str] = []
+    recovering: list[Mapping[str, Any]] = []
     try:
         for name in stream.members():
             if name == "slaves":
                 agents = [agent_state(agent) for agent in stream.elements()]
             elif name == "recovered_slaves":
-                recovering = [_hostname(agent) for agent in stream.elements()]
+                recovering = list(stream.elements())
             else:
                 stream.skip()
         stream.end()
         if agents is None:
             raise ValueError("there are no agents")
+        return _agents_state(agents, recovering, unreachable)
     except _MALFORMED as error:
         raise _not_understood(stream, error) from error
-    return AgentsState(tuple(agents), tuple(recovering), unreachable)
+
+
+def _agents_state(
+    agents: Sequence[AgentState], recovering: Sequence[Mapping[str, Any]], unreachable: int
+) -> AgentsState:
+    """All of them, with names by which each is told from the others."""
+    facts = told_apart([agent.facts for agent in agents], recovering)
+    named = (
+        agent if own is agent.facts else replace(agent, facts=own)
+        for agent, own in zip(agents, facts, strict=True)
+    )
+    return AgentsState(tuple(named), recovering_names(recovering, facts), unreachable)
 
 
 def agent_state(agent: Mapping[str, Any]) -> AgentState:
@@ -152,7 +165,7 @@ class _StateReading:
     def read(self) -> ClusterState:
         stream = self._stream
         agents: list[AgentState] = []
-        recovering: list[str] = []
+        recovering: list[Mapping[str, Any]] = []
         unreachable, known = 0, False
         for name in stream.members():
             if name == "slaves":
@@ -160,7 +173,7 @@ class _StateReading:
                     agents.append(agent_state(agent))
                     self._splits = self._splits and splits_reservations(agent)
             elif name == "recovered_slaves":
-                recovering.extend(_hostname(agent) for agent in stream.elements())
+                recovering.extend(stream.elements())
             elif name == "unreachable_slaves":
                 unreachable = int(stream.value())
             elif name in ("frameworks", "completed_frameworks"):
@@ -173,7 +186,7 @@ class _StateReading:
         if not known:
             raise ValueError("there are no frameworks")
         return ClusterState(
-            agents=AgentsState(tuple(agents), tuple(recovering), unreachable),
+            agents=_agents_state(agents, recovering, unreachable),
             frameworks=tuple(sorted(self._frameworks, key=lambda one: one.completed)),
             series=self._history.series(),
             read_at=self._read_at,
@@ -260,10 +273,6 @@ def _not_understood(stream: JsonStream, error: Exception) -> MesosError:
         f"{stream.source} answered what cannot be understood: {error!r}",
         hint="Check that the address is that of a Mesos master, and that no proxy changes its answers",
     )
-
-
-def _hostname(agent: Mapping[str, Any]) -> str:
-    return str(agent.get("hostname") or agent["id"])
 
 
 def _in_full(agent: Mapping[str, Any], name: str) -> Resources:

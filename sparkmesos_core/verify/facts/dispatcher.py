@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from sparkmesos_core.dispatcher.client import DispatcherClient, Drivers, RefusedError
 from sparkmesos_core.dispatcher.http_exchange import NoAnswerError, exchange, tls_wrapping
 from sparkmesos_core.dispatcher.readiness import Readiness
-from sparkmesos_core.errors import MasterUrlError, SparkMesosError, UnreachableError
+from sparkmesos_core.errors import DispatcherError, MasterUrlError, SparkMesosError, UnreachableError
 from sparkmesos_core.master import DEFAULT_DISPATCHER_PORT, Dispatcher, HostPort, Scheme, parse_dispatcher
 from sparkmesos_core.preflight.side_by_side import side_by_side
-from sparkmesos_core.quoting import quoted
+from sparkmesos_core.quoting import printable, quoted
 from sparkmesos_core.verify.facts.cluster import STATE
 from sparkmesos_core.verify.facts.cluster_state import FrameworkState
 from sparkmesos_core.verify.facts.master import ca_file_of
-from sparkmesos_core.verify.known import Fact, Known
+from sparkmesos_core.verify.known import Fact, Known, UnknownFactError
+from sparkmesos_core.verify.subject import Subject
 
 MOST_DRIVERS = 100
 """So many of the drivers that wait are looked at, the latest."""
@@ -27,6 +28,7 @@ _USUAL_NAME = "Spark Cluster"
 """What a dispatcher calls itself at Mesos unless it is told otherwise (`MesosClusterDispatcherArguments`)."""
 _SHORTEST_WAIT = 0.1
 _MOST_ADDRESSES = 8
+_MOST_NAMED = 3
 _UNAUTHORIZED = 401
 
 
@@ -75,18 +77,62 @@ def known_dispatchers(frameworks: Iterable[FrameworkState]) -> tuple[FrameworkSt
     return tuple(one for one in present if is_dispatcher(one))
 
 
+def lost_dispatchers(frameworks: Iterable[FrameworkState]) -> tuple[FrameworkState, ...]:
+    """The dispatchers that the master waits for to come back."""
+    away = (one for one in frameworks if not one.completed and not (one.connected and one.active))
+    return tuple(one for one in away if is_dispatcher(one))
+
+
+def starting_again(subject: Subject, lost: FrameworkState) -> str:
+    """How a dispatcher that is lost is brought back, to stand in a sentence."""
+    where = f" on {printable(lost.hostname)}" if lost.hostname else ""
+    return (
+        f"start it again{where} with the options that it had, `sparkmesos start-dispatcher --master "
+        f"{subject.master} …` (Spark's own: sbin/start-mesos-dispatcher.sh)"
+    )
+
+
+class NoDispatcherError(DispatcherError):
+    """There is nobody to give a driver to, though the application is to run in cluster mode."""
+
+
 def _dispatcher(known: Known) -> DispatcherPlace | None:
     subject = known.subject
     if subject.dispatcher is not None:
         return DispatcherPlace(parse_dispatcher(subject.dispatcher), asked_for=True)
-    found = [one for one in known_dispatchers(known[STATE].frameworks) if one.webui_url]
+    frameworks = known[STATE].frameworks
+    present = known_dispatchers(frameworks)
+    if wants_cluster_mode(known) and not present:
+        raise _none(subject, lost_dispatchers(frameworks))
+    found = [one for one in present if one.webui_url]
     return place_of(found[0], known.deadline(), ca_file_of(known)) if found else None
+
+
+def _none(subject: Subject, lost: Sequence[FrameworkState]) -> NoDispatcherError:
+    named = "name the one that runs with --dispatcher mesos://HOST:7077"
+    if not lost:
+        return NoDispatcherError(
+            "Cluster mode needs a dispatcher: Mesos knows none, and none was named",
+            hint=f"Start one with `sparkmesos start-dispatcher --master {subject.master}`, or {named}.",
+        )
+    names = ", ".join(
+        f"{quoted(one.name)} ({printable(one.webui_url or one.hostname)})" for one in lost[:_MOST_NAMED]
+    )
+    which = "the only dispatcher" if len(lost) == 1 else f"all {len(lost)} dispatchers"
+    again = starting_again(subject, lost[0])
+    return NoDispatcherError(
+        f"Cluster mode needs a dispatcher: Mesos has lost {which} that it knows, {names}",
+        hint=f"{again[0].upper()}{again[1:]}, or {named}.",
+    )
 
 
 DISPATCHER: Fact[DispatcherPlace | None] = Fact(
     "the dispatcher", _dispatcher, reported_by="dispatcher-found", patience=2
 )
-"""The one that was named, or else one that Mesos knows; None if there is none."""
+"""The one that was named, or else one that Mesos knows; None if there is none.
+
+Not known if there is none, and cluster mode needs one: that is told once, by the check that looks for it.
+"""
 
 
 def place_of(
@@ -166,16 +212,26 @@ DISPATCHER_ANSWER: Fact[DispatcherAnswer | None] = Fact(
 """None if there is no dispatcher."""
 
 
-def tell_once(known: Known, lost: Iterable[FrameworkState]) -> None:
-    """Raises UnknownFactError if the dispatcher that was named does not answer, and Mesos has `lost` it, too.
+def tell_once(known: Known, lost: Sequence[FrameworkState]) -> None:
+    """Raises UnknownFactError if another check tells that the master has `lost` dispatchers.
 
-    Whoever tells that it is lost says so twice otherwise.
+    So it does if the one that was named does not answer, or none is left for cluster mode.
     """
     if known.subject.dispatcher is None:
+        if lost and wants_cluster_mode(known):
+            _raise_if_none(known)
         return
     hosts = {address.host for address in parse_dispatcher(known.subject.dispatcher).addresses}
     if any(one.hostname in hosts or _webui_host(one) in hosts for one in lost):
         known[DISPATCHER_ANSWER]
+
+
+def _raise_if_none(known: Known) -> None:
+    try:
+        known[DISPATCHER]
+    except UnknownFactError as unknown:
+        if isinstance(unknown.error, NoDispatcherError):
+            raise
 
 
 def _webui_host(framework: FrameworkState) -> str | None:

@@ -192,7 +192,7 @@ def _readable(known: Known) -> ArchiveLook | None:
     failure = archive.look.failure
     if failure.certain and not failure.by_way:
         raise ArchiveError(archive.finding.message, hint=archive.finding.hint)
-    # Agents may fare better: who says so by --skip uri-reachable is not to hear of it from each other check.
+    # Agents may fare better: who says so by --skip uri-reachable is not to hear of it from another check.
     return replace(archive, look=replace(archive.look, unknown=f"it {failure.said}"))
 
 

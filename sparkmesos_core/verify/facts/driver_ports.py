@@ -30,6 +30,8 @@ class PortTrial:
     """Whether Spark refuses it, since it is one of the system's."""
     next_free: int | None = None
     """The port that Spark would take instead; None if none is free that it would try."""
+    retries: int = _DEFAULT_RETRIES
+    """How many of the next ones it would try."""
 
 
 def fixed_ports(configuration: Mapping[str, str]) -> dict[str, int]:
@@ -51,12 +53,12 @@ def try_port(key: str, address: str, port: int, retries: int) -> PortTrial:
     `spark.port.maxRetries`).
     """
     if port < _LOWEST_PORT:
-        return PortTrial(key, port, free=False, reserved=True)
+        return PortTrial(key, port, free=False, reserved=True, retries=retries)
     if _is_free(address, port):
-        return PortTrial(key, port, free=True)
+        return PortTrial(key, port, free=True, retries=retries)
     following = range(port + 1, min(port + retries, _LARGEST_PORT) + 1)
     found = next((other for other in following if _is_free(address, other)), None)
-    return PortTrial(key, port, free=False, next_free=found)
+    return PortTrial(key, port, free=False, next_free=found, retries=retries)
 
 
 def _ports(known: Known) -> tuple[PortTrial, ...]:

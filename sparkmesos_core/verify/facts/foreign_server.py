@@ -15,6 +15,10 @@ from sparkmesos_core.zookeeper_status import read_status
 _SHORTEST_WAIT = 0.1
 _MOST_OF_ZOOKEEPER = 2.0
 """Seconds."""
+_MOST_OF_PAGE = 1 << 16
+_STYLE_OF_SPARK = b"/static/webui.css"
+"""The style sheet that each page of Spark names in its head (`UIUtils`); that a page mentions Spark says
+nothing."""
 _PORTS = {
     2181: "2181 is the port of ZooKeeper, whose URL is mesos://zk://{host}:2181/mesos",
     5051: "5051 is the port of Mesos agents; masters have 5050",
@@ -33,9 +37,10 @@ class Foreign:
     hint: str
 
 
-def identify(master: MesosMaster, *, ca_file: str | None, timeout: float) -> dict[HostPort, Foreign]:
-    """Those of the hosts that are something else, as far as they tell within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def identify(master: MesosMaster, *, ca_file: str | None, deadline: float) -> dict[HostPort, Foreign]:
+    """Those of the hosts that are something else, as far as they tell until then, by `time.monotonic`."""
+    if time.monotonic() >= deadline:
+        return {}
     jobs = {str(host): partial(_identify, master, host, ca_file, deadline) for host in master.hosts}
     asked = side_by_side(jobs, deadline)
     found = {host: asked.results.get(str(host)) for host in master.hosts}
@@ -82,10 +87,10 @@ def _by_http(http: MesosHttp) -> Foreign | None:
         )
     try:
         with http.streamed("/") as (_headers, pieces):
-            page = next(pieces, b"")[:4096]
+            page = next(pieces, b"")[:_MOST_OF_PAGE]
     except MesosError:
         return None
-    if b"spark" in page.lower():
+    if _STYLE_OF_SPARK in page:
         return Foreign("a web page of Spark", "Give the address of a Mesos master (port 5050).")
     return None
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from sparkmesos_core.errors import MesosError, SparkMesosError, TimedOutError
-from sparkmesos_core.master import HostPort
 from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.mesos.log_lines import LogRecord, parse_log
 from sparkmesos_core.mesos.sandbox_files import LONGEST_PIECE
@@ -20,6 +19,7 @@ from sparkmesos_core.verify.facts.cluster import AGENTS, STATE
 from sparkmesos_core.verify.facts.cluster_state import AgentState, FrameworkState
 from sparkmesos_core.verify.facts.master import FLAGS, LEADER, agent_http, leader_http
 from sparkmesos_core.verify.known import Fact, Known
+from sparkmesos_core.verify.named_agents import name_of
 
 MOST_AGENTS = 8
 """Of how many agents the logs are read: a few show what is wrong with all, or with those in trouble."""
@@ -89,7 +89,7 @@ def _agent_logs(known: Known) -> AgentLogs:
     frameworks: Iterable[FrameworkState] = known[STATE].frameworks if known.reads_tasks else ()
     chosen = agents_to_read(agents, frameworks)
     deadline = known.deadline()
-    jobs = {_name(agent): partial(_agent_log, known, agent, deadline) for agent in chosen}
+    jobs = {name_of(agent.facts): partial(_agent_log, known, agent, deadline) for agent in chosen}
     outcome = side_by_side(jobs, deadline)
     without, refused, silent = [], [], dict.fromkeys(outcome.late, "no answer in time")
     for name, failure in outcome.failures.items():
@@ -148,11 +148,7 @@ def log_end(http: MesosHttp, path: str, whose: str, lines: int, deadline: float)
 
 def _agent_log(known: Known, agent: AgentState, deadline: float) -> LogEnd:
     with agent_http(known, agent.facts.host, agent.facts.port) as http:
-        return log_end(http, _AGENT_PATH, _name(agent), known.subject.log_lines, deadline)
-
-
-def _name(agent: AgentState) -> str:
-    return str(HostPort(agent.facts.hostname, agent.facts.port))
+        return log_end(http, _AGENT_PATH, name_of(agent.facts), known.subject.log_lines, deadline)
 
 
 def _ask(http: MesosHttp, path: str, **place: int) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sparkmesos_core.conf.checks import Mode
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
+from sparkmesos_core.configuration_check import submission_mode
 from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError, UsageError
 from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.master import HostPort, MesosMaster
@@ -61,10 +63,12 @@ def _leader(known: Known) -> Leader:
 
 
 def _leader_of_list(known: Known, master: MesosMaster) -> Leader:
+    deadline = known.deadline()
     try:
         return resolve_leader(master, ca_file=ca_file_of(known), timeout=known.timeout)
     except UnreachableError as error:
-        foreign = identify(master, ca_file=ca_file_of(known), timeout=known.timeout)
+        # Who has kept us waiting until now would not say more to another question, either.
+        foreign = identify(master, ca_file=ca_file_of(known), deadline=deadline)
         if foreign:
             said = "; ".join(f"{host} is {each.what}, not a Mesos master" for host, each in foreign.items())
             hints = dict.fromkeys(each.hint for each in foreign.values())
@@ -76,6 +80,16 @@ def _leader_of_list(known: Known, master: MesosMaster) -> Leader:
 
 LEADER: Fact[Leader] = Fact("the leading master", _leader, reported_by="master-leader", patience=3)
 """Through ZooKeeper, or by asking the masters of the URL. It has been asked itself in the end."""
+
+
+def _credentials(known: Known) -> tuple[str | None, str | None]:
+    return mesos_credentials(known.subject.configuration)
+
+
+CREDENTIALS: Fact[tuple[str | None, str | None]] = Fact(
+    "principal and secret", _credentials, reported_by="configuration"
+)
+"""Those that a driver on this machine would have; not known if a file with one of them cannot be read."""
 
 
 def _flags(known: Known) -> Mapping[str, Any]:
@@ -109,11 +123,17 @@ def quorum_of(flags: Mapping[str, Any]) -> int | None:
 
 
 def refused_credentials(known: Known) -> MesosError:
-    """What to say of a master that has answered 401 to what there is."""
+    """What to say of a master that has answered 401 to what there is.
+
+    Raises UnknownFactError if a driver on this machine could not read its own credentials: that is told by
+    itself, whatever the master wants.
+    """
     url = known[LEADER].http_url
     try:
         principal, secret = mesos_credentials(known.subject.configuration)
     except UsageError as error:
+        if submission_mode(known.subject.configuration) is Mode.CLIENT:
+            known[CREDENTIALS]
         return MesosError(
             f"{url} wants credentials, and they cannot be read: {error.message}", hint=error.hint
         )
@@ -150,15 +170,16 @@ def leader_http(known: Known, *, anonymous: bool = False, timeout: float | None 
     return master_http(known, *credentials(known), timeout)
 
 
-def agent_http(known: Known, host: str, port: int) -> MesosHttp:
+def agent_http(known: Known, host: str, port: int, *, timeout: float | None = None) -> MesosHttp:
     """A client of an agent, which speaks http or https as the leading master does, with the same credentials.
 
+    `timeout` is in seconds, for each wait, instead of that of checks.
     The caller closes it. Raises UnknownFactError if nobody leads.
     """
     principal, secret = credentials(known)
     return MesosHttp(
         f"{known[LEADER].scheme}://{HostPort(host, port)}",
-        timeout=known.timeout,
+        timeout=known.timeout if timeout is None else timeout,
         ca_file=ca_file_of(known),
         principal=principal,
         secret=secret,

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sparkmesos_core.errors import MesosError, SparkMesosError, UsageError
-from sparkmesos_core.mesos.constraints import unmet_in_spark
-from sparkmesos_core.preflight.need import ExecutorNeed
 from sparkmesos_core.preflight.role import check_allowed
 from sparkmesos_core.preflight.this_machine import is_address
+from sparkmesos_core.verify.facts.agents_to_try import AGENTS_TO_TRY
 from sparkmesos_core.verify.facts.application import NEED
 from sparkmesos_core.verify.facts.client import LISTENING_PLACE, driver_environment, drives_here
-from sparkmesos_core.verify.facts.cluster import AGENTS, CLUSTER_FACTS, AgentState
+from sparkmesos_core.verify.facts.cluster import AGENTS, CLUSTER_FACTS
 from sparkmesos_core.verify.facts.driver_ports import PORTS
 from sparkmesos_core.verify.facts.master import FLAGS, LEADER, agent_http, credentials
 from sparkmesos_core.verify.facts.master_answers import SCHEDULER_API
 from sparkmesos_core.verify.known import Fact, Known
+from sparkmesos_core.verify.named_agents import name_of
 from sparkmesos_core.verify.probe.result import ProbeResult
 from sparkmesos_core.verify.subject import ProbeOptions, Subject
 
@@ -55,8 +55,8 @@ ACCEPTED: Fact[None] = Fact("credentials that suffice", _accepted, reported_by="
 TAKEN_ROLE: Fact[str] = Fact("a role that the master takes", _role, reported_by="master-role")
 
 
-def _host(known: Known) -> str:
-    """What executors are told of the driver's place."""
+def _host(known: Known) -> tuple[str, str]:
+    """What executors are told of the driver's place, and the address that Spark makes a name of for that."""
     from sparkmesos_core.verify.probe.canonical_name import canonical_name
 
     told = known[LISTENING_PLACE].told
@@ -66,8 +66,9 @@ def _host(known: Known) -> str:
             hint="Set spark.driver.host to a name or an address of this machine that agents can reach.",
         )
     if is_address(told.host) and told.said_by != "spark.driver.host":
-        return canonical_name(told.host, known.deadline())
-    return told.host
+        name = canonical_name(told.host, known.deadline())
+        return name, told.host if name != told.host else ""
+    return told.host, ""
 
 
 def _plan(known: Known) -> ProbePlan:
@@ -75,11 +76,12 @@ def _plan(known: Known) -> ProbePlan:
 
     subject = known.subject
     environment = driver_environment(subject)
-    host = _host(known) if drives_here(subject) else ""
+    host, address = _host(known) if drives_here(subject) else ("", "")
     return plan_of(
         subject.configuration,
         environment,
         host=host,
+        address=address,
         user=user_of(environment),
         spark_home=str(subject.client.spark.path) if subject.client.spark is not None else "",
     )
@@ -101,10 +103,7 @@ def _probe(known: Known) -> ProbeResult:
         )
     known[ACCEPTED]
     known[TAKEN_ROLE]
-    need, agents = known[NEED], known[AGENTS].agents
-    fit = {agent.facts.id: agent.facts.hostname for agent in agents if _is_fit(agent, need)}
-    if not fit:
-        return ProbeResult(plan, unfit=len(agents))
+    fit = {agent.facts.id: name_of(agent.facts) for agent in known[AGENTS_TO_TRY]}
     principal, secret = credentials(known)
     probing = Probing(
         plan,
@@ -117,7 +116,7 @@ def _probe(known: Known) -> ProbeResult:
         secret=secret,
     )
     known.on_close(probing.close)
-    return probing.run(unfit=len(agents) - len(fit))
+    return probing.run(unfit=len(known[AGENTS].agents) - len(fit))
 
 
 def probe_seconds(subject: Subject) -> float:
@@ -133,10 +132,6 @@ PROBE: Fact[ProbeResult] = Fact(
     more_time="--probe-timeout",
 )
 """The framework lives no longer than the reading, and no longer than `Known`."""
-
-
-def _is_fit(agent: AgentState, need: ExecutorNeed) -> bool:
-    return agent.facts.active and not unmet_in_spark(need.constraints, agent.facts.attributes)
 
 
 def _listeners(known: Known, plan: ProbePlan) -> OpenListeners:

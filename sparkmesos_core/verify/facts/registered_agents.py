@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sparkmesos_core.errors import MesosError, SparkMesosError
+from sparkmesos_core.mesos.http import NO_ANSWER
 from sparkmesos_core.preflight.agent_names import MOST_NAMES, names_of, spread
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
 from sparkmesos_core.preflight.name_lookup import Lookup, look_up
@@ -17,7 +18,7 @@ from sparkmesos_core.verify.expected_agents import Addresses, host_of, missing_h
 from sparkmesos_core.verify.facts.cluster import AGENTS, CLUSTER_FACTS
 from sparkmesos_core.verify.facts.cluster_state import AgentsState
 from sparkmesos_core.verify.facts.master import LEADER, agent_http
-from sparkmesos_core.verify.known import Fact, Known
+from sparkmesos_core.verify.known import Fact, Known, more_time
 from sparkmesos_core.verify.shortfalls import expected_missing, nobody
 
 MOST_ASKED = 64
@@ -30,6 +31,8 @@ _FOR_NAMES = 0.8
 """The part of a check's time after which names that the resolver has not answered for are passed over."""
 _FOR_ANSWERS = 0.5
 """The same for answers of agents: so little is waited for one behind a firewall."""
+_FOR_ONE_WAIT = 0.8
+"""The part of that for each single wait: what ends by itself tells whether there was a connection."""
 
 
 def _registered(known: Known) -> AgentsState:
@@ -106,16 +109,19 @@ def _reached(known: Known) -> Reached:
     asked = spread(active, MOST_ASKED)
     known[LEADER]
     patience = _FOR_ANSWERS * known.timeout
-    jobs = {agent.id: partial(_ask, known, agent) for agent in asked}
+    jobs = {agent.id: partial(_ask, known, agent, _FOR_ONE_WAIT * patience) for agent in asked}
     outcome = side_by_side(jobs, time.monotonic() + patience)
     failures = {id: error for id, error in outcome.failures.items() if isinstance(error, SparkMesosError)}
     for id in outcome.late:
         failures[id] = MesosError(f"no answer within {patience:g} s")
+    for error in failures.values():
+        if NO_ANSWER in error.message or isinstance(error, MesosError):
+            error.hint = more_time(error.hint, known.timeout)
     return Reached(tuple(asked), len(active), failures)
 
 
-def _ask(known: Known, agent: AgentFacts) -> int:
-    with agent_http(known, agent.host, agent.port) as http:
+def _ask(known: Known, agent: AgentFacts, patience: float) -> int:
+    with agent_http(known, agent.host, agent.port, timeout=patience) as http:
         return http.get("/health").status_code
 
 

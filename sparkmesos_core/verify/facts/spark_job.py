@@ -23,9 +23,10 @@ from sparkmesos_core.verify.facts.client import JAVA, LIBMESOS
 from sparkmesos_core.verify.facts.cluster import AGENTS
 from sparkmesos_core.verify.facts.cluster_state import AgentState
 from sparkmesos_core.verify.facts.master import LEADER, agent_http, leader_http
-from sparkmesos_core.verify.facts.probe import PROBE, probe_seconds
+from sparkmesos_core.verify.facts.probe import probe_seconds
+from sparkmesos_core.verify.facts.probe_stages import SOUND
 from sparkmesos_core.verify.known import Fact, Known
-from sparkmesos_core.verify.probe.result import ProbeResult
+from sparkmesos_core.verify.named_agents import name_of
 from sparkmesos_core.verify.probe.spark_job import (
     Course,
     SparkJob,
@@ -33,7 +34,6 @@ from sparkmesos_core.verify.probe.spark_job import (
     common_port,
     own_settings,
 )
-from sparkmesos_core.verify.probe.stages import with_java, with_name
 from sparkmesos_core.verify.subject import ProbeOptions
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def _spark_job(known: Known) -> SparkJob:
     subject = known.subject
     options = subject.probe or ProbeOptions()
     known[JAVA], known[LIBMESOS]
-    sound = passed(known[PROBE])
+    sound = known[SOUND]
     agents = [agent for agent in known[AGENTS].agents if agent.facts.id in sound]
     master = known[LEADER].spark_url  # what becomes of others does not matter to so short an application
     alone = executor_need(own_settings(subject.configuration, master, 1, None) | _sizes(known))
     roomy = [agent for agent in agents if not alone.lacks(agent.free.available_to(alone.role))]
-    busy = tuple(agent.facts.hostname for agent in agents if agent not in roomy)
+    busy = tuple(name_of(agent.facts) for agent in agents if agent not in roomy)
     if not roomy:
         return SparkJob(agents=0, busy=busy)
     port = common_port(roomy, alone.role, subject.configuration)
@@ -74,19 +74,6 @@ SPARK_JOB: Fact[SparkJob] = Fact(
     more_time="--probe-timeout",
 )
 """One executor on each agent that has passed the probe and has room for it; the application ends with it."""
-
-
-def passed(result: ProbeResult) -> set[str]:
-    """The agents on which nothing is known that would keep an executor from working."""
-    named = {agent.id for agent in with_name(result)}
-    return {
-        agent.id
-        for agent in with_java(result)
-        if agent.id in named
-        and agent.said("class") in ("", "runs")
-        and agent.said("disk.write") != "failed"
-        and all(agent.said(server) in ("", "reached") for server in ("driver", "block-manager"))
-    }
 
 
 def _sizes(known: Known) -> dict[str, str]:
@@ -118,7 +105,7 @@ def _launch(known: Known, settings: dict[str, str], executors: int, timeout: flo
 def _run(known: Known, launch: Launch, agents: Sequence[AgentState], timeout: float) -> SparkJob:
     from sparkmesos_core.verify.probe.spark_driver import SparkDriver
 
-    course = Course({agent.facts.id: agent.facts.hostname for agent in agents})
+    course = Course({agent.facts.id: name_of(agent.facts) for agent in agents})
     lock = threading.Lock()
 
     def on_line(line: str) -> None:

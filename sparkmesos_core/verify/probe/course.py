@@ -59,7 +59,7 @@ Action = Launch | Decline
 @dataclass
 class _Tried:
     agent_id: str
-    host: str
+    name: str
     url: str
     task_id: str
     state: str = ""
@@ -83,7 +83,7 @@ class _Tried:
         ending = Ending.ENDED if self.state in _ENDED else Ending.LATE
         return TriedAgent(
             self.agent_id,
-            self.host,
+            self.name,
             Ending.TOLD if self.has_told else ending,
             self.report,
             self.state,
@@ -104,15 +104,15 @@ class Sandbox:
 
 
 class Course:
-    """One probe. `hosts` are the agents that may get a task, by their ids; `most` of them do, at most."""
+    """One probe. `names` has the agents that may get a task, by their ids; `most` of them do, at most."""
 
     def __init__(
-        self, plan: ProbePlan, hosts: Mapping[str, str], tokens: Iterator[str], *, most: int | None = None
+        self, plan: ProbePlan, names: Mapping[str, str], tokens: Iterator[str], *, most: int | None = None
     ) -> None:
         self._plan = plan
-        self._hosts = dict(hosts)
+        self._names = dict(names)
         self._tokens = tokens
-        self._most = len(self._hosts) if most is None else min(most, len(self._hosts))
+        self._most = len(self._names) if most is None else min(most, len(self._names))
         self._tried: dict[str, _Tried] = {}
         self._launches: Counter[str] = Counter()
         self._put_off: set[str] = set()
@@ -147,7 +147,7 @@ class Course:
         return [*(Decline(tuple(ids), seconds) for seconds, ids in refused.items()), *actions]
 
     def _launch(self, offer: Offer) -> tuple[Launch | None, float]:
-        if not self.wants_offers or offer.agent_id not in self._hosts or self._has_tried(offer.agent_id):
+        if not self.wants_offers or offer.agent_id not in self._names or self._has_tried(offer.agent_id):
             return None, _NEVER
         if sum(not one.is_over for one in self._tried.values()) >= MOST_AT_ONCE:
             self._put_off.add(offer.agent_id)
@@ -159,8 +159,8 @@ class Course:
         if task is None:
             return None, _SOON
         self._launches[offer.agent_id] += 1
-        host = self._hosts[offer.agent_id]
-        self._tried[token] = _Tried(offer.agent_id, host, offer.agent_url, task_id)
+        name = self._names[offer.agent_id]
+        self._tried[token] = _Tried(offer.agent_id, name, offer.agent_url, task_id)
         return Launch(offer.id, task), 0.0
 
     def _has_tried(self, agent_id: str) -> bool:
@@ -228,16 +228,16 @@ class Course:
     def result(self, *, patience: float, timeout: float, unfit: int) -> ProbeResult:
         """What is known; for the end."""
         by_agent = {one.agent_id: one for one in self._tried.values()}
-        tried = [by_agent[agent] for agent in self._hosts if agent in by_agent]
+        tried = [by_agent[agent] for agent in self._names if agent in by_agent]
         # Of those that need not be tried nobody misses an offer, unless there were too few.
-        missing = [agent for agent in self._hosts if agent not in by_agent] if self.wants_offers else []
+        missing = [agent for agent in self._names if agent not in by_agent] if self.wants_offers else []
         return ProbeResult(
             self._plan,
             tuple(one.result() for one in tried),
-            tuple(self._hosts[agent] for agent in missing if agent not in self._put_off),
+            tuple(self._names[agent] for agent in missing if agent not in self._put_off),
             patience,
             timeout,
             unfit,
-            left_out=0 if missing else len(self._hosts) - len(tried),
-            put_off=tuple(self._hosts[agent] for agent in missing if agent in self._put_off),
+            left_out=0 if missing else len(self._names) - len(tried),
+            put_off=tuple(self._names[agent] for agent in missing if agent in self._put_off),
         )

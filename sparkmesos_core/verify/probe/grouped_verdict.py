@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.preflight.agent_names import some
 from sparkmesos_core.verify.check import Problem, Verdict
+from sparkmesos_core.verify.named_agents import some_names
 from sparkmesos_core.verify.probe.result import TriedAgent
 
 _MOST_DETAILS = 12
@@ -48,7 +48,7 @@ def verdict_of(seen: Callable[[int], str], judged: Judged) -> Verdict:
 
 
 def _where(affected: Sequence[TriedAgent], total: int) -> str:
-    names = some(list(dict.fromkeys(agent.host for agent in affected)))
+    names = some_names([agent.name for agent in affected])
     if total == 1:
         return f"On the only agent tried, {names}"
     if len(affected) == total:

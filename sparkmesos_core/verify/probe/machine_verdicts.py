@@ -29,7 +29,7 @@ def judge_disk(result: ProbeResult) -> Verdict:
             else:
                 severity = Severity.ERROR if kib < _NO_DISK else Severity.WARNING
                 what = "less than 64 MiB are" if kib < _NO_DISK else "less than 1 GiB is"
-                detail = f"{agent.host}: {kib // 1024} MiB"
+                detail = f"{agent.name}: {kib // 1024} MiB"
                 yield agent, Wrong(f"{what} free for sandboxes", _ROOM, severity=severity), (detail,)
 
     sizes = [kib for agent in started(result) if (kib := _kib(agent)) is not None]
@@ -50,9 +50,10 @@ def _kib(agent: TriedAgent) -> int | None:
 
 def judge_driver_name(result: ProbeResult) -> Verdict:
     """Whether agents know the name by which executors look for the driver."""
-    host = result.plan.host
+    plan = result.plan
     wrong = Wrong(
-        f"the name of the driver's host, {host}, is unknown: executors end with UnknownHostException",
+        f"the name of the driver's host, {plan.driver_place}, is unknown: executors end with "
+        "UnknownHostException",
         "Put it into the DNS or the hosts files of agents, or set spark.driver.host to an address of this "
         "machine that they reach.",
         "spark.driver.host",
@@ -60,7 +61,7 @@ def judge_driver_name(result: ProbeResult) -> Verdict:
     agents = [agent for agent in started(result) if has_asked_name(agent)]
     addresses = sorted({agent.said("name") for agent in agents} - {""})
     return verdict_of(
-        lambda good: f"{host} is {', '.join(addresses[:3]) or 'unknown'} on {counted(good)}",
+        lambda good: f"{plan.host} is {', '.join(addresses[:3]) or 'unknown'} on {counted(good)}",
         ((agent, None if agent.said("name") else wrong, ()) for agent in agents),
     )
 
@@ -104,14 +105,16 @@ def _judge_port(result: ProbeResult, name: str, agents: Sequence[TriedAgent]) ->
                 yield agent, None, ()
                 continue
             why = _REASONS.get(said, said)
-            what = f"executors cannot connect to {server} at {plan.host}, port {port}: {why}"
+            what = f"executors cannot connect to {server} at {plan.driver_place}, port {port}: {why}"
             yield (
                 agent,
-                Wrong(what, _port_hint(plan.host, key), key),
+                Wrong(what, _port_hint(plan.driver_place, key), key),
                 agent.report.lines(f"{name}.says") if agent.report else (),
             )
 
-    return verdict_of(lambda good: f"{plan.host}, port {port}, is reached from {counted(good)}", judged())
+    return verdict_of(
+        lambda good: f"{plan.driver_place}, port {port}, is reached from {counted(good)}", judged()
+    )
 
 
 def _port_hint(host: str, key: str) -> str:

@@ -49,6 +49,8 @@ class ProbePlan:
     """Where executors are told to find the driver; empty if that does not run here."""
     driver_port: int
     block_manager_port: int
+    address: str = ""
+    """The address of this machine that `host` is Spark's name of; empty if it is as somebody has set it."""
     uris: tuple[str, ...] = ()
     """What is fetched, the archive of Spark first, if there is one."""
     caches: bool = False
@@ -63,6 +65,11 @@ class ProbePlan:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     container: Mapping[str, Any] = field(default_factory=dict, repr=False)
     takes_gpus: bool = False
+
+    @property
+    def driver_place(self) -> str:
+        """Where executors are told to find the driver, for messages: with the address that others go by."""
+        return f"{self.host} ({self.address})" if self.address else self.host
 
     def framework_info(self, principal: str | None) -> dict[str, Any]:
         """A v1 FrameworkInfo; Mesos ends the framework as soon as it is not subscribed any more."""
@@ -118,13 +125,20 @@ class ProbePlan:
 
 
 def plan_of(
-    configuration: Configuration, environment: Mapping[str, str], *, host: str, user: str, spark_home: str
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    *,
+    host: str,
+    user: str,
+    spark_home: str,
+    address: str = "",
 ) -> ProbePlan:
     """The plan for an application that is configured so; ports are those it would try first, 0 for any.
 
-    `environment` is the driver's, `host` is what it advertises, `spark_home` is the Spark of this machine,
-    which executors look for in the same place where nobody says otherwise (`SparkContext.getSparkHome`).
-    Raises UsageError for values that Spark could not use.
+    `environment` is the driver's, `host` is what it advertises, and `address` what Spark has made that name
+    of, if it has. `spark_home` is the Spark of this machine, which executors look for in the same place
+    where nobody says otherwise (`SparkContext.getSparkHome`). Raises UsageError for values that Spark could
+    not use.
     """
     archive = (configuration.get("spark.executor.uri") or environment.get("SPARK_EXECUTOR_URI") or "").strip()
     home = (configuration.get("spark.mesos.executor.home") or configuration.get("spark.home") or "").strip()
@@ -136,6 +150,7 @@ def plan_of(
         user=user,
         role=configuration.typed("spark.mesos.role") or ANY_ROLE,
         host=host,
+        address=address,
         driver_port=configuration.typed("spark.driver.port"),
         block_manager_port=block_manager_port(configuration),
         uris=tuple(filter(None, (archive, *others))),

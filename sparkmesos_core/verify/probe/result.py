@@ -27,8 +27,8 @@ class TriedAgent:
     """An agent that got a task, and what is known of it."""
 
     id: str
-    host: str
-    """What the agent calls itself."""
+    name: str
+    """What messages call it."""
     ending: Ending
     report: Report | None = None
     """What the task has said, all of it or its beginning."""
@@ -55,7 +55,7 @@ class ProbeResult:
     agents: tuple[TriedAgent, ...] = ()
     """Those that were tried, in the order of the master's list."""
     without_offers: tuple[str, ...] = ()
-    """The host names of agents that have offered nothing, or too little."""
+    """The names of agents that have offered nothing, or too little."""
     patience: float = 0.0
     """For how many seconds, at least, offers were waited for."""
     timeout: float = 0.0
@@ -65,7 +65,7 @@ class ProbeResult:
     left_out: int = 0
     """How many more could have been tried (--probe-agents)."""
     put_off: tuple[str, ...] = ()
-    """The host names of agents whose turn had not come when the time was over."""
+    """The names of agents whose turn had not come when the time was over."""
 
     @property
     def told(self) -> tuple[TriedAgent, ...]:

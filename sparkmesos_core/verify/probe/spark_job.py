@@ -14,7 +14,7 @@ from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.mesos.resources import Ranges
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.spark.arguments import GivenOption
-from sparkmesos_core.verify.check import Problem, Verdict, not_applicable
+from sparkmesos_core.verify.check import Problem, Verdict
 from sparkmesos_core.verify.facts.cluster_state import AgentState
 from sparkmesos_core.verify.named_agents import counted, lines, part_of, some_names
 
@@ -126,7 +126,7 @@ class JobTask:
 
 @dataclass
 class Course:
-    """What is known while the application runs. `agents` are the host names of those to try, by their ids."""
+    """What is known while the application runs. `agents` are the names of those to try, by their ids."""
 
     agents: Mapping[str, str]
     framework: str = ""
@@ -273,9 +273,7 @@ def cause_in(lines: Iterable[str]) -> str:
 def judge(job: SparkJob) -> Verdict:
     """What is wrong, by what has come of it."""
     if not job.agents:
-        return not_applicable(
-            "no agent has room for an executor now" if job.busy else "there is no agent to try"
-        )
+        return Verdict("no application was run", (_no_room(job),))
     busy = f"; no room on {some_names(job.busy)}" if job.busy else ""
     seen = (
         f"an executor has run tasks on {part_of(job.executors, job.agents)}, within {job.seconds:.0f} s{busy}"
@@ -292,6 +290,16 @@ def judge(job: SparkJob) -> Verdict:
     return Verdict(seen, tuple(problems))
 
 
+def _no_room(job: SparkJob) -> Problem:
+    return Problem(
+        Severity.ERROR,
+        "No agent has room for an executor now, so that no application of Spark was run: "
+        f"{some_names(job.busy)}",
+        "Wait until others have ended, end what is not needed, or add agents: the checks agents-free-now and "
+        "frameworks-hoarding tell who uses or holds what there is.",
+    )
+
+
 def _no_driver(job: SparkJob) -> Problem:
     what = (
         "before it had executors everywhere" if job.is_registered else "before it was registered with Mesos"
@@ -302,7 +310,8 @@ def _no_driver(job: SparkJob) -> Problem:
         Severity.ERROR,
         f"Spark's driver {'was not registered with Mesos in time' if job.status is None else ended}{said}",
         _advised(job)
-        or "What it wrote tells why; run an application with `sparkmesos submit -v` to see it all.",
+        or "What it wrote tells why, the end of which the details have; run an application with "
+        "`sparkmesos submit -v` to see it all.",
         details=lines(job.output),
     )
 
@@ -317,8 +326,8 @@ def _failed(job: SparkJob) -> Problem:
         f"Executors of Spark were started on {where} and have run no task: "
         f"{some_names([agent.name for agent in job.failed])}",
         _advised(job)
-        or "What the executors wrote to stderr, shown below, tells why: agents need Java, Spark where "
-        "executors look for it, and a way to the driver.",
+        or "What the executors wrote to stderr, as the details have it, tells why: agents need Java, Spark "
+        "where executors look for it, and a way to the driver.",
         details=lines(details),
     )
 

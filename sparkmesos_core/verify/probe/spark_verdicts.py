@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.dist.names import problem_of
-from sparkmesos_core.quoting import quoted
+from sparkmesos_core.quoting import printable, quoted
+from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.check import Verdict
 from sparkmesos_core.verify.probe.agent_java import java_version, place, spark_version, wrong_java
 from sparkmesos_core.verify.probe.grouped_verdict import Judged, Wrong, counted, verdict_of
@@ -115,22 +117,27 @@ def _wrong_class(agent: TriedAgent, status: str) -> Wrong:
     said = "\n".join(agent.report.lines("class.says")) if agent.report is not None else ""
     what = f"Spark's executor does not start: bin/spark-class ends with {status}"
     if "VM option" in said or "Unrecognized option" in said or "Could not create the Java Virtual" in said:
-        what = "Spark's executor does not start: Java refuses its options"
-        hint = "Correct spark.executor.extraJavaOptions (the lines below are Java's words)."
-        return Wrong(what, hint, "spark.executor.extraJavaOptions")
+        words = next((line for line in said.splitlines() if _OPTION.search(line)), "")
+        what = "Spark's executor does not start: Java refuses its options" + (f": {words}" if words else "")
+        hint = "Correct spark.executor.extraJavaOptions; the details have Java's words."
+        return Wrong(printable(redact_text(what)), hint, "spark.executor.extraJavaOptions")
     if "Failed to find Spark jars" in said:
         return Wrong(f"{what}, since its jars are missing", _PACK_AGAIN, "spark.executor.uri")
     if "ClassNotFoundException" in said or "Could not find or load main class" in said:
         return Wrong(f"{what}, since classes of Spark are missing", _PACK_AGAIN, "spark.executor.uri")
+    if status == "0":
+        what = "bin/spark-class ends as if all were well, and has not started Spark's executor"
+        return Wrong(what, f"It is not Spark's own, or damaged. {_PACK_AGAIN}", "spark.executor.uri")
     if status == _TIMED_OUT:
         what = "Spark's executor does not come to its start within a minute"
         return Wrong(what, _SLOW, severity=Severity.WARNING)
     if status in _KILLED:
         what = f"Spark's executor does not start: it was killed ({status}), most likely for its memory"
         return Wrong(what, _OUT_OF_MEMORY, severity=Severity.WARNING)
-    return Wrong(what, f"See the lines below. If that Spark is damaged: {_PACK_AGAIN}")
+    return Wrong(what, f"See in the details what it wrote. If that Spark is damaged: {_PACK_AGAIN}")
 
 
+_OPTION = re.compile(r"VM option|Unrecognized option")
 _TIMED_OUT = "124"
 """The status by which `timeout` tells."""
 _SLOW = "See what keeps these agents busy, and how fast their disks are."

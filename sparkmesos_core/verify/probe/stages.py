@@ -39,6 +39,26 @@ def with_name(result: ProbeResult) -> tuple[TriedAgent, ...]:
     return tuple(agent for agent in started(result) if agent.said("name") or not has_asked_name(agent))
 
 
+def starting_executors(result: ProbeResult) -> tuple[TriedAgent, ...]:
+    """Those with a Java on which nothing keeps Spark's executor from its start."""
+    return tuple(agent for agent in with_java(result) if agent.said("class") in ("", "runs"))
+
+
+def with_disk(result: ProbeResult) -> tuple[TriedAgent, ...]:
+    """Those that have started and whose sandbox can be written to."""
+    return tuple(agent for agent in started(result) if agent.said("disk.write") != "failed")
+
+
+def reaching_driver(result: ProbeResult) -> tuple[TriedAgent, ...]:
+    """Those that know the driver's name and reach it, or could not try."""
+    return tuple(agent for agent in with_name(result) if agent.said("driver") in ("", "reached"))
+
+
+def reaching_block_manager(result: ProbeResult) -> tuple[TriedAgent, ...]:
+    """Those of them that reach its block manager, or could not try."""
+    return tuple(agent for agent in reaching_driver(result) if agent.said("block-manager") in ("", "reached"))
+
+
 def has_asked_name(agent: TriedAgent) -> bool:
     """Whether the task has looked up the name of the driver's host."""
     return agent.report is not None and "name" in agent.report

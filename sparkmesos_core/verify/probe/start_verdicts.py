@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sparkmesos_core.conf.finding import Severity
-from sparkmesos_core.preflight.agent_names import some
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.verify.check import Problem, Verdict
+from sparkmesos_core.verify.named_agents import some_names
 from sparkmesos_core.verify.probe.course import MOST_AT_ONCE
 from sparkmesos_core.verify.probe.grouped_verdict import Judged, Wrong, counted, verdict_of
 from sparkmesos_core.verify.probe.plan import CPUS, LEAST_MEMORY
@@ -31,7 +31,7 @@ def judge_agents(result: ProbeResult) -> Verdict:
     problems = []
     if missing := result.without_offers:
         parts.append(f"{len(missing)} without offers")
-        what = f"{counted(len(missing))} ({some(missing)}) offered less than {_LEAST}"
+        what = f"{counted(len(missing))} ({some_names(missing)}) offered less than {_LEAST}"
         problems.append(
             Problem(
                 Severity.WARNING if result.agents else Severity.ERROR,
@@ -46,8 +46,8 @@ def judge_agents(result: ProbeResult) -> Verdict:
         problems.append(
             Problem(
                 Severity.WARNING,
-                f"{counted(len(late))} ({some(late)}) had no turn within {result.timeout:g} s: no more than "
-                f"{MOST_AT_ONCE} are tried at once",
+                f"{counted(len(late))} ({some_names(late)}) had no turn within {result.timeout:g} s: no more "
+                f"than {MOST_AT_ONCE} are tried at once",
                 "--probe-timeout gives it more time; --probe-agents tries fewer.",
             )
         )
@@ -128,7 +128,7 @@ def _start_hint(agent: TriedAgent, result: ProbeResult) -> str:
         return "Make room on the agent's disk, where its --work_dir is."
     if "memory limit" in said or "signal killed" in said:
         return "The agent has killed it: see in its log, and in the kernel's, whether it is out of memory."
-    return "See the lines below, and the agent's log of that time."
+    return "See in the details what the task wrote, and the agent's log of that time."
 
 
 def _late(what: str, result: ProbeResult) -> Wrong:

@@ -66,7 +66,7 @@ def fetching_hint(agent: TriedAgent) -> str:
     for pattern, hint in _HINTS:
         if re.search(pattern, text):
             return hint
-    return "See in the lines below what the agent's fetcher says, and try the URI on that agent."
+    return "See in the details what the agent's fetcher says, and try the URI on that agent."
 
 
 _UPLOAD = "`sparkmesos upload-dist` uploads an archive and prints the URI to set."

@@ -141,9 +141,17 @@ class TestWarnings:
         secret.touch(mode=0o600)
         secret.write_text(SECRET + "\n")
         conf = {"spark.mesos.principal": "p", "spark.mesos.secret.file": str(secret)}
-        done = commands.run("submit", "--master", "embedded", "--dry-run", *given(conf), "app.py")
+        line = ("submit", *FAR, "--dry-run", *given({"spark.cores.max": "4", **conf}))
+        library = commands.folder / "libmesos.so"
+        library.touch()
+        done = commands.run(*line, "app.py", MESOS_NATIVE_JAVA_LIBRARY=str(library))
         assert done.returncode == 0, done.stderr
         assert "ends in a newline, which Spark makes part of the text" in done.stderr
+        # The bridge takes it off, so that there is nothing to say.
+        over_http = (*line, "--mesos-driver", "http", "app.py")
+        done = commands.run(*over_http, MESOS_NATIVE_JAVA_LIBRARY=str(library))
+        assert done.returncode == 0, done.stderr
+        assert "newline" not in done.stderr
 
     @pytest.mark.parametrize(("conf", "said"), MISTAKES, ids=range(len(MISTAKES)))
     def test_what_cannot_work_is_refused(self, commands: Commands, conf: dict[str, str], said: str) -> None:

@@ -211,7 +211,7 @@ def test_an_agent_has_not_come_back_to_a_new_master(new_cluster: NewCluster) -> 
     report = check(cluster)
     assert report.failing() == {"agents-recovering"}, report
     assert report.message("agents-recovering") == (
-        "1 agent has not come back to the new leading master yet: 127.0.0.1"
+        f"1 agent has not come back to the new leading master yet: {addresses(cluster)[1]}"
     )
     assert report.hint("agents-recovering").startswith("Wait for them.")
     cluster.control.resume_agent(1)
@@ -245,6 +245,19 @@ def test_an_agent_does_not_answer_from_here(altered: AlteredServer) -> None:
     assert "--advertise_ip" in report.hint("agents-reachable")
     altered.heal()
     assert check(altered).failing() == set()
+
+
+def test_an_agent_hangs(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(**PATIENT)
+    cluster.control.pause_agent(1)
+    reaching = ("--only", "agents-reachable")
+    report = check(cluster, *reaching, "--check-timeout", "5")
+    assert report.failing() == {"agents-reachable"}, report
+    assert "takes connections, but did not answer within 2 s" in report.message("agents-reachable")
+    assert "hangs" in report.hint("agents-reachable")
+    assert "--advertise_ip" not in report.hint("agents-reachable")
+    cluster.control.resume_agent(1)
+    assert check(cluster, *reaching).failing() == set()
 
 
 def test_in_cluster_mode_it_is_agents_that_have_to_know_and_reach_agents(altered: AlteredServer) -> None:

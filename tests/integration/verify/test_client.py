@@ -12,6 +12,7 @@ import pytest
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
 from sparkmesos_core.preflight.this_machine import ThisMachine, this_machine
+from sparkmesos_core.process_end import wait_for_end
 from sparkmesos_core.spark.home import find_spark
 from tests.integration.verify.conftest import NewCluster
 from tests.integration.verify.made_up_spark import make_home, make_java
@@ -115,7 +116,7 @@ def test_a_java_home_without_java(cluster: RunningCluster, tmp_path: Path) -> No
     report = check(cluster, JAVA_HOME=str(tmp_path))
     assert report.failing() == report.errors() == {"java-found"}, report
     assert report.message("java-found") == f"{tmp_path} (JAVA_HOME) is not a Java: it has no bin/java"
-    assert report.hint("java-found").startswith("Correct or unset it.")
+    assert report.hint("java-found").startswith("Correct or unset JAVA_HOME")
     assert report.follows() == {"java-fits": "java-found", "java-starts": "java-found"}
     assert_sound(check(cluster))
 
@@ -140,7 +141,25 @@ def test_a_java_that_does_not_start(cluster: RunningCluster, tmp_path: Path) -> 
         f"{java}/bin/java (JAVA_HOME) cannot be started (exit code 126): "
         "java: cannot execute binary file: Exec format error"
     )
-    assert "set JAVA_HOME to another one" in report.hint("java-starts")
+    assert report.hint("java-starts").startswith("Correct or unset JAVA_HOME")
+    assert_sound(check(cluster))
+
+
+@pytest.mark.breaks("java-found")
+def test_a_java_that_hangs(cluster: RunningCluster, tmp_path: Path) -> None:
+    java = tmp_path / "java"
+    (java / "bin").mkdir(parents=True)
+    program = java / "bin" / "java"
+    program.write_text(f"#!/bin/sh\nsleep 600 & echo $$ $! > {tmp_path}/ids\nwait\n")
+    program.chmod(0o755)
+    report = check(cluster, "--only", "java-found", "--check-timeout", "10", JAVA_HOME=str(java))
+    assert report.failing() == report.errors() == {"java-found"}, report
+    assert report.message("java-found") == (
+        f"{program} (JAVA_HOME) cannot be started: it says nothing within 10 s"
+    )
+    assert report.hint("java-found").startswith("Correct or unset JAVA_HOME")
+    for pid in (tmp_path / "ids").read_text().split():
+        assert wait_for_end(int(pid), 30)
     assert_sound(check(cluster))
 
 
@@ -197,6 +216,24 @@ def test_a_spark_that_the_bridge_cannot_be_compiled_with(cluster: RunningCluster
     for jar in find_spark(None, {}).jars.glob("scala-compiler-*"):
         (home / "jars" / jar.name).symlink_to(jar)
     assert_sound(check(cluster, SPARK_HOME=str(home)))
+
+
+@pytest.mark.breaks("mesos-bridge")
+def test_a_cache_that_cannot_be_made(cluster: RunningCluster, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    place.touch()
+    report = check(cluster, SPARKMESOS_CACHE_DIR=str(place))
+    assert report.failing() == report.errors() == {"mesos-bridge"}, report
+    assert report.message("mesos-bridge") == (
+        f"The Mesos bridge is not compiled yet, and {place}/bridge cannot be written to: {place} is no "
+        "directory"
+    )
+    assert report.hint("mesos-bridge") == "Set SPARKMESOS_CACHE_DIR to a directory that is one."
+    place.unlink()
+    report = check(cluster, SPARKMESOS_CACHE_DIR=str(place))
+    assert_sound(report)
+    assert report.status("mesos-bridge") == "note"
+    assert not place.exists()
 
 
 @pytest.mark.breaks("configuration")
@@ -296,6 +333,7 @@ def test_a_port_that_is_taken(cluster: RunningCluster) -> None:
         assert "End the program that has it" in report.hint("driver-ports")
         given_up = check(cluster, *fixed, "--conf", "spark.port.maxRetries=0")
         assert given_up.errors() == {"driver-ports"}, given_up
+        assert given_up.message("driver-ports").endswith("Spark gives up, since spark.port.maxRetries is 0")
     assert_sound(check(cluster, *fixed))
 
 

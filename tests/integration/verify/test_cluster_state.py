@@ -49,7 +49,9 @@ def test_a_state_that_is_cut_off(altered: AlteredServer, cut: bytes) -> None:
     assert report.failing() == {"master-state"}, report
     assert report.exit_code == 1
     assert f"{altered.http_url}/state answered what cannot be understood" in report.message("master-state")
-    assert report.hint("master-state")
+    hint = report.hint("master-state")
+    assert hint.startswith("Check that the address is that of a Mesos master")
+    assert ", and that no proxy " in hint
     assert report.follows()["tasks-failing"] == report.follows()["agents-registered"] == "master-state"
     altered.heal()
     assert verify("--master", altered.url, *SOUND).failing() == set()

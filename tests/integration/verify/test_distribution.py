@@ -242,7 +242,7 @@ def test_an_archive_that_is_too_large_for_the_disk(new_cluster: NewCluster, serv
     report = check(small, uri)
     assert report.failing() == {"uri-size"}, report
     assert report.message("uri-size") == (
-        "The executors' archive has 3 MB, and is unpacked besides: more than the disk that '127.0.0.1' offers"
+        "The executors' archive has 3 MB, and is unpacked besides: more than the disk that 127.0.0.1 offers"
     )
     assert "--exclude" in report.hint("uri-size")
     assert_sound(check(small, f"{served}/{NAME}.tgz"))

@@ -54,7 +54,7 @@ def test_a_dispatcher_that_is_gone(cluster: RunningCluster) -> None:
         report = verified(cluster)
         assert report.failing() == {"frameworks-dispatcher"}, report
         assert "'batch' (http://127.0.0.1:1)" in report.message("frameworks-dispatcher")
-        assert "Restart it" in report.hint("frameworks-dispatcher")
+        assert "start it again" in report.hint("frameworks-dispatcher")
         tear_down_as_told(report.hint("frameworks-dispatcher"))
         assert verified(cluster).failing() == set()
 

@@ -42,6 +42,12 @@ def agent_log(cluster: RunningCluster, agent: int) -> Path:
     return cluster.nodes.spec.work_dir / f"agent{agent + 1}" / "agent.log"
 
 
+def fill_logs(cluster: RunningCluster, *, lines: int) -> None:
+    """What agents write while all is well."""
+    for agent in range(len(cluster.agent_urls)):
+        write(agent_log(cluster, agent), "I", *(["Got registered"] * lines))
+
+
 @pytest.mark.breaks("logs-master")
 def test_complaints_of_the_master(new_cluster: NewCluster, master_log: Path) -> None:
     cluster = new_cluster(log=master_log)
@@ -103,6 +109,14 @@ def test_what_fails_with_tasks_is_told_with_them(new_cluster: NewCluster) -> Non
         report = verify("--master", cluster.url, *SOUND, "--only", "logs")
         assert report.failing() == {"logs-agents"}, report
         assert report.message("logs-agents").startswith("An agent cannot fetch a URI of a task: «Container ")
+        assert "See which in the stderr of the task's sandbox" in report.hint("logs-agents")
+        assert "fewer --log-lines leave out what is older" in report.hint("logs-agents")
+        framework.ran("true", task_id="2", name="fetches 2")
+        healed = verify("--master", cluster.url, *SOUND)
+        assert healed.failing() == set(), healed
+        fill_logs(cluster, lines=5)
+        healed = verify("--master", cluster.url, *SOUND, "--only", "logs", "--log-lines", "5")
+        assert healed.failing() == set(), healed
 
 
 @pytest.mark.breaks("logs-agents")
@@ -120,7 +134,16 @@ def test_errors_that_nobody_knows(new_cluster: NewCluster) -> None:
     error, warning = report.problems("logs-agents")
     assert (error["severity"], warning["severity"]) == ("warning", "note")
     assert "«The flux capacitor 9 is out of order» 2 times" in error["message"]
+    assert f", in the log of {cluster.agent_urls[1].removeprefix('http://')}" in error["message"]
     assert error["hint"].startswith("Read what stands around it in the log")
+    assert "leave it out with --skip" in error["hint"]
+    assert "«This may not be good» once" in warning["message"]
+    assert verify("--master", cluster.url, *SOUND, "--skip", "logs-agents").failing() == set()
+    # Or it is mended, and a few lines later.
+    fill_logs(cluster, lines=5)
+    healed = verify("--master", cluster.url, *SOUND, "--log-lines", "5")
+    assert healed.failing() == set(), healed
+    assert healed.status("logs-agents") == "ok"
 
 
 def test_no_log(new_cluster: NewCluster) -> None:
@@ -170,6 +193,26 @@ def test_credentials_that_are_refused_are_told_once(new_cluster: NewCluster, mas
     report = verify("--master", cluster.url, *SOUND)
     assert not report.failing() & {"logs-master", "logs-agents"}, report
     assert {"logs-master", "logs-agents"} <= report.follows().keys(), report
+
+
+def test_what_reading_leaves_in_the_logs_is_no_trouble(
+    new_cluster: NewCluster, master_log: Path, tmp_path: Path
+) -> None:
+    # Who reads asks without credentials first, and may have had none or wrong ones before.
+    known = Authentication({"spark": "tale-of-two-cities"}, frameworks=True, readonly=True, readwrite=True)
+    cluster = new_cluster(log=master_log, agent_logs=True, authentication=known)
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    arguments = ("--master", cluster.url, *SOUND)
+    given = ("--conf", "spark.mesos.principal=spark", "--conf", f"spark.mesos.secret.file={secret}")
+    assert "master-authentication" in verify(*arguments).failing()
+    secret.write_text("wrong")
+    assert "master-authentication" in verify(*arguments, *given).failing()
+    secret.write_text("tale-of-two-cities")
+    for _ in range(2):
+        report = verify(*arguments, *given)
+        assert report.failing() == set(), report
+        assert report.status("logs-master") == report.status("logs-agents") == "ok", report
 
 
 def test_few_agents_are_asked(new_cluster: NewCluster) -> None:

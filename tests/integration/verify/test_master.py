@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,11 @@ def test_zookeeper_without_zk(cluster: RunningCluster, zookeeper: ZooKeeperServe
             ),
             "a REST server of Spark, such as a dispatcher",
         ),
-        ("/", Answer(200, b"<html><title>Spark Drivers for Mesos cluster</title>"), "a web page of Spark"),
+        (
+            "/",
+            Answer(200, b'<html><link rel="stylesheet" href="/static/webui.css" type="text/css"/>'),
+            "a web page of Spark",
+        ),
     ],
 )
 def test_ports_of_spark(cluster: RunningCluster, path: str, answer: Answer, what: str) -> None:
@@ -121,12 +126,35 @@ def test_nobody_listens(nobody: str, new_cluster: NewCluster) -> None:
 
 
 @pytest.mark.breaks("master-leader")
+def test_the_master_hangs(cluster: RunningCluster, altered: AlteredServer) -> None:
+    may_answer = threading.Event()
+    for path in ("/roles", "/flags", "/redirect"):
+        altered.delay(path, may_answer)
+    try:
+        report = check(altered.url, "--check-timeout", "2")
+    finally:
+        may_answer.set()
+    assert report.failing() == {"master-leader"}, report
+    assert report.exit_code == 5
+    assert report.message("master-leader").endswith("takes connections, but did not answer within 2 s")
+    hint = report.hint("master-leader")
+    assert "hangs" in hint
+    assert "--check-timeout" in hint
+    assert "firewall" not in hint
+    altered.heal()
+    assert check(altered.url).failing() == set()
+
+
+@pytest.mark.breaks("master-leader")
 def test_somebody_else_listens(cluster: RunningCluster) -> None:
     with http_stub({"/": Answer(200, b"<html>Welcome to nginx!")}) as web:
         report = check(f"mesos://{web.address}")
-    assert report.failing() == {"master-leader"}, report
-    assert "does not answer like a Mesos master: 404" in report.message("master-leader")
-    assert "5050" in report.hint("master-leader")
+    assert report.failing() == report.errors() == {"master-leader"}, report
+    assert report.exit_code == 5
+    assert f"{web.address} does not answer like a Mesos master: 404" in report.message("master-leader")
+    hint = report.hint("master-leader")
+    assert hint.startswith("Check that host and port are those of a Mesos master (5050 unless configured oth")
+    assert check(cluster.url).failing() == set()
 
 
 @pytest.mark.slow

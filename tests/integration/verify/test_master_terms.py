@@ -104,9 +104,17 @@ def test_credentials_are_wanted(new_cluster: NewCluster, principals: dict[str, s
     assert "Set spark.mesos.principal and spark.mesos.secret" in missing.hint("master-authentication")
     assert missing.follows()["agents-registered"] == "master-authentication"
 
-    secret.write_text("wrong")
-    secret.chmod(0o600)
     given = conf(principal="spark", secret_file=str(secret))
+    # Whatever the master wants, Spark would not start: that is told once.
+    gone = check(secured, *given)
+    assert gone.failing() == gone.errors() == {"configuration"}, gone
+    assert gone.message("configuration") == f"The file {secret} of spark.mesos.secret.file does not exist"
+    assert "put the file there" in gone.hint("configuration")
+    assert set(gone.follows().values()) == {"configuration"}, gone
+    assert gone.follows()["master-authentication"] == "configuration"
+
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
     wrong = check(secured, *given)
     assert wrong.failing() == {"master-authentication"}, wrong
     assert wrong.message("master-authentication") == (
@@ -115,7 +123,7 @@ def test_credentials_are_wanted(new_cluster: NewCluster, principals: dict[str, s
     assert wrong.hint("master-authentication").startswith(
         "Correct spark.mesos.principal and spark.mesos.secret"
     )
-    secret.write_text(SECRET)
+    secret.write_text(f"{SECRET}\n")  # which the bridge takes for its end
     right = check(secured, *given)
     assert right.failing() == set(), right
     assert right.seen("master-authentication") == "the master knows spark"
@@ -124,13 +132,22 @@ def test_credentials_are_wanted(new_cluster: NewCluster, principals: dict[str, s
 
 @pytest.mark.breaks("master-authentication")
 def test_only_frameworks_have_to_say_who_they_are(
-    new_cluster: NewCluster, principals: dict[str, str]
+    new_cluster: NewCluster, principals: dict[str, str], tmp_path: Path
 ) -> None:
     secured = new_cluster(agents=(AgentSpec(),), authentication=Authentication(principals, frameworks=True))
     report = check(secured)
-    assert report.failing() == {"master-authentication"}, report
+    assert report.failing() == report.errors() == {"master-authentication"}, report
     assert report.follows() == {}
-    assert "there are none (401 Unauthorized)" in report.message("master-authentication")
+    assert report.message("master-authentication") == (
+        f"{secured.http_url} wants credentials, and there are none (401 Unauthorized)"
+    )
+    assert "Set spark.mesos.principal and spark.mesos.secret" in report.hint("master-authentication")
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    healed = check(secured, *conf(principal="spark", secret_file=str(secret)))
+    assert healed.failing() == set(), healed
+    assert healed.seen("master-authentication") == "the master knows spark"
 
 
 def test_credentials_are_not_shown_to_who_wants_none(cluster: RunningCluster, altered: AlteredServer) -> None:

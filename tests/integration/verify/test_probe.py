@@ -15,6 +15,7 @@ from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.spark.home import find_spark
 from tests.integration.docker_command import StandInDocker
 from tests.integration.verify.conftest import Alter, NewCluster
+from tests.integration.verify.operating import await_slaves, deactivate, reactivate
 from tests.integration.verify.probing_grounds import (
     FileServer,
     confs,
@@ -111,7 +112,7 @@ def test_no_java_on_one_agent(
     report = probe(cluster)
     assert report.failing() == {JAVA}
     assert report.problem(JAVA)["severity"] == "warning"
-    assert report.message(JAVA).startswith("On 1 of 2 agents tried ('localhost'): no Java is found")
+    assert report.message(JAVA).startswith("On 1 of 2 agents tried (localhost): no Java is found")
     assert "spark.executorEnv.JAVA_HOME" in report.hint(JAVA)
     home = f"spark.executorEnv.JAVA_HOME={task_environment['JAVA_HOME']}"
     assert_sound(probe(cluster, "--conf", home))
@@ -122,7 +123,8 @@ def test_options_that_java_refuses(cluster: RunningCluster) -> None:
     report = probe(cluster, executor_extraJavaOptions="-XX:+NoSuchThing")
     assert report.failing() == {SPARK_CLASS}
     assert report.errors() == {SPARK_CLASS}
-    assert "Java refuses its options" in report.message(SPARK_CLASS)
+    refusal = "Java refuses its options: Unrecognized VM option 'NoSuchThing'"
+    assert refusal in report.message(SPARK_CLASS)
     assert "spark.executor.extraJavaOptions" in report.hint(SPARK_CLASS)
     assert "Unrecognized VM option 'NoSuchThing'" in "\n".join(report.problem(SPARK_CLASS)["details"])
     assert_sound(probe(cluster, executor_extraJavaOptions="-XX:+UseSerialGC"))
@@ -141,10 +143,15 @@ def test_another_spark_home_on_agents(new_cluster: NewCluster, tmp_path: Path) -
     )
     report = probe(cluster)
     assert report.failing() == {"probe-spark-version"}
-    assert f"the Spark in {other} is 3.5.1, and the driver's is {spark.version}" in report.message(
-        "probe-spark-version"
+    assert report.message("probe-spark-version") == (
+        f"On 1 of 2 agents tried (127.0.0.1): the Spark in {other} is 3.5.1, and the driver's is "
+        f"{spark.version}: executors and driver do not understand each other"
     )
-    assert "SPARK_HOME wins" in report.hint("probe-spark-version")
+    hint = report.hint("probe-spark-version")
+    assert hint.startswith("The agents' own SPARK_HOME wins")
+    assert "remove it from the environment of their tasks (--executor_environment_variables" in hint
+    # Agents read that flag when they start.
+    assert_sound(probe(new_cluster(agents=(AgentSpec(), AgentSpec(hostname="localhost")))))
 
 
 @pytest.mark.breaks("probe-python")
@@ -272,7 +279,7 @@ def test_agent_whose_resources_are_of_others(new_cluster: NewCluster) -> None:
     )
     report = probe(cluster, how=HURRIED)
     assert report.failing() == {"probe-agents"}
-    assert "1 agent ('localhost') offered less than 0.1 cores and 128 MiB for the role *" in report.message(
+    assert "1 agent (localhost) offered less than 0.1 cores and 128 MiB for the role *" in report.message(
         "probe-agents"
     )
     assert "reserved for other roles" in report.hint("probe-agents")
@@ -319,7 +326,50 @@ def test_firewall_that_lets_only_the_driver_pass(cluster: RunningCluster) -> Non
 def test_no_agent_that_meets_the_constraints(cluster: RunningCluster) -> None:
     report = probe(cluster, mesos_constraints="zone:nowhere")
     assert report.failing() == {"agents-constraints"}
-    assert report.status("probe-agents") == report.status(JAVA) == "skipped"
+    assert report.follows()["probe-agents"] == report.follows()[JAVA] == "agents-constraints"
+    assert_told_by_probe_alone(cluster, "probe-framework", mesos_constraints="zone:nowhere")
+
+
+def assert_told_by_probe_alone(cluster: RunningCluster, teller: str, **properties: Any) -> None:
+    """Where nothing could be tried, a check of the probe says so if no other one is made, and no more than one."""
+    report = probe(cluster, "--only", "probe", **properties)
+    assert report.failing() == report.errors() == {teller}, report
+    assert report.exit_code == 1
+    assert set(report.follows().values()) == {teller}
+    spark = probe(cluster, "--probe-spark", "--only", "probe-spark", **properties)
+    assert spark.errors() == {"probe-spark"}, spark
+
+
+def test_no_agent_that_takes_part(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(agents=(AgentSpec(),))
+    deactivate(cluster, 0)
+    report = probe(cluster)
+    assert report.failing() == {"agents-deactivated"}, report
+    assert report.follows()["probe-framework"] == report.follows()[JAVA] == "agents-deactivated"
+    assert_told_by_probe_alone(cluster, "probe-framework")
+    reactivate(cluster, 0)
+    assert_sound(probe(cluster, "--only", "probe"))
+
+
+def test_no_agent_at_all(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(agents=(AgentSpec(),))
+    cluster.control.shut_down_agent(0)
+    await_slaves(cluster, 0)
+    assert_told_by_probe_alone(cluster, "probe-framework")
+    report = probe(cluster, "--skip", "agents")
+    assert report.exit_code == 1, report
+    assert len(report.errors()) == 1, report
+
+
+@pytest.mark.breaks("probe-agents")
+def test_agents_that_take_part_but_do_not_meet_the_constraints(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(agents=(AgentSpec(attributes="rack:east"), AgentSpec(attributes="rack:west")))
+    deactivate(cluster, 0)
+    report = probe(cluster, "--only", "probe", mesos_constraints="rack:east")
+    assert report.failing() == report.errors() == {"probe-agents"}, report
+    assert "of those that meet spark.mesos.constraints none takes part now" in report.message("probe-agents")
+    reactivate(cluster, 0)
+    assert_sound(probe(cluster, "--only", "probe", mesos_constraints="rack:east"))
 
 
 def test_role_that_the_master_refuses(new_cluster: NewCluster) -> None:

@@ -67,7 +67,9 @@ def test_a_driver_that_does_not_start(cluster: RunningCluster) -> None:
     assert "must be at least 471859200" in report.message("probe-spark"), report
     assert "must be at least 471859200" in "\n".join(report.problem("probe-spark")["details"])
     assert report.hint("probe-spark").startswith("What it wrote tells why")
-    # With more memory it is as below.
+    healed = probe(cluster, "--conf", "spark.executor.memory=512m")
+    assert healed.failing() == set(), healed
+    assert healed.status("probe-spark") == "ok"
 
 
 def test_an_executor_on_each_agent(cluster: RunningCluster) -> None:
@@ -127,3 +129,6 @@ def test_what_keeps_the_probe_from_working_is_told_once(new_cluster: NewCluster)
     report = probe(without)
     assert report.failing(), report
     assert report.status("probe-spark") == "skipped", report
+    assert report.follows()["probe-spark"] in report.failing(), report
+    alone = verify("--master", without.url, *SOUND, "--probe-spark", "--only", "probe-spark")
+    assert alone.errors() == {"probe-spark"}, alone

@@ -99,11 +99,29 @@ def test_one_that_mesos_has_lost_is_told_once(cluster: RunningCluster, tmp_path:
         lambda: verify(*arguments, "--only", "frameworks-dispatcher").failing() != set(), "Mesos has noticed"
     )
     report = verify(*arguments, "--dispatcher", server.url)
-    assert report.failing() == {"dispatcher-reachable"}, report
+    assert report.failing() == report.errors() == {"dispatcher-reachable"}, report
+    address = server.url.removeprefix("mesos://")
+    assert f"{address} refuses the connection" in report.message("dispatcher-reachable")
+    assert report.hint("dispatcher-reachable").startswith("Check that it is running")
     assert report.follows()["frameworks-dispatcher"] == "dispatcher-reachable"
     # Unless it was named.
     report = verify(*arguments)
     assert report.failing() == {"frameworks-dispatcher"}, report
+    message = report.message("frameworks-dispatcher")
+    assert message.startswith("the dispatcher 'Spark Cluster' (http://")
+    assert "is registered, but not connected: it launches nothing" in message
+    assert f"`sparkmesos start-dispatcher --master {cluster.url} …`" in report.hint("frameworks-dispatcher")
+    # Who wants to give drivers to it has nobody else.
+    lost = (
+        "Cluster mode needs a dispatcher: Mesos has lost the only dispatcher that it knows, 'Spark Cluster' "
+    )
+    for some in ((), ("--only", "services"), ("--strict", "--skip", "frameworks")):
+        report = cluster_mode(cluster, *some)
+        assert report.failing() == report.errors() == {"dispatcher-found"}, report
+        assert report.message("dispatcher-found").startswith(lost)
+        assert f"start-dispatcher --master {cluster.url} …`" in report.hint("dispatcher-found")
+        assert report.exit_code == 1
+        assert set(report.follows().values()) == {"dispatcher-found"}, report
     with running(server):
         await_subscription(server)
         report = verify(*arguments, "--dispatcher", server.url)

@@ -241,7 +241,11 @@ def test_the_files_of_secrets_are_looked_at(check: Check, conf: Path) -> None:
     secret.write_text("topsecret\n")
     secret.chmod(0o604)
     (conf / "spark-defaults.conf").write_text(f"spark.mesos.principal p\nspark.mesos.secret.file {secret}\n")
-    assert check("--master", "embedded").rules == ["credential-file-newline", "secret-readable"]
+    assert check("--master", "embedded").rules == ["secret-readable"]
+    (conf / "libmesos.so").touch()
+    arguments = ("--master", "mesos://127.0.0.1:5050", "--total-executor-cores", "4")
+    said = check(*arguments, MESOS_NATIVE_JAVA_LIBRARY=str(conf / "libmesos.so"))
+    assert said.rules == ["credential-file-newline", "secret-readable"]
     secret.unlink()
     said = check("--master", "embedded")
     # The machine that runs it may have the file.

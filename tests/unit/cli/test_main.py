@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,6 +217,53 @@ def test_sigterm_and_the_end_of_the_terminal_are_ctrl_c(name: str) -> None:
         "m.main()\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 130
+
+
+def test_ctrl_c_while_python_loads_the_commands_leaves_no_traceback() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Pressing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressing())\n"
+        "import sparkmesos_cli.main\n"
+    )
+    pressed = subprocess.run([sys.executable, "-c", program], check=False, timeout=30, capture_output=True)
+    assert (pressed.returncode, pressed.stdout, pressed.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("before", ["signal.default_int_handler", "signal.SIG_IGN"])
+def test_ctrl_c_is_as_it_was_for_who_only_imports_the_commands(before: str) -> None:
+    program = (
+        "import signal\n"
+        f"signal.signal(signal.SIGINT, {before})\n"
+        "import sparkmesos_cli.main\n"
+        f"assert signal.getsignal(signal.SIGINT) is {before}\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_ctrl_c_while_a_class_is_made_is_one_too(failing, capsys: pytest.CaptureFixture[str]) -> None:
+    wrapped = RuntimeError("Error calling __set_name__ on 'Field' instance")
+    wrapped.__cause__ = KeyboardInterrupt()
+    failing(wrapped)
+    assert run(["fail"]) == 130
+    assert capsys.readouterr() == ("", "")
+    failing(RuntimeError("something else"))
+    with pytest.raises(RuntimeError, match="something else"):
+        run(["fail"])
+
+
+def test_ctrl_c_between_loading_and_the_command_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_occupy_standard_descriptors", interrupted)
+    monkeypatch.setattr(main, "gc", types.SimpleNamespace(freeze=lambda: None, set_threshold=lambda _: None))
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 130
 
 
 def test_the_log_has_no_details_of_libraries_that_speak_http() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
@@ -17,6 +18,7 @@ import pytest
 from sparkmesos_cli.main import run
 from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.setting import Origin, Source
 from sparkmesos_core.errors import UnreachableError
 from sparkmesos_core.verify.check import Check, Group, Verdict, not_applicable
 from sparkmesos_core.verify.known import Known
@@ -128,6 +130,8 @@ def healing() -> Check:
         ((*MASTER, "--only", "non"), "neither a check nor a group 'non'"),
         ((*MASTER, "--skip", "master"), "leave no check"),
         ((*MASTER, "--timeout", "5"), "--timeout is about --watch and --wait-for-agents"),
+        ((*MASTER, "--interval", "5"), "--interval is about --watch and --wait-for-agents"),
+        (("--list", "--bogus"), "--bogus"),
         ((*MASTER, "--probe-agents", "2"), "--probe-agents is about the probe"),
         ((*MASTER, "--probe-timeout", "2"), "--probe-timeout is about the probe"),
         ((*MASTER, "--history-server", "ftp://h:1"), "not the address of a history server"),
@@ -151,6 +155,28 @@ def test_wrong_use_is_refused_before_any_check(verify, arguments, message):
     assert message in said.err
     assert "hint: " in said.err
     assert said.out == ""
+
+
+def test_options_behind_the_application_are_told_of(verify):
+    said = verify(*MASTER, "app.py", "--probe", "--strict", "--probe", "--output", "x", "--expect-agents=2")
+    assert said.code == 0
+    assert said.err.splitlines()[:2] == [
+        "warning: --probe, --strict, --expect-agents behind app.py are arguments of the application, not of "
+        "verify-cluster",
+        "hint: Write options in front of the application.",
+    ]
+    assert "behind" not in verify(*MASTER, "app.py", "--output", "x").err
+
+
+def test_agents_may_come_by_stdin(verify, monkeypatch):
+    seen: list[Known] = []
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a1\na2 # new\n")))
+    assert verify(*MASTER, "--agents-file", "-", checks=(looking(seen),)).code == 0
+    assert seen[0].subject.expected_hosts == ("a1", "a2")
+    monkeypatch.setattr("sys.stdin", None)
+    said = verify(*MASTER, "--agents-file", "-")
+    assert (said.code, said.out) == (2, "")
+    assert "--agents-file: - cannot be read: it is closed" in said.err
 
 
 def test_in_cluster_mode_the_configured_master_is_no_mesos_master(verify):
@@ -285,8 +311,27 @@ def test_a_line_for_each_problem(verify):
         "     wrong  [bad]",
         "  2. look",
         "     odd  [bad]",
-        "docs/guide/troubleshooting.md has all checks, and what to do about each.",
+        "More on each check: `sparkmesos verify-cluster --list --output json`",
     ]
+
+
+def test_what_shows_a_problem_has_lines_of_its_own_behind_it(verify):
+    frames = ("Exception in thread", "\tat a.B.c")
+    bad = check("bad", saying(problem(details=frames, brief=frames[:1]), problem(message="wrong")))
+    assert verify(*MASTER, checks=(bad,)).rows == [
+        ["error", "bad", "it is wrong", "mend it"],
+        ["detail", "bad", "Exception in thread", ""],
+        ["detail", "bad", "    at a.B.c", ""],
+        ["error", "bad", "wrong", "mend it"],
+    ]
+
+
+def test_advice_tells_the_place_that_it_is_about(verify):
+    place = Origin(Source.FILE, "spark-defaults.conf", 5)
+    bad = check("bad", saying(problem(message="'x' is no number", hint="Write digits only", origin=place)))
+    told = "     spark-defaults.conf:5: 'x' is no number  [bad]"
+    assert told in verify(*MASTER, checks=(bad,)).err.splitlines()
+    assert told in verify(*MASTER, checks=(bad,), stdout=at_terminal(), TERM="dumb").left.splitlines()
 
 
 def test_the_three_most_important_things_are_told(verify):
@@ -334,6 +379,25 @@ def test_a_cluster_that_cannot_be_reached_has_a_code_of_its_own(verify, monkeypa
     assert said.rows == [
         ["error", "master-leader", "nobody leads", "start a master"],
         ["skipped", "master-version", "cannot be checked: see master-leader", ""],
+    ]
+
+
+def test_a_cluster_that_cannot_be_reached_is_told_once_by_whichever_checks_are_made(verify, monkeypatch):
+    def nobody(*_arguments, **_options):
+        raise UnreachableError("nobody leads", hint="start a master")
+
+    monkeypatch.setattr("sparkmesos_core.verify.facts.master.resolve_leader", nobody)
+    checks = (
+        check("agents-names", unreachable, severity=Severity.WARNING),
+        check("agents-role", unreachable),
+        check("agents-ports", unreachable),
+    )
+    said = verify(*MASTER, checks=checks)
+    assert said.code == 5
+    assert said.rows == [
+        ["skipped", "agents-names", "cannot be checked: see agents-role", ""],
+        ["error", "agents-role", "nobody leads", "start a master"],
+        ["skipped", "agents-ports", "cannot be checked: see agents-role", ""],
     ]
 
 
@@ -450,8 +514,39 @@ def test_watch_gives_up_in_time(verify):
     options = ("--watch", "--interval", "0.01", "--timeout", "0.2", "--output", "json")
     said = verify(*MASTER, *options, checks=(failing(),))
     assert said.code == 6
-    assert "After 0.2 s all is not well: 1 error" in said.err
+    assert re.search(r"After \d[\d.]* s all is not well: 1 error", said.err)
     assert json.loads(said.out)["conclusion"]["exit_code"] == 6
+
+
+def test_who_watches_for_a_document_is_told_of_each_change_once(verify):
+    said = verify(*MASTER, "--watch", "--interval", "0.01", "--output", "json", checks=(healing(),))
+    assert said.err.splitlines() == [
+        "1 error; looking again in 0.01 s",
+        "  1. mend it",
+        "     it is wrong  [heals]",
+        "1 error; looking again in 0.01 s",
+    ]
+
+
+def test_that_time_has_passed_is_no_change(verify):
+    looks = itertools.count(1)
+
+    def young(_known: Known) -> Verdict:
+        message = f"started {next(looks)}.5 s ago, 3 of 4 agents are missing"
+        return Verdict("seen", (problem(Severity.NOTE, message),))
+
+    watching = (*MASTER, "--watch", "--interval", "0.01")
+    said = verify(*watching, checks=(check("young", young), healing()))
+    assert [row[1:3] for row in said.rows if row[1] == "young"] == [
+        ["young", "started 1.5 s ago, 3 of 4 agents are missing"]
+    ]
+    assert next(looks) == 4
+
+    def fewer(_known: Known) -> Verdict:
+        return Verdict("seen", (problem(Severity.NOTE, f"{next(looks)} of 9 agents are missing"),))
+
+    said = verify(*watching, checks=(check("fewer", fewer), healing()))
+    assert len([row for row in said.rows if row[1] == "fewer"]) == 3
 
 
 def test_each_look_knows_nothing_of_the_last_one(verify):
@@ -587,9 +682,21 @@ def test_the_checklist_has_groups_with_what_is_wrong_beneath(verify):
         "What to do:",
         "  1. take another",
         "     the role is not there  [master-role]",
-        "docs/guide/troubleshooting.md has all checks, and what to do about each.",
+        "More on each check: `sparkmesos verify-cluster --list --output json`",
     ]
     assert said.err == ""
+
+
+def test_of_much_output_a_terminal_shows_what_tells_the_most(verify):
+    lines = tuple(f"line {number}" for number in range(40))
+    bad = check("bad", saying(problem(details=lines, brief=(lines[7], "\tat a.B.c"))))
+    left = verify(*MASTER, checks=(bad,), stdout=at_terminal(), TERM="dumb").left.splitlines()
+    assert left[left.index("    → mend it") + 1 :][:4] == [
+        "      line 7",
+        "          at a.B.c",
+        "      (in a pipe and with --output json there is more of it)",
+        "1 error",
+    ]
 
 
 def test_what_is_skipped_for_the_same_reason_is_one_line(verify):
@@ -649,6 +756,22 @@ def test_what_is_under_way_is_shown_until_it_is_done(verify):
     assert "at last" in said.out
 
 
+def test_what_is_under_way_fits_a_low_terminal(verify):
+    is_shown = threading.Event()
+
+    def slow(_known: Known) -> Verdict:
+        assert is_shown.wait(LONG)
+        return Verdict("at last")
+
+    many = [check(f"slow-{number}", slow, group=Group.CLIENT) for number in range(40)]
+    checks = (*many, check("last", slow, group=Group.LOGS))
+    stdout = Watched("Logs  0 of 1", is_shown)  # below all that the first group has
+    terminal = {"TERM": "xterm", "LINES": "24", "COLUMNS": "80"}
+    said = verify(*MASTER, "--check-timeout", "60", checks=checks, stdout=stdout, **terminal)
+    assert said.code == 0
+    assert "0 of 40 are done" in said.out
+
+
 def test_what_came_before_a_ctrl_c_stays(verify, interrupting):
     fine = check("early", group=Group.CLIENT)
     said = verify(
@@ -677,6 +800,74 @@ def test_watch_shows_at_a_terminal_what_changes(verify):
     assert left.count("Title of fine") == 1
     assert left.count("Title of heals") == 2
     assert HEALED_THIRD in left
+
+
+def shown_by(out: str) -> list[str]:
+    """What was drawn, frame by frame: each begins by going back over the last one."""
+    return [_ESCAPES.sub("", frame) for frame in re.split(r"(?:\x1b\[2K(?:\x1b\[1A)?)+", out)]
+
+
+def test_what_is_wrong_stays_in_sight_between_two_looks(verify, monkeypatch):
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", "80")
+    checks = (
+        check("odd", saying(problem(Severity.WARNING, "it is odd", hint="look at it"))),
+        check("young", saying(problem(Severity.NOTE, "it is young"))),
+        healing(),
+    )
+    said = verify(*MASTER, "--watch", "--interval", "0.3", checks=checks, stdout=at_terminal(), TERM="xterm")
+    assert said.code == 0
+    pauses = [frame.splitlines() for frame in shown_by(said.out) if "looking again in" in frame]
+    lines = [line.rstrip() for line in pauses[0] if line.strip()]
+    assert lines == [
+        "  ✗ it is wrong  [heals]",
+        "    → mend it",
+        "  ! it is odd  [odd]",
+        "    → look at it",
+        "    1 error, 1 warning, 1 note; looking again in 1 s",
+    ]
+    assert said.err == ""
+    # What lasts has been shown for good once, in the first round.
+    assert [line for line in said.left.splitlines() if line.startswith("    it is odd")] == ["    it is odd"]
+
+
+def test_as_much_stays_in_sight_as_there_is_room_for(verify, monkeypatch):
+    monkeypatch.setenv("LINES", "10")
+    monkeypatch.setenv("COLUMNS", "80")
+    looks = itertools.count()
+
+    def look(_known: Known) -> Verdict:
+        troubles = () if next(looks) else tuple(problem(message=f"trouble {number}") for number in range(20))
+        return Verdict("seen", troubles)
+
+    said = verify(
+        *MASTER,
+        "--watch",
+        "--interval",
+        "0.2",
+        checks=(check("many", look),),
+        stdout=at_terminal(),
+        TERM="xterm",
+    )
+    assert said.code == 0
+    pause = next(frame for frame in shown_by(said.out) if "looking again in" in frame)
+    assert [line.rstrip() for line in pause.splitlines() if line.strip()] == [
+        "  ✗ trouble 0  [many]",
+        "    → mend it",
+        "  ✗ trouble 1  [many]",
+        "    → mend it",
+        "  ✗ trouble 2  [many]",
+        "    → mend it",
+        "    and 17 more",
+        "    1 error; looking again in 1 s",
+    ]
+
+
+def test_a_terminal_that_cannot_be_drawn_over_gets_a_line_for_each_change(verify):
+    said = verify(
+        *MASTER, "--watch", "--interval", "0.01", checks=(healing(),), stdout=at_terminal(), TERM="dumb"
+    )
+    assert said.err.splitlines() == ["1 error; looking again in 0.01 s"]
 
 
 def test_secrets_are_not_shown(verify, tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -69,6 +70,18 @@ def test_what_is_open(path: str) -> None:
     assert ask(EVERYTHING, path) == (200, None, "")
     assert ask(EVERYTHING, path, basic("ops:wrong")) == (200, None, "")
     assert ask(EVERYTHING, path, basic("ops:0psecret")) == (200, None, "ops")
+
+
+@pytest.mark.parametrize(("header", "given"), [(None, "no"), (basic("ops:wrong"), "wrong")])
+def test_who_is_asked_for_credentials_is_no_trouble_in_the_log(
+    header: str | None, given: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Reading goes like that: first without, then with them. Mesos logs nothing of it.
+    caplog.set_level(logging.INFO)
+    assert ask(EVERYTHING, "/flags", header)[0] == 401
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert record.getMessage() == f"Refused somebody with {given} credentials: /flags"
 
 
 def test_each_realm_has_a_switch_of_its_own() -> None:

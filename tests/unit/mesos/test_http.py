@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 
 from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError, UsageError
@@ -192,7 +193,21 @@ def test_silence() -> None:
     with listener() as port:
         error = failure(f"http://127.0.0.1:{port}", timeout=0.1)
     assert isinstance(error, UnreachableError)
-    assert "did not answer within 0.1 s" in error.message
+    assert error.message == f"http://127.0.0.1:{port} takes connections, but did not answer within 0.1 s"
+    assert "hangs" in error.hint
+
+
+@pytest.mark.parametrize(("timeout", "told"), [(4.99999, "5 s"), (0.25, "0.25 s"), (120.0, "120 s")])
+def test_no_connection_in_time_is_told_in_round_numbers(
+    timeout: float, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_connection(*_arguments: object, **_options: object) -> None:
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(requests.Session, "request", no_connection)
+    error = failure("http://192.0.2.1:5050", timeout=timeout)
+    assert error.message == f"http://192.0.2.1:5050 did not answer within {told}"
+    assert "firewalls" in error.hint
 
 
 def test_closed_connection() -> None:

@@ -100,6 +100,14 @@ def test_addresses_do_not_matter() -> None:
     assert template(one) != template("Refusing registration of agent at slave(1)@10.0.0.7:5051 because it is")
 
 
+def test_paths_do_not_matter() -> None:
+    said = [f"Refused 10.0.0.7 with wrong credentials: {path}" for path in ("/flags", "/roles", "/api/v1")]
+    assert len({template(each) for each in said}) == 1
+    assert template("Failed to remove /var/lib/a: busy") == template("Failed to remove /srv/b: busy")
+    assert template("Failed to remove /var/lib/a: busy") != template("Failed to remove /srv/b: gone")
+    assert template("read/write error") != template("read/only error")
+
+
 def test_the_worst_comes_first_and_then_the_newest() -> None:
     def record(level: Level, minute: int) -> LogRecord:
         return LogRecord(level, datetime(2026, 1, 1, minute=minute), "a.cpp:1", "abcdefgh"[minute])

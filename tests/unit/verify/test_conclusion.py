@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.setting import Origin, Source
 from sparkmesos_core.errors import ExitCode, MesosError, TimedOutError, UnreachableError
 from sparkmesos_core.verify.check import Status
 from sparkmesos_core.verify.conclusion import Conclusion, conclude
@@ -96,6 +97,16 @@ def test_the_same_advice_is_given_once_with_all_checks_that_give_it():
     (advice,) = found.advice
     assert (advice.hint, advice.message, advice.severity) == ("do it", "second", ERROR)
     assert advice.checks == ("two", "one")
+
+
+def test_the_same_words_about_two_places_are_two_things_to_do():
+    places = [Origin(Source.FILE, "spark-defaults.conf", line) for line in (5, 7)]
+    first, second = (problem(key="spark.k", origin=place, hint="Write digits only") for place in places)
+    found = concluded(result(ONE, first, second), result(TWO, first))
+    assert [(each.hint, each.key, each.origin, each.checks) for each in found.advice] == [
+        ("Write digits only", "spark.k", places[0], ("one", "two")),
+        ("Write digits only", "spark.k", places[1], ("one",)),
+    ]
 
 
 def test_what_has_no_hint_is_no_advice():

@@ -16,11 +16,11 @@ def test_each_agent_is_with_what_leaves_it_out() -> None:
     division = divide(agents, parse_constraints("zone:a;os:"))
     assert division.meeting == (agents[0],)
     assert division.lines() == [
-        "1 agent will do: good:5051",
-        "zone:a leaves out 2 agents, where zone is 'b': b1:5051, b2:5051",
-        "zone:a leaves out 1 agent, where zone is 'c': both:5051",
-        "zone:a leaves out 1 agent, which has no zone: bare:5051",
-        "os: leaves out 2 agents, which have no os: both:5051, bare:5051",
+        "1 agent will do: good",
+        "zone:a leaves out 2 agents, where zone is 'b': b1, b2",
+        "zone:a leaves out 1 agent, where zone is 'c': both",
+        "zone:a leaves out 1 agent, which has no zone: bare",
+        "os: leaves out 2 agents, which have no os: both, bare",
     ]
 
 
@@ -36,14 +36,14 @@ def test_thousands_of_agents_take_a_few_lines() -> None:
     division = divide(agents, parse_constraints("zone:a"))
     assert len(division.meeting) == 1000
     met, *rest = division.lines()
-    assert met.startswith("1000 agents will do: n0:5051, n3:5051, ")
+    assert met.startswith("1000 agents will do: n0, n3, ")
     assert [line.partition(": ")[0] for line in rest] == [
         "zone:a leaves out 1000 agents, where zone is 'b'",
         "zone:a leaves out 1000 agents, where zone is 'c'",
     ]
-    assert all(line.endswith(" and 980 more") and line.count(":5051") == 20 for line in [met, *rest])
+    assert all(line.endswith(" and 980 more") and line.count(", n") == 19 for line in [met, *rest])
 
 
 def test_what_spark_makes_of_ranges() -> None:
     division = divide([agent(attributes="ports:[1-9]")], parse_constraints("ports:5"))
-    assert division.lines() == ["ports:5 leaves out 1 agent, where ports is '[1-9]': agent1:5051"]
+    assert division.lines() == ["ports:5 leaves out 1 agent, where ports is '[1-9]': agent1"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sparkmesos_core.errors import MesosError, SparkMesosError, TimedOutError, UnreachableError
+from sparkmesos_core.mesos.http import NO_ANSWER
 from sparkmesos_core.verify.known import Fact, Known, UnknownFactError
 from sparkmesos_core.verify.subject import ProbeOptions
 from tests.verified import subject
@@ -41,6 +42,27 @@ def failing(error: Exception) -> Callable[[Known], str]:
         raise error
 
     return read
+
+
+@pytest.mark.parametrize(
+    ("timeout", "hint", "told"),
+    [
+        (5.0, "See whether it hangs", "See whether it hangs. --check-timeout gives it more time."),
+        (5.0, "", "--check-timeout gives it more time."),
+        (0.5, "See whether it hangs.", "--check-timeout gives it more time. See whether it hangs."),
+    ],
+)
+def test_where_no_answer_came_in_time_the_option_that_gives_more_is_named(timeout, hint, told):
+    silent = failing(UnreachableError(f"http://m:5050 {NO_ANSWER} 5 s", hint=hint))
+    refusing = failing(UnreachableError("http://m:5050 refuses the connection", hint="Start it"))
+    with Known(subject(), timeout=timeout) as known:
+        for _ in range(2):  # not added again for the next who asks
+            with pytest.raises(UnknownFactError) as caught:
+                known[fact(silent)]
+            assert caught.value.error.hint == told
+        with pytest.raises(UnknownFactError) as caught:
+            known[fact(refusing)]
+    assert caught.value.error.hint == "Start it"
 
 
 def test_a_fact_is_read_once_for_all_who_ask_at_the_same_time(known):

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sparkmesos_core.verify.named_agents import lines, part_of, some_agents, some_names
 from tests.unit.preflight.clusters import agent
 
 
 def test_names() -> None:
     agents = [agent(hostname=f"n{number}") for number in range(5)]
-    assert some_agents(agents[:2]) == "n0:5051, n1:5051"
-    assert some_agents(agents) == "n0:5051, n1:5051, n2:5051 and 2 more"
-    assert some_agents([agent(hostname="2001:db8::1")]) == "[2001:db8::1]:5051"
+    assert some_agents(agents[:2]) == "n0, n1"
+    assert some_agents(agents) == "n0, n1, n2 and 2 more"
+    assert some_agents([replace(agent(), name_apart="agent1:5051")]) == "agent1:5051"
     assert some_names(["a\x1b[2J"]) == "a\\x1b[2J"
 
 

@@ -75,7 +75,22 @@ def test_the_conclusion():
         "exit_code": 1,
         "counts": {"ok": 0, "note": 0, "warning": 0, "error": 1, "skipped": 0},
         "advice": [
-            {"hint": "mend it", "message": "it is wrong", "severity": "error", "checks": ["agents-role"]}
+            {
+                "hint": "mend it",
+                "message": "it is wrong",
+                "key": None,
+                "place": None,
+                "severity": "error",
+                "checks": ["agents-role"],
+            }
         ],
     }
     assert json.loads(json.dumps(record)) == record
+
+
+def test_advice_says_what_it_is_about_and_where_that_is():
+    origin = Origin(Source.FILE, "/etc/spark/spark-defaults.conf", 7)
+    wrong = problem(key="spark.mesos.role", origin=origin)
+    (advice,) = conclusion_record(conclude([ONE], [result(ONE, wrong)]))["advice"]
+    assert advice["key"] == "spark.mesos.role"
+    assert (advice["place"]["name"], advice["place"]["line"]) == (origin.name, 7)

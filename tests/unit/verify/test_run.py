@@ -141,13 +141,63 @@ def test_what_relies_on_a_chain_follows_its_root():
     }
 
 
-def test_a_failure_that_nobody_reports_is_not_passed_over():
-    """As with --only agents."""
+def test_a_failure_that_nobody_reports_is_told_by_the_first_of_the_gravest_that_need_it():
+    """As with --only agents. It takes the same result whichever of them is done first."""
     leader = unknown("master-leader", UnreachableError("nobody leads", hint="start it"))
-    found = results(check("agents", asking(leader)), check("version", asking(leader)))
-    for each in found.values():
-        assert (each.status, each.follows) == (Status.ERROR, "")
-        assert each.problems[0].message == "nobody leads"
+    found = results(
+        check("names", asking(leader), severity=Severity.NOTE),
+        check("agents", asking(leader)),
+        check("free", asking(leader), severity=Severity.WARNING),
+        check("version", asking(leader)),
+        check("fine"),
+    )
+    told = found.pop("agents")
+    assert (told.status, told.seen, told.follows) == (Status.ERROR, "nobody leads", "")
+    assert [(one.severity, one.message, one.hint) for one in told.problems] == [
+        (Severity.ERROR, "nobody leads", "start it")
+    ]
+    assert found.pop("fine").status is Status.OK
+    for one in found.values():
+        assert (one.status, one.follows, one.problems) == (Status.SKIPPED, "agents", ())
+        assert one.seen == "cannot be checked: see agents"
+
+
+def test_a_failure_that_nobody_reports_is_told_no_louder_than_those_that_need_it():
+    leader = unknown("master-leader", UnreachableError("nobody leads", hint="start it"))
+    found = results(
+        check("names", asking(leader), severity=Severity.NOTE),
+        check("free", asking(leader), severity=Severity.WARNING),
+    )
+    assert {id: one.status for id, one in found.items()} == {
+        "names": Status.SKIPPED,
+        "free": Status.WARNING,
+    }
+
+
+def test_of_several_failures_that_nobody_reports_each_is_told_once():
+    def failing(message: str) -> Fact[str]:
+        return unknown("master-state", MesosError(message, hint="do it"))
+
+    state, agents, same = (
+        failing("/state is refused"),
+        failing("/slaves is refused"),
+        failing("/state is refused"),
+    )
+    found = results(
+        check("frameworks", asking(state)),
+        check("tasks", asking(state)),
+        check("logs", asking(same)),
+        check("agents", asking(agents)),
+        check("names", asking(agents)),
+    )
+    assert {id: one.follows for id, one in found.items()} == {
+        "frameworks": "",
+        "tasks": "frameworks",
+        "logs": "frameworks",
+        "agents": "",
+        "names": "agents",
+    }
+    assert found["agents"].seen == "/slaves is refused"
 
 
 @pytest.mark.parametrize("severity", Severity)

@@ -41,7 +41,13 @@ def test_nobody(cluster: AgentsState, message: str | None) -> None:
         (1, 3, [], "1 agent is registered, 3 are expected"),
         (2, 3, [], "2 agents are registered, 3 are expected"),
         (2, None, ["x"], "1 of 2 expected hosts has no agent: x"),
-        (2, 9, ["x", "y"], "2 of 2 expected hosts have no agent: x, y"),
+        (2, 2, ["x", "y"], "2 of 2 expected hosts have no agent: x, y"),
+        (
+            2,
+            9,
+            ["x", "y"],
+            "2 of 2 expected hosts have no agent: x, y; 2 agents are registered, 9 are expected",
+        ),
     ],
 )
 def test_expected(agents: int, number: int | None, missing: list[str], message: str | None) -> None:

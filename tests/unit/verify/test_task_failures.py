@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from sparkmesos_core.verify.task_failures import explain, last_lines
+from sparkmesos_core.verify.task_failures import explain, last_lines, telling_lines
 
 PYTHON = """\
 26/11/23 08:00:00 INFO SparkContext: Running Spark version 3.5.9
@@ -19,6 +21,27 @@ ValueError: no input
 JAVA = """\
 Exception in thread "main" java.lang.IllegalArgumentException: no input
 \tat example.Main.main(Main.java:7)"""
+
+
+SPARK_CLASS = "/opt/spark/bin/spark-class: line"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{SPARK_CLASS} 71: /nonexist/bin/java: No such file or directory",
+        f"{SPARK_CLASS} 71: /etc/hosts/bin/java: Not a directory",
+        f"{SPARK_CLASS} 71: /opt/arm/bin/java: cannot execute binary file: Exec format error",
+    ],
+)
+def test_a_java_home_without_a_java_is_not_taken_for_an_agent_without_one(line: str) -> None:
+    found = explain([[line, f"{SPARK_CLASS} 97: CMD: bad array subscript"]], "", "exited with status 127")
+    assert found is not None
+    assert (found.line, found.meaning) == (line, "JAVA_HOME names no Java that runs on the agent")
+    assert found.hint.startswith("Correct or unset spark.executorEnv.JAVA_HOME")
+    missing = explain([["JAVA_HOME is not set"]], "", "")
+    assert missing is not None
+    assert missing.meaning == "there is no Java on the agent"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +177,41 @@ def test_stdout_counts_as_well() -> None:
     found = explain([["INFO"], ["No space left on device"]], "", "")
     assert found is not None
     assert found.line == "No space left on device"
+
+
+def telling(*streams: Sequence[str], message: str = "") -> list[str]:
+    found = explain(streams, "", message)
+    assert found is not None
+    return telling_lines(streams, found)
+
+
+LOGGED = [f"I1123 08:00:0{number} 1 fetcher.cpp:1] Fetched" for number in range(9)]
+
+
+def test_of_a_traceback_all_of_it_tells() -> None:
+    lines = PYTHON.splitlines()
+    begin = lines.index("Traceback (most recent call last):")
+    assert telling([*LOGGED, *lines, *LOGGED]) == lines[begin : begin + 6]
+
+
+def test_of_a_long_traceback_its_end_tells() -> None:
+    frames = [f"  line {number}" for number in range(40)]
+    lines = ["Traceback (most recent call last):", *frames, "ValueError: no input"]
+    found = telling([*LOGGED, *lines])
+    assert found == [lines[0], "  … 34 more lines", *lines[-7:]]
+    assert len(lines) - 34 - 1 == 7
+
+
+def test_of_an_exception_of_java_the_first_frames_tell() -> None:
+    frames = [f"\tat a.B.c{number}(B.java:1)" for number in range(5)]
+    error = 'Exception in thread "main" java.lang.IllegalStateException: no input'
+    assert telling([*LOGGED, error, *frames]) == [error, *frames[:2]]
+
+
+def test_of_what_only_mesos_explains_the_end_of_the_output_tells() -> None:
+    message = "Command exited with status 127"
+    assert telling([], LOGGED, message=message) == LOGGED[-5:]
+    assert telling([], message=message) == []
 
 
 def test_what_nobody_knows_is_told_as_mesos_says_it() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from sparkmesos_core.errors import MesosError, TimedOutError, UnreachableError
-from sparkmesos_core.verify.waiting import wait_for_agents
+from sparkmesos_core.verify.waiting import next_pause, wait_for_agents
 
 
 class Clock:
@@ -35,10 +35,14 @@ def said() -> list[str]:
     return []
 
 
-def counting(answers: Iterable[int | Exception]) -> Callable[[], int]:
+def counting(
+    answers: Iterable[int | Exception], clock: Clock, *, takes: float = 0.0
+) -> Callable[[float], int]:
+    """Each takes so long, or as long as it may."""
     left = iter(answers)
 
-    def count() -> int:
+    def count(at_most: float) -> int:
+        clock.now += min(takes, at_most)
         answer = next(left)
         if isinstance(answer, Exception):
             raise answer
@@ -47,10 +51,10 @@ def counting(answers: Iterable[int | Exception]) -> Callable[[], int]:
     return count
 
 
-def wait(wanted, answers, said, clock, *, timeout=None, interval=2.0) -> None:
+def wait(wanted, answers, said, clock, *, timeout=None, interval=2.0, takes=0.0) -> None:
     wait_for_agents(
         wanted,
-        counting(answers),
+        counting(answers, clock, takes=takes),
         said.append,
         interval=interval,
         timeout=timeout,
@@ -109,6 +113,31 @@ def test_of_a_master_that_never_answers_its_hint_is_given(clock, said):
     assert caught.value.hint == "Check the host; --timeout waits longer"
 
 
+def test_a_look_ends_with_the_time_and_a_last_one_has_a_second(clock, said):
+    silent = [UnreachableError("nobody answers", hint="Start it.")] * 9
+    with pytest.raises(TimedOutError) as caught:
+        wait(1, silent, said, clock, timeout=3.0, takes=5.0)
+    assert (clock.now, clock.slept) == (103.0, [])
+    assert caught.value.message == "After 3 s: nobody answers"
+    assert caught.value.hint == "Start it. --timeout waits longer."
+    with pytest.raises(TimedOutError, match="After 7 s"):
+        wait(1, silent[:2], said, clock, timeout=6.0, takes=5.0, interval=2.0)
+
+
 def test_a_last_look_may_be_in_time(clock, said):
     wait(3, [0, 1, 2, 3], said, clock, timeout=5.0)
     assert clock.now == 105.0
+
+
+@pytest.mark.parametrize(
+    ("left", "took", "pause"),
+    [
+        (None, 100.0, 5.0),
+        (60.0, 1.0, 5.0),
+        (4.0, 1.0, 3.0),  # so that the last look ends with the time
+        (1.0, 1.0, None),
+        (-1.0, 0.5, None),
+    ],
+)
+def test_a_look_that_would_end_too_late_is_not_begun(left, took, pause):
+    assert next_pause(5.0, left, took) == pause

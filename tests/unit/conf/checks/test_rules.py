@@ -724,6 +724,10 @@ SILENT: list[tuple[str, Given]] = [
     ("credential-file", Given("spark.mesos.secret x ; " + FILES, files={"/s": FileFacts(exists=False)})),
     ("credential-file", Given(FILES, files={"/s": FileFacts(exists=False)}, mode=CLUSTER)),
     ("credential-file-newline", Given(FILES, files={"/s": FileFacts(world_readable=True)})),
+    (
+        "credential-file-newline",
+        Given(FILES, files={"/s": FileFacts(ends_with_newline=True)}, over_http=True),
+    ),
     ("secret-readable", Given("spark.mesos.role x", files={FILE: FileFacts(world_readable=True)})),
     ("secret-readable", Given("spark.mesos.secret x", files={FILE: FileFacts()})),
     ("secret-on-command-line", Given("spark.mesos.secret x", conf={"spark.mesos.role": "y"})),

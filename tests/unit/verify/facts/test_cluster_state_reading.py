@@ -81,6 +81,17 @@ class TestAgents:
         assert state.free == Resources.parse("cpus:2.5;mem:3072;ports:[31010-32000]")
         assert state.offered == Resources.parse("cpus:0.5")
 
+    def test_each_has_a_name_of_its_own(self) -> None:
+        slaves = [slave(), slave(id="S1", pid="slave(1)@192.0.2.1:5052"), slave(id="S2", hostname="agent2")]
+        gone = [{"id": "S3", "hostname": "agent1", "port": 5053}]
+        there = ["agent1:5051", "agent1:5052", "agent2"]
+        for state in (
+            read_slaves({"slaves": slaves, "recovered_slaves": gone}),
+            read(recovered_slaves=gone, slaves=slaves).agents,
+        ):
+            assert [agent.facts.name for agent in state.agents] == there
+            assert state.recovering == ("agent1:5053",)
+
     def test_by_role_where_resources_are_listed_one_by_one(self) -> None:
         state = agent_state(
             slave(

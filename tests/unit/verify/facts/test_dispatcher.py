@@ -6,15 +6,25 @@ import json
 import ssl
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
+from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.master import HostPort
+from sparkmesos_core.mesos.leader import Leader
 from sparkmesos_core.mesos.resources import Resources
-from sparkmesos_core.verify.facts.cluster_state import FrameworkState
+from sparkmesos_core.verify.all_checks import ALL_CHECKS
+from sparkmesos_core.verify.check import Result, Status
+from sparkmesos_core.verify.facts.cluster import STATE
+from sparkmesos_core.verify.facts.cluster_state import AgentsState, ClusterState, FrameworkState
 from sparkmesos_core.verify.facts.dispatcher import known_dispatchers, place_of
+from sparkmesos_core.verify.facts.master import LEADER
+from sparkmesos_core.verify.known import Fact
+from sparkmesos_core.verify.run import run_checks
 from tests.http_stub import Answer, http_stub
+from tests.unit.verify.told_facts import Told
 
 NOTHING = Resources({})
 
@@ -38,6 +48,75 @@ def test_dispatchers_among_frameworks() -> None:
         framework("5", completed=True),
     )
     assert [one.id for one in known_dispatchers(frameworks)] == ["1", "3"]
+
+
+def results(*frameworks: FrameworkState, cluster_mode: bool = True) -> dict[str, Result]:
+    """What the checks say that need the dispatcher, where the master has these frameworks."""
+    facts: dict[Fact[Any], Any] = {
+        STATE: ClusterState(AgentsState(()), frameworks, read_at=0.0),
+        LEADER: Leader(HostPort("192.0.2.1", 5050)),
+    }
+    checks = [one for one in ALL_CHECKS if "dispatcher" in one.id]
+    with Told(facts, *(("--deploy-mode", "cluster") if cluster_mode else ())) as known:
+        return {one.check.id: one for one in run_checks(checks, known)}
+
+
+LOST = framework("1", url="http://d:8081", connected=False)
+
+
+@pytest.mark.parametrize(
+    ("frameworks", "said", "hint"),
+    [
+        ((), "Mesos knows none, and none was named", "Start one with `sparkmesos start-dispatcher "),
+        (
+            (framework(completed=True),),
+            "Mesos knows none, and none was named",
+            "Start one with `sparkmesos start-dispatcher ",
+        ),
+        (
+            (LOST,),
+            "Mesos has lost the only dispatcher that it knows, 'Spark Cluster' (http://d:8081)",
+            "Start it again with the options that it had, `sparkmesos start-dispatcher ",
+        ),
+        (
+            (LOST, framework("2", runs_drivers=True, name="b", url="http://e", connected=False)),
+            "Mesos has lost all 2 dispatchers that it knows, 'Spark Cluster' (http://d:8081), 'b' (http://e)",
+            "Start it again with the options that it had, `sparkmesos start-dispatcher ",
+        ),
+    ],
+)
+def test_cluster_mode_without_a_dispatcher_is_one_error(
+    frameworks: tuple[FrameworkState, ...], said: str, hint: str
+) -> None:
+    found = results(*frameworks)
+    assert {one.status for id, one in found.items() if id.startswith("dispatcher-")} == {
+        Status.ERROR,
+        Status.SKIPPED,
+    }
+    (problem,) = (problem for one in found.values() for problem in one.problems)
+    (told,) = found["dispatcher-found"].problems
+    assert told is problem
+    assert problem.severity is Severity.ERROR
+    assert problem.message == f"Cluster mode needs a dispatcher: {said}"
+    assert problem.hint.startswith(f"{hint}--master mesos://192.0.2.1:5050")
+    assert problem.origin is not None
+    followers = {id for id, one in found.items() if one.follows == "dispatcher-found"}
+    assert followers >= {id for id in found if id.startswith("dispatcher-")} - {"dispatcher-found"}
+    if any(not one.completed for one in frameworks):
+        assert "frameworks-dispatcher" in followers
+
+
+def test_in_client_mode_one_that_is_lost_is_a_warning() -> None:
+    found = results(LOST, cluster_mode=False)
+    assert found["frameworks-dispatcher"].status is Status.WARNING
+    assert {one.status for id, one in found.items() if id.startswith("dispatcher-")} == {Status.SKIPPED}
+
+
+def test_one_that_is_lost_beside_another_is_a_warning_in_cluster_mode_too() -> None:
+    # The one that is there has no address: where it is has to be named.
+    found = results(LOST, framework("2"))
+    assert found["frameworks-dispatcher"].status is Status.WARNING
+    assert found["dispatcher-found"].status is Status.NOTE
 
 
 def test_ours_tells_where_submissions_go() -> None:

@@ -30,13 +30,13 @@ def test_fixed_ports(configuration: dict[str, str], ports: dict[str, int]) -> No
 def test_a_port_that_is_free_and_one_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert try_port("k", "127.0.0.1", port, 0) == PortTrial("k", port, free=False)
+        assert try_port("k", "127.0.0.1", port, 0) == PortTrial("k", port, free=False, retries=0)
         following = try_port("k", "127.0.0.1", port, 50).next_free
         assert following is not None
         assert port < following <= port + 50
         # Who listens at one address is in the way of who wants all.
         assert not try_port("k", "", port, 0).free
-    assert try_port("k", "127.0.0.1", port, 0) == PortTrial("k", port, free=True)
+    assert try_port("k", "127.0.0.1", port, 0) == PortTrial("k", port, free=True, retries=0)
 
 
 def test_ports_of_the_system_are_not_tried() -> None:

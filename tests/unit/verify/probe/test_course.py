@@ -9,11 +9,11 @@ from sparkmesos_core.verify.probe.report import MARK, Report, read_report
 from sparkmesos_core.verify.probe.result import Ending, ProbeResult
 from tests.unit.verify.probe.example_results import plan
 
-HOSTS = {"S1": "agent1", "S2": "agent2"}
+NAMES = {"S1": "agent1", "S2": "agent2"}
 
 
-def course(hosts: dict[str, str] = HOSTS, most: int | None = None) -> Course:
-    return Course(plan(), hosts, (f"token{number}" for number in count(1)), most=most)
+def course(names: dict[str, str] = NAMES, most: int | None = None) -> Course:
+    return Course(plan(), names, (f"token{number}" for number in count(1)), most=most)
 
 
 def offer(agent: str, number: int = 1, cpus: float = 2, mem: float = 2048) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_end() -> None:
     assert (one.is_waiting_for_tasks, one.is_about_to_end) == (False, False)
     assert one.to_read() == []
     told = result(one)
-    assert [(agent.host, agent.ending) for agent in told.agents] == [
+    assert [(agent.name, agent.ending) for agent in told.agents] == [
         ("agent1", Ending.TOLD),
         ("agent2", Ending.TOLD),
     ]
@@ -158,11 +158,11 @@ def test_some_agents_only() -> None:
     assert not one.wants_offers
     assert result(one).left_out == 1
     assert result(one).without_offers == ()
-    assert [agent.host for agent in result(one).agents] == ["agent2"]
+    assert [agent.name for agent in result(one).agents] == ["agent2"]
 
 
 def test_too_few_of_some_agents() -> None:
-    one = course({**HOSTS, "S3": "agent3"}, most=2)
+    one = course({**NAMES, "S3": "agent3"}, most=2)
     one.on_offers([offer("S2")])
     assert one.wants_offers
     assert result(one).without_offers == ("agent1", "agent3")
@@ -194,9 +194,9 @@ def test_tokens() -> None:
 
 
 def test_so_many_at_once() -> None:
-    hosts = {f"S{number}": f"agent{number}" for number in range(MOST_AT_ONCE + 1)}
-    one = course(hosts)
-    actions = one.on_offers([offer(agent) for agent in hosts])
+    names = {f"S{number}": f"agent{number}" for number in range(MOST_AT_ONCE + 1)}
+    one = course(names)
+    actions = one.on_offers([offer(agent) for agent in names])
     assert sum(isinstance(action, Launch) for action in actions) == MOST_AT_ONCE
     assert actions[0] == Decline((f"S{MOST_AT_ONCE}-O1",), 2.0)
     assert (result(one).put_off, result(one).without_offers) == ((f"agent{MOST_AT_ONCE}",), ())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,14 @@ def test_task() -> None:
     ]
     assert made["container"] == {"type": "MESOS"}
     assert "token" in made["command"]["value"]
+
+
+@pytest.mark.parametrize(("offered", "taken"), [(127, None), (128, 128.0), (200, 200.0), (257, 256.0)])
+def test_memory_for_a_java_at_least(offered: int, taken: float | None) -> None:
+    memory = {"name": "mem", "type": "SCALAR", "scalar": {"value": offered}, "role": "*"}
+    made = plan().task_info(replace(OFFER, resources=(OFFER.resources[0], memory)), "t1", "token")
+    found = [one["scalar"]["value"] for one in made["resources"] if one["name"] == "mem"] if made else [None]
+    assert found == [taken]
 
 
 def test_container() -> None:

@@ -235,10 +235,13 @@ class TestDriver:
         assert problem.message == "Spark's driver was not registered with Mesos in time"
 
 
-def test_nothing_to_try() -> None:
-    idle, busy = judge(SparkJob(agents=0)), judge(SparkJob(agents=0, busy=("agent1",)))
-    assert (idle.applies, idle.seen) == (False, "there is no agent to try")
-    assert (busy.applies, busy.seen) == (False, "no agent has room for an executor now")
+def test_no_room_anywhere() -> None:
+    verdict = judge(SparkJob(agents=0, busy=("agent1", "agent2")))
+    (problem,) = verdict.problems
+    assert (verdict.seen, problem.severity) == ("no application was run", Severity.ERROR)
+    assert problem.message.startswith("No agent has room for an executor now")
+    assert problem.message.endswith(": agent1, agent2")
+    assert "agents-free-now" in problem.hint
 
 
 def test_agents_without_room_are_named() -> None:

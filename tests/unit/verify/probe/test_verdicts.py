@@ -78,15 +78,15 @@ def test_each_agent_fails_at_one_thing_only() -> None:
         )
     }  # fmt: skip
     assert found == {
-        "judge_fetch": ["On 1 of 10 agents tried ('agent1')"],
-        "judge_user": ["On 1 of 9 agents tried ('agent2')"],
-        "judge_start": ["On 1 of 8 agents tried ('agent3')"],
-        "judge_layout": ["On 1 of 7 agents tried ('agent4')"],
-        "judge_java": ["On 1 of 6 agents tried ('agent5')"],
-        "judge_spark_class": ["On 1 of 5 agents tried ('agent6')"],
-        "judge_driver_name": ["On 1 of 7 agents tried ('agent7')"],
-        "judge_driver_port": ["On 1 of 6 agents tried ('agent8')"],
-        "judge_block_manager_port": ["On 1 of 5 agents tried ('agent9')"],
+        "judge_fetch": ["On 1 of 10 agents tried (agent1)"],
+        "judge_user": ["On 1 of 9 agents tried (agent2)"],
+        "judge_start": ["On 1 of 8 agents tried (agent3)"],
+        "judge_layout": ["On 1 of 7 agents tried (agent4)"],
+        "judge_java": ["On 1 of 6 agents tried (agent5)"],
+        "judge_spark_class": ["On 1 of 5 agents tried (agent6)"],
+        "judge_driver_name": ["On 1 of 7 agents tried (agent7)"],
+        "judge_driver_port": ["On 1 of 6 agents tried (agent8)"],
+        "judge_block_manager_port": ["On 1 of 5 agents tried (agent9)"],
     }
 
 
@@ -94,12 +94,12 @@ def test_severity_and_grouping() -> None:
     some = judge_java(result(*(agent(number, java="") for number in range(1, 6)), agent(6)))
     assert only(some).severity is Severity.WARNING
     assert only(some).message.startswith(
-        "On 5 of 6 agents tried ('agent1', 'agent2', 'agent3' and 2 more): no Java is found"
+        "On 5 of 6 agents tried (agent1, agent2, agent3 and 2 more): no Java is found"
     )
     everywhere = judge_java(result(agent(1, java=""), agent(2, java="")))
     assert only(everywhere).severity is Severity.ERROR
-    assert only(everywhere).message.startswith("On all 2 agents tried ('agent1', 'agent2')")
-    assert only(judge_java(result(agent(1, java="")))).message.startswith("On the only agent tried, 'agent1'")
+    assert only(everywhere).message.startswith("On all 2 agents tried (agent1, agent2)")
+    assert only(judge_java(result(agent(1, java="")))).message.startswith("On the only agent tried, agent1")
     two = judge_java(result(agent(1, java=""), agent(2, java_runs="no")))
     assert [problem.severity for problem in two.problems] == [Severity.ERROR] * 2
 
@@ -190,7 +190,7 @@ def test_agents() -> None:
     problem = only(judge_agents(result(without_offers=("agent1", "agent2"), plan=plan(role="etl"))))
     assert problem.severity is Severity.ERROR
     assert problem.message == (
-        "2 agents ('agent1', 'agent2') offered less than 0.1 cores and 128 MiB for the role etl within 10 s"
+        "2 agents (agent1, agent2) offered less than 0.1 cores and 128 MiB for the role etl within 10 s"
     )
 
 
@@ -199,7 +199,7 @@ def test_agents_whose_turn_has_not_come() -> None:
     verdict = judge_agents(result(agent(1), put_off=("agent2", "agent3")))
     assert verdict.seen == "1 agent tried, 2 put off"
     assert only(verdict).severity is Severity.WARNING
-    assert only(verdict).message.startswith("2 agents ('agent2', 'agent3') had no turn within 120 s")
+    assert only(verdict).message.startswith("2 agents (agent2, agent3) had no turn within 120 s")
     assert "--probe-timeout" in only(verdict).hint
 
 
@@ -292,6 +292,12 @@ def test_spark_class(says: str, words: str, key: str) -> None:
     assert words in problem.message
     assert key in problem.key
     assert problem.details == tuple(says.split("\n"))
+
+
+def test_spark_class_that_ends_well_and_does_nothing() -> None:
+    problem = only(judge_spark_class(result(agent(1, class_says="", **{"class": "0"}))))
+    assert problem.message.endswith("ends as if all were well, and has not started Spark's executor")
+    assert "pack Spark again" in problem.hint
 
 
 def test_archive_whose_name_is_none_for_a_shell() -> None:
@@ -388,6 +394,18 @@ def test_driver_port(said: str, words: str) -> None:
     assert words in problem.message
     assert "spark.driver.port" in problem.hint
     assert judge_block_manager_port(told).problems == ()
+
+
+def test_driver_goes_by_its_address_too_where_spark_makes_a_name_of_it() -> None:
+    """Other checks, to whom Spark's name of it does not matter, say the address."""
+    named = plan(host="localhost", address="127.0.0.1")
+    refused = only(judge_driver_port(result(agent(1, driver="refused"), plan=named)))
+    assert "the driver at localhost (127.0.0.1), port 7001: " in refused.message
+    assert "between agents and localhost (127.0.0.1) for it" in refused.hint
+    unknown = only(judge_driver_name(result(agent(1, name=""), plan=named)))
+    assert "the driver's host, localhost (127.0.0.1), is unknown" in unknown.message
+    seen = judge_driver_name(result(agent(1, name="127.0.0.1"), plan=named)).seen
+    assert seen == "localhost is 127.0.0.1 on 1 agent"
 
 
 def test_block_manager_port() -> None:
