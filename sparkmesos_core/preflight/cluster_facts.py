@@ -17,7 +17,7 @@ from sparkmesos_core.mesos.attributes import Attribute
 from sparkmesos_core.mesos.resources import ANY_ROLE, ResourceKey, Resources, Value, parse_value
 
 _AMOUNTS = ("cpus", "mem", "gpus")
-_REVOCABLE = "_revocable"
+REVOCABLE = "_revocable"
 """Behind the name of what may be revoked (`model` in Mesos' `src/common/http.cpp`)."""
 
 
@@ -167,7 +167,7 @@ def _resources(agent: Mapping[str, Any]) -> Resources:
     values: dict[ResourceKey, Value] = {}
     for role, quantities in roles.items():
         for name, quantity in quantities.items():
-            if not name.endswith(_REVOCABLE):
+            if not name.endswith(REVOCABLE):
                 value = _parsed(quantity)
                 if not isinstance(value, str):
                     values[ResourceKey(name, role)] = value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,13 +19,13 @@ from sparkmesos_core.preflight.cluster_facts import (
     roles_whitelist_of,
     withholds_gpu_agents,
 )
+from sparkmesos_core.preflight.reading_time import seconds_left
 from sparkmesos_core.preflight.side_by_side import side_by_side
 
 logger = logging.getLogger(__name__)
 
 _AGENTS = "/slaves"
 _FLAGS = "/flags"
-_SHORTEST_WAIT = 0.1
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def read_cluster_facts(access: MasterAccess, *, deadline: float) -> ClusterFacts
 def _ask(access: MasterAccess, path: str, deadline: float) -> Any:
     with MesosHttp(
         access.url,
-        timeout=max(deadline - time.monotonic(), _SHORTEST_WAIT),
+        timeout=seconds_left(deadline),
         ca_file=str(access.ca_file) if access.ca_file is not None else None,
         principal=access.principal,
         secret=access.secret,

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from sparkmesos_core.preflight.reading_time import seconds_left
 from sparkmesos_core.program_answer import ask_program
 
 Version = tuple[int, int]
@@ -25,7 +26,6 @@ _IN_ENVIRONMENT = re.compile(
     r"(?:\./)?(?:lib(?:64)?|bin)/(?:python|pypy)(?P<major>\d)\.(?P<minor>\d+)(?:/|$)"
 )
 _ASK = "import sys; print('%d.%d' % sys.version_info[:2])"
-_SHORTEST_WAIT = 0.05
 _MOST_ENTRIES = 20_000
 
 
@@ -58,7 +58,7 @@ def version_of_program(
         answer = ask_program(
             [found, "-S", "-E", "-c", _ASK],
             environment=environment,
-            timeout=max(deadline - time.monotonic(), _SHORTEST_WAIT),
+            timeout=seconds_left(deadline),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -39,9 +39,9 @@ def run_checks(checks: Sequence[Check], known: Known) -> Iterator[Result]:
     """Makes all checks at once, and yields what comes of them, as it comes.
 
     A check that takes longer than `known.timeout`, not counting what it waits for facts, is given up, and has
-    failed: that nobody knows is no good news for who lets something pass by these checks. One that cannot be
-    made because a fact is not known is skipped, if the check that reports that fact is among `checks`. Else
-    one of those that need it tells, in the end, and the others follow that one.
+    failed, as has one with a fault of its own: that nobody knows is no good news for who lets something pass
+    by these checks. One that cannot be made because a fact is not known is skipped, if the check that reports
+    that fact is among `checks`. Else one of those that need it tells, in the end, and the others follow it.
     """
     done: queue.SimpleQueue[Result | _Untold] = queue.SimpleQueue()
     ids = frozenset(check.id for check in checks)
@@ -137,7 +137,7 @@ def _result(check: Check, known: Known, ids: frozenset[str], began: float) -> Re
         logger.info("The check %s failed", check.id, exc_info=True)
         seen = f"the check itself failed: {type(error).__name__}"
         hint = f"This is a fault of sparkmesos; -v shows more. --skip {check.id} does without it."
-        verdict = Verdict(seen, (Problem(Severity.WARNING, f"{check.title}: {seen}", hint),))
+        verdict = Verdict(seen, (Problem(check.severity, f"{check.title}: {seen}", hint),))
     placed = [_placed(problem, known) for problem in verdict.problems]
     problems = tuple(sorted(placed, key=lambda one: _ORDER.index(one.severity)))
     if not verdict.applies:

@@ -21,7 +21,7 @@ from sparkmesos_core.mesos.resources import (
     parse_value,
 )
 from sparkmesos_core.mesos.state_stream import JsonStream
-from sparkmesos_core.preflight.cluster_facts import agents_of, recovering_names, told_apart
+from sparkmesos_core.preflight.cluster_facts import REVOCABLE, agents_of, recovering_names, told_apart
 from sparkmesos_core.verify.facts.cluster_state import (
     AgentsState,
     AgentState,
@@ -39,8 +39,6 @@ from sparkmesos_core.verify.facts.task_history import (
     task_state,
 )
 
-_REVOCABLE = "_revocable"
-"""Behind the name of what may be revoked, in summaries (`model` in Mesos' `src/common/http.cpp`)."""
 _TASK_LISTS = ("tasks", "unreachable_tasks", "completed_tasks", "pending_tasks")
 _KEPT_FAILURES = 10
 _KEPT_STAGING = 10
@@ -121,7 +119,7 @@ def summed_up(quantities: Mapping[str, Any]) -> Resources:
     """A summary such as `used_resources`, as if all of it were unreserved; without what may be revoked."""
     values: dict[ResourceKey, Value] = {}
     for name, quantity in quantities.items():
-        if not name.endswith(_REVOCABLE):
+        if not name.endswith(REVOCABLE):
             if isinstance(quantity, (int, float)):
                 values[ResourceKey(name, ANY_ROLE)] = round(quantity * 1000)
             elif not isinstance(parsed := parse_value(str(quantity)), str):

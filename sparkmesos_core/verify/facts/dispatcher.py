@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from sparkmesos_core.dispatcher.http_exchange import NoAnswerError, exchange, tl
 from sparkmesos_core.dispatcher.readiness import Readiness
 from sparkmesos_core.errors import DispatcherError, MasterUrlError, SparkMesosError, UnreachableError
 from sparkmesos_core.master import DEFAULT_DISPATCHER_PORT, Dispatcher, HostPort, Scheme, parse_dispatcher
+from sparkmesos_core.preflight.reading_time import seconds_left
 from sparkmesos_core.preflight.side_by_side import side_by_side
 from sparkmesos_core.quoting import printable, quoted
 from sparkmesos_core.verify.facts.cluster import STATE
@@ -26,7 +26,6 @@ MOST_DRIVERS = 100
 
 _USUAL_NAME = "Spark Cluster"
 """What a dispatcher calls itself at Mesos unless it is told otherwise (`MesosClusterDispatcherArguments`)."""
-_SHORTEST_WAIT = 0.1
 _MOST_ADDRESSES = 8
 _MOST_NAMED = 3
 _UNAUTHORIZED = 401
@@ -158,11 +157,12 @@ def place_of(
 
 
 def _told_address(webui: Dispatcher, deadline: float, ca_file: str | None) -> Dispatcher | None:
-    left = max(deadline - time.monotonic(), _SHORTEST_WAIT)
     wrap = tls_wrapping(ca_file) if webui.scheme == "https" else None
     headers = {"Accept": "application/json"}
     try:
-        answer = exchange(webui.address, "GET", "/health", headers=headers, timeout=left, wrap=wrap)
+        answer = exchange(
+            webui.address, "GET", "/health", headers=headers, timeout=seconds_left(deadline), wrap=wrap
+        )
         told = parse_dispatcher(str(json.loads(answer.body)["address"]))
         # Anybody may have registered that framework: what it tells makes us ask no more than a few.
         return replace(told, others=told.others[: _MOST_ADDRESSES - 1])

@@ -9,10 +9,10 @@ from functools import partial
 from sparkmesos_core.errors import MesosError, SparkMesosError, UnreachableError
 from sparkmesos_core.master import HostPort, MesosMaster
 from sparkmesos_core.mesos.http import MesosHttp
+from sparkmesos_core.preflight.reading_time import seconds_left
 from sparkmesos_core.preflight.side_by_side import side_by_side
 from sparkmesos_core.zookeeper_status import read_status
 
-_SHORTEST_WAIT = 0.1
 _MOST_OF_ZOOKEEPER = 2.0
 """Seconds."""
 _MOST_OF_PAGE = 1 << 16
@@ -53,9 +53,8 @@ def usual_port(host: HostPort) -> str:
 
 
 def _identify(master: MesosMaster, host: HostPort, ca_file: str | None, deadline: float) -> Foreign | None:
-    left = max(deadline - time.monotonic(), _SHORTEST_WAIT)
     try:
-        with MesosHttp(f"{master.scheme}://{host}", timeout=left, ca_file=ca_file) as http:
+        with MesosHttp(f"{master.scheme}://{host}", timeout=seconds_left(deadline), ca_file=ca_file) as http:
             return _by_http(http)
     except UnreachableError:
         # ZooKeeper hangs up on HTTP; an HTTP server would wait for more of ZooKeeper's commands.

@@ -100,10 +100,10 @@ def test_an_error_of_a_check_is_a_problem_of_its_severity(severity):
     ]
 
 
-def test_a_fault_of_ours_is_a_warning_and_hides_nothing(caplog):
+def test_a_fault_of_ours_fails_the_check_and_hides_nothing(caplog):
     caplog.set_level(logging.INFO)
     found = results(check("broken", raising(IndexError("no"))), check("other"))
-    assert found["broken"].status is Status.WARNING
+    assert found["broken"].status is Status.ERROR
     assert "IndexError" in found["broken"].problems[0].message
     assert "--skip broken" in found["broken"].problems[0].hint
     assert found["other"].status is Status.OK
