@@ -8,8 +8,8 @@ from typing import Any
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.limits import Limits
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
+from sparkmesos_core.durable_framework.offers import Offer
 
 _NOW = 1_800_000_000.0
 _MEMORY = 1408

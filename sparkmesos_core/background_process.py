@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkmesos_core.errors import ExitCode, SparkMesosError
+from sparkmesos_core.held_signals import held_signals
 
 
 class EndedAtStart(Exception):
@@ -45,32 +47,38 @@ def start(
     when this process ends.
     """
     ready_read, ready_write = os.pipe()
-    with os.fdopen(ready_read, "rb") as ready, log.open("ab") as output:
+    process = None
+    with (
+        os.fdopen(ready_read, "rb") as ready,
+        os.fdopen(ready_write, "wb") as only_the_programs,
+        log.open("ab") as output,
+    ):
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, str(ready_write)],
-                # Python looks for modules in the current folder first, and the caller's may hold any.
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                pass_fds=(ready_write, *keep_open),
-            )
-        finally:
-            os.close(ready_write)
-        try:
+            with held_signals():
+                process = subprocess.Popen(
+                    [sys.executable, "-m", module, str(ready_write)],
+                    # Python looks for modules in the current folder first, and the caller's may hold any.
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    pass_fds=(ready_write, *keep_open),
+                )
+            only_the_programs.close()
             if niceness:
-                _renice(process.pid, niceness)
+                renice(process.pid, niceness)
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(settings.encode())
             answer = ready.read()
         except BaseException:
             # Interrupted while waiting: nothing half-started stays behind.
-            process.terminate()
-            process.wait()
+            if process is not None and process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError), process.stdin:
+                    process.terminate()
+                    process.wait()
             raise
     if not answer:
         raise EndedAtStart(process.wait(), None)
@@ -82,14 +90,14 @@ def start(
     return process.pid, content["ready"]
 
 
-def _renice(pid: int, niceness: int) -> None:
+def renice(pid: int, niceness: int) -> None:
+    """Make a process nicer than it is by so much. If it may not be it stays as it is, as with `nice`."""
     try:
-        os.setpriority(os.PRIO_PROCESS, pid, niceness)
-    except PermissionError as error:
-        raise SparkMesosError(
-            f"A niceness of {niceness} needs more rights than this user has",
-            hint="Give 0 or more, as in `nice`.",
-        ) from error
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + niceness)
+    except PermissionError:
+        logging.getLogger(__name__).warning(
+            "a niceness of %d needs more rights than this user has: it stays as it is", niceness
+        )
 
 
 def _error(fields: Mapping[str, Any]) -> SparkMesosError:

@@ -81,16 +81,20 @@ class MesosError(SparkMesosError):
         self.status = status
 
 
-class DispatcherError(SparkMesosError):
+class FrameworkError(SparkMesosError):
+    """A durable framework, such as a dispatcher, cannot do what was asked of it at the moment."""
+
+
+class DispatcherError(FrameworkError):
     """A dispatcher answered, but refused what was asked of it, or what answered is no dispatcher."""
 
 
 class StoreError(SparkMesosError):
-    """The store of a dispatcher's drivers cannot be opened, read or written."""
+    """The store of a durable framework, such as a dispatcher, cannot be opened, read or written."""
 
 
 class StoreTakenOverError(StoreError):
-    """Another dispatcher has taken over the store; this one will never write to it again."""
+    """Another process has taken over the store; this one will never write to it again."""
 
 
 class SparkNotFoundError(SparkMesosError):
@@ -121,8 +125,21 @@ class DaemonError(SparkMesosError):
     """A server of ours, such as a dispatcher, cannot start, or cannot be found or stopped."""
 
 
+class AlreadyRunningError(DaemonError):
+    """A daemon of that number runs already, as process `pid`; its files are named for `spark_class`."""
+
+    def __init__(self, message: str, *, hint: str, spark_class: str, pid: int) -> None:
+        super().__init__(message, hint=hint)
+        self.spark_class = spark_class
+        self.pid = pid
+
+
 class LocalClusterError(SparkMesosError):
     """The embedded cluster cannot start, or cannot be found or stopped."""
+
+
+class DeploymentError(SparkMesosError):
+    """Marathon answered, but refused what was asked of it, or what answered is no Marathon."""
 
 
 class MissingExtraError(SparkMesosError):

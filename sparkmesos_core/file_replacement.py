@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.missing_folders import make_missing
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def replace_files(replacements: Sequence[Replacement]) -> None:
         for replacement in replacements:
             with _explained(replacement.path):
                 target = replacement.path.resolve()
-                _make_folders(target.parent, leftovers)
+                make_missing(target.parent, leftovers)  # empty ones are not left behind
                 _refuse_changed(replacement, target)
                 new = _stage(replacement, replacement.after, target, leftovers)
                 staged.append((replacement, target, new))
@@ -84,18 +85,6 @@ def _refuse_changed(replacement: Replacement, target: Path) -> None:
             f"{replacement.path} was changed by somebody else in the meantime",
             hint="Nothing was written. Run the command again.",
         )
-
-
-def _make_folders(folder: Path, leftovers: contextlib.ExitStack) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(exist_ok=True)
-        leftovers.callback(_remove_empty, parent)  # it is not, where all went well
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 def sync_folder(folder: Path) -> None:

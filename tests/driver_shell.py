@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.task_info import build
+from sparkmesos_core.durable_framework.offers import Offer
 
 Json = dict[str, Any]
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sparkmesos_core.dispatcher.dispatcher import Condition, Created, KillAnswer
+from sparkmesos_core.dispatcher.dispatcher import Created, KillAnswer
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
-from sparkmesos_core.errors import DispatcherError
+from sparkmesos_core.durable_framework.condition import Condition
+from sparkmesos_core.errors import FrameworkError
 
 WORDS = {
     State.LAUNCHED: (True, "Killing running driver"),
@@ -33,7 +34,7 @@ class InMemoryDispatcher:
         self.by_id: dict[str, Driver] = {}
         self.obstacles: dict[str, Obstacle] = {}
         self.fails = ""
-        self.failure = DispatcherError
+        self.failure = FrameworkError
         self.refuses = ""
         self.unsettled = ""
         self.condition = Condition(True, True, "", "5e0a-0001", "http://127.0.0.1:5050", STARTED_AT)
@@ -75,7 +76,7 @@ class InMemoryDispatcher:
 
     async def settled(self) -> None:
         if self.unsettled:
-            raise DispatcherError(self.unsettled)
+            raise FrameworkError(self.unsettled)
 
     async def clear(self) -> int:
         self._work()

@@ -10,12 +10,13 @@ from typing import Any
 
 import uvicorn
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
-from sparkmesos_core.dispatcher.server.standby import StandbyState, standby_pages
-from sparkmesos_core.dispatcher.server.tls import ServerIdentity
+from sparkmesos_core.dispatcher.server.standby import standby_pages
+from sparkmesos_core.durable_framework.standing_by import StandbyState
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.leader_connections import LeaderConnections
+from sparkmesos_core.http_service.tls import ServerIdentity
 from tests.in_memory_dispatcher import InMemoryDispatcher
 
 _PATIENCE = 30.0

@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State
 from sparkmesos_core.dispatcher.drivers.submission import Submission
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from tests.in_memory_dispatcher import InMemoryDispatcher
 
 EVIL = "<script>document.title='owned'</script><b>bold</b>"

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from sparkmesos_core.dispatcher.http_server import HttpServer, take_port
+from sparkmesos_core.http_service.http_server import HttpServer, take_port
 
 _PATIENCE = 60.0
 

@@ -9,11 +9,7 @@ from typing import Protocol
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
-from sparkmesos_core.errors import DispatcherError
-
-
-class InDoubtError(DispatcherError):
-    """It is unknown whether what was asked for is in the store, and so will be done."""
+from sparkmesos_core.durable_framework.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -37,27 +33,10 @@ class KillAnswer:
     message: str
 
 
-@dataclass(frozen=True)
-class Condition:
-    """How the dispatcher is."""
-
-    ready: bool
-    """Whether it takes submissions: its store works, and it leads if there are several."""
-    subscribed: bool
-    """Whether Mesos knows it at this moment. Submissions are taken all the same, and wait."""
-    reason: str
-    """Why not ready or not subscribed, for people; empty if it is both."""
-    framework_id: str | None
-    master: str
-    """The leading master's http URL if known, else what was configured; without passwords."""
-    started_at: float
-    """Seconds since 1970."""
-
-
 class Dispatcher(Protocol):
     """Everything here is to be called in the event loop that the dispatcher runs in.
 
-    What changes something returns when it is on disk. It raises DispatcherError (which the REST server
+    What changes something returns when it is on disk. It raises FrameworkError (which the REST server
     answers with 503) when that is impossible at the moment and nothing was done, and InDoubtError (502) when
     the store has failed in the middle of it.
     """
@@ -81,7 +60,7 @@ class Dispatcher(Protocol):
     async def settled(self) -> None:
         """Return when all that could be read before is on disk: what is told then is not undone any more.
 
-        Raises DispatcherError if that is impossible at the moment.
+        Raises FrameworkError if that is impossible at the moment.
         """
 
     def driver(self, driver_id: str) -> Driver | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,39 +14,33 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp
 
 from sparkmesos_core import __version__
-from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
-from sparkmesos_core.dispatcher.drivers.offers import Offer
-from sparkmesos_core.dispatcher.http_server import HttpServer, take_port
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.launch import task_info
-from sparkmesos_core.dispatcher.scheduler import Scheduler
 from sparkmesos_core.dispatcher.server import applications
 from sparkmesos_core.dispatcher.server.applications import Leading, Standby
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
-from sparkmesos_core.dispatcher.server.tls import load_identity
 from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.settings import DispatcherSettings
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
-from sparkmesos_core.dispatcher.store.store import Store
-from sparkmesos_core.dispatcher.terms import Terms
-from sparkmesos_core.errors import SparkMesosError, UnreachableError
+from sparkmesos_core.durable_framework.foreground import Parts, Ready, run
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.durable_framework.scheduler import Scheduler
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
+from sparkmesos_core.durable_framework.terms import OpenStore, Terms
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.http_server import HttpServer, take_port
+from sparkmesos_core.http_service.tls import load_identity
 from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.mesos.pymesos_import import load_pymesos
 from sparkmesos_core.open_files import allow_many_files
 
 if TYPE_CHECKING:
-    from sparkmesos_core.dispatcher.standing_by import StandingBy
+    from sparkmesos_core.durable_framework.standing_by import StandingBy
 
 logger = logging.getLogger(__name__)
-
-_SECONDS_FOR_LAST_ANSWERS = 1.0
-_SECONDS_BETWEEN_TRIALS = 0.5
-_SECONDS_FOR_THE_LEADER = 10.0
-"""How long who does not wait for Mesos waits for the dispatcher that leads: it may be about to be there."""
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -151,80 +144,41 @@ async def _serve(
     on_ready: Callable[[DispatcherState], None],
     subscribe_timeout: float | None,
 ) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # nohup
-        loop.add_signal_handler(number, stopping.set)
     terms = _terms(settings, places)
     standing_by = None if settings.zookeeper_address is None else _standing_by(settings, places, terms)
     standby = None if standing_by is None else Standby(standing_by.state, standing_by.connections)
-    running: list[HttpServer] = []
-    terms_run: asyncio.Task[None] | None = None
-    try:
-        if standing_by is None:
-            await terms.begin_endless(lambda: open_sqlite(Path(settings.database)))
-        elif not await _stand(standing_by, terms, stopping):
-            return
-        for server in servers(lambda: terms.service, standby):
-            await server.start()
-            running.append(server)
-        logger.info("taking submissions at %s, web UI at %s", places.url, places.webui_url)
-        terms_run = asyncio.create_task(terms.run(stopping))
-        leader = await _await_ready(terms, standing_by, stopping, subscribe_timeout)
-        if not stopping.is_set():
-            waits = terms.service is None and leader is None
-            condition = terms.service.condition if terms.service is not None else None
-            on_ready(
-                DispatcherState(
-                    url=places.url,
-                    http_url=places.http_url,
-                    webui_url=places.webui_url,
-                    pid=os.getpid(),
-                    master=str(settings.parsed_master) if condition is None else condition.master,
-                    framework_id=None if condition is None else condition.framework_id,
-                    leader=leader,
-                    problem=standing_by.obstacle if waits and standing_by is not None else "",
-                )
+
+    def say_ready(ready: Ready) -> None:
+        condition = ready.condition
+        on_ready(
+            DispatcherState(
+                url=places.url,
+                http_url=places.http_url,
+                webui_url=places.webui_url,
+                pid=os.getpid(),
+                master=str(settings.parsed_master) if condition is None else condition.master,
+                framework_id=None if condition is None else condition.framework_id,
+                leader=ready.leader,
+                problem=ready.problem,
             )
-        await terms_run
-        logger.info("stopping; drivers run on")
-    finally:
-        stopping.set()
-        # Another one is to lead soon, even if somebody still downloads something here.
-        last_answers = [asyncio.create_task(server.stop()) for server in running]
-        if last_answers:
-            await asyncio.wait(last_answers, timeout=_SECONDS_FOR_LAST_ANSWERS)
-        sandboxes.close()  # an agent may be silent for longer than that
-        if terms_run is not None:
-            await asyncio.wait({terms_run})
-        await terms.close()
-        await asyncio.gather(*last_answers)
-        if standing_by is not None:
-            await standing_by.connections.close()
+        )
+
+    def say_serving() -> None:
+        logger.info("taking submissions at %s, web UI at %s", places.url, places.webui_url)
+
+    parts = Parts(
+        terms,
+        standing_by,
+        open_store=lambda: open_sqlite(Path(settings.database), DRIVERS),
+        servers=servers(lambda: terms.service, standby),
+        on_serving=say_serving,
+        on_stopping=sandboxes.close,  # an agent may be silent for longer than last answers may take
+    )
+    await run(parts, say_ready, subscribe_timeout=subscribe_timeout)
 
 
-async def _stand(standing_by: StandingBy, terms: Terms, stopping: asyncio.Event) -> bool:
-    """Begin to stand, which may have to wait for ZooKeeper; whether it was done before the end was asked for.
-
-    Raises what `StandingBy.stand` does.
-    """
-    standing = asyncio.create_task(standing_by.stand())
-    stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({standing, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not standing.done():
-        await terms.close()  # which ends the waiting
-        with suppress(SparkMesosError):
-            await standing
-        return False
-    await standing
-    return True
-
-
-def _terms(settings: DispatcherSettings, places: _Places) -> Terms:
-    def new_service(open_store: Callable[[], Store]) -> DispatcherService:
+def _terms(settings: DispatcherSettings, places: _Places) -> Terms[DispatcherService]:
+    def new_service(open_store: OpenStore) -> DispatcherService:
         launching = _Launching(settings)
         return DispatcherService(
             open_store=open_store,
@@ -244,69 +198,7 @@ def _terms(settings: DispatcherSettings, places: _Places) -> Terms:
             )
         )
 
-    return Terms(new_service, connect)
-
-
-async def _await_ready(
-    terms: Terms, standing_by: StandingBy | None, stopping: asyncio.Event, timeout: float | None
-) -> str | None:
-    """Return when it leads and, with a `timeout` in seconds, Mesos knows it, or when it passes requests on.
-
-    The URL of the leader, if it is another one and can be reached. Raises UnreachableError if it takes longer
-    than that; without `timeout` it starts all the same.
-    """
-    ready = asyncio.create_task(_ready(terms, standing_by, timeout is not None))
-    stop = asyncio.create_task(stopping.wait())
-    patience = _SECONDS_FOR_THE_LEADER if timeout is None else timeout
-    done, others = await asyncio.wait([ready, stop], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    if ready in done:
-        return ready.result()
-    if stop in done:
-        return None
-    if timeout is None:
-        obstacle = "" if standing_by is None else standing_by.obstacle
-        logger.warning("it takes no requests yet, and goes on waiting: %s", obstacle)
-        return None
-    if terms.service is None and standing_by is not None:
-        standing = terms.standing
-        if standing is None or standing.leader is None or standing.node is not None:
-            raise UnreachableError(
-                f"No dispatcher leads after {timeout:g} s: {standing_by.obstacle}",
-                hint="Check the ZooKeeper servers. With --subscribe-timeout 0 the dispatcher starts all the"
-                " same, and waits.",
-            )
-        raise UnreachableError(
-            f"Another dispatcher leads, and requests cannot be passed on to it: {standing_by.obstacle}",
-            hint="Check that the dispatchers can reach each other (--host, SPARK_PUBLIC_DNS)."
-            " With --subscribe-timeout 0 it starts all the same.",
-        )
-    reason = terms.service.condition.reason if terms.service is not None else ""
-    raise UnreachableError(
-        f"Mesos has not taken the dispatcher up within {timeout:g} s: {reason}",
-        hint="Check --master. With --subscribe-timeout 0 the dispatcher starts all the same, and waits.",
-    )
-
-
-async def _ready(terms: Terms, standing_by: StandingBy | None, subscribed: bool) -> str | None:
-    while True:
-        changed = asyncio.create_task(terms.changed())
-        try:
-            if (service := terms.service) is not None:
-                if not subscribed:
-                    return None
-                known = asyncio.create_task(service.subscribed())
-                await asyncio.wait({known, changed}, return_when=asyncio.FIRST_COMPLETED)
-                if known.done():
-                    return None
-                known.cancel()
-                continue
-            if standing_by is not None and (leader := await standing_by.reach()) is not None:
-                return leader
-            await asyncio.wait({changed}, timeout=_SECONDS_BETWEEN_TRIALS)
-        finally:
-            changed.cancel()
+    return Terms(DRIVERS, new_service, connect)
 
 
 class _Launching:
@@ -333,8 +225,10 @@ class _Launching:
         return self._build(driver, task_id, framework_id, offer, resources)
 
 
-def _standing_by(settings: DispatcherSettings, places: _Places, terms: Terms) -> StandingBy:
-    from sparkmesos_core.dispatcher.standing_by import StandingBy  # which most do without
+def _standing_by(
+    settings: DispatcherSettings, places: _Places, terms: Terms[DispatcherService]
+) -> StandingBy[DispatcherService]:
+    from sparkmesos_core.durable_framework.standing_by import StandingBy  # which most do without
 
     address = settings.zookeeper_address
     assert address is not None

@@ -1,416 +1,70 @@
-"""A running dispatcher: the book of its drivers, their store, and Mesos, kept in step.
-
-Everything is decided by the book, in the event loop. What it decides is written first, all that waits in one
-go; then Mesos is told, and whoever waits for an answer gets it. So whatever anybody has heard of is in the
-store, and a dispatcher that is killed at any point goes on where the store says.
-
-When the store fails nobody knows how much of the last decisions is in it: they are forgotten, with the book,
-and both begin anew with what the store holds once it works again. Who waits for one of them is told so, and
-not, as those whose decisions were never tried to be written, that nothing was done.
-
-Another dispatcher may have taken over the store, or the framework: then it is over with this service, which
-makes no call any more. Even a subscription that it thinks it has just got is written first: a former leader
-that comes back to Mesos finds out before it has touched anything of its successor's.
-"""
+"""A running dispatcher: a durable framework of drivers."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
 
-from sparkmesos_core.dispatcher.dispatcher import Condition, Created, InDoubtError, KillAnswer
-from sparkmesos_core.dispatcher.drivers.actions import Action, SaveFramework
+from sparkmesos_core.dispatcher.dispatcher import Created, KillAnswer
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
-from sparkmesos_core.dispatcher.scheduler import End
-from sparkmesos_core.dispatcher.store.store import Store, Stored
-from sparkmesos_core.dispatcher.writer import Writer
-from sparkmesos_core.errors import DispatcherError, SparkMesosError, StoreError, StoreTakenOverError
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-FIRST_PAUSE = 1.0
-"""Seconds until a store that failed is tried again; each further pause is twice as long."""
-LONGEST_PAUSE = 30.0
-_REFUSED_PAUSE = 15.0
-"""Seconds until a framework that Mesos refused is tried again: somebody may have changed its permissions."""
-_SOUND_SECONDS = 60.0
-"""Seconds of work after which a failure is the first one again."""
-_LONGEST_SLEEP = 60.0
-"""Seconds: the clock may be set meanwhile."""
+from sparkmesos_core.durable_framework.service import FrameworkService
+from sparkmesos_core.durable_framework.store.store import Store
 
 
-class Mesos(Protocol):
-    """What the service needs of `Scheduler`."""
-
-    @property
-    def problem(self) -> str:
-        """Why there is no subscription."""
-
-    def subscribe(self, framework_id: str | None) -> None:
-        """Begin to subscribe."""
-
-    def unsubscribe(self) -> None:
-        """Leave, without an end of the framework."""
-
-    def make(self, actions: Sequence[Action]) -> None:
-        """Make these calls."""
-
-    async def close(self) -> None:
-        """Make the calls that wait, and leave for good."""
-
-
-class DispatcherService:
-    """Implements `Dispatcher`, and `Listener` for Mesos' events. Lives in one event loop."""
+class DispatcherService(FrameworkService[Book]):
+    """Implements `Dispatcher`. Lives in one event loop."""
 
     def __init__(
         self,
         *,
-        open_store: Callable[[], Store],
+        open_store: Callable[[], Store[Driver]],
         new_book: Callable[[], Book],
         master: str,
         on_leader: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`open_store` is called once, where it may block; `new_book` makes an empty book.
-
-        `master` is what to call the masters as long as the leader is unknown. `on_leader` gets the
-        `HOST:PORT` of each leader before drivers are launched through it. `clock` gives seconds since 1970.
-        """
-        self._open_store = open_store
-        self._new_book = new_book
-        self._clock = clock
-        self._on_leader = on_leader
-        self._master = master
-        self._started_at = clock()
-        self._book = new_book()
-        self._mesos: Mesos | None = None
-        self._writer = Writer(self._call, self._fail_with)
-        self._repair: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._again: asyncio.TimerHandle | None = None
-        self._subscribed = False
-        self._subscribed_once = asyncio.Event()
-        self._unusable = "it is just starting"
-        self._refusal = ""
-        self._pause = FIRST_PAUSE
-        self._sound_since = 0.0
-        self._left = False
-        self._over = asyncio.Event()
-
-    # Its life
-
-    async def open(self) -> None:
-        """Open the store and read it. Raises StoreError, and what else opening it does."""
-        self._begin(await self._writer.open(self._open_store))
-
-    def connect(self, mesos: Mesos) -> None:
-        """Begin to subscribe; after `open`."""
-        self._mesos = mesos
-        mesos.subscribe(self._book.framework_id)
-
-    async def subscribed(self) -> None:
-        """Return when Mesos knows the dispatcher, or did once."""
-        await self._subscribed_once.wait()
-
-    async def over(self) -> None:
-        """Return when another dispatcher has taken over: nothing will be decided here any more."""
-        await self._over.wait()
-
-    def leave(self, reason: str) -> None:
-        """Decide nothing more and say nothing more to Mesos, at once; `close` has to follow.
-
-        Drivers run on, and Mesos keeps the framework. Who waits for an answer is told the reason.
-        """
-        self._left = True
-        self._be_silent(reason)
-
-    async def close(self) -> None:
-        """Write what is decided, tell Mesos, and leave. Drivers run on, and Mesos keeps the framework."""
-        if not self._unusable:
-            self._unusable = "it is just stopping"
-        self._left = True
-        self._drop_timers()
-        await self._writer.idle()
-        if self._repair is not None:
-            self._repair.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._repair
-        if self._mesos is not None:
-            await self._mesos.close()
-        await self._writer.close()
-
-    # For HTTP servers: what `Dispatcher` promises
-
-    @property
-    def condition(self) -> Condition:
-        """How it is."""
-        reason = self._unusable
-        if not reason and not self._subscribed:
-            reason = self._refusal or (
-                self._mesos.problem if self._mesos is not None else "not connected yet"
-            )
-        return Condition(
-            ready=not self._unusable,
-            subscribed=self._subscribed,
-            reason=reason,
-            framework_id=self._book.framework_id,
-            master=self._master,
-            started_at=self._started_at,
+        """As `FrameworkService` has it."""
+        super().__init__(
+            DRIVERS,
+            open_store=open_store,
+            new_book=new_book,
+            master=master,
+            on_leader=on_leader,
+            clock=clock,
         )
 
     async def create(self, submission: Submission, token: str = "") -> Created:
         """Accept a driver, or find the one that was accepted for the same token."""
-        return await self._ask(lambda: self._book.submit(submission, token, self._clock()))
+        return await self.ask(lambda book, now: book.submit(submission, token, now))
 
     async def kill(self, driver_id: str) -> KillAnswer:
         """Kill a driver, whatever its state."""
-        return await self._ask(lambda: self._book.kill(driver_id, self._clock()))
+        return await self.ask(lambda book, now: book.kill(driver_id, now))
 
     async def kill_all(self) -> Sequence[KillAnswer]:
         """Kill all drivers that have not ended."""
-        return await self._ask(lambda: self._book.kill_all(self._clock()))
+        return await self.ask(lambda book, now: book.kill_all(now))
 
     async def clear(self) -> int:
         """Forget the drivers that have ended; how many they were."""
-        return await self._ask(lambda: self._book.clear(self._clock()))
-
-    async def settled(self) -> None:
-        """Return when all that was decided before is on disk."""
-        if self._unusable:
-            raise self._cannot()
-        if self._writer.is_idle:
-            return
-        written = asyncio.get_running_loop().create_future()
-        self._writer.put((), written)
-        try:
-            await written
-        except InDoubtError as error:  # whatever has become of the write, it cannot be told of
-            raise self._cannot() from error
+        return await self.ask(lambda book, now: book.clear(now))
 
     def driver(self, driver_id: str) -> Driver | None:
         """One driver, whatever its state."""
-        return self._book.driver(driver_id)
+        return self.book.driver(driver_id)
 
     def drivers(self) -> Sequence[Driver]:
         """All of them, in the order of their acceptance."""
-        return self._book.drivers()
+        return self.book.drivers()
 
     def queue_position(self, driver_id: str) -> int | None:
         """How many queued drivers are to be launched before this one, plus one."""
-        return self._book.queue_position(driver_id)
+        return self.book.queue_position(driver_id)
 
     def obstacle(self, driver_id: str) -> Obstacle | None:
         """What keeps a driver that waits from being launched now."""
-        return self._book.obstacle(driver_id, self._clock())
-
-    # For Mesos: what `Listener` promises
-
-    def on_subscribed(self, framework_id: str, master: str) -> None:
-        """There is a subscription."""
-        logger.info("subscribed at %s as framework %s", master or self._master, framework_id)
-        self._subscribed = True
-        self._refusal = ""
-        self._subscribed_once.set()
-        if master:
-            self._master = f"http://{master}"
-            self._on_leader(master)
-        self._happened(lambda book, now: [SaveFramework(framework_id), *book.subscribed(framework_id, now)])
-
-    def on_disconnected(self) -> None:
-        """The subscription is lost."""
-        logger.warning("the subscription is lost; drivers run on")
-        self._subscribed = False
-        self._happened(lambda book, now: book.disconnected(now))
-
-    def on_event(self, event: Mapping[str, Any]) -> None:
-        """Something that Mesos says."""
-        kind = event["type"]
-        if kind == "OFFERS":
-            offers = event["offers"]["offers"]
-            self._happened(lambda book, now: book.offers([Offer.from_mesos(one) for one in offers], now))
-        elif kind == "UPDATE":
-            self._happened(lambda book, now: book.updated(event["update"]["status"], now))
-
-    def on_end(self, end: End, error: SparkMesosError) -> None:
-        """Mesos will not have the framework as it is."""
-        self._subscribed = False
-        if self._mesos is None or self._unusable:
-            return
-        if end is End.REMOVED:
-            logger.warning("%s; its drivers are lost, and there will be another one", error.message)
-            written = asyncio.get_running_loop().create_future()
-            written.add_done_callback(self._register_anew)
-            self._happened(lambda book, now: book.framework_removed(now), written)
-        elif end is End.TAKEN_OVER:
-            self._end(f"another dispatcher goes on with this one's framework ({error.message})")
-        else:
-            self._refusal = error.message
-            logger.error("%s (%s)", error.message, error.hint)
-            self._happened(lambda book, now: book.disconnected(now))
-            self._again = asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._subscribe_again)
-
-    def _register_anew(self, written: asyncio.Future[None]) -> None:
-        """When it is on disk that the framework is no more."""
-        if written.cancelled() or written.exception() is None:
-            self._subscribe_again()
-
-    def _subscribe_again(self) -> None:
-        if self._mesos is not None and not self._unusable and not self._subscribed:
-            self._mesos.subscribe(self._book.framework_id)
-
-    # Decisions, and how they are carried out
-
-    async def _ask(self, decide: Callable[[], tuple[T, Iterable[Action]]]) -> T:
-        """Have something decided, and return its answer when it is on disk."""
-        if self._unusable:
-            raise self._cannot()
-        try:
-            answer, actions = decide()
-        except Exception as error:
-            self._fail_with(error)
-            raise self._cannot() from error
-        written = asyncio.get_running_loop().create_future()
-        self._carry_out(actions, written)
-        await written
-        return answer
-
-    def _happened(
-        self,
-        decide: Callable[[Book, float], Iterable[Action]],
-        written: asyncio.Future[None] | None = None,
-    ) -> None:
-        """Have the book decide what to do about an event; `written` is told when that is on disk."""
-        if self._unusable:
-            return
-        try:
-            actions = decide(self._book, self._clock())
-        except Exception as error:  # noqa: BLE001 - a fault of ours: go on with a book that is sound
-            self._fail_with(error)
-        else:
-            self._carry_out(actions, written)
-
-    def _carry_out(self, actions: Iterable[Action], written: asyncio.Future[None] | None = None) -> None:
-        self._writer.put(actions, written)
-        self._set_timer()
-
-    def _call(self, calls: Sequence[Action]) -> None:
-        if self._mesos is not None:
-            self._mesos.make(calls)
-
-    def _fail_with(self, error: Exception) -> None:
-        """Forget what is decided and not written, and begin anew with what the store holds, when it works."""
-        if self._left:
-            if isinstance(error, StoreError):
-                self._unusable = error.message
-            self._drop()
-            return
-        if isinstance(error, StoreTakenOverError):
-            self._end(error.message)
-            return
-        if isinstance(error, StoreError):
-            self._unusable = error.message
-            logger.error("%s (%s)", error.message, error.hint)
-        else:
-            self._unusable = "it had an error of its own, and begins anew with what its store holds"
-            logger.error("an error that should not be", exc_info=error)
-        if asyncio.get_running_loop().time() - self._sound_since > _SOUND_SECONDS:
-            self._pause = FIRST_PAUSE
-        self._be_silent(self._unusable)
-        if self._repair is None or self._repair.done():
-            self._repair = asyncio.create_task(self._begin_anew())
-
-    def _end(self, reason: str) -> None:
-        """It is over with this service."""
-        logger.warning("no more is decided here: %s", reason)
-        self._be_silent(reason)
-        self._over.set()
-
-    def _be_silent(self, reason: str) -> None:
-        """Take no requests, and say nothing to Mesos: what it says now would have to be forgotten."""
-        self._unusable = reason
-        self._drop()
-        self._subscribed = False
-        if self._mesos is not None:
-            self._mesos.unsubscribe()
-        self._drop_timers()
-
-    def _drop(self) -> None:
-        """Forget what is decided and not written."""
-        in_doubt = InDoubtError(
-            f"The request may have been carried out, or not: {self._unusable}",
-            hint="Look what has become of it before you ask again.",
-        )
-        self._writer.drop(self._cannot(), in_doubt)
-
-    def _drop_timers(self) -> None:
-        for handle in (self._timer, self._again):
-            if handle is not None:
-                handle.cancel()
-        self._timer = self._again = None
-
-    async def _begin_anew(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
-            try:
-                stored = await self._writer.load()
-            except StoreTakenOverError as error:
-                self._end(error.message)
-                return
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
-                message = error.message if isinstance(error, SparkMesosError) else repr(error)
-                logger.warning("the store still fails: %s", message)
-                continue
-            if self._left:
-                return
-            break
-        logger.info("the store works again: going on with %d drivers", len(stored.drivers))
-        self._repair = None
-        self._begin(stored)
-        if self._mesos is not None and not self._unusable:
-            self._mesos.subscribe(self._book.framework_id)
-
-    def _begin(self, stored: Stored) -> None:
-        self._book = self._new_book()
-        self._unusable = ""
-        self._sound_since = asyncio.get_running_loop().time()
-        self._happened(lambda book, now: book.recover(stored, now))
-
-    def _cannot(self) -> DispatcherError:
-        return DispatcherError(
-            f"The dispatcher takes no requests at the moment: {self._unusable}",
-            hint="Try again soon. Its log tells more.",
-        )
-
-    # Time
-
-    def _set_timer(self) -> None:
-        """Have the book asked again when it has something to do."""
-        due = self._book.next_due
-        if due is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            return
-        if self._timer is not None:
-            if self._timer_at == due:
-                return
-            self._timer.cancel()
-        self._timer_at = due
-        pause = min(max(due - self._clock(), 0.0), _LONGEST_SLEEP)
-        self._timer = asyncio.get_running_loop().call_later(pause, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._happened(lambda book, now: book.tick(now))
+        return self.book.obstacle(driver_id, self._clock())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,15 +10,28 @@ from typing import Any
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
-from sparkmesos_core.dispatcher.access_token import read_token
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.rest.answers import SPARK_VERSION
 from sparkmesos_core.dispatcher.rest.rules import Rules
-from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
+from sparkmesos_core.durable_framework.framework_settings import (
+    advertised_host,
+    framework_info,
+    hostname_of,
+    is_local,
+    number_in,
+    port_of,
+    public_host_of,
+    read_master,
+    user_name,
+    zookeeper_of,
+)
+from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.http_service.access_token import read_token
 from sparkmesos_core.loopback import is_loopback
-from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
+from sparkmesos_core.master import MesosMaster, ZooKeeperMaster
 from sparkmesos_core.network_failures import check_ca_file
 from sparkmesos_core.spark.home import SparkHome
 
@@ -32,8 +43,6 @@ DEFAULT_NAME = "Spark Cluster"
 BRIDGE_URI = "spark.mesos.dispatcher.bridge.uri"
 ZOOKEEPER_SESSION = "spark.mesos.dispatcher.zookeeper.sessionTimeout"
 
-_FOR_EVER = 2147483647.0
-"""Seconds for which Mesos keeps the drivers of a dispatcher that is gone, as Spark's has it: 68 years."""
 _LIMITS = {
     "max_drivers": "spark.mesos.maxDrivers",
     "max_queued": "spark.mesos.maxQueuedDrivers",
@@ -41,7 +50,6 @@ _LIMITS = {
     "longest_wait": "spark.mesos.cluster.retry.wait.max",
     "refuse_seconds": "spark.mesos.rejectOfferDuration",
 }
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - to be recognised, not listened on
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ class DispatcherSettings:
     @property
     def parsed_master(self) -> MesosMaster | ZooKeeperMaster:
         """Where Mesos is. Raises MasterUrlError and UsageError."""
-        return read_master(self.master)
+        return read_master(self.master, DRIVERS.holder)
 
     @property
     def driver_limits(self) -> Limits:
@@ -115,7 +123,9 @@ class DispatcherSettings:
     @property
     def zookeeper_address(self) -> ZooKeeperAddress | None:
         """Where drivers are kept, if it is in ZooKeeper. Raises UsageError."""
-        return None if self.zookeeper is None else parse_zookeeper(self.zookeeper, self.zookeeper_base)
+        return (
+            None if self.zookeeper is None else parse_zookeeper(self.zookeeper, self.zookeeper_base, DRIVERS)
+        )
 
     def cluster(self, leader: str | None = None) -> Cluster:
         """What drivers are launched with. `leader` is the leading master, where masters stand in a list.
@@ -136,18 +146,14 @@ class DispatcherSettings:
 
     def framework_info(self, webui_url: str) -> dict[str, Any]:
         """The FrameworkInfo of the v1 API, without an id (`MesosClusterScheduler.start`)."""
-        info: dict[str, Any] = {
-            "user": self.user,
-            "name": self.name,
-            "hostname": self.hostname,
-            "webui_url": self.properties.get("spark.mesos.dispatcher.webui.url") or webui_url,
-            "checkpoint": True,
-            "failover_timeout": _FOR_EVER,
-        }
-        if role := self.properties.get("spark.mesos.role", "").strip():
-            info["role"] = role
-        if self.principal is not None:
-            info["principal"] = self.principal
+        info = framework_info(
+            self.properties,
+            user=self.user,
+            name=self.name,
+            hostname=self.hostname,
+            webui_url=self.properties.get("spark.mesos.dispatcher.webui.url") or webui_url,
+            principal=self.principal,
+        )
         if int(self.properties.get("spark.mesos.gpus.max") or 0) > 0:
             info["capabilities"] = [{"type": "GPU_RESOURCES"}]
         return info
@@ -155,7 +161,7 @@ class DispatcherSettings:
     @property
     def agents_are_here(self) -> bool:
         """Whether all agents are on this machine, to judge by the master."""
-        return _is_local(self.parsed_master)
+        return is_local(self.parsed_master)
 
     @property
     def on_loopback(self) -> bool:
@@ -165,9 +171,7 @@ class DispatcherSettings:
     @property
     def advertised_host(self) -> str:
         """The name to put into URLs that others shall follow."""
-        if self.public_host:
-            return self.public_host
-        return socket.gethostname() if self.host in _ANY_ADDRESS else self.host
+        return advertised_host(self.host, self.public_host)
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ def make_settings(
             "The dispatcher has to know its Mesos master",
             hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
         )
-    parsed = read_master(master)
+    parsed = read_master(master, DRIVERS.holder)
     if "spark.authenticate.secret" in configuration:
         raise UsageError(
             "A dispatcher does not start with spark.authenticate.secret: its protocol has no place for it",
@@ -220,23 +224,23 @@ def make_settings(
     if options.ca_file is not None:
         check_ca_file(options.ca_file)
     principal, secret = mesos_credentials(configuration)
-    zookeeper, base = _zookeeper(configuration)
+    zookeeper, base = zookeeper_of(configuration, DRIVERS)
     limits = {
         field_name: configuration.typed(key) for field_name, key in _LIMITS.items() if key in configuration
     }
     configuration.typed("spark.mesos.role")
     configuration.typed("spark.mesos.gpus.max")
-    if spark_home is None and _is_local(parsed) and installed_spark is not None:
+    if spark_home is None and is_local(parsed) and installed_spark is not None:
         spark_home = str(installed_spark.path)
-    public_host = variables.get("SPARK_PUBLIC_DNS", "").strip()
+    public_host = public_host_of(variables)
     settings = DispatcherSettings(
         master=master,
         database=str(database),
         properties=dict(configuration),
-        user=_user(variables),
-        hostname=public_host or configuration.get("spark.driver.host") or socket.gethostname(),
+        user=user_name(variables, DRIVERS.plural),
+        hostname=hostname_of(configuration, public_host),
         host=options.host or variables.get("SPARK_MESOS_DISPATCHER_HOST") or DEFAULT_HOST,
-        port=_port(options.port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
+        port=port_of(options.port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
         webui_port=DEFAULT_WEBUI_PORT if options.webui_port is None else options.webui_port,
         public_host=public_host,
         name=options.name or DEFAULT_NAME,
@@ -269,71 +273,8 @@ def instance_number(given: int | None, variables: Mapping[str, str]) -> int:
     """
     if given is not None:
         return given
-    return _number(variables, "SPARK_MESOS_DISPATCHER_NUM", 1, range(1, 1_000_000))
-
-
-def read_master(text: str) -> MesosMaster | ZooKeeperMaster:
-    """Where Mesos is, if a dispatcher can go there. Raises MasterUrlError, or UsageError if it cannot."""
-    master = parse_master(text)
-    if isinstance(master, EmbeddedMaster):
-        raise UsageError(
-            "A dispatcher needs a Mesos that is there before it and after it",
-            hint="Run `sparkmesos start-local-cluster`, and give --master what that prints.",
-        )
-    if isinstance(master, MesosMaster) and master.scheme == "https":
-        raise UsageError(
-            f"A dispatcher cannot speak to {master}: pymesos does not speak https",
-            hint="Run it where the master can be reached over http.",
-        )
-    return master
-
-
-def _is_local(master: MesosMaster | ZooKeeperMaster) -> bool:
-    hosts = master.servers if isinstance(master, ZooKeeperMaster) else master.hosts
-    return all(is_loopback(one.host) for one in hosts)
+    return number_in(variables, "SPARK_MESOS_DISPATCHER_NUM", 1, range(1, 1_000_000))
 
 
 def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
-
-
-def _user(variables: Mapping[str, str]) -> str:
-    if given := variables.get("SPARK_USER"):
-        return given
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a user id that has no name, as containers are run with
-        raise UsageError(
-            "This user has no name to run drivers as", hint="Set SPARK_USER to one that agents have."
-        ) from error
-
-
-def _port(given: int | None, variables: Mapping[str, str], variable: str, default: int) -> int:
-    return _number(variables, variable, default, range(65536)) if given is None else given
-
-
-def _number(variables: Mapping[str, str], variable: str, default: int, allowed: range) -> int:
-    text = variables.get(variable, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit()) or int(text) not in allowed:
-        raise UsageError(
-            f"{variable}={text} is not a whole number from {allowed.start} to {allowed.stop - 1}",
-            hint="Correct it, or unset it.",
-        )
-    return int(text)
-
-
-def _zookeeper(configuration: Configuration) -> tuple[str | None, str | None]:
-    """The servers that keep the drivers, if any do, and the node there if it is named."""
-    base = configuration.get("spark.deploy.zookeeper.dir") or None
-    if configuration.typed("spark.deploy.recoveryMode").upper() != "ZOOKEEPER":
-        return None, base
-    servers = configuration.get("spark.deploy.zookeeper.url", "").strip()
-    if not servers:
-        raise UsageError(
-            "spark.deploy.recoveryMode is ZOOKEEPER, but nothing says where that is",
-            hint="Give --zk HOST1:2181,HOST2:2181, or set spark.deploy.zookeeper.url to that.",
-        )
-    parse_zookeeper(servers, base)  # a mistake in them is said here
-    return servers, base

@@ -141,6 +141,10 @@ class Framework:
         """Ask for no more offers until `revive`."""
         self.call("SUPPRESS", **({"suppress": {"roles": list(roles)}} if roles else {}))
 
+    def teardown(self) -> None:
+        """Have Mesos end the framework and all its tasks; nothing but `stop` can follow."""
+        self.call("TEARDOWN")
+
     def kill(self, task_id: str, agent_id: str | None = None, *, grace: float | None = None) -> None:
         """Kill a task. With its agent's id a task that the master does not know can be killed as well.
 

@@ -13,7 +13,7 @@ import trustme
 from playwright.sync_api import Browser, Page, expect
 
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
-from sparkmesos_core.dispatcher.server.tls import load_identity
+from sparkmesos_core.http_service.tls import load_identity
 from tests.agent_files import AgentFiles, agent_files
 from tests.http_stub import Answer, http_stub
 from tests.in_memory_dispatcher import InMemoryDispatcher

@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 from typing import Any
 
-from sparkmesos_core.dispatcher.calls import Calls
-from sparkmesos_core.dispatcher.drivers.actions import LaunchTasks
+from sparkmesos_core.durable_framework.actions import LaunchTasks
+from sparkmesos_core.durable_framework.calls import Calls
 from tests.contract.recorded import load
 from tests.contract.recorded_master import PATIENCE, RecordedMaster
 from tests.contract.test_framework_client import subscribed

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.drivers.actions import Decline, LaunchTasks
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import State
 from sparkmesos_core.dispatcher.drivers.limits import Limits
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.task_info import build
 from sparkmesos_core.dispatcher.rest.problems import RequestError
 from sparkmesos_core.dispatcher.rest.requests import read_create_request
 from sparkmesos_core.dispatcher.rest.rules import Rules
+from sparkmesos_core.durable_framework.actions import Decline, LaunchTasks
+from sparkmesos_core.durable_framework.offers import Offer
 from tests.contract.test_dispatcher_taskinfo import REFUSED, TASKS
 
 MATCHED_HERE = {"driver-constraints-ranges": ["agent-S0"]}

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.rest.application import RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.rest.status_text import status_text
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from tests.asgi_client import Response, ask
 from tests.in_memory_dispatcher import STARTED_AT, InMemoryDispatcher
 

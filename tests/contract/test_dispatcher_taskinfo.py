@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.rest.problems import RequestError
 from sparkmesos_core.dispatcher.rest.requests import read_create_request
 from sparkmesos_core.dispatcher.rest.rules import Rules
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.localcluster.agent.fetcher.uris import check_uris, local_path
 from tests.driver_shell import launched, task_info, variables, write_spark
 

@@ -22,18 +22,20 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import ConnectionLoss
 from kazoo.security import make_digest_acl
 
-from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
-from sparkmesos_core.dispatcher.store import znodes
-from sparkmesos_core.dispatcher.store.ownership import Fence
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
-from sparkmesos_core.dispatcher.store.store import Store, Stored
-from sparkmesos_core.dispatcher.store.zookeeper import open_zookeeper
-from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress
+from sparkmesos_core.dispatcher.drivers.driver import Driver
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.actions import Forget, Save, SaveFramework
+from sparkmesos_core.durable_framework.store import znodes
+from sparkmesos_core.durable_framework.store.ownership import Fence
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
+from sparkmesos_core.durable_framework.store.store import Store, Stored
+from sparkmesos_core.durable_framework.store.zookeeper import open_zookeeper
+from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress
 from sparkmesos_core.errors import StoreError, StoreTakenOverError, UnreachableError
 from sparkmesos_core.master import Credential
 from tests.integration.elected_store import open_elected
 from tests.integration.zookeeper import ZooKeeperServer, session, zookeeper_server
-from tests.unit.dispatcher.store.store_behaviour import StoreBehaviour, make_driver
+from tests.unit.durable_framework.store.store_behaviour import StoreBehaviour, make_driver
 
 slow = pytest.mark.slow
 BASE = "/test/drivers"
@@ -49,12 +51,13 @@ _WRITER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from sparkmesos_core.dispatcher.drivers.actions import Forget, Save, SaveFramework
+from sparkmesos_core.durable_framework.actions import Forget, Save, SaveFramework
 from sparkmesos_core.dispatcher.drivers.driver import State
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
-from tests.unit.dispatcher.store.store_behaviour import make_driver
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
+from tests.unit.durable_framework.store.store_behaviour import make_driver
 
-store = open_sqlite(Path(sys.argv[1]))
+store = open_sqlite(Path(sys.argv[1]), DRIVERS)
 number = store.load().next_number
 while True:
     # Ten drivers come, those of the time before are launched, those before are forgotten: all at once.
@@ -89,13 +92,13 @@ def test_whatever_was_written_survives_a_kill(tmp_path: Path) -> None:
             told = max([told, *(int(line) for line in writer.stdout if line.endswith("\n"))])
             assert writer.wait() == -signal.SIGKILL
             timer.join()
-        with closing(open_sqlite(place)) as store:
+        with closing(open_sqlite(place, DRIVERS)) as store:
             stored = store.load()
         assert stored.next_number in (told, told + 10)
         last = stored.next_number
-        assert [driver.number for driver in stored.drivers] == list(range(max(last - 20, 1), last))
-        assert [driver.state.name for driver in stored.drivers[-10:]] == ["QUEUED"] * 10
-        assert {driver.state.name for driver in stored.drivers[:-10]} <= {"LAUNCHED"}
+        assert [driver.number for driver in stored.records] == list(range(max(last - 20, 1), last))
+        assert [driver.state.name for driver in stored.records[-10:]] == ["QUEUED"] * 10
+        assert {driver.state.name for driver in stored.records[:-10]} <= {"LAUNCHED"}
         assert stored.framework_id == f"framework-{last - 10}"
     assert told > 100
 
@@ -105,8 +108,9 @@ def test_a_kill_while_the_database_is_made(tmp_path: Path) -> None:
     chance = random.Random(6)
     program = (
         "import sys\nfrom pathlib import Path\n"
-        "from sparkmesos_core.dispatcher.store.sqlite import open_sqlite\n"
-        "print(flush=True)\nfor n in range(10**6): open_sqlite(Path(sys.argv[1]) / str(n) / 'd.db').close()\n"
+        "from sparkmesos_core.dispatcher.drivers.kind import DRIVERS\n"
+        "from sparkmesos_core.durable_framework.store.sqlite import open_sqlite\n"
+        "print(flush=True)\nfor n in range(10**6): open_sqlite(Path(sys.argv[1]) / str(n) / 'd.db', DRIVERS).close()\n"
     )
     for attempt in range(5):
         folder = tmp_path / str(attempt)
@@ -120,7 +124,7 @@ def test_a_kill_while_the_database_is_made(tmp_path: Path) -> None:
             maker.wait()
             timer.join()
         for made in folder.iterdir() if folder.exists() else ():
-            with closing(open_sqlite(made / "d.db")) as store:
+            with closing(open_sqlite(made / "d.db", DRIVERS)) as store:
                 assert store.load() == Stored()
 
 
@@ -130,12 +134,13 @@ def test_a_limit_on_files_is_a_full_disk(tmp_path: Path) -> None:
     program = """
 import resource, signal, sys
 from pathlib import Path
-from sparkmesos_core.dispatcher.drivers.actions import Save
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
+from sparkmesos_core.durable_framework.actions import Save
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.errors import StoreError
-from tests.unit.dispatcher.store.store_behaviour import make_driver
+from tests.unit.durable_framework.store.store_behaviour import make_driver
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-store = open_sqlite(Path(sys.argv[1]))
+store = open_sqlite(Path(sys.argv[1]), DRIVERS)
 store.apply([Save(make_driver(1))])
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 many = [Save(make_driver(number)) for number in range(2, 1000)]
@@ -143,10 +148,10 @@ try:
     store.apply(many)
 except StoreError as error:
     print(error.message, "|", error.hint)
-assert [driver.number for driver in store.load().drivers] == [1]
+assert [driver.number for driver in store.load().records] == [1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 store.apply(many)
-assert len(store.load().drivers) == 999
+assert len(store.load().records) == 999
 store.close()
 """
     place = tmp_path / "drivers.db"
@@ -188,7 +193,7 @@ def address(
 
 
 @contextmanager
-def opened(place: ZooKeeperAddress, patience: float = PATIENCE) -> Iterator[Store]:
+def opened(place: ZooKeeperAddress, patience: float = PATIENCE) -> Iterator[Store[Driver]]:
     store = open_elected(place, SESSION, patience)
     try:
         yield store
@@ -196,7 +201,7 @@ def opened(place: ZooKeeperAddress, patience: float = PATIENCE) -> Iterator[Stor
         store.close()
 
 
-def read(place: ZooKeeperAddress) -> Stored:
+def read(place: ZooKeeperAddress) -> Stored[Driver]:
     with opened(place) as store:
         return store.load()
 
@@ -210,7 +215,7 @@ class TestZooKeeper(StoreBehaviour):
     def _address(self, place: Path) -> ZooKeeperAddress:
         return address(self.server, f"/behaviour{place}")
 
-    def open(self, place: Path) -> Store:
+    def open(self, place: Path) -> Store[Driver]:
         return open_elected(self._address(place), SESSION, PATIENCE)
 
     def overwrite(self, place: Path, driver_id: str, text: bytes) -> None:
@@ -283,7 +288,7 @@ def test_with_credentials_the_nodes_are_theirs_alone(server: ZooKeeperServer, zo
         assert caught.value.message.startswith(f"ZooKeeper does not let {given} use {BASE} in ZooKeeper (")
         assert "USER:PASSWORD@" in caught.value.hint
         assert "guessed" not in caught.value.message + caught.value.hint
-    assert len(read(place).drivers) == len(many)
+    assert len(read(place).records) == len(many)
 
 
 @slow
@@ -294,8 +299,8 @@ def test_nodes_are_closed_when_there_are_credentials(
         store.apply([Save(make_driver(1))])
     place = address(server, credential=USER)
     with caplog.at_level(logging.WARNING):
-        assert read(place).drivers == (make_driver(1),)
-        assert read(place).drivers == (make_driver(1),)
+        assert read(place).records == (make_driver(1),)
+        assert read(place).records == (make_driver(1),)
     (record,) = caplog.records
     assert "was open to everybody" in record.getMessage()
     assert USER.password not in caplog.text
@@ -338,6 +343,17 @@ def test_nodes_that_make_no_sense(
 
 
 @slow
+def test_the_records_of_another_kind_are_left_alone(server: ZooKeeperServer, zookeeper: KazooClient) -> None:
+    zookeeper.create(f"{BASE}/format", b'{"version": 1}', makepath=True)
+    assert read(address(server)) == Stored()  # whoever made that did not come to make the others
+    zookeeper.delete(f"{BASE}/drivers")
+    zookeeper.create(f"{BASE}/services", b"")
+    with pytest.raises(StoreError, match="holds what is not the drivers of a dispatcher"):
+        read(address(server))
+    assert "drivers" not in names(zookeeper)
+
+
+@slow
 def test_the_drivers_of_sparks_own_dispatcher_are_left_alone(
     server: ZooKeeperServer, zookeeper: KazooClient
 ) -> None:
@@ -351,7 +367,7 @@ def test_the_drivers_of_sparks_own_dispatcher_are_left_alone(
 def test_no_server(tmp_path: Path) -> None:
     stopped = ZooKeeperServer(tmp_path)
     with pytest.raises(UnreachableError, match=f"{stopped.address} refuses the connection"):
-        open_zookeeper(address(stopped), Fence("/epoch", 1), patience=0.5)
+        open_zookeeper(address(stopped), Fence("/epoch", 1), DRIVERS, patience=0.5)
 
 
 # --- One owner at a time
@@ -359,12 +375,13 @@ def test_no_server(tmp_path: Path) -> None:
 
 _OWNER = """
 import sys
-from sparkmesos_core.dispatcher.drivers.actions import Save
-from sparkmesos_core.dispatcher.store.zookeeper_address import parse_zookeeper
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.actions import Save
+from sparkmesos_core.durable_framework.store.zookeeper_address import parse_zookeeper
 from tests.integration.elected_store import open_elected
-from tests.unit.dispatcher.store.store_behaviour import make_driver
+from tests.unit.durable_framework.store.store_behaviour import make_driver
 
-store = open_elected(parse_zookeeper(sys.argv[1], sys.argv[2]), 40, 60)
+store = open_elected(parse_zookeeper(sys.argv[1], sys.argv[2], DRIVERS), 40, 60)
 number = store.load().next_number
 while True:
     store.apply([Save(make_driver(number + n)) for n in range(int(sys.argv[3]))])
@@ -393,7 +410,7 @@ def test_whatever_was_written_to_zookeeper_survives_a_kill(
         with opened(address(server), patience=20) as store:
             stored = store.load()
         assert stored.next_number in (told, told + group)
-        assert [driver.number for driver in stored.drivers] == list(range(1, stored.next_number))
+        assert [driver.number for driver in stored.records] == list(range(1, stored.next_number))
 
 
 @slow
@@ -401,7 +418,7 @@ def test_one_that_was_taken_over_writes_nothing_more(server: ZooKeeperServer, zo
     with opened(address(server)) as first:
         first.apply([Save(make_driver(1))])
         with opened(address(server)) as second:
-            assert second.load().drivers == (make_driver(1),)
+            assert second.load().records == (make_driver(1),)
             attempts: list[Callable[[], object]] = [
                 lambda: first.apply([Save(make_driver(2))]),
                 lambda: first.apply([Save(make_driver(number)) for number in range(2, 500)]),
@@ -414,7 +431,7 @@ def test_one_that_was_taken_over_writes_nothing_more(server: ZooKeeperServer, zo
                 ):
                     attempt()
             second.apply([Save(make_driver(3))])
-            assert second.load().drivers == (make_driver(1), make_driver(3))
+            assert second.load().records == (make_driver(1), make_driver(3))
             assert names(zookeeper, f"{BASE}/journal") == set()
 
 
@@ -436,7 +453,7 @@ def test_a_lost_session_is_followed_by_another(server: ZooKeeperServer, zookeepe
         store.apply([Save(make_driver(1))])
         expire(server, store._client)  # type: ignore[attr-defined]
         store.apply([Save(make_driver(2))])
-        assert store.load().drivers == (make_driver(1), make_driver(2))
+        assert store.load().records == (make_driver(1), make_driver(2))
 
 
 @slow
@@ -483,7 +500,7 @@ def test_a_server_that_stays_away_is_an_error_that_passes(tmp_path: Path) -> Non
             Stored((make_driver(1), make_driver(2)), None, 3),
         )
         store.apply([Save(make_driver(3))])
-        assert make_driver(3) in store.load().drivers
+        assert make_driver(3) in store.load().records
 
 
 @slow
@@ -492,7 +509,7 @@ def test_deleted_nodes_are_told(server: ZooKeeperServer, zookeeper: KazooClient)
         store.apply([Save(make_driver(1))])
         zookeeper.delete(f"{BASE}/drivers/{make_driver(1).id}")
         store.apply([Save(make_driver(1)), Save(make_driver(2))])  # somebody tampers, and we go on
-        assert store.load().drivers == (make_driver(1), make_driver(2))
+        assert store.load().records == (make_driver(1), make_driver(2))
         zookeeper.delete(BASE, recursive=True)
         for attempt in (store.load, lambda: store.apply([Save(make_driver(3))])):
             with pytest.raises(StoreError, match="was deleted, or a part of it"):
@@ -501,7 +518,7 @@ def test_deleted_nodes_are_told(server: ZooKeeperServer, zookeeper: KazooClient)
         assert store.load() == Stored()
 
 
-def break_commit(store: Store, at: int, done: bool) -> Callable[[], int]:
+def break_commit(store: Store[Driver], at: int, done: bool) -> Callable[[], int]:
     """Lose the connection at the n-th transaction, before or after it is done; tells how many there were."""
     session_of = store._session  # type: ignore[attr-defined]
     commit, count = session_of.commit, itertools.count(1)
@@ -531,19 +548,19 @@ def test_a_connection_lost_at_any_transaction(
     server: ZooKeeperServer, zookeeper: KazooClient, changes: list[Any], done: bool
 ) -> None:
     """All or nothing is written if nobody tries again, and all of it if it is tried again."""
-    wanted = znodes.contents(znodes.Layout(BASE), changes, 4)
+    wanted = znodes.contents(znodes.Layout(BASE, DRIVERS.plural), DRIVERS, changes, 4)
     parts = len(list(znodes.transactions(wanted)))
     # The journal is a transaction for each piece, its commit, and its end.
     transactions = parts if parts == 1 else parts + len(znodes.journal_pieces(wanted)) + 2
     assert (transactions == 1) == (changes is SMALL)
     place = address(server)
     old = Stored(tuple(BEFORE), "a", 4)
-    numbers = [1, 3, *(change.driver.number for change in changes[2:] if isinstance(change, Save))]
+    numbers = [1, 3, *(change.record.number for change in changes[2:] if isinstance(change, Save))]
     seen = set()
     for at in range(1, transactions + 2):
         for again in (False, True):
             with opened(place) as store:
-                store.apply([Forget(driver.id) for driver in store.load().drivers])
+                store.apply([Forget(driver.id) for driver in store.load().records])
                 zookeeper.set(f"{BASE}/numbers", znodes.numbers_content(1))
                 store.load()
                 store.apply([*map(Save, BEFORE), SaveFramework("a")])
@@ -561,8 +578,8 @@ def test_a_connection_lost_at_any_transaction(
                 seen.add("nothing")
                 continue
             seen.add("all")
-            assert [driver.number for driver in stored.drivers] == numbers
-            assert stored.drivers[0].launches == 1
+            assert [driver.number for driver in stored.records] == numbers
+            assert stored.records[0].launches == 1
             assert (stored.framework_id, stored.next_number) == ("b", numbers[-1] + 1)
             assert names(zookeeper, f"{BASE}/journal") == set()
     assert seen == {"nothing", "all"} or (done and transactions == 1)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import requests
 
-from sparkmesos_core.dispatcher.candidates import Candidate
-from sparkmesos_core.dispatcher.store.ownership import Owner
+from sparkmesos_core.durable_framework.candidates import Candidate
+from sparkmesos_core.durable_framework.store.ownership import Owner
 from sparkmesos_core.master import HostPort
 from tests.integration.test_dispatcher import (
     Stage,
@@ -62,11 +62,19 @@ class Company:
         return [server for server in self.servers if server.process is not None and server.leads()]
 
     def await_leader(self, among: Sequence[DispatcherServer]) -> DispatcherServer:
-        """The one of these that leads, as soon as Mesos knows it."""
-        until(lambda: any(server.leads() for server in among), "another one leads")
-        (leader,) = (server for server in among if server.leads())
-        await_subscription(leader)
-        return leader
+        """The one of these that leads, as soon as Mesos knows it; never do two lead at a time."""
+        found: list[DispatcherServer] = []
+
+        def one_leads() -> bool:
+            leading = [server for server in among if server.leads()]
+            # They are asked one after the other, and one that is slow may lose its session in between to the
+            # next. Who was asked first does not lead any more then; of two that lead at a time both say so.
+            found[:] = leading if len(leading) < 2 else [server for server in leading if server.leads()]
+            assert len(found) < 2, f"two lead: {[server.log[-2000:] for server in found]}"
+            return bool(found) and condition(found[0])["subscribed"] is True
+
+        until(one_leads, "another one leads, and Mesos knows it")
+        return found[0]
 
 
 @pytest.fixture(scope="module")

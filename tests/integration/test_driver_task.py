@@ -21,9 +21,9 @@ import pytest
 import requests
 
 from sparkmesos_core.bridge.compile import ensure_bridge
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from sparkmesos_core.master import MesosMaster, parse_master

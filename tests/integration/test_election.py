@@ -19,10 +19,11 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import ConnectionLoss
 
-from sparkmesos_core.dispatcher.candidates import Candidate
-from sparkmesos_core.dispatcher.election import Election, Standing
-from sparkmesos_core.dispatcher.store.ownership import Owner, this_process
-from sparkmesos_core.dispatcher.store.zookeeper_address import ZooKeeperAddress
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.candidates import Candidate
+from sparkmesos_core.durable_framework.election import Election, Standing
+from sparkmesos_core.durable_framework.store.ownership import Owner, this_process
+from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress
 from sparkmesos_core.errors import StoreError, UnreachableError
 from sparkmesos_core.master import Credential
 from sparkmesos_core.zookeeper_session import Session
@@ -61,7 +62,12 @@ class Member:
         self.told: list[Standing] = []
         self._changed = asyncio.Event()
         self.election = Election(
-            place, Candidate(owner, url, url), self._hear, session_timeout=session_timeout, patience=_PATIENCE
+            place,
+            DRIVERS,
+            Candidate(owner, url, url),
+            self._hear,
+            session_timeout=session_timeout,
+            patience=_PATIENCE,
         )
 
     def _hear(self, standing: Standing) -> None:
@@ -292,14 +298,15 @@ def test_what_one_server_says_alone_is_no_sign_that_the_session_lasts(
 
 _CANDIDATE = """
 import asyncio, sys
-from sparkmesos_core.dispatcher.candidates import Candidate
-from sparkmesos_core.dispatcher.election import Election
-from sparkmesos_core.dispatcher.store.ownership import this_process
-from sparkmesos_core.dispatcher.store.zookeeper_address import parse_zookeeper
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.durable_framework.candidates import Candidate
+from sparkmesos_core.durable_framework.election import Election
+from sparkmesos_core.durable_framework.store.ownership import this_process
+from sparkmesos_core.durable_framework.store.zookeeper_address import parse_zookeeper
 
 async def run():
     candidate = Candidate(this_process(), "http://d1:7077", "http://d1:8081")
-    election = Election(parse_zookeeper(sys.argv[1], sys.argv[2]), candidate, lambda _: print(flush=True))
+    election = Election(parse_zookeeper(sys.argv[1], sys.argv[2], DRIVERS), DRIVERS, candidate, lambda _: print(flush=True))
     await election.start()
     await asyncio.Event().wait()
 
@@ -361,7 +368,7 @@ def test_a_start_that_is_refused(server: ZooKeeperServer, place: ZooKeeperAddres
 
     async def start(at: ZooKeeperAddress, **options: Any) -> None:
         candidate = Candidate(this_process(), "http://d1:7077", "http://d1:8081")
-        election = Election(at, candidate, lambda _: None, **options)
+        election = Election(at, DRIVERS, candidate, lambda _: None, **options)
         try:
             await election.start()
         finally:
@@ -382,7 +389,7 @@ def test_a_start_that_waits_for_zookeeper_can_be_ended(tmp_path: Path) -> None:
 
     async def run() -> None:
         candidate = Candidate(this_process(), "http://d1:7077", "http://d1:8081")
-        election = Election(place, candidate, lambda _: None, patience=1000 * _PATIENCE)
+        election = Election(place, DRIVERS, candidate, lambda _: None, patience=1000 * _PATIENCE)
         starting = asyncio.create_task(election.start())
         await asyncio.wait({starting}, timeout=0.3)
         assert not starting.done()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from sparkmesos_core import background_process
-from sparkmesos_core.background_process import EndedAtStart, tail
+from sparkmesos_core.background_process import EndedAtStart, renice, tail
 from sparkmesos_core.errors import ExitCode
 from sparkmesos_core.process_end import wait_for_end
 
@@ -78,3 +80,39 @@ def test_a_niceness(tmp_path: Path) -> None:
     pid, said = started(tmp_path, "import os\nreport.ready({'nice': os.nice(0)})\n", niceness=3)
     os.waitpid(pid, 0)
     assert said == {"nice": os.nice(0) + 3}
+
+
+def test_a_niceness_that_needs_more_rights(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon runs, as with Spark's script, which has `nice` do it."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refused)
+    renice(os.getpid(), -5)
+    assert "a niceness of -5 needs more rights than this user has" in caplog.text
+
+
+def test_an_interrupt_while_it_is_being_started_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come when there is a process, and nobody knows it yet."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        started(tmp_path, "time.sleep(600)\n")
+    [process] = made
+    try:
+        assert process.poll() is not None
+    finally:
+        process.kill()
+        process.wait()

@@ -13,18 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sparkmesos_core.dispatcher.dispatcher import Created, KillAnswer
-from sparkmesos_core.dispatcher.drivers.actions import (
-    Acknowledge,
-    Action,
-    Decline,
-    KillTask,
-    LaunchTasks,
-    Reconcile,
-    SaveFramework,
-)
 from sparkmesos_core.dispatcher.drivers.course import Course
-from sparkmesos_core.dispatcher.drivers.demand import Demand
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State
 from sparkmesos_core.dispatcher.drivers.ledger import Ledger
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.drivers.matching import Need, OpenOffer, OpenOffers, need_of
@@ -34,7 +24,6 @@ from sparkmesos_core.dispatcher.drivers.obstacle import (
     too_many_launched,
     waits_for_launch,
 )
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.seen_offers import SeenOffers
 from sparkmesos_core.dispatcher.drivers.shunned_agents import ShunnedAgents
 from sparkmesos_core.dispatcher.drivers.submission import Submission
@@ -45,7 +34,19 @@ from sparkmesos_core.dispatcher.drivers.submission_ids import (
     task_id,
 )
 from sparkmesos_core.dispatcher.drivers.supervision import has_ended, may_return, was_dropped_by_agent
-from sparkmesos_core.dispatcher.store.store import Stored
+from sparkmesos_core.durable_framework.actions import (
+    Acknowledge,
+    Action,
+    Decline,
+    KillTask,
+    LaunchTasks,
+    Reconcile,
+    SaveFramework,
+)
+from sparkmesos_core.durable_framework.demand import Demand
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.durable_framework.store.store import Stored
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from sparkmesos_core.errors import SparkMesosError
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,11 @@ class Book:
         return self._framework_id
 
     @property
+    def ends(self) -> bool:
+        """Whether there is to be no framework any more: never, dispatchers are for ever."""
+        return False
+
+    @property
     def next_due(self) -> float | None:
         """When `tick` has something to do; None: not before something else happens. May be in the past."""
         if not self._subscribed:
@@ -140,14 +146,14 @@ class Book:
 
     # What the dispatcher's clients want.
 
-    def recover(self, stored: Stored, now: float) -> list[Action]:
+    def recover(self, stored: Stored[Driver], now: float) -> list[Action]:
         """Begin with what a store holds. Once, before anything else."""
         self._framework_id = stored.framework_id
         self._looked_at = now
-        self._drivers.load(stored.drivers)
-        self._next_number = max((driver.number + 1 for driver in stored.drivers), default=1)
+        self._drivers.load(stored.records)
+        self._next_number = max((driver.number + 1 for driver in stored.records), default=1)
         self._next_number = max(self._next_number, stored.next_number)
-        for driver in stored.drivers:
+        for driver in stored.records:
             if driver.next_retry_at is not None and driver.next_retry_at > now + driver.wait:
                 # The clock was set back meanwhile.
                 self._drivers.change(driver, next_retry_at=now + driver.wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
 from sparkmesos_core.dispatcher.drivers.ledger import Ledger
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.drivers.supervision import (
@@ -18,6 +18,7 @@ from sparkmesos_core.dispatcher.drivers.supervision import (
     next_wait,
     outcome_of,
 )
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 
 
 class Course:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sparkmesos_core.dispatcher.drivers.actions import Action, Forget, Save
 from sparkmesos_core.dispatcher.drivers.driver import Driver, State
 from sparkmesos_core.dispatcher.drivers.queue import DriverQueue, Retries
+from sparkmesos_core.durable_framework.actions import Action, Forget, Save
 
 
 class Ledger:

@@ -8,15 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from sparkmesos_core.conf.values.constraints import Constraint, parse_constraints
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
+from sparkmesos_core.durable_framework.offer_shares import UNITS, Share, share, total
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.mesos.attributes import Attribute, attributes_from_json
 from sparkmesos_core.mesos.constraints import unmet
 
 CONSTRAINTS = "spark.mesos.driver.constraints"
-
-_UNITS = 1000
-"""Mesos counts scalars in thousandths; so 0.1 + 0.2 is 0.3."""
 
 Json = Mapping[str, Any]
 
@@ -45,7 +43,7 @@ def need_of(submission: Submission) -> Need:
 @lru_cache(maxsize=4096)
 def _need(cores: float, memory: int, constraints: str) -> Need:
     _constraints(constraints)
-    return Need(max(1, round(cores * _UNITS)), memory * _UNITS, constraints)
+    return Need(max(1, round(cores * UNITS)), memory * UNITS, constraints)
 
 
 def constraints_of(need: Need) -> tuple[Constraint, ...]:
@@ -58,25 +56,15 @@ def _constraints(text: str) -> tuple[Constraint, ...]:
     return parse_constraints(text)
 
 
-@dataclass(frozen=True)
-class Share:
-    """A part of what an offer still holds."""
-
-    taken: tuple[Json, ...]
-    """Resources for a task: as offered (role, reservations, allocation), but for the amount."""
-    left: tuple[Json, ...]
-    """What the offer holds without them."""
-
-
 class OpenOffer:
     """An offer, and what of it is still to be had."""
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
         self._left: Sequence[Json] = offer.resources
-        self.cpus = _total("cpus", self._left)
+        self.cpus = total("cpus", self._left)
         """Thousandths."""
-        self.memory = _total("mem", self._left)
+        self.memory = total("mem", self._left)
         """Thousandths of a MiB."""
         self.offered: Amounts = (self.cpus, self.memory)
         """What it held when it came."""
@@ -100,30 +88,14 @@ class OpenOffer:
         return not unmet(_constraints(constraints), self._attributes)
 
     def share(self, need: Need) -> Share:
-        """What a task gets if there is room: of each resource, in the order of the offer, what it needs.
-
-        The rule of Spark's `MesosSchedulerUtils.partitionResources`. Nothing is taken yet.
-        """
-        wanted = {"cpus": need.cpus, "mem": need.memory}
-        taken: list[Json] = []
-        left: list[Json] = []
-        for resource in self._left:
-            available = _amount(resource) if resource.get("name") in wanted else 0
-            used = min(available, wanted[resource["name"]]) if available else 0
-            if used:
-                wanted[resource["name"]] -= used
-                taken.append(_with_amount(resource, used))
-            if not used:
-                left.append(resource)
-            elif used < available:
-                left.append(_with_amount(resource, available - used))
-        return Share(tuple(taken), tuple(left))
+        """What a task gets if there is room. Nothing is taken yet."""
+        return share(self._left, {"cpus": need.cpus, "mem": need.memory})
 
     def take(self, share: Share) -> None:
         """Keep only what the share leaves."""
         self._left = share.left
-        self.cpus = _total("cpus", self._left)
-        self.memory = _total("mem", self._left)
+        self.cpus = total("cpus", self._left)
+        self.memory = total("mem", self._left)
 
 
 class OpenOffers:
@@ -171,18 +143,3 @@ class _Choice:
         if known is None or (need.cpus <= known.cpus and need.memory <= known.memory):
             self._too_much = need
         return None
-
-
-def _amount(resource: Json) -> int:
-    """Thousandths of a scalar that is a task's for as long as it likes; else 0."""
-    if "revocable" in resource or "scalar" not in resource:
-        return 0
-    return max(0, round(float(resource["scalar"]["value"]) * _UNITS))
-
-
-def _total(name: str, resources: Sequence[Json]) -> int:
-    return sum(_amount(resource) for resource in resources if resource.get("name") == name)
-
-
-def _with_amount(resource: Json, thousandths: int) -> Json:
-    return {**resource, "scalar": {"value": thousandths / _UNITS}}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 
 LOST_STATES = frozenset(
     (

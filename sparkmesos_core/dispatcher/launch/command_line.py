@@ -13,26 +13,26 @@ spark-submit in client mode, with the options of `MesosClusterScheduler.getDrive
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.bridge import URI_PROPERTY, bridge_lines, bridge_uri, is_fine_grained
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
-from sparkmesos_core.dispatcher.launch.container import image
-from sparkmesos_core.dispatcher.launch.secrets import PROPERTIES_VARIABLE, is_secret, properties_text
+from sparkmesos_core.dispatcher.launch.driver_secrets import PROPERTIES_VARIABLE, properties_text
 from sparkmesos_core.dispatcher.launch.uris import (
     archive_uri,
     container_path,
     fetched_by_executors,
-    fetched_uri,
     other_jars,
     python_files,
 )
 from sparkmesos_core.dispatcher.messages import TOKEN_PROPERTY
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.quoting import quoted
+from sparkmesos_core.launch.container import image
+from sparkmesos_core.launch.fetched_uris import fetched_uri
+from sparkmesos_core.launch.secrets import is_secret
+from sparkmesos_core.launch.spark_place import SparkPlace, finding, spark_place, word
 
 _NOT_PASSED_ON = frozenset(
     {
@@ -41,7 +41,6 @@ _NOT_PASSED_ON = frozenset(
         TOKEN_PROPERTY, URI_PROPERTY,
     }
 )  # fmt: skip
-_SANDBOX = '"$MESOS_SANDBOX"'
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,6 @@ class CommandLine:
     script: str
     secret_properties: str
     """For the variable `PROPERTIES_VARIABLE`; empty: it is not needed."""
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where Spark may be, as patterns of the shell, and where the sandbox is once it runs there."""
-
-    folders: tuple[str, ...]
-    shown: str
-    sandbox: str
-    is_entered: bool = False
 
 
 def command_line(submission: Submission, cluster: Cluster) -> CommandLine:
@@ -77,11 +66,11 @@ def command_line(submission: Submission, cluster: Cluster) -> CommandLine:
     if uri is not None and is_fine_grained(properties):
         properties["spark.mesos.uris"] = ",".join(filter(None, (properties.get("spark.mesos.uris"), uri)))
     hidden = {key: value for key, value in properties.items() if is_secret(key, value)}
-    fetched = None if uri is None else f"{place.sandbox}/{_word(fetched_uri(uri).name)}"
+    fetched = None if uri is None else f"{place.sandbox}/{word(fetched_uri(uri).name)}"
     secrets = properties_text(hidden)
-    application = [_file(submission.app_resource, submission, place), *map(_word, submission.app_args)]
+    application = [_file(submission.app_resource, submission, place), *map(word, submission.app_args)]
     lines = [
-        *_finding(place),
+        *finding(place, "bin/spark-submit"),
         *(_library_path(submission, cluster) if place.is_entered else ()),
         " ".join(["set --", *_options(submission, cluster, place, properties, hidden)]),
         *(_secret_lines(place) if secrets else ()),
@@ -94,7 +83,7 @@ def command_line(submission: Submission, cluster: Cluster) -> CommandLine:
 def _options(
     submission: Submission,
     cluster: Cluster,
-    place: _Place,
+    place: SparkPlace,
     properties: Mapping[str, str],
     hidden: Collection[str],
 ) -> list[str]:
@@ -112,60 +101,30 @@ def _options(
     ):
         if key in properties:
             options += [option, properties[key]]
-    words = [_word(option) for option in options]
+    words = [word(option) for option in options]
     if files := [_file(uri, submission, place) for uri in python_files(properties)]:
         words += ["--py-files", ",".join(files)]
     for key, value in sorted(properties.items()):
         if key not in hidden:
-            words += ["--conf", _word(f"{key}={value}")]
+            words += ["--conf", word(f"{key}={value}")]
     return words
 
 
-def _place(submission: Submission, cluster: Cluster) -> _Place:
-    """Where Spark is: in an image, in an archive, or in a folder of every agent, in this order as in Spark.
-
-    In an image it is where its programs start (its WORKDIR); if that holds no Spark, the other places are
-    looked at, and the SPARK_HOME of the image.
-    """
-    archive = archive_uri(submission)
-    own_home = submission.properties.get("spark.mesos.executor.home", "").strip()
-    if image(submission.properties) is not None:
-        folders = [".", *([_word(own_home)] if own_home else []), '"${SPARK_HOME:-.}"']
-        if archive is not None:
-            folders += _unpacked(archive, _SANDBOX)
-        return _Place(tuple(folders), "the image", _SANDBOX)
-    if archive is not None:
-        return _Place(tuple(_unpacked(archive, ".")), "the archive of spark.executor.uri", "..", True)
-    home = own_home or cluster.spark_home
-    if not home:
+def _place(submission: Submission, cluster: Cluster) -> SparkPlace:
+    """Where Spark is for a driver."""
+    place = spark_place(
+        has_image=image(submission.properties) is not None,
+        archive=archive_uri(submission),
+        own_home=submission.properties.get("spark.mesos.executor.home", "").strip(),
+        home=cluster.spark_home,
+    )
+    if place is None:
         raise UsageError(
             "Nobody says where agents have Spark",
             hint="Set spark.executor.uri or spark.mesos.executor.home for the driver, or spark.home for the "
             "dispatcher.",
         )
-    return _Place((_word(home),), home, ".")
-
-
-def _unpacked(archive: str, folder: str) -> list[str]:
-    """Patterns of the folder that an archive is unpacked to, the one that executors go to first.
-
-    Those `cd BASE*`, with the name up to its first dot. A pattern that ends in a slash is for folders alone,
-    so that neither the archive beside it nor a jar of a similar name is taken.
-    """
-    base = fetched_uri(archive).name.partition(".")[0]
-    return [f"{folder}/{_word(base) if base else ''}*/", f"{folder}/*/"]
-
-
-def _finding(place: _Place) -> list[str]:
-    problem = f"sparkmesos: there is no bin/spark-submit in {place.shown}"
-    lines = [
-        f'for spark in {" ".join(place.folders)}; do [ -f "$spark/bin/spark-submit" ] && break; spark=; done',
-        f'if [ -z "$spark" ]; then echo {_word(problem)} >&2; exit 127; fi',
-    ]
-    if place.is_entered:
-        # A SPARK_HOME of the agent would win over the folder that spark-submit is in.
-        lines += ['cd "$spark" || exit', "spark=.", 'export SPARK_HOME="$PWD"']
-    return lines
+    return place
 
 
 def _library_path(submission: Submission, cluster: Cluster) -> list[str]:
@@ -175,10 +134,10 @@ def _library_path(submission: Submission, cluster: Cluster) -> list[str]:
     ]
     path = ":".join(filter(None, folders))
     # Not with a colon at the end, which would stand for the current folder.
-    return [f"export LD_LIBRARY_PATH={_word(path)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"] if path else []
+    return [f"export LD_LIBRARY_PATH={word(path)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"] if path else []
 
 
-def _secret_lines(place: _Place) -> list[str]:
+def _secret_lines(place: SparkPlace) -> list[str]:
     """Gives spark-submit the secret properties in a file that has no name any more.
 
     A file of the sandbox can be read through the agent, whatever its mode; this one is removed before
@@ -199,21 +158,7 @@ def _secret_lines(place: _Place) -> list[str]:
     ]
 
 
-def _file(uri: str, submission: Submission, place: _Place) -> str:
+def _file(uri: str, submission: Submission, place: SparkPlace) -> str:
     """A word of the shell: where the driver finds what a URI names."""
     inside = container_path(uri, submission.properties)
-    return f"{place.sandbox}/{_word(fetched_uri(uri).name)}" if inside is None else _word(inside)
-
-
-def _word(text: str) -> str:
-    """The text as one word of any POSIX shell, whatever is in it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{quoted(text)} is not Unicode", hint=_HINT) from None
-    if "\0" in text:
-        raise UsageError(f"{quoted(text)} has a NUL in it", hint=_HINT)
-    return shlex.quote(text)
-
-
-_HINT = "No command line can hold it: pass it in a file, or escape it, say as base64."
+    return f"{place.sandbox}/{word(fetched_uri(uri).name)}" if inside is None else word(inside)

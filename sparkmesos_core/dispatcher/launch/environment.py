@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from sparkmesos_core.conf.values.secrets import Secret
 from sparkmesos_core.dispatcher.drivers.submission import Submission
-from sparkmesos_core.dispatcher.launch.container import takes_secrets
-from sparkmesos_core.dispatcher.launch.secrets import is_secret, secret_variable, secret_variables
+from sparkmesos_core.launch.container import takes_secrets
+from sparkmesos_core.launch.secrets import is_secret, secret_variable, secret_variables
 from sparkmesos_core.loopback import is_loopback
 from sparkmesos_core.spark.machine_variables import MACHINE_VARIABLES
 

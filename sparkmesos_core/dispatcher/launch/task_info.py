@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.launch.bridge import bridge_uri
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.command_line import command_line
-from sparkmesos_core.dispatcher.launch.container import container_info, labels, takes_secrets
+from sparkmesos_core.dispatcher.launch.driver_secrets import PROPERTIES_VARIABLE, driver_secrets
 from sparkmesos_core.dispatcher.launch.environment import driver_variables
-from sparkmesos_core.dispatcher.launch.secrets import PROPERTIES_VARIABLE, driver_secrets, secret_variable
 from sparkmesos_core.dispatcher.launch.uris import driver_uris
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.launch.container import container_info, labels, takes_secrets
+from sparkmesos_core.launch.secrets import secret_variable
 
 Build = Callable[[Driver, str, str, Offer, Sequence[Mapping[str, Any]]], dict[str, Any]]
 """Of a driver, the id of its task and of its own framework, the offer, and the resources taken of it."""

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkmesos_core.dispatcher.dispatcher import Condition, Created, KillAnswer
+from sparkmesos_core.dispatcher.dispatcher import Created, KillAnswer
 from sparkmesos_core.dispatcher.drivers.driver import Driver, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.messages import PROTOCOL_VERSION
 from sparkmesos_core.dispatcher.rest.driver_fields import driver_fields, driver_message
 from sparkmesos_core.dispatcher.rest.paths import Refusal
 from sparkmesos_core.dispatcher.rest.problems import RequestError
+from sparkmesos_core.durable_framework.condition import Condition
 from sparkmesos_core.redaction import redact_text
 
 SPARK_VERSION = "3.5.9"

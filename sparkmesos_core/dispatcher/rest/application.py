@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from sparkmesos_core.dispatcher.dispatcher import Dispatcher, InDoubtError
+from sparkmesos_core.dispatcher.dispatcher import Dispatcher
 from sparkmesos_core.dispatcher.rest import answers
 from sparkmesos_core.dispatcher.rest.answers import Answer
 from sparkmesos_core.dispatcher.rest.listing import parse_query, select
@@ -14,7 +14,8 @@ from sparkmesos_core.dispatcher.rest.paths import Action, Refusal, find_route
 from sparkmesos_core.dispatcher.rest.problems import RequestError
 from sparkmesos_core.dispatcher.rest.requests import read_create_request
 from sparkmesos_core.dispatcher.rest.rules import Rules
-from sparkmesos_core.errors import DispatcherError
+from sparkmesos_core.durable_framework.condition import InDoubtError
+from sparkmesos_core.errors import FrameworkError
 
 LARGEST_BODY = 256 * 1024
 """Bytes of a request: twice the longest command (`command_limits.LONGEST_COMMAND`), as JSON escapes some
@@ -60,7 +61,7 @@ class RestApplication:
             answer = answers.refused(error)
         except InDoubtError as error:
             answer = answers.in_doubt(error.message)
-        except DispatcherError as error:
+        except FrameworkError as error:
             answer = answers.unavailable(error.message)
         except Exception:  # noqa: BLE001 - a client waits for an answer, and the dispatcher has others
             _LOG.exception("A request of %s %s failed", scope["method"], scope["path"])

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
-from sparkmesos_core.dispatcher.launch.secrets import is_secret
 from sparkmesos_core.dispatcher.launch.task_info import build
 from sparkmesos_core.dispatcher.rest.problems import Problem
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.errors import SparkMesosError
+from sparkmesos_core.launch.secrets import is_secret
 from sparkmesos_core.quoting import quoted
 
 LONGEST_COMMAND = 120 * 1024

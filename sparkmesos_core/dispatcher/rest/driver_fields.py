@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Obstacle
 from sparkmesos_core.dispatcher.rest.status_text import ending_text, status_text
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from sparkmesos_core.redaction import redact_text
 
 _EXITED = re.compile(r"exited with status (\d{1,3})\b")

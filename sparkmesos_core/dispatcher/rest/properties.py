@@ -13,11 +13,11 @@ from sparkmesos_core.conf.properties.registered_property import Property, Reader
 from sparkmesos_core.conf.properties.registry import find_property
 from sparkmesos_core.conf.values.java_strings import to_sequence
 from sparkmesos_core.conf.values.secrets import Secret, parse_secrets
-from sparkmesos_core.dispatcher.launch.container import takes_secrets
-from sparkmesos_core.dispatcher.launch.secrets import is_secret
 from sparkmesos_core.dispatcher.rest.problems import Problem
 from sparkmesos_core.dispatcher.rest.uris import uri_problem
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.launch.container import takes_secrets
+from sparkmesos_core.launch.secrets import is_secret
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.redaction import is_secret_name, redact_text
 

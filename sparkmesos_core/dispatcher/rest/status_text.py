@@ -11,7 +11,7 @@ import binascii
 import math
 from decimal import Decimal
 
-from sparkmesos_core.dispatcher.drivers.driver import TaskStatus
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 
 _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 39: "'", 92: "\\"}
 # Java writes doubles from here on, and below the second, with an exponent.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from sparkmesos_core.dispatcher.launch.uris import fetched_uri
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.launch.fetched_uris import fetched_uri
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.redaction import redact_text
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.dispatcher import Dispatcher
 from sparkmesos_core.dispatcher.rest.application import RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.server.auth import protected_rest
-from sparkmesos_core.dispatcher.server.cross_site import NotFromOtherSites
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.cross_site import NotFromOtherSites
 
 if TYPE_CHECKING:
-    from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
-    from sparkmesos_core.dispatcher.server.standby import StandbyState
+    from sparkmesos_core.durable_framework.standing_by import StandbyState
+    from sparkmesos_core.http_service.leader_connections import LeaderConnections
 
 Leading = Callable[[], Dispatcher | None]
 """Gives the dispatcher that answers at this moment; None while another one leads."""

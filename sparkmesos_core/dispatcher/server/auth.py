@@ -1,59 +1,16 @@
-"""Servers that want to be shown the dispatcher's token.
-
-Programs send it as a bearer token (RFC 6750). Browsers cannot; for them it is the password of basic
-authentication (RFC 7617), with any user name. Both ways are open on every path.
-"""
+"""The REST server of a dispatcher that wants to be shown a token."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import logging
-from collections.abc import Collection
 
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.rest.answers import SPARK_VERSION
-
-logger = logging.getLogger(__name__)
-
-KNOWN = "sparkmesos.known"
-"""The key in the scope of a request that says whether it came with the token."""
-
-_REALM = 'realm="sparkmesos dispatcher"'
-_LONGEST_PATH_IN_LOG = 200
-
-
-class TokenRequired:
-    """ASGI middleware that answers 401 to requests without the token, but for those on open paths.
-
-    What it lets through says under `KNOWN` whether the token was there.
-    """
-
-    def __init__(
-        self, app: ASGIApp, token: AccessToken, refusal: Response, open_paths: Collection[str] = ()
-    ) -> None:
-        self._app = app
-        self._token = token
-        self._refusal = refusal
-        self._open_paths = frozenset(open_paths)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 401."""
-        if scope["type"] == "http":
-            header = Headers(scope=scope).get("authorization")
-            given = given_token(header)
-            known = given is not None and self._token.is_proved_by(given)
-            if not known and scope["path"] not in self._open_paths:
-                _log_refusal(scope, header)
-                await self._refusal(scope, receive, send)
-                return
-            scope = {**scope, KNOWN: known}
-        await self._app(scope, receive, send)
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.auth import TokenRequired, realm_of
 
 
 def protected_rest(app: ASGIApp, token: AccessToken, spark_version: str = SPARK_VERSION) -> ASGIApp:
@@ -69,41 +26,7 @@ def protected_rest(app: ASGIApp, token: AccessToken, spark_version: str = SPARK_
     refusal = Response(
         json.dumps(body, indent=2, separators=(",", " : ")),
         status_code=401,
-        headers={"WWW-Authenticate": f"Bearer {_REALM}", "Cache-Control": "no-store"},
+        headers={"WWW-Authenticate": f"Bearer {realm_of(DRIVERS.holder)}", "Cache-Control": "no-store"},
         media_type="application/json",
     )
     return TokenRequired(app, token, refusal)
-
-
-def protected_pages(app: ASGIApp, token: AccessToken, open_paths: Collection[str]) -> ASGIApp:
-    """The pages behind the token; a browser asks for it, and is told where in its dialog it belongs."""
-    refusal = PlainTextResponse(
-        "This dispatcher wants its token: as the password, with any user name, or as a bearer token.\n",
-        status_code=401,
-        headers={"WWW-Authenticate": f'Basic {_REALM}, charset="UTF-8"', "Cache-Control": "no-store"},
-    )
-    return TokenRequired(app, token, refusal, open_paths)
-
-
-def given_token(header: str | None) -> str | None:
-    """The token in an `Authorization` header; None if there is none to be found."""
-    scheme, _, rest = (header or "").strip().partition(" ")
-    rest = rest.strip()
-    match scheme.lower():
-        case "bearer":
-            return rest or None
-        case "basic":
-            try:
-                _user, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
-            except (binascii.Error, ValueError):
-                return None
-            return password if colon else None
-    return None
-
-
-def _log_refusal(scope: Scope, header: str | None) -> None:
-    client = (scope.get("client") or ("somebody",))[0]
-    path = scope["path"][:_LONGEST_PATH_IN_LOG].encode("unicode_escape").decode()
-    # Browsers ask without it first, every time that they are started.
-    level, given = (logging.INFO, "no token") if header is None else (logging.WARNING, "a wrong token")
-    logger.log(level, "Refused %s, who sent %s: %s %s", client, given, scope["method"], path)

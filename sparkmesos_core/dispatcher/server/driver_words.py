@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, State
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from sparkmesos_core.redaction import redact_text
 
 _STARTING = frozenset({"TASK_STAGING", "TASK_STARTING"})

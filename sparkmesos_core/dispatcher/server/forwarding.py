@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY
-from sparkmesos_core.dispatcher.server.leader_connections import (
+from sparkmesos_core.http_service.leader_connections import (
     LeaderAnswer,
     LeaderConnections,
     LeaderRequest,
@@ -22,7 +22,7 @@ from sparkmesos_core.dispatcher.server.leader_connections import (
     NoAnswerError,
     NotReachedError,
 )
-from sparkmesos_core.dispatcher.server.passed_on import PASSED_ON, has_passed_on
+from sparkmesos_core.http_service.passed_on import PASSED_ON, has_passed_on
 
 logger = logging.getLogger(__name__)
 

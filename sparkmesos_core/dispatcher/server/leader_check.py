@@ -7,14 +7,14 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from sparkmesos_core.dispatcher.server.leader_connections import (
+from sparkmesos_core.dispatcher.server.pages import HEALTH_PATH
+from sparkmesos_core.http_service.leader_connections import (
     LeaderConnections,
     LeaderRequest,
     NoAnswerError,
     NotReachedError,
 )
-from sparkmesos_core.dispatcher.server.pages import HEALTH_PATH
-from sparkmesos_core.dispatcher.server.passed_on import PASSED_ON
+from sparkmesos_core.http_service.passed_on import PASSED_ON
 
 _SECONDS = 2.0
 """For how long an answer is waited for: those who ask us do not wait long either."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-
-import psutil
+from collections.abc import Iterable
 
 from sparkmesos_core.dispatcher.dispatcher import Dispatcher
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
+from sparkmesos_core.http_service.prometheus_text import metric, process_metrics
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "sparkmesos_dispatcher"
 _STATES = {
     State.QUEUED: "queued",
@@ -19,7 +17,6 @@ _STATES = {
     State.RETRYING: "retrying",
     State.FINISHED: "finished",
 }
-_Sample = tuple[Mapping[str, str], float]
 
 
 def metrics_text(dispatcher: Dispatcher, settings: PagesSettings, now: float) -> str:
@@ -45,84 +42,50 @@ def metrics_text(dispatcher: Dispatcher, settings: PagesSettings, now: float) ->
     prefix = _PREFIX
     blocks = [
         *_itself(settings, ready=condition.ready, leads=True),
-        _metric(
+        metric(
             f"{prefix}_subscribed", "Whether Mesos knows the dispatcher now.", [({}, condition.subscribed)]
         ),
-        _metric(
+        metric(
             f"{prefix}_drivers",
             "Drivers by state; of finished ones those that are remembered.",
             [({"state": name}, states[state]) for state, name in _STATES.items()],
         ),
-        _metric(
+        metric(
             f"{prefix}_finished_drivers",
             "Remembered drivers that have ended, by outcome.",
             [({"outcome": outcome.value}, outcomes[outcome]) for outcome in Outcome],
         ),
-        _metric(
+        metric(
             f"{prefix}_queued_drivers",
             "Queued drivers by the queue they were submitted to.",
             [({"queue": queue}, count) for queue, count in sorted(queues.items())],
         ),
-        _metric(
+        metric(
             f"{prefix}_oldest_queued_seconds",
             "For how long the driver that was submitted first of all queued ones has waited.",
             [({}, max(0.0, now - oldest))],
         ),
-        _metric(f"{prefix}_launched_cores", "Cores of launched drivers.", [({}, cores)]),
-        _metric(f"{prefix}_launched_memory_mebibytes", "Memory of launched drivers.", [({}, memory)]),
-        _metric(
+        metric(f"{prefix}_launched_cores", "Cores of launched drivers.", [({}, cores)]),
+        metric(f"{prefix}_launched_memory_mebibytes", "Memory of launched drivers.", [({}, memory)]),
+        metric(
             f"{prefix}_most_retries", "Most retries of a driver that waits to be retried.", [({}, retries)]
         ),
-        _metric(
+        metric(
             f"{prefix}_max_drivers",
             "How many drivers may be launched at a time.",
             [({}, settings.max_drivers)],
         ),
-        *_process(),
+        *process_metrics(),
     ]
     return "".join(blocks)
 
 
 def standby_metrics_text(settings: PagesSettings, *, ready: bool) -> str:
     """Those of a dispatcher that passes requests on to another one; `ready` says whether it can."""
-    return "".join([*_itself(settings, ready=ready, leads=False), *_process()])
+    return "".join([*_itself(settings, ready=ready, leads=False), *process_metrics()])
 
 
 def _itself(settings: PagesSettings, *, ready: bool, leads: bool) -> Iterable[str]:
-    yield _metric(f"{_PREFIX}_info", "What runs here; always 1.", [({"version": settings.version}, 1)])
-    yield _metric(f"{_PREFIX}_ready", "Whether submissions are taken.", [({}, ready)])
-    yield _metric(f"{_PREFIX}_leads", "Whether it launches drivers, or else stands by.", [({}, leads)])
-
-
-def _process() -> Iterable[str]:
-    """The process itself, under the names that Prometheus' own clients use."""
-    process = psutil.Process()
-    with process.oneshot():
-        times = process.cpu_times()
-        yield _metric(
-            "process_cpu_seconds_total",
-            "Processor time, of user and system.",
-            [({}, times.user + times.system)],
-            kind="counter",
-        )
-        yield _metric("process_resident_memory_bytes", "Memory in RAM.", [({}, process.memory_info().rss)])
-        yield _metric("process_open_fds", "Open file descriptors.", [({}, process.num_fds())])
-        yield _metric(
-            "process_start_time_seconds", "When it started, since 1970.", [({}, process.create_time())]
-        )
-
-
-def _metric(name: str, meaning: str, samples: Iterable[_Sample], kind: str = "gauge") -> str:
-    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
-    for labels, value in samples:
-        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        lines.append(f"{name}{{{shown}}} {_number(value)}" if shown else f"{name} {_number(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(float(value))
+    yield metric(f"{_PREFIX}_info", "What runs here; always 1.", [({"version": settings.version}, 1)])
+    yield metric(f"{_PREFIX}_ready", "Whether submissions are taken.", [({}, ready)])
+    yield metric(f"{_PREFIX}_leads", "Whether it launches drivers, or else stands by.", [({}, leads)])

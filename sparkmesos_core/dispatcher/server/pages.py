@@ -15,11 +15,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
-from sparkmesos_core.dispatcher.dispatcher import Dispatcher, InDoubtError
-from sparkmesos_core.dispatcher.server.auth import KNOWN, protected_pages
-from sparkmesos_core.dispatcher.server.cross_site import FormTokens, NotFromOtherSites
-from sparkmesos_core.dispatcher.server.metrics import CONTENT_TYPE, metrics_text
+from sparkmesos_core.dispatcher.dispatcher import Dispatcher
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.dispatcher.server.metrics import metrics_text
 from sparkmesos_core.dispatcher.server.pages_data import (
     View,
     driver_address,
@@ -27,12 +25,17 @@ from sparkmesos_core.dispatcher.server.pages_data import (
     frame_content,
     list_content,
 )
-from sparkmesos_core.dispatcher.server.passed_on import NotesPassing
 from sparkmesos_core.dispatcher.server.sandbox_pages import SandboxPages, known_driver
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
-from sparkmesos_core.errors import DispatcherError, SparkMesosError
+from sparkmesos_core.durable_framework.condition import InDoubtError
+from sparkmesos_core.errors import FrameworkError, SparkMesosError
 from sparkmesos_core.html_pages import html_page
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.auth import KNOWN, protected_pages
+from sparkmesos_core.http_service.cross_site import FormTokens, NotFromOtherSites
+from sparkmesos_core.http_service.passed_on import NotesPassing
+from sparkmesos_core.http_service.prometheus_text import CONTENT_TYPE
 from sparkmesos_core.redaction import redact_text
 
 HEALTH_PATH = "/health"
@@ -77,7 +80,7 @@ def pages_app(
     # Slashes at the end mean something here: folders.
     app.router.redirect_slashes = False
     guarded: ASGIApp = NotFromOtherSites(NotesPassing(app))
-    return guarded if token is None else protected_pages(guarded, token, {HEALTH_PATH})
+    return guarded if token is None else protected_pages(guarded, token, {HEALTH_PATH}, DRIVERS.holder)
 
 
 class _Pages:
@@ -164,7 +167,7 @@ class _Pages:
             raise error
         if isinstance(error, InDoubtError):
             return self._problem(502, "Perhaps done", error.message, error.hint)
-        status = 503 if isinstance(error, DispatcherError) else 502
+        status = 503 if isinstance(error, FrameworkError) else 502
         again = status == 503 and request.method == "GET"
         return self._problem(status, "Not possible now", error.message, error.hint, again=again)
 

@@ -17,9 +17,9 @@ from sparkmesos_core.dispatcher.server.driver_words import (
     memory_text,
     wording_of,
 )
-from sparkmesos_core.dispatcher.server.passed_on import is_passed_on
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.html_pages import is_web_link
+from sparkmesos_core.http_service.passed_on import is_passed_on
 from sparkmesos_core.redaction import REDACTED, is_secret_name, redact_arguments, redact_text
 
 ROWS_OF_OVERVIEW = 25

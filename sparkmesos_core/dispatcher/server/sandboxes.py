@@ -10,8 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch
-from sparkmesos_core.dispatcher.server.patient_threads import PatientThreads
 from sparkmesos_core.errors import MesosError, SparkMesosError
+from sparkmesos_core.http_service.patient_threads import PatientThreads
 from sparkmesos_core.mesos.http import MesosHttp
 from sparkmesos_core.mesos.sandbox_files import LONGEST_PIECE, NoSuchFileError, SandboxFile, SandboxFiles
 

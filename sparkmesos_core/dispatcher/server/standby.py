@@ -6,7 +6,6 @@ Only `/health` and `/metrics` are its own: whoever watches it wants to know abou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,47 +14,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.rest import answers
 from sparkmesos_core.dispatcher.rest.answers import Answer
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY
 from sparkmesos_core.dispatcher.rest.problems import RequestError
-from sparkmesos_core.dispatcher.server.auth import KNOWN, protected_pages, protected_rest
-from sparkmesos_core.dispatcher.server.cross_site import NotFromOtherSites
+from sparkmesos_core.dispatcher.server.auth import protected_rest
 from sparkmesos_core.dispatcher.server.forwarding import FAILURE, Failure, Forwarding
 from sparkmesos_core.dispatcher.server.leader_check import LeaderCheck
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
-from sparkmesos_core.dispatcher.server.metrics import CONTENT_TYPE, standby_metrics_text
+from sparkmesos_core.dispatcher.server.metrics import standby_metrics_text
 from sparkmesos_core.dispatcher.server.pages import HEALTH_PATH, METRICS_PATH
-from sparkmesos_core.dispatcher.server.passed_on import has_passed_on
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
+from sparkmesos_core.durable_framework.standing_by import StandbyState, nobody_leads
 from sparkmesos_core.html_pages import html_page
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.auth import KNOWN, protected_pages
+from sparkmesos_core.http_service.cross_site import NotFromOtherSites
+from sparkmesos_core.http_service.leader_connections import LeaderConnections
+from sparkmesos_core.http_service.passed_on import has_passed_on
+from sparkmesos_core.http_service.prometheus_text import CONTENT_TYPE
 
 _PACKAGE = "sparkmesos_core.dispatcher.server"
 _PAGE_SECONDS = 30.0
 """How long the leader may think about a page: it may have to wait for agents."""
 _TITLES = {400: "Malformed", 413: "Too large", 502: "No answer", 503: "Not possible now"}
-
-
-NOBODY_LEADS = "No dispatcher leads at the moment"
-NOT_TOLD = "This dispatcher cannot tell who leads at the moment"
-NOT_PASSED_ON = "This dispatcher cannot pass requests on"
-
-
-@dataclass(frozen=True)
-class StandbyState:
-    """What a dispatcher that does not lead knows of the one that does."""
-
-    rest_url: str | None
-    """The http or https URL of the leader's REST server; None if there is no leader, or it is unknown."""
-    webui_url: str | None
-    """The same of its web UI."""
-    started_at: float
-    """When this dispatcher started, in seconds since 1970."""
-    reason: str = ""
-    """Why there is no leader to pass requests on to, for people."""
-    verdict: str = NOBODY_LEADS
-    """What that is a reason for."""
 
 
 def standby_rest(
@@ -94,7 +76,7 @@ def standby_pages(
     app.router.redirect_slashes = False
     app.router.default = passed_on
     guarded: ASGIApp = NotFromOtherSites(app)
-    return guarded if token is None else protected_pages(guarded, token, {HEALTH_PATH})
+    return guarded if token is None else protected_pages(guarded, token, {HEALTH_PATH}, DRIVERS.holder)
 
 
 class _Own:
@@ -192,4 +174,5 @@ def _why(failure: Failure, state: StandbyState) -> str:
 
 
 def _nobody(state: StandbyState) -> str:
-    return f"{state.verdict}: {state.reason}" if state.reason else state.verdict
+    verdict = state.verdict or nobody_leads(DRIVERS.holder)
+    return f"{verdict}: {state.reason}" if state.reason else verdict

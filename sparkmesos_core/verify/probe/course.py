@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkmesos_core.dispatcher.drivers.offers import Offer
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.verify.probe.names import TASK_PREFIX
 from sparkmesos_core.verify.probe.plan import ProbePlan
 from sparkmesos_core.verify.probe.report import Report

@@ -14,10 +14,10 @@ from typing import Any
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.values.java_strings import to_sequence
 from sparkmesos_core.dispatcher.drivers.matching import Need, OpenOffer
-from sparkmesos_core.dispatcher.drivers.offers import Offer
-from sparkmesos_core.dispatcher.launch.container import container_info, image
-from sparkmesos_core.dispatcher.launch.secrets import is_secret
 from sparkmesos_core.dist.names import executor_prefix
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.launch.container import container_info, image
+from sparkmesos_core.launch.secrets import is_secret
 from sparkmesos_core.mesos.resources import ANY_ROLE
 from sparkmesos_core.preflight.python_version import Chosen, executors_program
 from sparkmesos_core.preflight.this_machine import is_address

@@ -5,116 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher import service as service_module
-from sparkmesos_core.dispatcher.dispatcher import InDoubtError
-from sparkmesos_core.dispatcher.drivers.actions import (
+from sparkmesos_core.dispatcher.drivers.book import Book
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.dispatcher.drivers.limits import Limits
+from sparkmesos_core.dispatcher.service import DispatcherService
+from sparkmesos_core.durable_framework import service as service_module
+from sparkmesos_core.durable_framework.actions import (
     Acknowledge,
-    Action,
-    Forget,
     KillTask,
     LaunchTasks,
     Reconcile,
     Revive,
-    Save,
     SaveFramework,
 )
-from sparkmesos_core.dispatcher.drivers.book import Book
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
-from sparkmesos_core.dispatcher.drivers.limits import Limits
-from sparkmesos_core.dispatcher.scheduler import End
-from sparkmesos_core.dispatcher.service import DispatcherService
-from sparkmesos_core.dispatcher.store.store import Change, Stored
-from sparkmesos_core.errors import DispatcherError, MesosError, StoreError, StoreTakenOverError
+from sparkmesos_core.durable_framework.condition import InDoubtError
+from sparkmesos_core.durable_framework.scheduler import End
+from sparkmesos_core.durable_framework.store.store import Stored
+from sparkmesos_core.errors import FrameworkError, MesosError, StoreError, StoreTakenOverError
 from tests.unit.dispatcher.drivers.play import build, scalar, submission
-
-_PATIENCE = 20.0
-
-
-class Disk:
-    """A store in memory: it can be held, so that nothing is written for a while, and it can fail."""
-
-    def __init__(self) -> None:
-        self.drivers: dict[str, str] = {}
-        self.framework: str | None = None
-        self.number = 1
-        self.failing: StoreError | None = None
-        self.fails_after_writing = False
-        self.applied: list[Sequence[Change]] = []
-        self.loads = 0
-        self.closed = False
-        self.go_on = threading.Event()
-        self.go_on.set()
-        self.writing = threading.Event()
-
-    def load(self) -> Stored:
-        if self.failing is not None and not self.fails_after_writing:
-            raise self.failing
-        self.loads += 1
-        drivers = [Driver.from_json(json.loads(text)) for text in self.drivers.values()]
-        return Stored(tuple(sorted(drivers, key=lambda one: one.number)), self.framework, self.number)
-
-    def apply(self, changes: Sequence[Change]) -> None:
-        self.writing.set()
-        assert self.go_on.wait(_PATIENCE)
-        if self.failing is not None and not self.fails_after_writing:
-            raise self.failing
-        self.applied.append(changes)
-        for change in changes:
-            if isinstance(change, Save):
-                self.drivers[change.driver.id] = json.dumps(change.driver.to_json())
-                self.number = max(self.number, change.driver.number + 1)
-            elif isinstance(change, Forget):
-                self.drivers.pop(change.driver_id, None)
-            else:
-                self.framework = change.framework_id
-        if self.failing is not None:
-            error = self.failing
-            self.failing = None
-            raise error
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class PlayedMesos:
-    """Keeps what it is told."""
-
-    problem = "nobody answers"
-
-    def __init__(self) -> None:
-        self.subscriptions: list[str | None] = []
-        self.left = 0
-        self.calls: list[Action] = []
-        self.changed = asyncio.Event()
-        self.closed = False
-
-    def subscribe(self, framework_id: str | None) -> None:
-        self.subscriptions.append(framework_id)
-        self.changed.set()
-
-    def unsubscribe(self) -> None:
-        self.left += 1
-        self.changed.set()
-
-    def make(self, actions: Sequence[Action]) -> None:
-        self.calls += actions
-        self.changed.set()
-
-    async def close(self) -> None:
-        self.closed = True
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        while not true():
-            self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), _PATIENCE)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [call for call in self.calls if isinstance(call, kind)]
+from tests.unit.durable_framework.in_memory import PATIENCE, Disk, PlayedMesos
 
 
 def offers(*ids: str) -> dict[str, Any]:
@@ -145,7 +60,7 @@ def subscribed(service: DispatcherService) -> bool:
 
 def play(test: Test, disk: Disk | None = None, *, close: bool = True) -> Disk:
     """Runs a test with a service that has just begun to subscribe; without `close` the test closes it."""
-    disk = disk or Disk()
+    disk = disk or Disk(DRIVERS)
 
     async def run() -> None:
         mesos = PlayedMesos()
@@ -155,7 +70,7 @@ def play(test: Test, disk: Disk | None = None, *, close: bool = True) -> Disk:
         await service.open()
         service.connect(mesos)
         try:
-            await asyncio.wait_for(test(service, disk, mesos), 2 * _PATIENCE)
+            await asyncio.wait_for(test(service, disk, mesos), 2 * PATIENCE)
         finally:
             disk.go_on.set()
             if close:
@@ -166,7 +81,7 @@ def play(test: Test, disk: Disk | None = None, *, close: bool = True) -> Disk:
 
 
 async def _in_thread(wait: Callable[[float], bool]) -> None:
-    assert await asyncio.to_thread(wait, _PATIENCE)
+    assert await asyncio.to_thread(wait, PATIENCE)
 
 
 def test_an_answer_leaves_when_the_driver_is_on_disk() -> None:
@@ -179,7 +94,7 @@ def test_an_answer_leaves_when_the_driver_is_on_disk() -> None:
         disk.go_on.set()
         created = await creating
         assert created.driver is not None
-        assert list(disk.drivers) == [created.driver.id]
+        assert list(disk.records) == [created.driver.id]
         assert service.queue_position(created.driver.id) == 1
 
     play(test)
@@ -198,7 +113,7 @@ def test_mesos_is_told_after_the_disk() -> None:
         assert mesos.of(LaunchTasks) == []
         disk.go_on.set()
         await mesos.until(lambda: bool(mesos.of(LaunchTasks)))
-        stored = Driver.from_json(json.loads(disk.drivers[created.driver.id]))
+        stored = Driver.from_json(json.loads(disk.records[created.driver.id]))
         assert stored.state is State.LAUNCHED
         assert stored.launch is not None
         assert mesos.of(LaunchTasks)[0].tasks[0]["task_id"]["value"] == stored.launch.task_id
@@ -241,7 +156,7 @@ def test_a_repeated_submission_is_answered_when_the_first_is_on_disk() -> None:
         disk.go_on.set()
         assert (await again).driver == (await first).driver
         assert (await again).repeated
-        assert len(disk.drivers) == 1
+        assert len(disk.records) == 1
 
     play(test)
 
@@ -256,12 +171,12 @@ def test_a_store_that_fails_loses_nothing(after_writing: bool, monkeypatch: pyte
         kept = await service.create(submission("kept"), "t0")
         disk.fails_after_writing = after_writing
         disk.failing = StoreError("the disk is full", hint="Make room.")
-        with pytest.raises(DispatcherError, match="the disk is full"):
+        with pytest.raises(FrameworkError, match="the disk is full"):
             await service.create(submission("unsure"), "t1")
         if not after_writing:
             assert not ready(service)
             assert service.condition.reason == "the disk is full"
-            with pytest.raises(DispatcherError, match="the disk is full"):
+            with pytest.raises(FrameworkError, match="the disk is full"):
                 await service.kill("driver-x")
             disk.failing = None
         await mesos.until(lambda: mesos.subscriptions == [None, "f-1"])
@@ -272,7 +187,7 @@ def test_a_store_that_fails_loses_nothing(after_writing: bool, monkeypatch: pyte
         assert again.repeated == after_writing
         assert [driver.submission.name for driver in service.drivers()] == ["kept", "unsure"]
         assert kept.driver is not None
-        assert set(disk.drivers) == {driver.id for driver in service.drivers()}
+        assert set(disk.records) == {driver.id for driver in service.drivers()}
 
     play(test)
 
@@ -288,10 +203,10 @@ def test_a_store_that_another_dispatcher_took_is_left_to_it(
         service.on_subscribed("f-1", "")
         await service.create(submission())
         disk.failing = taken_over if when == "while writing" else StoreError("the disk is full")
-        with pytest.raises(DispatcherError):
+        with pytest.raises(FrameworkError):
             await service.create(submission())
         disk.failing = taken_over
-        await asyncio.wait_for(service.over(), _PATIENCE)
+        await asyncio.wait_for(service.over(), PATIENCE)
         assert not ready(service)
         assert service.condition.reason == "another dispatcher has taken over"
         assert mesos.subscriptions == [None]  # nobody tries again
@@ -319,7 +234,7 @@ def test_who_was_being_written_is_in_doubt_and_who_waited_is_not(error: StoreErr
         with pytest.raises(InDoubtError, match=f"may have been carried out, or not: {error.message}"):
             await created
         for refused in (waits, service.kill(known.id)):
-            with pytest.raises(DispatcherError, match=error.message) as raised:
+            with pytest.raises(FrameworkError, match=error.message) as raised:
                 await refused
             assert not isinstance(raised.value, InDoubtError)
 
@@ -346,9 +261,9 @@ def test_nothing_is_told_before_it_is_on_disk(fails: bool) -> None:
             return
         assert isinstance(outcomes[0], InDoubtError)
         for outcome in outcomes[1:]:
-            assert isinstance(outcome, DispatcherError)
+            assert isinstance(outcome, FrameworkError)
             assert not isinstance(outcome, InDoubtError)
-        with pytest.raises(DispatcherError, match="no answer"):
+        with pytest.raises(FrameworkError, match="no answer"):
             await service.settled()
 
     play(test)
@@ -361,7 +276,7 @@ def test_a_read_that_is_written_together_with_what_fails_is_not_in_doubt() -> No
         disk.failing = StoreError("no answer")
         created = asyncio.create_task(service.create(submission()))
         await asyncio.sleep(0)
-        with pytest.raises(DispatcherError, match="no answer") as raised:
+        with pytest.raises(FrameworkError, match="no answer") as raised:
             await service.settled()
         assert not isinstance(raised.value, InDoubtError)
         with pytest.raises(InDoubtError):
@@ -392,7 +307,7 @@ def test_a_write_that_fails_at_the_end_leaves_nothing_behind() -> None:
         disk.failing = StoreError("the disk is full")
         disk.go_on.set()
         await closing
-        with pytest.raises(DispatcherError, match="the disk is full"):
+        with pytest.raises(FrameworkError, match="the disk is full"):
             await creating
         assert disk.closed
         assert asyncio.all_tasks() < tasks
@@ -494,10 +409,10 @@ def test_a_framework_that_somebody_else_took_takes_no_more_drivers() -> None:
         service.on_end(End.TAKEN_OVER, MesosError("Framework failed over"))
         assert not ready(service)
         assert "another dispatcher" in service.condition.reason
-        with pytest.raises(DispatcherError, match="another dispatcher"):
+        with pytest.raises(FrameworkError, match="another dispatcher"):
             await service.create(submission())
         assert mesos.subscriptions == [None]
-        await asyncio.wait_for(service.over(), _PATIENCE)
+        await asyncio.wait_for(service.over(), PATIENCE)
 
     play(test)
 
@@ -514,7 +429,7 @@ def test_a_former_leader_that_comes_back_to_mesos_touches_nothing() -> None:
         service.on_subscribed("f-1", "")
         service.on_event(update("driver-of-another-one", "TASK_RUNNING", uuid="u"))
         service.on_event(offers("o1"))
-        await asyncio.wait_for(service.over(), _PATIENCE)
+        await asyncio.wait_for(service.over(), PATIENCE)
         assert mesos.calls == []
         assert mesos.left > 0
 
@@ -528,15 +443,15 @@ def test_who_leaves_is_silent_at_once() -> None:
         disk.go_on.clear()
         disk.writing.clear()
         being_written = asyncio.create_task(service.create(submission()))
-        await asyncio.to_thread(disk.writing.wait, _PATIENCE)
+        await asyncio.to_thread(disk.writing.wait, PATIENCE)
         waiting = asyncio.create_task(service.create(submission()))
         await asyncio.sleep(0)
         mesos.calls.clear()
         service.leave("another dispatcher leads")
         assert mesos.left == 1
-        with pytest.raises(DispatcherError, match="another dispatcher leads"):
+        with pytest.raises(FrameworkError, match="another dispatcher leads"):
             await waiting
-        with pytest.raises(DispatcherError, match="another dispatcher leads"):
+        with pytest.raises(FrameworkError, match="another dispatcher leads"):
             await service.create(submission())
         closing = asyncio.create_task(service.close())
         await asyncio.sleep(0)
@@ -545,8 +460,8 @@ def test_who_leaves_is_silent_at_once() -> None:
         # What was on its way to the disk is there, and so it is said.
         created = await being_written
         assert created.driver is not None
-        assert created.driver.id in disk.drivers
-        assert len(disk.drivers) == 2
+        assert created.driver.id in disk.records
+        assert len(disk.records) == 2
         assert mesos.calls == []
         assert disk.closed
 
@@ -557,7 +472,7 @@ def test_who_has_left_does_not_try_a_store_that_fails_again() -> None:
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         disk.go_on.clear()
         being_written = asyncio.create_task(service.create(submission()))
-        await asyncio.to_thread(disk.writing.wait, _PATIENCE)
+        await asyncio.to_thread(disk.writing.wait, PATIENCE)
         service.leave("another dispatcher leads")
         disk.failing = StoreError("no answer")
         disk.go_on.set()
@@ -577,15 +492,15 @@ def test_who_leaves_while_it_begins_anew_does_not_come_back(monkeypatch: pytest.
     loading, go_on = threading.Event(), threading.Event()
 
     class SlowDisk(Disk):
-        def load(self) -> Stored:
+        def load(self) -> Stored[Driver]:
             if self.loads:
                 loading.set()
-                assert go_on.wait(_PATIENCE)
+                assert go_on.wait(PATIENCE)
             return super().load()
 
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         disk.failing, disk.fails_after_writing = StoreError("no answer"), True
-        with pytest.raises(DispatcherError):
+        with pytest.raises(FrameworkError):
             await service.create(submission())
         await _in_thread(loading.wait)
         service.leave("another dispatcher leads")
@@ -595,7 +510,7 @@ def test_who_leaves_while_it_begins_anew_does_not_come_back(monkeypatch: pytest.
         assert not ready(service)
         assert mesos.subscriptions == [None]
 
-    play(test, SlowDisk())
+    play(test, SlowDisk(DRIVERS))
 
 
 def test_a_framework_that_is_refused_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -662,7 +577,7 @@ def test_killing_and_clearing() -> None:
         assert answers[waiting.id].message == "Removed driver while it's still pending"
         await mesos.until(lambda: mesos.of(KillTask) == [KillTask(running.id, "S0")])
         assert await service.clear() == 1
-        assert set(disk.drivers) == {running.id}
+        assert set(disk.records) == {running.id}
         assert not (await service.kill("driver-unknown")).success
 
     play(test)
@@ -675,7 +590,7 @@ def test_the_end_waits_for_the_disk() -> None:
         await _in_thread(disk.writing.wait)
         closing = asyncio.create_task(service.close())
         await asyncio.sleep(0)
-        with pytest.raises(DispatcherError, match="just stopping"):
+        with pytest.raises(FrameworkError, match="just stopping"):
             await service.create(submission())
         assert (mesos.closed, disk.closed) == (False, False)
         disk.go_on.set()
@@ -701,7 +616,7 @@ def test_a_store_that_cannot_be_opened_or_read_is_an_error() -> None:
 
     with pytest.raises(StoreError, match="in use"):
         asyncio.run(run(refuse))
-    disk = Disk()
+    disk = Disk(DRIVERS)
     disk.failing = StoreError("not a database")
     with pytest.raises(StoreError, match="not a database"):
         asyncio.run(run(lambda: disk))

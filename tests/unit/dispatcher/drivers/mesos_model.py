@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkmesos_core.dispatcher.drivers.actions import (
+from sparkmesos_core.durable_framework.actions import (
     Acknowledge,
     Action,
     Decline,

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sparkmesos_core.dispatcher.dispatcher import KillAnswer
-from sparkmesos_core.dispatcher.drivers.actions import Action, Forget, LaunchTasks, Save, SaveFramework
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.limits import Limits
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
-from sparkmesos_core.dispatcher.store.store import Stored
+from sparkmesos_core.durable_framework.actions import Action, Forget, LaunchTasks, Save, SaveFramework
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.durable_framework.store.store import Stored
 
 START = 1_769_860_800.0  # 2026-01-31 12:00:00 UTC
 FRAMEWORK = "5e0a-0001"
@@ -109,10 +109,10 @@ class Play:
             assert not (written and calls), "something is written after a call"
             calls = calls or not written
             if isinstance(action, Save):
-                self.disk[action.driver.id] = json.dumps(action.driver.to_json())
-                self.numbers = max(self.numbers, action.driver.number + 1)
+                self.disk[action.record.id] = json.dumps(action.record.to_json())
+                self.numbers = max(self.numbers, action.record.number + 1)
             elif isinstance(action, Forget):
-                del self.disk[action.driver_id]
+                del self.disk[action.record_id]
             elif isinstance(action, SaveFramework):
                 self.disk_framework = action.framework_id
         return actions
@@ -145,7 +145,7 @@ class Play:
         """Another process with the same disk."""
         drivers = tuple(Driver.from_json(json.loads(text)) for text in self.disk.values())
         self.book = Book(self.limits, self.maker)
-        stored = Stored(drivers=drivers, framework_id=self.disk_framework, next_number=self.numbers)
+        stored = Stored(records=drivers, framework_id=self.disk_framework, next_number=self.numbers)
         self.do(self.book.recover(stored, self.now))
 
     def offer(self, *offers: Offer) -> list[str]:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.drivers.actions import (
+from sparkmesos_core.dispatcher.drivers.book import DOUBT
+from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
+from sparkmesos_core.durable_framework.actions import (
     Acknowledge,
     Decline,
     Forget,
@@ -16,8 +18,6 @@ from sparkmesos_core.dispatcher.drivers.actions import (
     SaveFramework,
     Suppress,
 )
-from sparkmesos_core.dispatcher.drivers.book import DOUBT
-from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.errors import UsageError
 from tests.unit.dispatcher.drivers.play import FRAMEWORK, Play, build, offer, submission
 

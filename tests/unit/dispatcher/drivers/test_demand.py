@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from sparkmesos_core.dispatcher.drivers.actions import Decline, Revive, Suppress
-from sparkmesos_core.dispatcher.drivers.demand import PAUSE, Demand
+from sparkmesos_core.durable_framework.actions import Decline, Revive, Suppress
+from sparkmesos_core.durable_framework.demand import PAUSE, Demand
 from tests.unit.dispatcher.drivers.play import Play, offer
 
 

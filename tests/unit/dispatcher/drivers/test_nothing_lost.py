@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sparkmesos_core.dispatcher.drivers.actions import Action, Forget, LaunchTasks, Save, SaveFramework
 from sparkmesos_core.dispatcher.drivers.book import Book
 from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.drivers.obstacle import waits_for_launch
-from sparkmesos_core.dispatcher.drivers.offers import Offer
-from sparkmesos_core.dispatcher.store.store import Stored
+from sparkmesos_core.durable_framework.actions import Action, Forget, LaunchTasks, Save, SaveFramework
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.durable_framework.store.store import Stored
 from tests.unit.dispatcher.drivers.mesos_model import Agent, Mesos, Task
 from tests.unit.dispatcher.drivers.play import build, submission
 
@@ -42,7 +42,7 @@ class World:
     def _begin(self) -> None:
         self.book = Book(LIMITS, build)
         drivers = tuple(Driver.from_json(json.loads(text)) for text in self.disk.values())
-        stored = Stored(drivers=drivers, framework_id=self.disk_framework, next_number=self.next_number)
+        stored = Stored(records=drivers, framework_id=self.disk_framework, next_number=self.next_number)
         self.pending, self.outbox = [], []
         self.connected = False
         self._decide(self.book.recover(stored, self.mesos.now))
@@ -53,11 +53,12 @@ class World:
     def _write(self) -> None:
         for action in self.pending:
             if isinstance(action, Save):
-                self.disk[action.driver.id] = json.dumps(action.driver.to_json())
-                self.next_number = max(self.next_number, action.driver.number + 1)
-                self.accepted.setdefault(action.driver.id, False)
-                if action.driver.kill_requested:
-                    self.accepted[action.driver.id] = True
+                self.disk[action.record.id] = json.dumps(action.record.to_json())
+                self.next_number = max(self.next_number, action.record.number + 1)
+                self.accepted.setdefault(action.record.id, False)
+                assert isinstance(action.record, Driver)
+                if action.record.kill_requested:
+                    self.accepted[action.record.id] = True
             elif isinstance(action, Forget):
                 raise AssertionError("nothing is to be forgotten here")
             elif isinstance(action, SaveFramework):

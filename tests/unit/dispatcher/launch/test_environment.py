@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.dispatcher.launch.driver_secrets import driver_secrets
 from sparkmesos_core.dispatcher.launch.environment import driver_variables
-from sparkmesos_core.dispatcher.launch.secrets import driver_secrets
 from tests.driver_shell import submission, task_info, variables
 
 AGENT = "http://agent1.mesos.example:5051"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.dispatcher import InDoubtError
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.rest.application import RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
+from sparkmesos_core.durable_framework.condition import InDoubtError
 from tests.asgi_client import Response, ask, request
 from tests.in_memory_dispatcher import InMemoryDispatcher
 from tests.unit.dispatcher.rest.test_requests import message

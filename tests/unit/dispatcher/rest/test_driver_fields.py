@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State, TaskStatus
+from sparkmesos_core.dispatcher.drivers.driver import Driver, Launch, Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.messages import DriverStatus
 from sparkmesos_core.dispatcher.rest.driver_fields import driver_fields, driver_message
 from sparkmesos_core.dispatcher.rest.status_text import java_double_text, status_text
+from sparkmesos_core.durable_framework.task_status import TaskStatus
 from sparkmesos_core.mesos.constraints import UnmetConstraint
 from sparkmesos_core.redaction import REDACTED
 

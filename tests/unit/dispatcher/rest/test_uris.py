@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.dispatcher.launch.uris import fetched_uri
 from sparkmesos_core.dispatcher.rest.uris import uri_problem
+from sparkmesos_core.launch.fetched_uris import fetched_uri
 
 
 @pytest.mark.parametrize(

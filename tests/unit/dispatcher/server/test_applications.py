@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.dispatcher import Dispatcher
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.server import applications
 from sparkmesos_core.dispatcher.server.applications import Standby
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
 from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
-from sparkmesos_core.dispatcher.server.standby import StandbyState
+from sparkmesos_core.durable_framework.standing_by import StandbyState
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.leader_connections import LeaderConnections
 from tests.asgi_client import request
 from tests.in_memory_dispatcher import InMemoryDispatcher
 

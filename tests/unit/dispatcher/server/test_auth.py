@@ -11,8 +11,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
-from sparkmesos_core.dispatcher.server.auth import KNOWN, given_token, protected_pages, protected_rest
+from sparkmesos_core.dispatcher.server.auth import protected_rest
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.auth import KNOWN, given_token, protected_pages
 from tests.asgi_client import ask
 
 TOKEN = "0123456789abcdef"
@@ -27,7 +28,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 REST = protected_rest(app, AccessToken(TOKEN))
-PAGES = protected_pages(app, AccessToken(TOKEN), {"/health"})
+PAGES = protected_pages(app, AccessToken(TOKEN), {"/health"}, "dispatcher")
 
 RIGHT = [f"Bearer {TOKEN}", f"bearer   {TOKEN} ", basic("anybody", TOKEN), basic("", TOKEN)]
 WRONG = [

@@ -16,9 +16,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY
-from sparkmesos_core.dispatcher.server import forwarding, leader_connections
+from sparkmesos_core.dispatcher.server import forwarding
 from sparkmesos_core.dispatcher.server.forwarding import FAILURE, Failure, Forwarding
-from sparkmesos_core.dispatcher.server.leader_connections import (
+from sparkmesos_core.http_service import leader_connections
+from sparkmesos_core.http_service.leader_connections import (
     LeaderConnections,
     LeaderRequest,
     NoAnswerError,

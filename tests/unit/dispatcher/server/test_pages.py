@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
-from sparkmesos_core.dispatcher.dispatcher import InDoubtError
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.drivers.obstacle import Cause, Obstacle
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
+from sparkmesos_core.durable_framework.condition import InDoubtError
+from sparkmesos_core.http_service.access_token import AccessToken
 from tests.agent_files import AgentFiles, agent_files
 from tests.asgi_client import Response, ask
 from tests.in_memory_dispatcher import STARTED_AT, InMemoryDispatcher

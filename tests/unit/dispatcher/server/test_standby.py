@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sparkmesos_core.dispatcher.access_token import AccessToken
 from sparkmesos_core.dispatcher.client import DispatcherClient, NotReadyError
 from sparkmesos_core.dispatcher.drivers.driver import Outcome, State
 from sparkmesos_core.dispatcher.messages import CreateSubmissionRequest
@@ -18,11 +17,13 @@ from sparkmesos_core.dispatcher.messages import Outcome as Told
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY, RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.dispatcher.server.auth import protected_rest
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
 from sparkmesos_core.dispatcher.server.pages import pages_app
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
-from sparkmesos_core.dispatcher.server.standby import StandbyState, standby_pages, standby_rest
+from sparkmesos_core.dispatcher.server.standby import standby_pages, standby_rest
+from sparkmesos_core.durable_framework.standing_by import StandbyState
 from sparkmesos_core.errors import UnreachableError
+from sparkmesos_core.http_service.access_token import AccessToken
+from sparkmesos_core.http_service.leader_connections import LeaderConnections
 from sparkmesos_core.master import Dispatcher, HostPort
 from tests.in_memory_dispatcher import STARTED_AT, InMemoryDispatcher
 from tests.sample_drivers import sample_dispatcher

@@ -8,7 +8,7 @@ import pytest
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-from sparkmesos_core.dispatcher.drivers.offers import Offer
+from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.verify.probe.plan import ProbePlan, plan_of, user_of
 

@@ -1,1 +1,0 @@
-"""Where drivers are kept, so that a dispatcher that dies forgets none."""
