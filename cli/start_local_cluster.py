@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,11 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="How long an executor may take to register, fetching included.  [default: 1mins]",
 )
+@options.option(
+    "--network-namespaces",
+    is_flag=True,
+    help="Give each agent a network, and so all ports, of its own; commands reach them from inside only.",
+)
 @options.work_dir
 @options.option(
     "--executor-environment-variables",
@@ -126,6 +132,8 @@ def command(terminal: Terminal, /, *, foreground: bool, output: str, **given: An
         several = f"{masters} masters ({', '.join(state.masters)}), " if masters > 1 else ""
         counted = f"{several}{agents} agent{'s' * (agents > 1)}"
         terminal.say(f"{counted}, page {state.http_url}, {kept} in {folder}")
+        if state.inside:
+            terminal.say(f"It is reached from its own network only: {shlex.join(state.inside)} COMMAND …")
 
     if foreground:
         from sparkmesos_core.localcluster.foreground import serve
@@ -159,6 +167,7 @@ class _Options:
     agent_ping_timeout: str | None
     max_agent_ping_timeouts: int | None
     executor_registration_timeout: str | None
+    network_namespaces: bool
     work_dir: Path | None
     executor_environment_variables: str | None
     spark_home: Path | None
@@ -175,6 +184,11 @@ def _settings(terminal: Terminal, given: _Options) -> DaemonSettings:
         tasks_environment = environments.parse_executor_environment(given.executor_environment_variables)
     else:
         tasks_environment = environments.default_executor_environment(_java(terminal, given.spark_home))
+    if given.network_namespaces and given.zk is not None:
+        raise UsageError(
+            "--zk names a ZooKeeper outside, which a cluster with --network-namespaces does not reach",
+            hint="Choose one of the two.",
+        )
     folder = given.work_dir or embedded.default_work_dir(dict(terminal.environment))
     return daemon.DaemonSettings(
         work_dir=str(folder.absolute()),
@@ -192,6 +206,7 @@ def _settings(terminal: Terminal, given: _Options) -> DaemonSettings:
         executor_registration_timeout=read_duration(
             "--executor-registration-timeout", given.executor_registration_timeout
         ),
+        network_namespaces=given.network_namespaces,
     )
 
 

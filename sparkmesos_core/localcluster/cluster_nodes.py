@@ -14,6 +14,7 @@ from sparkmesos_core.localcluster.http_answers import authority
 from sparkmesos_core.localcluster.http_server import HttpServer, ip_address
 from sparkmesos_core.localcluster.master.registry import Registry
 from sparkmesos_core.localcluster.master_node import MasterNode
+from sparkmesos_core.localcluster.network.namespaces import AGENT_PORT, AgentNamespace
 from sparkmesos_core.localcluster.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
@@ -46,13 +47,16 @@ class ClusterNodes:
         registry = Registry()
         ip = ip_address(spec.host)
         servers: list[HttpServer] = []
+        self._namespaces: list[AgentNamespace] = []
         try:
-            for number in range(spec.masters + len(spec.agents)):
+            for number in range(spec.masters):
                 servers.append(HttpServer(spec.host, spec.port if number == 0 else 0))
+            for number in range(len(spec.agents)):
+                servers.append(self._agent_server(number))
         except BaseException:
             for server in servers:
                 server.release()
-            self._processes.close()
+            self._close()
             raise
         for server in servers[: spec.masters]:
             self.masters.append(
@@ -68,7 +72,8 @@ class ClusterNodes:
                 )
             )
         for number, server in enumerate(servers[spec.masters :]):
-            options = spec.agent_options(number, ip, server.port)
+            namespace = self._namespaces[number] if self._namespaces else None
+            options = spec.agent_options(number, ip_address(server.host), server.port, namespace)
             self.agents.append(AgentNode(options, server, self._clock, self._processes, spec.authentication))
 
     @property
@@ -108,7 +113,7 @@ class ClusterNodes:
             await self._watcher.close()
         await asyncio.gather(*(master.stop() for master in self.masters))
         await asyncio.gather(*(agent.stop() for agent in self.agents))
-        self._processes.close()
+        self._close()
 
     async def kill_master(self, master: int) -> None:
         """As by SIGKILL: its connections are cut, its state is forgotten, its port refuses."""
@@ -177,6 +182,21 @@ class ClusterNodes:
                 f"A master that is not this cluster's leads at {self._election_url}: {self._foreign}",
                 hint="Name another path with --zk, or stop that cluster.",
             ) from None
+
+    # --- where they are
+
+    def _agent_server(self, number: int) -> HttpServer:
+        """At the cluster's host, or in a network namespace that is made for the agent."""
+        if self.spec.network is None:
+            return HttpServer(self.spec.host)
+        namespace = self.spec.network.agent_namespace(number)
+        self._namespaces.append(namespace)
+        return HttpServer(namespace.address, AGENT_PORT, namespace.entered)
+
+    def _close(self) -> None:
+        self._processes.close()
+        for namespace in self._namespaces:
+            namespace.close()
 
     # --- who leads
 

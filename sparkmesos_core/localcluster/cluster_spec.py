@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sparkmesos_core.localcluster.agent.agent_options import AgentOptions
 from sparkmesos_core.localcluster.agent.status_updates import FIRST_RETRY_SECONDS
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.master.master_records import MasterOptions
+from sparkmesos_core.localcluster.network.namespaces import MOST_AGENTS, AgentNamespace, ClusterNetwork
 from sparkmesos_core.master import ZooKeeperMaster, parse_master
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.leader import SESSION_TIMEOUT
@@ -31,10 +33,10 @@ class AgentSpec:
     """One agent: cores, MB of memory and disk, GPUs; `ports` and `attributes` as in Mesos' flags.
 
     Without `ports` each agent of a cluster gets a range of its own between 31000 and 61000, since all are on
-    one machine.
+    one machine; those with networks of their own get the same one.
     `resources`, in the text form of Mesos' flag, replaces all of these. `hostname` is what the agent calls
-    itself, as by Mesos' flag; it listens at the cluster's host in any case. `executor_environment` is added
-    to that of the cluster.
+    itself, as by Mesos' flag; it listens at the cluster's host, or its address in its own network, in any
+    case. `executor_environment` is added to that of the cluster.
     """
 
     cpus: float = 2
@@ -61,6 +63,8 @@ class ClusterSpec:
     agents: tuple[AgentSpec, ...] = (AgentSpec(),)
     host: str = "127.0.0.1"
     port: int = 0
+    network: ClusterNetwork | None = None
+    """In which each agent gets a namespace of its own; `host` is then its address."""
     masters: int = 1
     zookeeper: str | None = field(default=None, repr=False)
     zk_session_timeout: float = SESSION_TIMEOUT
@@ -93,8 +97,13 @@ class ClusterSpec:
     def check(self) -> ZooKeeperMaster | None:
         """The ZooKeeper that it names. Raises UsageError for what is wrong or does not go together."""
         for number, agent in enumerate(self.agents):
-            Resources.parse(resources_text(agent, number, len(self.agents)))
+            Resources.parse(self._resources_text(agent, number))
             parse_attributes(agent.attributes)
+        if self.network is not None and len(self.agents) > MOST_AGENTS:
+            raise UsageError(
+                f"{len(self.agents)} agents are too many for networks of their own",
+                hint=f"There are addresses for {MOST_AGENTS}.",
+            )
         check_masters(self.masters, self.zookeeper)
         return None if self.zookeeper is None else parse_zookeeper(self.zookeeper)
 
@@ -115,18 +124,22 @@ class ClusterSpec:
             cluster_url=cluster_url,
         )
 
-    def agent_options(self, number: int, ip: str, port: int) -> AgentOptions:
-        """Those of the agent with this number, from 0, at this port."""
+    def agent_options(
+        self, number: int, ip: str, port: int, namespace: AgentNamespace | None = None
+    ) -> AgentOptions:
+        """Those of the agent with this number, from 0, at this port, in its own namespace if it has one."""
         agent = self.agents[number]
+        # Spark would take the address that the machine's name has, which is not there in a namespace.
+        spark = {} if namespace is None else {"SPARK_LOCAL_IP": namespace.address}
         work_dir = self.work_dir.absolute() / f"agent{number + 1}"
         return AgentOptions(
-            hostname=agent.hostname or self.host,
+            hostname=agent.hostname or (self.host if namespace is None else namespace.address),
             ip=ip,
             port=port,
             work_dir=work_dir,
-            resources=resources_text(agent, number, len(self.agents)),
+            resources=self._resources_text(agent, number),
             attributes=agent.attributes,
-            executor_environment={**self.executor_environment, **agent.executor_environment},
+            executor_environment={**spark, **self.executor_environment, **agent.executor_environment},
             update_retry=self.update_retry,
             executor_registration_timeout=self.executor_registration_timeout,
             executor_reregistration_timeout=self.executor_reregistration_timeout,
@@ -137,7 +150,14 @@ class ClusterSpec:
             docker_stop_timeout=self.docker_stop_timeout,
             fetcher=self.fetcher,
             log=work_dir / AGENT_LOG if self.agent_logs else None,
+            within=nullcontext if namespace is None else namespace.entered,
         )
+
+    def _resources_text(self, agent: AgentSpec, number: int) -> str:
+        """Agents share the ports of a machine, unless each has a network of its own."""
+        if self.network is not None:
+            return resources_text(agent, 0, 1)
+        return resources_text(agent, number, len(self.agents))
 
 
 def check_masters(masters: int, zookeeper: str | None) -> None:

@@ -61,6 +61,8 @@ class DaemonSettings:
     """All three as in Mesos' flags, in seconds or a number, None for Mesos' defaults."""
     roles: tuple[str, ...] | None = None
     """The only roles that frameworks may use besides `*`; None for any."""
+    network_namespaces: bool = False
+    """Whether each agent has a network namespace of its own, and the cluster's process one beside them."""
 
     def to_json(self) -> str:
         """The settings as text for the cluster's process. It holds secrets: pass it through a pipe."""
@@ -90,6 +92,8 @@ class ClusterState:
     """The process that the cluster ends with, None if it runs until it is stopped."""
     masters: tuple[str, ...] = ()
     """The masters' HTTP URLs."""
+    inside: tuple[str, ...] = ()
+    """What to put in front of a command to run it in the cluster's network, if that is not the machine's."""
 
     def is_ending(self) -> bool:
         """Whether the process that the cluster is for has ended, so that it will be gone in a moment."""
@@ -108,10 +112,12 @@ class ClusterState:
         watched_pid = fields.get("watched_pid")
         if watched_pid is not None and type(watched_pid) is not int:
             raise TypeError("watched_pid is not what it should be")
-        lists = {name: tuple(fields.get(name, ())) for name in ("agents", "masters")}
-        if not all(isinstance(url, str) for urls in lists.values() for url in urls):
-            raise TypeError("agents or masters are not URLs")
-        return cls(**{**fields, "work_dir": Path(fields["work_dir"]), **lists})
+        lists = {name: fields.get(name, []) for name in ("agents", "masters", "inside")}
+        for name, texts in lists.items():
+            if type(texts) is not list or not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"{name} is not what it should be")
+        tuples = {name: tuple(texts) for name, texts in lists.items()}
+        return cls(**{**fields, "work_dir": Path(fields["work_dir"]), **tuples})
 
     def write(self) -> None:
         """Writes the state file, whole or not at all."""

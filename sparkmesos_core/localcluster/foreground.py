@@ -16,6 +16,7 @@ from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, running
 from sparkmesos_core.localcluster.cluster_spec import AGENT_LOG
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.localcluster.daemon import AGENTS_FOLDER, STATE_FILE, ClusterState, DaemonSettings
+from sparkmesos_core.localcluster.network.namespaces import ClusterNetwork, enter_own_network
 from sparkmesos_core.open_files import allow_many_files
 from sparkmesos_core.process_end import call_at_end
 
@@ -27,17 +28,22 @@ def serve(
 ) -> None:
     """Runs a cluster until SIGINT, SIGTERM or the end of the watched process; the caller owns the work dir.
 
-    A signal that is ignored when it starts stays ignored.
+    A signal that is ignored when it starts stays ignored. With network namespaces this process moves into a
+    network of its own, for good.
 
     Calls `on_ready` when a master leads and all agents are registered. `log` is the file that the log
     goes to, if it does. Raises LocalClusterError or UnreachableError if the start fails.
     """
+    network = enter_own_network() if settings.network_namespaces else None
     allow_many_files()  # every task and connection takes one; tasks inherit the limit, as from a real agent
-    asyncio.run(_serve(settings, on_ready, log))
+    asyncio.run(_serve(settings, on_ready, log, network))
 
 
 async def _serve(
-    settings: DaemonSettings, on_ready: Callable[[ClusterState], None], log: Path | None
+    settings: DaemonSettings,
+    on_ready: Callable[[ClusterState], None],
+    log: Path | None,
+    network: ClusterNetwork | None,
 ) -> None:
     work_dir = Path(settings.work_dir)
     stopped = asyncio.Event()
@@ -46,7 +52,7 @@ async def _serve(
         if signal.getsignal(number) is signal.SIG_IGN:
             continue  # shells have SIGINT ignored for `… &` in a script: Ctrl-C is for what it waits for
         loop.add_signal_handler(number, stopped.set)
-    spec = _spec(settings, work_dir, log)
+    spec = _spec(settings, work_dir, log, network)
     put_logs_aside(spec.work_dir)
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -63,6 +69,7 @@ async def _serve(
                 agents=cluster.agent_urls,
                 watched_pid=settings.watched_pid,
                 masters=cluster.master_urls,
+                inside=() if network is None else network.command_inside(),
             )
             state.write()
             on_ready(state)
@@ -96,7 +103,9 @@ async def _unless(stopped: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | 
     return await starting
 
 
-def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> ClusterSpec:
+def _spec(
+    settings: DaemonSettings, work_dir: Path, log: Path | None, network: ClusterNetwork | None
+) -> ClusterSpec:
     wanted = bool(settings.credentials)
     spec = ClusterSpec(
         work_dir=work_dir / AGENTS_FOLDER,
@@ -106,11 +115,14 @@ def _spec(settings: DaemonSettings, work_dir: Path, log: Path | None) -> Cluster
         zookeeper=settings.zookeeper,
         authentication=Authentication(settings.credentials, wanted, wanted, wanted),
         executor_environment=settings.executor_environment,
-        docker=shutil.which("docker"),
+        # What the engine of docker starts would be in its networks, not in those of agents.
+        docker=shutil.which("docker") if network is None else None,
         roles=settings.roles,
         log=log,
         agent_logs=True,
     )
+    if network is not None:
+        spec = replace(spec, host=network.address, network=network)
     if settings.agent_ping_timeout is not None:
         spec = replace(spec, agent_ping_timeout=settings.agent_ping_timeout)
     if settings.max_agent_ping_timeouts is not None:

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from sparkmesos_core.errors import LocalClusterError
+from sparkmesos_core.localcluster.network.namespaces import Within
 from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 
 SCHEDULER_PATH = "/api/v1/scheduler"
@@ -40,10 +41,14 @@ _PORT_HINT = "Choose another one with --port; --port 0 takes a free one."
 class HttpServer:
     """A server for one host and port; it takes the port when it is made and answers after `start`."""
 
-    def __init__(self, host: str, port: int = 0) -> None:
-        """`port` 0 takes a free one. Raises LocalClusterError if it cannot be had."""
+    def __init__(self, host: str, port: int = 0, within: Within = contextlib.nullcontext) -> None:
+        """`port` 0 takes a free one; `within` is where it is taken, in a network namespace for one.
+
+        Raises LocalClusterError if it cannot be had.
+        """
         self.host = host
-        self._socket = _bound(host, port)
+        self._within = within
+        self._socket = _bound(host, port, within)
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._state = _State()
@@ -65,7 +70,7 @@ class HttpServer:
         config.load()
         await self._port_free.wait()
         if self._socket.fileno() < 0:  # it could not be had when the server died
-            self._socket = _bound(self.host, self.port)
+            self._socket = _bound(self.host, self.port, self._within)
         self._state = state = _State()
         self._going_on.set()
         loop = asyncio.get_running_loop()
@@ -106,7 +111,7 @@ class HttpServer:
         """Until the deadline, in the loop's time: an outgoing connection may have the port for a moment."""
         loop = asyncio.get_running_loop()
         try:
-            self._socket = _bound(self.host, self.port)
+            self._socket = _bound(self.host, self.port, self._within)
         except LocalClusterError as error:
             if loop.time() < deadline:
                 loop.call_later(_PORT_PAUSE_SECONDS, self._take_port_again, deadline)
@@ -220,10 +225,11 @@ def _idle(connection: object) -> bool:
     return cycle is None or bool(cycle.response_complete)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, within: Within) -> socket.socket:
     """A socket which has the port and does not listen yet, so that connections are refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    with within():
+        bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

@@ -189,6 +189,24 @@ def test_after_the_grace_period_there_is_no_mercy(where: str, tmp_path: Path) ->
     play(tmp_path, scene)
 
 
+def test_who_kills_again_and_again_does_not_keep_it_alive(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        began = time.monotonic()
+        stage.kill(600)
+        stage.kill(0.5)
+        for _ in range(4):
+            await asyncio.sleep(0.2)  # the grace period goes on
+            stage.kill(0.5)
+        stage.kill(600)
+        await stage.until("TASK_KILLED")
+        assert 0.45 < time.monotonic() - began < 2.5
+
+    play(tmp_path, scene)
+
+
 def test_killing_is_announced_to_who_wants_to_know(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run("sleep 100", capabilities=("TASK_KILLING_STATE",))

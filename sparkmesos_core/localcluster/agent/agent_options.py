@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkmesos_core.localcluster.agent.fetcher import FetcherOptions
 from sparkmesos_core.localcluster.agent.status_updates import FIRST_RETRY_SECONDS
+from sparkmesos_core.localcluster.network.namespaces import Within
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class AgentOptions:
     docker_stop_timeout: float = 0.0
     log: Path | None = None
     """The file that it logs to; None if to none of its own."""
+    within: Within = nullcontext
+    """What its executors and tasks are started in, the network namespace of the agent for one."""
     fetcher: FetcherOptions | None = None
     """None for the defaults; the agent gives it a cache below its work dir if it has none."""
 

@@ -77,6 +77,8 @@ class CommandExecutor:
         self._killing_announced = False
         self._exited = False
         self._ending: asyncio.Task[None] | None = None
+        self._ending_since = 0.0
+        self._grace = 0.0
         self._running: asyncio.Task[None] | None = None
         self._give_up: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[int] = self._loop.create_future()
@@ -202,10 +204,22 @@ class CommandExecutor:
         self._end(DEFAULT_GRACE_SECONDS if grace is None else grace)
 
     def _end(self, grace: float) -> None:
+        """SIGTERM, and SIGKILL after the grace period, in seconds from the first time that this was asked.
+
+        A later kill may make that shorter, but not longer: schedulers repeat themselves, which must not keep
+        a task alive (`CommandExecutor::kill` of Mesos' executor).
+        """
         assert self.program is not None
-        if self._ending is not None:
-            self._ending.cancel()  # a later kill may change the grace period
-        self._ending = self._loop.create_task(self.program.end(grace))
+        now = self._loop.time()
+        if self._ending is None:
+            self._ending_since, self._grace = now, grace
+        elif grace >= self._grace:
+            return
+        else:
+            self._ending.cancel()
+            self._grace = grace
+        left = max(0.0, self._ending_since + grace - now)
+        self._ending = self._loop.create_task(self.program.end(left))
 
     def _shut_down(self) -> None:
         """End the task and then itself, whether or not anybody acknowledges that."""

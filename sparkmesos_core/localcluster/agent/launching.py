@@ -131,7 +131,11 @@ class Launch:
 
         def start() -> Program:
             process = task_process.start(
-                argv, executable=executable, environment=environment, sandbox=sandbox
+                argv,
+                executable=executable,
+                environment=environment,
+                sandbox=sandbox,
+                within=self._options.within,
             )
             return PosixProgram(process, self._processes)
 

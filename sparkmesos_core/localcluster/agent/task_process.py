@@ -16,6 +16,7 @@ from typing import Protocol
 import psutil
 
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
+from sparkmesos_core.localcluster.network.namespaces import Within
 from sparkmesos_core.process_end import call_at_end
 
 _LONGEST_POLL_SECONDS = 0.25
@@ -73,14 +74,19 @@ class TaskProcess:
 
 
 def start(
-    argv: Sequence[str], *, executable: str | None, environment: Mapping[str, str], sandbox: Path
+    argv: Sequence[str],
+    *,
+    executable: str | None,
+    environment: Mapping[str, str],
+    sandbox: Path,
+    within: Within = contextlib.nullcontext,
 ) -> TaskProcess:
     """Start a program in the sandbox, without input, its output appended to the files `stdout` and `stderr`.
 
-    Needs a running event loop. Raises OSError (or ValueError for text that no program can be given) if it
-    cannot be started.
+    It begins `within` the network namespace of its agent, if that has one. Needs a running event loop. Raises
+    OSError (or ValueError for text that no program can be given) if it cannot be started.
     """
-    with (sandbox / "stdout").open("ab") as stdout, (sandbox / "stderr").open("ab") as stderr:
+    with (sandbox / "stdout").open("ab") as stdout, (sandbox / "stderr").open("ab") as stderr, within():
         return TaskProcess(
             subprocess.Popen(
                 argv,

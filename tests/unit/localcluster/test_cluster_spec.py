@@ -10,6 +10,7 @@ from sparkmesos_core.errors import UsageError
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions
 from sparkmesos_core.localcluster.cluster_spec import AgentSpec, ClusterSpec, resources_text
 from sparkmesos_core.localcluster.master.master_records import MasterOptions
+from sparkmesos_core.localcluster.network.namespaces import AgentNamespace, ClusterNetwork
 from sparkmesos_core.mesos.resources import Ranges, Resources
 
 SPEC = ClusterSpec(work_dir=Path("/w"))
@@ -70,7 +71,7 @@ def test_everything_that_can_be_set_is_passed_on() -> None:
         (spec.agent_options(0, "i", 1), SPEC.agent_options(0, "j", 2)),
     ):
         same = {f.name for f in fields(options) if getattr(options, f.name) == getattr(plain, f.name)}
-        assert same <= {"work_dir", "resources", "recover"}
+        assert same <= {"work_dir", "resources", "recover", "within"}
 
 
 def test_what_one_agent_has_of_its_own() -> None:
@@ -82,6 +83,28 @@ def test_what_one_agent_has_of_its_own() -> None:
     assert second.executor_environment == {"A": "own", "B": "own", "C": "all"}
 
 
+def test_agents_with_networks_of_their_own() -> None:
+    """Each has all ports; Spark's executors and drivers listen at the address of theirs, unless told otherwise."""
+    told = AgentSpec(hostname="agent2.example", executor_environment={"SPARK_LOCAL_IP": "192.0.2.109"})
+    spec = replace(SPEC, network=ClusterNetwork(), host=ClusterNetwork.address, agents=(AgentSpec(), told))
+    spec.check()
+    namespaces = [AgentNamespace(f"192.0.2.10{number}", -1) for number in (1, 2)]
+    first, second = (spec.agent_options(n, namespaces[n].address, 5051, namespaces[n]) for n in (0, 1))
+    assert (first.hostname, first.ip, first.executor_environment) == (
+        "192.0.2.101",
+        "192.0.2.101",
+        {"SPARK_LOCAL_IP": "192.0.2.101"},
+    )
+    assert (second.hostname, second.ip, second.executor_environment) == (
+        "agent2.example",
+        "192.0.2.102",
+        {"SPARK_LOCAL_IP": "192.0.2.109"},
+    )
+    assert "ports:[31000-31999]" in first.resources
+    assert first.resources == second.resources
+    assert (first.within, second.within) == (namespaces[0].entered, namespaces[1].entered)
+
+
 @pytest.mark.parametrize(
     ("spec", "problem"),
     [
@@ -90,6 +113,7 @@ def test_what_one_agent_has_of_its_own() -> None:
         (replace(SPEC, masters=2), "2 masters need a ZooKeeper"),
         (replace(SPEC, zookeeper="localhost:2181"), "does not begin with zk://"),
         (replace(SPEC, zookeeper="zk://localhost"), "has no path"),
+        (replace(SPEC, network=ClusterNetwork(), agents=(AgentSpec(),) * 101), "101 agents are too many"),
         (replace(SPEC, agents=(AgentSpec(attributes="rack"),)), "rack"),
         (replace(SPEC, agents=(AgentSpec(resources="cpus"),)), "cpus"),
         (replace(SPEC, agents=(AgentSpec(), AgentSpec(ports="[5-1]"))), "5-1"),

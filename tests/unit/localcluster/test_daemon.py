@@ -31,6 +31,7 @@ def test_settings_survive_the_way_to_the_process() -> None:
         max_agent_ping_timeouts=2,
         executor_registration_timeout=2.5,
         roles=("etl", "spark"),
+        network_namespaces=True,
     )
     assert DaemonSettings.from_json(settings.to_json()) == settings
     assert "hush" not in repr(settings)
@@ -38,7 +39,14 @@ def test_settings_survive_the_way_to_the_process() -> None:
 
 def test_a_state_survives_the_file(tmp_path: Path) -> None:
     state = ClusterState(
-        tmp_path, 7, "mesos://h:1", "http://h:1", ("http://h:2",), watched_pid=8, masters=("http://h:1",)
+        tmp_path,
+        7,
+        "mesos://h:1",
+        "http://h:1",
+        ("http://h:2",),
+        watched_pid=8,
+        masters=("http://h:1",),
+        inside=("nsenter", "--target", "7"),
     )
     state.write()
     assert ClusterState.read(tmp_path) == state
@@ -62,6 +70,8 @@ def test_a_state_file_of_somebody_else(tmp_path: Path, text: str) -> None:
         {"agents": "http://h:2"},
         {"agents": [2]},
         {"masters": [None]},
+        {"inside": "nsenter"},
+        {"inside": [7]},
         {"watched_pid": "8"},
     ],
     ids=str,

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from sparkmesos_core.errors import LocalClusterError
 from sparkmesos_core.localcluster import http_server
 from sparkmesos_core.localcluster.http_server import HttpServer
+from sparkmesos_core.localcluster.network.namespaces import Within
 
 ENDLESS = "/master/api/v1/scheduler"
 
@@ -117,11 +118,11 @@ def stolen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     thieves: list[socket.socket] = []
     bound = http_server._bound
 
-    def late(host: str, port: int) -> socket.socket:
+    def late(host: str, port: int, within: Within) -> socket.socket:
         if port and not thieves:
             thieves.append(thief := socket.socket())
             thief.bind((host, port))
-        return bound(host, port)
+        return bound(host, port, within)
 
     monkeypatch.setattr(http_server, "_bound", late)
     yield thieves
@@ -304,3 +305,27 @@ def test_who_goes_away_in_the_middle_of_a_request_is_not_worth_a_line(
 
     asyncio.run(run())
     assert caplog.text == ""
+
+
+def test_every_socket_that_it_takes_is_taken_where_it_belongs() -> None:
+    async def run() -> None:
+        taken: list[int] = []
+        inside: list[bool] = []
+
+        @contextlib.contextmanager
+        def within() -> Iterator[None]:
+            inside.append(True)
+            with socket.socket() as before:
+                taken.append(before.fileno())
+            yield
+            inside.pop()
+
+        server = HttpServer("127.0.0.1", 0, within)
+        await server.start(app)
+        server.kill()
+        await server.start(app)
+        assert await get(server) == b"hello"
+        assert (len(taken), inside) == (2, [])
+        await server.stop()
+
+    asyncio.run(run())
