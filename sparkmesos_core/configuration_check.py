@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparkmesos_core.client_configuration import ClientConfiguration, read_client_configuration
 from sparkmesos_core.conf.checks import Circumstances, Mode, check_configuration, gather
@@ -24,7 +25,11 @@ from sparkmesos_core.spark.home import SparkHome
 from sparkmesos_core.spark.missing_files import missing_files
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, speaks_http
 
-_DAEMONS = {Mode.DISPATCHER: Reader.DISPATCHER, Mode.SHUFFLE_SERVICE: Reader.SHUFFLE_SERVICE}
+if TYPE_CHECKING:
+    from sparkmesos_core.submit.dynamic_allocation import DynamicAllocation
+
+DAEMONS = {Mode.DISPATCHER: Reader.DISPATCHER, Mode.SHUFFLE_SERVICE: Reader.SHUFFLE_SERVICE}
+"""What daemons are called where their properties are registered."""
 
 # Of spark-submit's options those that daemons have as well, or that mean the same for them.
 _OF_DAEMONS = {
@@ -88,6 +93,7 @@ def read_and_check_submission(
     spark_home: Path | None,
     environment: Mapping[str, str],
     own: OwnMasters = NO_MASTERS,
+    dynamic_allocation: DynamicAllocation | None = None,
     directory: Path,
     options: ClientModeOptions | None = None,
 ) -> Checked:
@@ -98,7 +104,13 @@ def read_and_check_submission(
     """
     from sparkmesos_core.submit import refusals as submit_refusals
 
-    client = read_client_configuration(arguments, spark_home=spark_home, environment=environment, own=own)
+    client = read_client_configuration(
+        arguments,
+        spark_home=spark_home,
+        environment=environment,
+        own=own,
+        dynamic_allocation=dynamic_allocation,
+    )
     master, variables = client.configuration.get("spark.master"), client.env.variables
     options = options or ClientModeOptions()
     over_http = speaks_http(options, master, variables)
@@ -129,7 +141,7 @@ def read_and_check_daemon(
         options.append(Setting("spark.deploy.recoveryMode", "ZOOKEEPER", origin))
         options.append(Setting("spark.deploy.zookeeper.url", zookeeper, origin))
     found = read_daemon_configuration(
-        _DAEMONS[mode],
+        DAEMONS[mode],
         options=options,
         conf=conf,
         own=own.settings(for_dispatcher=False),

@@ -213,10 +213,12 @@ def _tls_files(subject: Subject) -> Iterable[Found]:
     Severity.ERROR,
     "`spark.authenticate` without `spark.authenticate.secret`: on Mesos Spark neither makes up a secret nor "
     "reads one from a file",
-    modes=APPLICATION,
+    modes=APPLICATION | {Mode.SHUFFLE_SERVICE},
 )
 def _authenticate(subject: Subject) -> Iterable[Found]:
     key = "spark.authenticate"
+    if subject.mode is Mode.SHUFFLE_SERVICE and subject.variable("_SPARK_AUTH_SECRET"):
+        return  # as Spark hands it to processes that it starts (`SecurityManager.getSecretKey`)
     if subject.value(key) is True and subject.setting("spark.authenticate.secret") is None:
         yield Found(
             f"{key} is on, but there is no spark.authenticate.secret: on Mesos Spark neither makes one up "

@@ -25,7 +25,8 @@ def _dynamic_shuffle(subject: Subject) -> Iterable[Found]:
         return
     yield Found(
         "Dynamic allocation needs the external shuffle service, or shuffle tracking (Spark 3.0 and newer)",
-        "Start the service on all agents and set spark.shuffle.service.enabled=true, or set "
+        "Start the service on all agents (`sparkmesos start-shuffle-service`) and set "
+        "spark.shuffle.service.enabled=true, as --dynamic-allocation of `submit` does; or set "
         "spark.dynamicAllocation.shuffleTracking.enabled=true.",
         "spark.dynamicAllocation.enabled",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sparkmesos_core.errors import UsageError
 
 # What Character.isWhitespace holds for: some controls, and Unicode's separators but the non-breaking ones.
@@ -99,3 +101,16 @@ def definitions(text: str) -> list[tuple[str, str]]:
         if option.startswith("-D") and key:
             found.append((key, value))
     return found
+
+
+def join_options(options: Iterable[str]) -> str:
+    """The string that `split_options` splits into these."""
+    return " ".join(option if _is_plain(option) else _quoted(option) for option in options)
+
+
+def _is_plain(option: str) -> bool:
+    return bool(option) and not any(char in _BLANKS or char in "\\'\"" for char in option)
+
+
+def _quoted(option: str) -> str:
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'

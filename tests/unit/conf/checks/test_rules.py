@@ -217,6 +217,12 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     (
         "authentication-secret-missing",
         ERROR,
+        "spark.authenticate",
+        Given("spark.authenticate true", mode=SHUFFLE),
+    ),
+    (
+        "authentication-secret-missing",
+        ERROR,
         "a file",
         Given("spark.authenticate true ; spark.authenticate.secret.file /s"),
     ),
@@ -707,6 +713,10 @@ SILENT: list[tuple[str, Given]] = [
         Given("spark.authenticate true ; spark.authenticate.secret x"),
     ),
     ("authentication-secret-missing", Given("spark.authenticate false")),
+    (
+        "authentication-secret-missing",
+        Given("spark.authenticate true", mode=SHUFFLE, variables={"_SPARK_AUTH_SECRET": "s"}),
+    ),
     ("io-encryption", Given("spark.io.encryption.enabled true", spark="2.1.0")),
     (
         "encryption-without-authentication",

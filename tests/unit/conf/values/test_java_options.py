@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkmesos_core.conf.values.java_options import definitions, split_options, split_words
+from sparkmesos_core.conf.values.java_options import definitions, join_options, split_options, split_words
 from sparkmesos_core.errors import UsageError
 
 
@@ -74,3 +74,12 @@ def test_quoted_options_come_back(options: list[str]) -> None:
     escaped = [option.replace("\\", "\\\\").replace('"', '\\"') for option in options]
     assert split_options(" ".join(f'"{option}"' for option in escaped)) == tuple(options)
     assert split_words(" ".join(f'"{option}"' for option in escaped)) == tuple(options)
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("ab \t\u2003\"'\\$=")) | st.text()))
+def test_joined_options_are_split_again(options: list[str]) -> None:
+    assert split_options(join_options(options)) == tuple(options)
+
+
+def test_plain_options_are_joined_as_they_are() -> None:
+    assert join_options(["-Xss4m", "-Da=b"]) == "-Xss4m -Da=b"

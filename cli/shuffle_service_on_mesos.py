@@ -1,0 +1,298 @@
+"""`start-shuffle-service --on-mesos`: start its framework, tell how the services on agents are, end them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkmesos_core.errors import DaemonError, ExitCode, UsageError
+
+from .services_status import check_waiting, place_of, shown_token, tell_status, wait_for_services
+from .shuffle_service_options import Action, FrameworkOptions, ServiceRequest
+from .terminal import Terminal
+from .visible_secrets import warn_of_readable_token, warn_of_visible_passwords
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sparkmesos_core.conf.setting import Setting
+    from sparkmesos_core.daemon_configuration import DaemonConfiguration
+    from sparkmesos_core.daemon_files import DaemonFiles
+    from sparkmesos_core.shuffle_service.on_agents.server import Stopped
+    from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
+
+_PATIENCE = 30.0
+
+
+def run_on_mesos(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
+    """Does what is asked for; the exit code."""
+    if request.action is Action.STATUS:
+        return tell_status(terminal, request, framework)
+    if request.action is Action.STOP:
+        return _stop(terminal, request, framework)
+    return _start(terminal, request, framework)
+
+
+def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | None, output: str) -> int:
+    """`stop-shuffle-service --on-mesos`: ends the process; services run on. The exit code."""
+    from sparkmesos_core import daemon_files
+    from sparkmesos_core.client_configuration import find_optional_spark
+    from sparkmesos_core.conf.spark_env import load_spark_env
+    from sparkmesos_core.durable_framework.store.sqlite import user_of
+    from sparkmesos_core.shuffle_service.on_agents.process import FRAMEWORK
+    from sparkmesos_core.shuffle_service.on_agents.settings import database_path
+
+    environment = dict(terminal.environment)
+    number = instance or 1
+    spark = find_optional_spark(spark_home, environment)
+    # It may say where the pid file is.
+    env = load_spark_env(
+        spark.path if spark is not None else None, environment, arguments=(FRAMEWORK.spark_class,)
+    )
+    files, folder = _files(number, env.variables, environment)
+    with terminal.working("Waiting for the end of the shuffle service framework"):
+        stopped = daemon_files.stop(files)
+    if output == "json":
+        terminal.json("stopped", None if stopped is None else asdict(stopped))
+    if stopped is None:
+        terminal.say(
+            f"No shuffle service framework {number} runs in the background ({files.pid_file} names none)."
+        )
+        if (pid := user_of(database_path(folder))) is not None:
+            terminal.say(f"Process {pid} is it, in the foreground or with another SPARK_PID_DIR: kill {pid}")
+        return ExitCode.OK
+    what = f"shuffle service framework {number} (process {stopped.pid})"
+    if stopped.killed:
+        terminal.warn(
+            f"killed {what}, which did not end within {daemon_files.STOP_SECONDS:g} s of being asked to"
+        )
+    else:
+        terminal.say(f"Stopped {what}.")
+    terminal.say(
+        f"Services run on; to end them: start-shuffle-service --on-mesos --stop. Its log is {files.log}."
+    )
+    return ExitCode.OK
+
+
+def read_services(
+    terminal: Terminal,
+    request: ServiceRequest,
+    framework: FrameworkOptions,
+    more: Sequence[Setting] = (),
+) -> tuple[ServicesSettings, DaemonConfiguration]:
+    """What the framework would be told, and what was read for that; `more` is what other options mean.
+
+    Raises UsageError and MasterUrlError.
+    """
+    from sparkmesos_core.conf.checks import Mode
+    from sparkmesos_core.conf.setting import Origin, Setting, Source
+    from sparkmesos_core.shuffle_service.on_agents.settings import (
+        ServicesOptions,
+        instance_folder,
+        is_read,
+        make_settings,
+    )
+
+    from .daemon_reading import read_checked
+
+    meant = [
+        ("--role", "spark.mesos.role", framework.role),
+        ("--constraints", "spark.mesos.constraints", framework.constraints),
+        ("--zk", "spark.deploy.zookeeper.url", framework.zk),
+        ("--zk", "spark.deploy.recoveryMode", None if framework.zk is None else "ZOOKEEPER"),
+    ]
+    environment = dict(terminal.environment)
+    read = read_checked(
+        terminal,
+        Mode.SHUFFLE_SERVICE,
+        given=[
+            Setting(key, value, Origin(Source.OPTION, option))
+            for option, key, value in meant
+            if value is not None
+        ]
+        + list(more),
+        conf=request.conf,
+        properties_file=request.properties_file,
+        spark_home=request.spark_home,
+        environment=environment,
+        over_http=True,
+        also_read=is_read,
+    )
+    named = request.spark_home
+    settings = make_settings(
+        read.configuration,
+        read.env.variables,
+        ServicesOptions(
+            master=framework.master,
+            name=framework.name,
+            cpus=framework.cpus,
+            memory=framework.memory,
+            host=framework.host,
+            port=framework.port,
+            auth_token_file=framework.auth_token_file,
+        ),
+        folder=instance_folder(environment, request.instance or 1),
+        spark_home=str(named.absolute()) if named is not None else environment.get("SPARK_HOME"),
+        installed_spark=read.spark,
+    )
+    return settings, read
+
+
+def _start(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
+    from sparkmesos_core import background_process, daemon_files
+    from sparkmesos_core.daemon_start import stays_in_foreground
+    from sparkmesos_core.shuffle_service.on_agents import process
+
+    settings, read = read_services(terminal, request, framework)
+    settings.build()  # a mistake in what services are started with is said here
+    variables = read.env.variables
+    warn_of_settings(terminal, settings)
+    warn_of_readable_token(terminal, framework.auth_token_file)
+    warn_of_visible_passwords(terminal, click.get_current_context(), "SPARKMESOS_SHUFFLE_SERVICE_ZK")
+    foreground = request.foreground or stays_in_foreground(variables)
+    patience = _patience(framework, 0.0 if foreground else _PATIENCE)
+    files, _ = _files(request.instance or 1, variables, dict(terminal.environment))
+    check_waiting(framework.wait)
+    if foreground:
+        if framework.wait is not None:
+            raise UsageError(
+                "--wait needs the background, and SPARK_NO_DAEMONIZE keeps the process in the foreground",
+                hint="Leave one of them out; --status --wait waits from elsewhere.",
+            )
+        import os
+
+        from sparkmesos_core.shuffle_service.on_agents.foreground import serve
+
+        from .foreground_log import log_here
+
+        log_here(terminal)
+        if files.niceness:
+            background_process.renice(os.getpid(), files.niceness)
+        kept = f"kept in {settings.zookeeper_address or settings.database}"
+        serve(
+            settings,
+            lambda state: _report(terminal, request, state.to_json(), kept),
+            subscribe_timeout=patience or None,
+        )
+        return ExitCode.OK
+    with terminal.working("Waiting until Mesos knows the shuffle service framework"):
+        state = process.start(
+            settings, files, subscribe_timeout=patience or None, environment=dict(variables)
+        )
+    try:
+        _report(terminal, request, {**state, "log": str(files.log)}, f"log {files.log}")
+    except BaseException:
+        daemon_files.stop(files)  # nobody got to know where it runs
+        raise
+    if framework.wait is not None:
+        wait_for_services(terminal, state["url"], settings.token, framework.wait)
+    return ExitCode.OK
+
+
+def _report(terminal: Terminal, request: ServiceRequest, state: dict[str, Any], place: str) -> None:
+    if request.output == "json":
+        terminal.json("shuffle_service_framework", state)
+    else:
+        terminal.data(state["url"])
+    known = ""
+    if state["leader"]:
+        terminal.say(f"standby: {state['leader']} leads")
+    elif state["problem"]:
+        terminal.warn(f"it does not care for services yet, and goes on trying: {state['problem']}")
+    elif not state["framework_id"]:
+        known = f"; Mesos ({state['master']}) does not know it yet"
+    terminal.say(f"Process {state['pid']}, {place}{known}; services come with the offers of agents: --status")
+
+
+def _stop(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
+    from sparkmesos_core.shuffle_service.on_agents.client import NotThereError, ServicesClient
+
+    environment = dict(terminal.environment)
+    token = shown_token(framework)
+    url = framework.at or place_of(environment, request.instance or 1)
+    stopped: Stopped | None = None
+    goes_on = "The process goes on with it. Ask again with --stop, or for its --status."
+    with terminal.working("Waiting until Mesos has ended all services"):
+        if url is not None:
+            try:
+                stopped = ServicesClient(url, token=token).stop()
+            except NotThereError:
+                if framework.at is not None:
+                    raise
+        if stopped is None:
+            stopped = _stop_alone(terminal, request, framework)
+            goes_on = "It is kept in mind, but nobody goes on with it before you ask again with --stop."
+    if request.output == "json":
+        content = None if stopped is None else {"complete": stopped.complete, "services": stopped.services}
+        terminal.json("stopped", content)
+    if stopped is None:
+        terminal.say(
+            "No framework of shuffle services is known here: there is nothing to stop. One that runs, or is"
+            " kept, elsewhere is found with --at, or with --master and --zk."
+        )
+        return ExitCode.OK
+    if not stopped.complete:
+        terminal.warn(
+            f"The services are to end, but Mesos has not ended all yet: {stopped.reason}",
+            hint=goes_on,
+        )
+        return ExitCode.FAILED
+    number = f"{stopped.services} service{'' if stopped.services == 1 else 's'}"
+    terminal.say(f"Stopped {number}; Mesos has ended the framework.")
+    return ExitCode.OK
+
+
+def _stop_alone(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> Stopped | None:
+    """Where no process is found; None if there is nothing to stop."""
+    from sparkmesos_core.shuffle_service.on_agents.foreground import keeps_framework, stop_alone
+    from sparkmesos_core.shuffle_service.on_agents.settings import database_path, instance_folder
+
+    environment = dict(terminal.environment)
+    number = request.instance or 1
+    if framework.zk is None and framework.master is None:
+        if not keeps_framework(database_path(instance_folder(environment, number))):
+            return None
+        raise DaemonError(
+            f"No process of shuffle service framework {number} answers here, and its services may run",
+            hint="Give --master, and they are ended without it; or --at http://HOST:PORT, where it runs.",
+        )
+    settings, _ = read_services(terminal, request, framework)
+    if settings.zookeeper is None and not keeps_framework(settings.database):
+        return None
+    return stop_alone(settings)
+
+
+def warn_of_settings(terminal: Terminal, settings: ServicesSettings) -> None:
+    """Says who can end the services of a framework with these settings."""
+    if not settings.on_loopback and settings.token is None:
+        terminal.warn(
+            f"everybody who can reach {settings.host} can end all services",
+            hint="Demand a token (--auth-token-file), or let a firewall decide.",
+        )
+    elif not settings.on_loopback:
+        terminal.warn("the token travels in clear", hint="Let a firewall keep out those who could listen.")
+
+
+def _patience(framework: FrameworkOptions, default: float) -> float:
+    """Seconds to wait for Mesos; 0 does not."""
+    if framework.subscribe_timeout is None:
+        return default
+    if not math.isfinite(framework.subscribe_timeout):
+        raise UsageError("--subscribe-timeout is not a number of seconds", hint="0 does not wait.")
+    return framework.subscribe_timeout
+
+
+def _files(
+    number: int, variables: Mapping[str, str], environment: Mapping[str, str]
+) -> tuple[DaemonFiles, Path]:
+    """The files of the process in the background, and the folder of its number."""
+    from sparkmesos_core.daemon_files import files_of
+    from sparkmesos_core.shuffle_service.on_agents.process import FRAMEWORK
+    from sparkmesos_core.shuffle_service.on_agents.settings import instance_folder
+
+    folder = instance_folder(environment, number)
+    return files_of(FRAMEWORK, number, variables, folder), folder

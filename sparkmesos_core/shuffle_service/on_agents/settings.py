@@ -1,0 +1,297 @@
+"""Everything that the framework of the shuffle services is told, made of its configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.mesos_credentials import mesos_credentials
+from sparkmesos_core.conf.values.constraints import Constraint, parse_constraints
+from sparkmesos_core.conf.values.overheads import LEAST_OVERHEAD, container_memory
+from sparkmesos_core.conf.values.sizes import parse_mebibytes
+from sparkmesos_core.directories import state_directory
+from sparkmesos_core.durable_framework.framework_settings import (
+    advertised_host,
+    framework_info,
+    hostname_of,
+    is_local,
+    public_host_of,
+    read_master,
+    user_name,
+    zookeeper_of,
+)
+from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
+from sparkmesos_core.errors import UsageError
+from sparkmesos_core.http_service.access_token import read_token
+from sparkmesos_core.loopback import is_loopback
+from sparkmesos_core.master import MesosMaster, ZooKeeperMaster
+from sparkmesos_core.shuffle_service.command import authenticates
+from sparkmesos_core.shuffle_service.on_agents.kind import SERVICES
+from sparkmesos_core.shuffle_service.on_agents.task_info import Build, build
+from sparkmesos_core.spark.home import SparkHome
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7338
+DEFAULT_NAME = "Spark shuffle services"
+DEFAULT_CPUS = 0.5
+DEFAULT_HEAP = 1024
+"""MiB: Spark's own, of all its daemons (`SparkClassCommandBuilder`)."""
+
+CONSTRAINTS = "spark.mesos.constraints"
+PORT = "spark.shuffle.service.port"
+
+_LEAST_HEAP = 64
+_BESIDE = "_shuffle_services"
+"""Behind the node of a dispatcher in ZooKeeper."""
+_VARIABLES = ("SPARK_DAEMON_JAVA_OPTS", "SPARK_SHUFFLE_OPTS", "SPARK_DAEMON_CLASSPATH", "SPARK_EXECUTOR_URI")
+"""What of the environment here is meant for the JVM of a service wherever it runs."""
+
+
+_READ = (
+    *("spark.mesos.role", CONSTRAINTS, "spark.mesos.principal", "spark.mesos.secret", "spark.deploy."),
+    *("spark.mesos.dispatcher.zookeeper.", "spark.executor.uri", "spark.mesos.executor.home"),
+    *("spark.mesos.executor.docker.", "spark.mesos.containerizer", "spark.mesos.network."),
+    *("spark.mesos.uris", "spark.mesos.fetcherCache.enable", "spark.mesos.task.labels"),
+    *("spark.executorEnv.JAVA_HOME", "spark.executorEnv.SPARK_LOCAL_DIRS", "spark.local.dir"),
+)
+"""What is read for the framework and for the tasks of services: names, or what they begin with."""
+
+
+@dataclass(frozen=True)
+class ServicesSettings:
+    """What the framework is told. Plain JSON values, some of them secret."""
+
+    master: str = field(repr=False)
+    """As `parse_master` takes it; it may hold a password."""
+    folder: str
+    """Where this instance keeps its files."""
+    properties: Mapping[str, str] = field(repr=False)
+    """The effective ones."""
+    user: str
+    """Whom services run as."""
+    hostname: str
+    """What the framework says of where it is."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those that JVMs of services get."""
+    cpus: float = DEFAULT_CPUS
+    heap: int = DEFAULT_HEAP
+    memory: int = DEFAULT_HEAP + LEAST_OVERHEAD
+    """Both in MiB: what the JVM of a service gets for objects, and what its task takes in all."""
+    service_port: int = 7337
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    """Where it answers; 0 for a free port."""
+    public_host: str = ""
+    """SPARK_PUBLIC_DNS: by which name others reach this machine."""
+    name: str = DEFAULT_NAME
+    spark_home: str | None = None
+    """Where agents have Spark; None: where a property says, or they fetch it."""
+    principal: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    zookeeper: str | None = field(default=None, repr=False)
+    """The servers that its records are kept in, as --zk has them; None: they are kept in a database."""
+    zookeeper_base: str | None = None
+    zookeeper_session: float = 10.0
+    """Seconds for which one that ZooKeeper hears nothing of may lead."""
+    token: str | None = field(default=None, repr=False)
+    """What those have to show who ask for the status, or end the services, if anything."""
+
+    def to_json(self) -> str:
+        """All of it as text. It holds secrets: pass it through a pipe."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServicesSettings:
+        """The settings from the text that `to_json` made."""
+        return cls(**json.loads(text))
+
+    @property
+    def parsed_master(self) -> MesosMaster | ZooKeeperMaster:
+        """Where Mesos is. Raises MasterUrlError and UsageError."""
+        return read_master(self.master, SERVICES.holder)
+
+    @property
+    def database(self) -> Path:
+        """The file that records are kept in, unless they are in ZooKeeper."""
+        return database_path(Path(self.folder))
+
+    @property
+    def zookeeper_address(self) -> ZooKeeperAddress | None:
+        """Where records are kept, if it is in ZooKeeper. Raises UsageError."""
+        if self.zookeeper is None:
+            return None
+        return parse_zookeeper(self.zookeeper, self.zookeeper_base, SERVICES)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What agents have to meet. Raises UsageError."""
+        return parse_constraints(self.properties.get(CONSTRAINTS, ""))
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether services want their clients to authenticate."""
+        return authenticates(self.properties)
+
+    def framework_info(self, url: str) -> dict[str, Any]:
+        """The FrameworkInfo of the v1 API, without an id; `url` is where it answers."""
+        info = framework_info(
+            self.properties,
+            user=self.user,
+            name=self.name,
+            hostname=self.hostname,
+            webui_url=f"{url}/v1/status",
+            principal=self.principal,
+        )
+        # PARTITION_AWARE: services of agents that are away come back as they were. GPU_RESOURCES: Mesos
+        # offers agents with GPUs to nobody else (--filter_gpu_resources), and executors run there, too.
+        return {**info, "capabilities": [{"type": "PARTITION_AWARE"}, {"type": "GPU_RESOURCES"}]}
+
+    def build(self) -> Build:
+        """What makes the tasks of services. Raises UsageError for what they cannot be made of."""
+        return build(self.properties, heap=self.heap, spark_home=self.spark_home, variables=self.variables)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def advertised_host(self) -> str:
+        """The name to put into URLs that others shall follow."""
+        return advertised_host(self.host, self.public_host)
+
+
+@dataclass(frozen=True)
+class ServicesOptions:
+    """What the options of `start-shuffle-service --on-mesos` say, by their names; None: they were not given.
+
+    Those that mean a property are among the configuration's.
+    """
+
+    master: str | None = None
+    name: str | None = None
+    cpus: float | None = None
+    memory: str | None = None
+    host: str | None = None
+    port: int | None = None
+    auth_token_file: Path | None = None
+
+
+def make_settings(
+    configuration: Configuration,
+    variables: Mapping[str, str],
+    options: ServicesOptions,
+    *,
+    folder: Path,
+    spark_home: str | None = None,
+    installed_spark: SparkHome | None = None,
+) -> ServicesSettings:
+    """The settings that options, properties and variables make together; reads the file of the token.
+
+    `variables` are the environment after spark-env.sh, `spark_home` the Spark that was named for agents; if
+    none was, and agents are on this machine, they have `installed_spark`.
+
+    Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
+    master.
+    """
+    if not options.master:
+        raise UsageError(
+            "The shuffle service framework has to know its Mesos master",
+            hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
+        )
+    master = read_master(options.master, SERVICES.holder)
+    configuration.typed("spark.mesos.role")
+    configuration.typed(CONSTRAINTS)
+    principal, secret = mesos_credentials(configuration)
+    zookeeper, base = zookeeper_of(configuration, SERVICES)
+    heap, memory = memory_of(options.memory, variables.get("SPARK_DAEMON_MEMORY"))
+    service_port = int(configuration.typed(PORT))
+    if not 0 < service_port < 65536:
+        raise UsageError(
+            f"Services on agents cannot have {service_port} as their port",
+            hint=f"Set {PORT} to one from 1 to 65535, the same for services and applications.",
+        )
+    if spark_home is None and is_local(master) and installed_spark is not None:
+        spark_home = str(installed_spark.path)
+    public_host = public_host_of(variables)
+    return ServicesSettings(
+        master=options.master,
+        folder=str(folder),
+        properties=dict(configuration),
+        user=user_name(variables, SERVICES.plural),
+        hostname=hostname_of(configuration, public_host),
+        variables={name: variables[name] for name in _VARIABLES if variables.get(name)},
+        cpus=DEFAULT_CPUS if options.cpus is None else options.cpus,
+        heap=heap,
+        memory=memory,
+        service_port=service_port,
+        host=options.host or DEFAULT_HOST,
+        port=DEFAULT_PORT if options.port is None else options.port,
+        public_host=public_host,
+        name=options.name or DEFAULT_NAME,
+        spark_home=spark_home,
+        principal=principal,
+        secret=secret,
+        zookeeper=zookeeper,
+        zookeeper_base=_own_base(zookeeper, base),
+        zookeeper_session=float(configuration.typed("spark.mesos.dispatcher.zookeeper.sessionTimeout")),
+        token=None if options.auth_token_file is None else read_token(options.auth_token_file),
+    )
+
+
+def _own_base(servers: str | None, base: str | None) -> str | None:
+    """The node of the services, None for the usual one.
+
+    A configuration that names the node of the dispatcher may be shared: theirs lies beside that, unless the
+    servers come with a node of their own, `host:2181/node`.
+    """
+    if servers is None or base is None or servers.partition("://")[2 if "://" in servers else 0].count("/"):
+        return None
+    return f"{base.rstrip('/')}{_BESIDE}"
+
+
+def memory_of(memory: str | None, daemon_memory: str | None) -> tuple[int, int]:
+    """The heap of a service and the memory of its task, in MiB.
+
+    `memory` is what --memory says of the task, `daemon_memory` what SPARK_DAEMON_MEMORY says of the heap.
+    Without the first it is the heap and what executors get besides theirs; without the second the heap is
+    what that leaves of the first, or a gibibyte. Raises UsageError.
+    """
+    # As -Xmx has it, which it becomes: a bare number means bytes.
+    heap = parse_mebibytes(daemon_memory, bare="b") if daemon_memory else None
+    if memory is None:
+        heap = DEFAULT_HEAP if heap is None else heap
+        return heap, container_memory(heap)
+    total = parse_mebibytes(memory)
+    if heap is None:
+        heap = total - max(LEAST_OVERHEAD, total // 10)
+    if heap < _LEAST_HEAP or heap >= total:
+        raise UsageError(
+            f"--memory {memory} leaves {max(heap, 0)} MiB of heap to a service"
+            if heap < total
+            else f"--memory {memory} is not more than the heap of a service, which is {heap} MiB",
+            hint=f"Give {max(heap, _LEAST_HEAP) + LEAST_OVERHEAD}m or more, or a lower SPARK_DAEMON_MEMORY.",
+        )
+    return heap, total
+
+
+def is_read(name: str) -> bool:
+    """Whether a property has an effect on the framework, besides what services themselves read."""
+    return name.startswith(_READ)
+
+
+def instance_folder(environment: Mapping[str, str], instance: int = 1) -> Path:
+    """The folder of the framework's process, by its number on this machine; not created here.
+
+    Raises UsageError for a user without a home folder.
+    """
+    return state_directory(environment) / f"shuffle-service-{instance}"
+
+
+def database_path(folder: Path) -> Path:
+    """The file for `open_sqlite` of an instance, given its folder."""
+    return folder / "services.db"
