@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import shlex
+import os
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,10 @@ import click
 from sparkmesos_core.errors import UsageError
 
 from . import options
+from .deployment_options import deployment_options, read_deployment
+from .dispatcher_warnings import warn_of_settings
 from .terminal import Terminal
+from .visible_secrets import warn_of_visible_passwords
 
 if TYPE_CHECKING:
     from sparkmesos_core.conf.setting import Setting
@@ -108,6 +112,7 @@ def _own(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
     f"[default: {_PATIENCE:g}; with --foreground 0]",
 )
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C or SIGTERM; for Marathon and systemd.")
+@deployment_options
 @options.output
 @click.pass_obj
 def command(
@@ -136,14 +141,30 @@ def command(
 
     Drivers that it has accepted survive its end, however that comes: start it again, and it goes on. Of
     several with the same --zk one leads, and the others are ready to take its place: any address works.
+
+    With --systemd or --marathon nothing is started: it prints what has others run the same.
     """
+    from sparkmesos_core.conf.checks import Mode
+    from sparkmesos_core.daemon_start import stays_in_foreground
+    from sparkmesos_core.dispatcher.locations import database_path, instance_directory
     from sparkmesos_core.dispatcher.settings import DispatcherOptions, instance_number, make_settings
-    from sparkmesos_core.dispatcher.store.locations import database_path, instance_directory
+
+    from .daemon_reading import read_checked
 
     environment = dict(terminal.environment)
-    own = DispatcherOptions(**given)
-    meant = _meant(own.master, zk, bridge_uri)
-    read = _read(terminal, meant, conf, properties_file, spark_home, environment)
+    context = click.get_current_context()
+    deployment = read_deployment(context)
+    own = DispatcherOptions(**{one.name: given[one.name] for one in fields(DispatcherOptions)})
+    read = read_checked(
+        terminal,
+        Mode.DISPATCHER,
+        given=_meant(own.master, zk, bridge_uri),
+        conf=conf,
+        properties_file=properties_file,
+        spark_home=spark_home,
+        environment=environment,
+        over_http=True,
+    )
     variables = read.env.variables
     number = instance_number(instance, variables)
     settings = make_settings(
@@ -154,10 +175,15 @@ def command(
         spark_home=str(spark_home.absolute()) if spark_home is not None else environment.get("SPARK_HOME"),
         installed_spark=read.spark,
     )
+    if deployment is not None:
+        from .dispatcher_deployment import deploy_dispatcher
+
+        deploy_dispatcher(terminal, context, deployment, settings, number, output)
+        return
     settings = _with_bridge(terminal, settings, read)
-    _warn(terminal, settings, own.auth_token_file)
-    _warn_of_visible_passwords(terminal)
-    foreground = foreground or bool(variables.get("SPARK_NO_DAEMONIZE"))
+    warn_of_settings(terminal, settings, own.auth_token_file)
+    warn_of_visible_passwords(terminal, context, "SPARKMESOS_DISPATCHER_ZK")
+    foreground = foreground or stays_in_foreground(variables)
     patience = 0.0 if foreground else _PATIENCE
     if subscribe_timeout is not None:
         if not math.isfinite(subscribe_timeout):
@@ -167,6 +193,9 @@ def command(
     def report(state: dict[str, Any], place: str) -> None:
         if output == "json":
             terminal.json("dispatcher", state)
+        elif terminal.in_place_of_spark and not foreground:
+            terminal.data(starting(files))
+            terminal.say(f"It takes submissions at {state['url']}")
         else:
             terminal.data(state["url"])
         known = ""
@@ -178,22 +207,30 @@ def command(
             known = f"; Mesos ({state['master']}) does not know it yet"
         terminal.say(f"Web UI {state['webui_url']}, {place}{known}")
 
+    from sparkmesos_core import background_process, daemon_files
+    from sparkmesos_core.dispatcher import daemon
+
+    from .spark_words import starting
+
+    folder = instance_directory(environment, number)
+    files = daemon_files.files_of(daemon.DISPATCHER, number, variables, folder)
     if foreground:
         from sparkmesos_core.dispatcher.foreground import serve
 
-        _log_here(terminal)
+        from .foreground_log import log_here
+
+        log_here(terminal)
+        if files.niceness:
+            background_process.renice(os.getpid(), files.niceness)
         kept = f"drivers kept in {settings.zookeeper_address or settings.database}"
         serve(settings, lambda state: report(state.to_json(), kept), subscribe_timeout=patience or None)
         return
-    from sparkmesos_core.dispatcher import daemon
-
-    files = daemon.files_of(number, variables, instance_directory(environment, number))
     with terminal.working("Waiting until Mesos knows the dispatcher"):
         state = daemon.start(settings, files, subscribe_timeout=patience or None, environment=dict(variables))
     try:
         report({**state, "log": str(files.log)}, f"log {files.log}")
     except BaseException:
-        daemon.stop(files)  # nobody got to know where it runs
+        daemon_files.stop(files)  # nobody got to know where it runs
         raise
 
 
@@ -210,50 +247,6 @@ def _meant(master: str | None, zk: str | None, bridge_uri: str | None) -> list[S
         for option, key, value in given
         if value is not None
     ]
-
-
-def _read(
-    terminal: Terminal,
-    given: list[Setting],
-    conf: tuple[str, ...],
-    properties_file: str | None,
-    spark_home: Path | None,
-    environment: dict[str, str],
-) -> DaemonConfiguration:
-    """The configuration, checked. Raises UsageError if something in it is wrong."""
-    from sparkmesos_core.conf.checks import Mode
-    from sparkmesos_core.conf.finding import Severity
-    from sparkmesos_core.conf.properties.registered_property import Reader
-    from sparkmesos_core.conf.setting import Origin, Setting, Source
-    from sparkmesos_core.configuration_check import by_severity, check_daemon
-    from sparkmesos_core.daemon_configuration import read_daemon_configuration
-
-    settings = []
-    for one in conf:
-        key, equals, value = one.partition("=")
-        if not equals or not key:
-            raise UsageError("--conf has to be PROP=VALUE", hint="As in --conf spark.mesos.maxDrivers=500.")
-        settings.append(Setting(key, value, Origin(Source.CONF, "--conf")))
-    read = read_daemon_configuration(
-        Reader.DISPATCHER,
-        options=given,
-        conf=settings,
-        properties_file=properties_file,
-        spark_home=spark_home,
-        environment=environment,
-    )
-    errors = []
-    for finding in by_severity(check_daemon(Mode.DISPATCHER, read, over_http=True)):
-        place = f"{finding.origin}: " if finding.origin is not None else ""
-        if finding.severity is Severity.ERROR:
-            errors.append(UsageError(place + finding.message, hint=finding.hint))
-        elif finding.severity is Severity.WARNING:
-            terminal.warn(place + finding.message, hint=finding.hint)
-    for error in errors[:-1]:
-        terminal.error(error)
-    if errors:
-        raise errors[-1]
-    return read
 
 
 def _with_bridge(
@@ -281,63 +274,3 @@ def _with_bridge(
         terminal.warn(f"drivers will need libmesos, or an archive of upload-dist: {error.message}")
         return settings
     return replace(settings, properties={**settings.properties, BRIDGE_URI: bridge.as_uri()})
-
-
-def _warn(terminal: Terminal, settings: DispatcherSettings, token_file: Path | None) -> None:
-    if token_file is not None and _others_can_read(token_file):
-        terminal.warn(
-            f"other users of this machine can read the token in {token_file}",
-            hint=f"Let nobody else: chmod 600 {shlex.quote(str(token_file))}",
-        )
-    if settings.on_loopback:
-        return
-    if settings.token is None and settings.tls_certificate is None:
-        terminal.warn(
-            f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}",
-            hint="Demand a token (--auth-token-file) and speak https (--tls-cert), or let a firewall decide.",
-        )
-    elif settings.token is None:
-        terminal.warn(
-            f"everybody who can reach {settings.host} can run commands on the cluster as {settings.user}: "
-            "https hides what is said, and keeps nobody out",
-            hint="Demand a token: --auth-token-file.",
-        )
-    elif settings.tls_certificate is None:
-        terminal.warn(
-            "the token and all submissions travel in clear", hint="Speak https: --tls-cert, --tls-key."
-        )
-
-
-def _warn_of_visible_passwords(terminal: Terminal) -> None:
-    """Those among the arguments: with --foreground for as long as the dispatcher runs."""
-    context = click.get_current_context()
-    for name in ("master", "zk"):
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and "@" in str(context.params[name]):
-            terminal.warn(
-                f"--{name} holds a password, which everybody on this machine can see",
-                hint="Set SPARKMESOS_MASTER instead."
-                if name == "master"
-                else "Set SPARKMESOS_DISPATCHER_ZK instead, or spark.deploy.recoveryMode=ZOOKEEPER and "
-                "spark.deploy.zookeeper.url in a properties file that only you can read.",
-            )
-
-
-def _others_can_read(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & 0o077)
-    except OSError:
-        return False  # whoever reads it says so
-
-
-def _log_here(terminal: Terminal) -> None:
-    """In the foreground the log is what there is to see."""
-    import logging
-
-    from sparkmesos_core.dispatcher.process import LOG_FORMAT
-
-    root = logging.getLogger()
-    for handler in root.handlers:
-        handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    if terminal.verbosity == 0:
-        logging.getLogger("sparkmesos_core").setLevel(logging.INFO)

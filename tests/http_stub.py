@@ -51,7 +51,7 @@ def http_stub(
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_HEAD = do_POST = do_GET
+        do_HEAD = do_POST = do_PUT = do_GET
 
         def log_message(self, *args: Any) -> None:
             pass

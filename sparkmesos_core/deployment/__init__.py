@@ -1,0 +1,1 @@
+"""How others run what sparkmesos starts: apps of Marathon, and units of systemd."""
