@@ -12,6 +12,7 @@ from sparkmesos_core.conf.setting import Origin, Source
 from sparkmesos_core.errors import ExitCode, UsageError
 
 from . import options
+from .executor_limits import dynamic_allocation_of
 from .findings_report import finding_record, show_findings
 from .spark_arguments import SparkArgumentsCommand, spark_arguments
 from .terminal import Terminal
@@ -78,14 +79,16 @@ def command(
                 hint=f"Add --for dispatcher, or leave out {option}.",
             )
     own = own_masters(environment)
+    context = click.get_current_context()
     if program == "submit":
         checked = configuration_check.read_and_check_submission(
             parsed,
             spark_home=spark_home,
             environment=environment,
             own=own,
+            dynamic_allocation=dynamic_allocation_of(context),
             directory=Path.cwd(),
-            options=options.client_mode_options(click.get_current_context()),
+            options=options.client_mode_options(context),
         )
     else:
         checked = configuration_check.read_and_check_daemon(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
 from sparkmesos_core.conf.setting import Setting, place_record
+
+from .executor_limits import dynamic_allocation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 def read_configuration(
     arguments: tuple[str, ...], spark_home: Any, environment: Mapping[str, str]
 ) -> ClientConfiguration:
-    """The configuration that `sparkmesos submit` would see with these arguments."""
+    """The configuration that `sparkmesos submit` would see with these arguments of the command that runs."""
     from sparkmesos_core.client_configuration import read_client_configuration
     from sparkmesos_core.settings import own_masters
     from sparkmesos_core.spark.arguments import SubmitArguments
@@ -26,6 +30,7 @@ def read_configuration(
         spark_home=spark_home,
         environment=environment,
         own=own_masters(environment),
+        dynamic_allocation=dynamic_allocation_of(click.get_current_context()),
     )
 
 

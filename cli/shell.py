@@ -11,6 +11,7 @@ import click
 from sparkmesos_core.errors import ExitCode
 
 from . import options
+from .executor_limits import dynamic_allocation_of
 from .property_completion import complete_spark_argument
 from .spark_arguments import SparkProgramCommand
 from .terminal import Terminal
@@ -86,7 +87,11 @@ def command(
         show_version(terminal, spark_home, environment)
         return int(ExitCode.OK)
     client = read_client_configuration(
-        parsed, spark_home=spark_home, environment=environment, own=own_masters(environment)
+        parsed,
+        spark_home=spark_home,
+        environment=environment,
+        own=own_masters(environment),
+        dynamic_allocation=dynamic_allocation_of(context),
     )
     shells.refuse_cluster_mode(client.configuration)
     client = shells.client_for(shell, client, Path.cwd())

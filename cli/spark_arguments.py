@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from .executor_limits import ExecutorLimits
 from .property_completion import complete_spark_argument
 
 F = TypeVar("F", bound=Callable[..., Any])
+Completed = Callable[[str | None], tuple[str, bool]]
+"""Tells the value of an option, given the word behind it or None, and whether that word is it."""
+
+
+NONE_OPTIONAL: Mapping[str, Completed] = MappingProxyType({})
 
 
 @dataclass
@@ -50,7 +57,7 @@ class SparkArgumentsCommand(click.Command):
         """Lets Click see the command's own options and arguments only."""
         required = self._positionals()
         takes_value = self._takes_value(ctx)
-        split = split_arguments(args, takes_value, required, mixed=self.mixed)
+        split = split_arguments(args, takes_value, required, mixed=self.mixed, optional=self._optional(ctx))
         if split.unknown and not ctx.resilient_parsing:
             _refuse_mistyped(split.unknown, takes_value)
         complete = len(split.positional) == required and not _lacks_value(split.own, takes_value)
@@ -88,6 +95,15 @@ class SparkArgumentsCommand(click.Command):
             if name not in shared
         }
 
+    def _optional(self, ctx: click.Context) -> dict[str, Completed]:
+        """Those of its own options whose value may be left out."""
+        return {
+            name: param.type.completed
+            for param in self.get_params(ctx)
+            if isinstance(param.type, ExecutorLimits)
+            for name in param.opts
+        }
+
 
 class SparkProgramCommand(SparkArgumentsCommand):
     """A command that becomes one of Spark's programs: its help lists the options of spark-submit, too."""
@@ -117,14 +133,20 @@ class SparkProgramCommand(SparkArgumentsCommand):
 
 
 def split_arguments(
-    arguments: Sequence[str], takes_value: dict[str, bool], positionals: int = 0, *, mixed: bool = False
+    arguments: Sequence[str],
+    takes_value: dict[str, bool],
+    positionals: int = 0,
+    *,
+    mixed: bool = False,
+    optional: Mapping[str, Completed] = NONE_OPTIONAL,
 ) -> SplitArguments:
     """Sorts a command line by whose arguments they are.
 
     `takes_value` names the command's own options, each with whether it takes a value; `positionals` says how
     many arguments of its own it has, which stand before the application. An option that nobody knows is left
     to spark-submit's own parser, with all that follows it. With `mixed` there is no application, and what
-    nobody knows may stand anywhere among the options, up to a `--`.
+    nobody knows may stand anywhere among the options, up to a `--`. Of the command's own options the
+    `optional` ones need no value, and are given the one that this means.
     """
     from sparkmesos_core.spark.arguments import LAUNCHERS
 
@@ -134,7 +156,12 @@ def split_arguments(
     while index < len(arguments):
         argument = arguments[index]
         name, equals, _ = argument.partition("=")
-        if name in takes_value:
+        if name in optional and not equals:
+            following = arguments[index + 1] if index + 1 < len(arguments) else None
+            value, taken = optional[name](following)
+            end = index + (2 if taken else 1)
+            split.own.append(f"{name}={value}")
+        elif name in takes_value:
             end = index + (2 if takes_value[name] and not equals else 1)
             split.own += arguments[index:end]
         elif name in of_spark:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from sparkmesos_core.errors import ExitCode, UsageError
 
 from . import options
+from .executor_limits import dynamic_allocation_of
 from .spark_arguments import SparkProgramCommand, spark_arguments
 from .terminal import Terminal
 
@@ -78,6 +79,7 @@ def command(
         spark_home=spark_home,
         environment=environment,
         own=own_masters(environment),
+        dynamic_allocation=dynamic_allocation_of(context),
     )
     if parsed.verbose:
         from sparkmesos_core.submit.verbose_report import verbose_report

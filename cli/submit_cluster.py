@@ -58,6 +58,12 @@ def submit_to_cluster(context: click.Context, terminal: Terminal, client: Client
     if given["dry_run"]:
         terminal.data(printable_request(request))
         return int(ExitCode.OK)
+    if not given["no_preflight"] and client.configuration.typed("spark.shuffle.service.enabled"):
+        from .submit_cluster_preflight import passes_preflight  # which most applications do without
+
+        set_master = _set_mesos_master(terminal, client)
+        if not passes_preflight(context, terminal, client, dispatcher, set_master):
+            return int(ExitCode.FAILED)
     with ExitStack() as stack:
         output = None
         if waits:  # before the driver is accepted: what is wrong shall not be found after that
@@ -116,6 +122,15 @@ def _warn_of_sparks_own(
             terminal.warn(finding.message, hint=finding.hint)
 
 
+def _set_mesos_master(terminal: Terminal, client: ClientConfiguration) -> str | None:
+    """The Mesos master of a submission to a dispatcher, if sparkmesos' own settings name one."""
+    from sparkmesos_core.settings import own_masters
+
+    own = own_masters(dict(terminal.environment)).master
+    is_another = own is not None and own.value != client.configuration.get("spark.master")
+    return own.value if own is not None and is_another else None
+
+
 def _output(
     stack: ExitStack,
     context: click.Context,
@@ -124,12 +139,8 @@ def _output(
     dispatcher: DispatcherClient,
 ) -> DriverOutput:
     """What is to follow the driver's stdout and stderr, until `stack` is closed."""
-    from sparkmesos_core.settings import own_masters
-
     from .driver_files import driver_sandboxes, shown_output
 
-    own = own_masters(dict(terminal.environment)).master
-    is_another = own is not None and own.value != client.configuration.get("spark.master")
-    master = own.value if own is not None and is_another else None
+    master = _set_mesos_master(terminal, client)
     sandboxes = driver_sandboxes(dispatcher, client.configuration, master, context.params["ca_file"])
     return shown_output(terminal, stack.enter_context(closing(sandboxes)), ("stdout", "stderr"))

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -16,6 +16,7 @@ from sparkmesos_core.errors import UsageError
 from sparkmesos_core.master import EmbeddedMaster, HostPort, MesosMaster, ZooKeeperMaster, parse_master
 
 from . import options
+from .executor_limits import dynamic_allocation_of
 from .terminal import Terminal
 from .verify_options import OF_PROBE, OF_VERIFICATION
 
@@ -49,7 +50,7 @@ def subject_of(context: click.Context, terminal: Terminal) -> tuple[Subject, Emb
         parse_dispatcher(given["dispatcher"])
     agents_file = given["agents_file"]
     expected_hosts = read_agents_file(agents_file) if agents_file is not None else ()
-    client = _client(given, terminal)
+    client = _client(context, terminal)
     own = options.client_mode_options(context)
     if own.ca_file is not None:
         from sparkmesos_core.network_failures import check_ca_file
@@ -100,13 +101,13 @@ def running(subject: Subject, embedded: EmbeddedMaster | None, terminal: Termina
         daemon.stop(cluster.work_dir)
 
 
-def _client(given: dict[str, Any], terminal: Terminal) -> ClientConfiguration:
+def _client(context: click.Context, terminal: Terminal) -> ClientConfiguration:
     from sparkmesos_core.client_configuration import read_client_configuration
     from sparkmesos_core.settings import OwnMasters, own_masters
     from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
     environment = dict(terminal.environment)
-    arguments = SubmitArguments.parse(given["arguments"])
+    arguments = SubmitArguments.parse(context.params["arguments"])
     if arguments.action is not Action.SUBMIT:
         raise UsageError(
             f"With --{arguments.action.value} nothing is submitted, so there is nothing to verify",
@@ -117,9 +118,10 @@ def _client(given: dict[str, Any], terminal: Terminal) -> ClientConfiguration:
     own = OwnMasters(master=own_masters(environment).master)
     return read_client_configuration(
         arguments,
-        spark_home=given["spark_home"],
+        spark_home=context.params["spark_home"],
         environment=environment,
         own=own,
+        dynamic_allocation=dynamic_allocation_of(context),
         needs_spark=False,  # that SPARK_HOME names none is for a check to say
     )
 

@@ -15,11 +15,13 @@ from sparkmesos_core.conf.setting import Setting
 from sparkmesos_core.conf.spark_env import SparkEnv, load_spark_env
 from sparkmesos_core.errors import SparkNotFoundError, UsageError
 from sparkmesos_core.settings import NO_MASTERS, OwnMasters
+from sparkmesos_core.spark.arguments import Action
 from sparkmesos_core.spark.home import SparkHome, find_spark
-from sparkmesos_core.spark.ignored_options import translate
+from sparkmesos_core.spark.ignored_options import Translation, translate
 
 if TYPE_CHECKING:
     from sparkmesos_core.spark.arguments import SubmitArguments
+    from sparkmesos_core.submit.dynamic_allocation import DynamicAllocation
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class ClientConfiguration:
     env: SparkEnv
     """The environment after spark-env.sh."""
     configuration: Configuration
-    """The effective properties, those included that options which Spark ignores on Mesos come to."""
+    """The effective properties, those included that our options come to, and those that Spark ignores."""
     translated: tuple[Setting, ...]
-    """The latter alone: Spark's own spark-submit has to be given them as --conf."""
+    """What these options come to alone: Spark's own spark-submit has to be given it as --conf."""
     properties_file: Path | None
     """The properties file that was read; None if there is none."""
     findings: tuple[Finding, ...]
-    """What is to be said about options that Spark ignores on Mesos, and about spark-env.sh."""
+    """What is to be said about these options, and about spark-env.sh."""
 
 
 def read_client_configuration(
@@ -47,14 +49,15 @@ def read_client_configuration(
     spark_home: Path | None,
     environment: Mapping[str, str],
     own: OwnMasters = NO_MASTERS,
+    dynamic_allocation: DynamicAllocation | None = None,
     needs_spark: bool = True,
 ) -> ClientConfiguration:
     """Finds Spark, sources spark-env.sh and reads the properties file, as spark-submit would.
 
-    `spark_home` is the one that was asked for by an option, `own` are sparkmesos' own settings. What
-    spark-env.sh sets counts as if it had been in the environment: SPARK_HOME too, without `spark_home`. In
-    cluster mode variables that the driver will not get stand for no property. Unless it `needs_spark`, a
-    SPARK_HOME that is no Spark counts as none at all.
+    `spark_home` is the one that was asked for by an option, `own` are sparkmesos' own settings,
+    `dynamic_allocation` is the option of that name. What spark-env.sh sets counts as if it had been in the
+    environment: SPARK_HOME too, without `spark_home`. In cluster mode variables that the driver will not get
+    stand for no property. Unless it `needs_spark`, a SPARK_HOME that is no Spark counts as none at all.
 
     Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for a file or a variable
     that cannot be read or understood, and TimedOutError if spark-env.sh does not come to its end.
@@ -79,7 +82,9 @@ def read_client_configuration(
         configuration = configuration_with(own.settings(for_dispatcher=True))
     if is_cluster:
         configuration = configuration.without(_stays_here)
-    translation = translate(arguments, configuration, spark.version if spark is not None else None)
+    translation = _translation(
+        arguments, configuration, spark.version if spark is not None else None, dynamic_allocation
+    )
     return ClientConfiguration(
         arguments=arguments,
         spark=spark,
@@ -89,6 +94,25 @@ def read_client_configuration(
         properties_file=properties_file,
         findings=(*env.findings(), *translation.findings),
     )
+
+
+def _translation(
+    arguments: SubmitArguments,
+    configuration: Configuration,
+    spark_version: str | None,
+    asked: DynamicAllocation | None,
+) -> Translation:
+    """What options come to that Spark does not know, or ignores on Mesos."""
+    if asked is None or arguments.action is not Action.SUBMIT:
+        return translate(arguments, configuration, spark_version)
+    from sparkmesos_core.submit.dynamic_allocation import sizes, switches  # which few applications ask for
+
+    on = switches(asked, configuration)
+    configuration = configuration.above(on.settings)
+    ignored = translate(arguments, configuration, spark_version)  # --num-executors means something else then
+    sized = sizes(asked, configuration.above(ignored.settings))
+    settings = {one.key: one for one in (*on.settings, *ignored.settings, *sized.settings)}
+    return Translation(tuple(settings.values()), (*on.findings, *ignored.findings, *sized.findings))
 
 
 def find_properties_file(

@@ -50,7 +50,9 @@ OF_EVERY_SPARK = (
         "spark.deploy.recoveryMode", "spark.deploy.zookeeper.url", "spark.deploy.zookeeper.dir",
     )),
     ("Dynamic allocation and the shuffle service", (
-        "spark.dynamicAllocation.enabled", "spark.shuffle.service.enabled", "spark.shuffle.service.port",
+        "spark.dynamicAllocation.enabled", "spark.dynamicAllocation.minExecutors", "spark.dynamicAllocation.maxExecutors",
+        "spark.dynamicAllocation.executorIdleTimeout", "spark.shuffle.service.enabled", "spark.shuffle.service.port",
+        "spark.shuffle.cleaner.interval", "spark.storage.blockManagerHeartbeatTimeoutMs",
     )),
 )  # fmt: skip
 
@@ -58,15 +60,11 @@ _ONLY_FOR_A_DISPATCHER = {"spark.driver.cores", "spark.driver.supervise"}
 """What spark-submit reads in client mode, too, and does nothing about."""
 
 _SPARK_1 = "Spark 1 read it, and no release that runs here"
-_SHUFFLE = "Not proven yet: the shuffle service is not built"
 # Why no test proves a property.
 WORDS: dict[str, str] = {
     "spark.mesos.deploy.recoveryMode": _SPARK_1,
     "spark.mesos.deploy.zookeeper.url": _SPARK_1,
     "spark.mesos.fetchCache.enable": "A slip of Spark's dispatchers before 2.4.1; ours reads the name that was meant",
-    "spark.dynamicAllocation.enabled": "Not proven yet: it needs the shuffle service, which is not built",
-    "spark.shuffle.service.enabled": _SHUFFLE,
-    "spark.shuffle.service.port": _SHUFFLE,
 }
 
 _TITLE = """\

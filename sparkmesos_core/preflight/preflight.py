@@ -21,6 +21,7 @@ from sparkmesos_core.preflight.fitting_agent import check_fitting_agent
 from sparkmesos_core.preflight.need import executor_need
 from sparkmesos_core.preflight.python_version import check_python_version
 from sparkmesos_core.preflight.role import check_role
+from sparkmesos_core.preflight.shuffle_service import check_shuffle_service
 from sparkmesos_core.preflight.side_by_side import Outcome, side_by_side
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ _Check = Callable[[], list[Finding]]
 
 _AGENTS = "the agents"
 """What is left out without the word of the master."""
+_SERVICES = "the shuffle services"
 _FOR_FACTS = 0.65
 """The part of the time after which what the master has not told stays unknown."""
 _FOR_CHECKS = 0.95
@@ -50,21 +52,68 @@ def preflight(
     are likely. What cannot be known is not found, and a check that fails, or has not come to its end after
     `timeout` seconds, never keeps an application from starting. Never raises.
     """
+
+    def checks(facts: ClusterFacts | None, deadline: float) -> dict[str, _Check]:
+        return _checks(configuration, environment, access, facts, deadline, runs_python)
+
+    return _look(configuration, lambda until: read_cluster_facts(access, deadline=until), checks, timeout)
+
+
+def preflight_in_cluster_mode(
+    configuration: Configuration, find_master: Callable[[], MasterAccess], *, timeout: float
+) -> list[Finding]:
+    """What a driver that is to run on an agent would fail of, as far as this machine can tell.
+
+    That is the external shuffle service, if the application uses it. `find_master` leads to the leading
+    master; it may take its time, and raise SparkMesosError. That nothing is known is a finding. Otherwise as
+    `preflight`.
+    """
+
+    def read(until: float) -> ClusterFacts:
+        found = side_by_side({"master": find_master}, until)
+        if failure := found.failures.get("master"):
+            raise failure
+        if found.late:
+            raise TimedOutError("the master was not found in time")
+        return read_cluster_facts(found.results["master"], deadline=until)
+
+    def checks(facts: ClusterFacts | None, deadline: float) -> dict[str, _Check]:
+        if facts is None:
+            return {}
+        check = partial(check_shuffle_service, configuration, facts, deadline=deadline, driver_here=False)
+        return {_SERVICES: check}
+
+    return _look(configuration, read, checks, timeout, has_to_know=True)
+
+
+def _look(
+    configuration: Configuration,
+    read_facts: Callable[[float], ClusterFacts],
+    checks: Callable[[ClusterFacts | None, float], dict[str, _Check]],
+    timeout: float,
+    *,
+    has_to_know: bool = False,
+) -> list[Finding]:
+    """What the checks find that are made of the facts, with what they are late to say; the worst first.
+
+    With `has_to_know` it is a finding as well if there are no facts.
+    """
     started = time.monotonic()
     facts_until = started + _FOR_FACTS * timeout
-    facts, late = None, []
+    facts, late, found = None, [], []
     try:
-        facts = read_cluster_facts(access, deadline=facts_until)
+        facts = read_facts(facts_until)
     except SparkMesosError as error:
         logger.info("Preflight: what agents there are is not known: %s", error.message)
         if isinstance(error, TimedOutError) or time.monotonic() >= facts_until:
             late.append(_AGENTS)
+        elif has_to_know:
+            found.append(_agents_unknown(error))
     except Exception:
         logger.info("Preflight: what agents there are is not known", exc_info=True)
     deadline = started + _FOR_CHECKS * timeout
-    checks = _checks(configuration, environment, access, facts, deadline, runs_python)
-    outcome = side_by_side(checks, started + timeout)
-    found = _found(outcome)
+    outcome = side_by_side(checks(facts, deadline), started + timeout)
+    found += _found(outcome)
     late += outcome.late
     if late:
         found.append(_incomplete(late, timeout))
@@ -95,6 +144,7 @@ def _checks(
     if facts is not None:
         checks["the role"] = lambda: check_role(executor_need(configuration), facts)
         checks["the size of agents"] = lambda: check_fitting_agent(executor_need(configuration), facts)
+        checks[_SERVICES] = partial(check_shuffle_service, configuration, facts, deadline=deadline)
     return checks
 
 
@@ -104,6 +154,16 @@ def _found(outcome: Outcome[list[Finding]]) -> list[Finding]:
         known = isinstance(error, SparkMesosError)
         logger.info("Preflight: the check of %s failed: %s", name, error, exc_info=None if known else error)
     return found
+
+
+def _agents_unknown(error: SparkMesosError) -> Finding:
+    return Finding(
+        "agents-unknown",
+        Severity.WARNING,
+        f"Whether shuffle services run on the agents is not known: {error.message}",
+        "`sparkmesos verify-cluster --only services --master mesos://HOST:5050` looks, given the properties "
+        "of the application.",
+    )
 
 
 def _incomplete(late: Sequence[str], timeout: float) -> Finding:

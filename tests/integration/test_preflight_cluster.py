@@ -214,13 +214,6 @@ def test_whoever_knows_better_starts_it_all_the_same(
         assert "error: " not in run.stderr
 
 
-def test_it_is_for_client_mode(module_commands: Commands, spark_home: Path) -> None:
-    cluster_mode = ["--no-preflight", "--deploy-mode", "cluster", "--dry-run"]
-    run = submit(module_commands, spark_home, "mesos://127.0.0.1:7077", options=cluster_mode)
-    assert run.returncode == 2
-    assert "--no-preflight is for client mode" in run.stderr
-
-
 def test_a_dry_run_asks_nobody(module_commands: Commands, spark_home: Path) -> None:
     run = submit(module_commands, spark_home, "mesos://nowhere.invalid", options=["--dry-run"])
     assert run.returncode == 0, run.stderr
@@ -273,6 +266,44 @@ def test_a_master_found_through_zookeeper(
         assert "warning: " not in run.stderr
         run = submit(module_commands, spark_home, f"mesos://{url}", *FITS, "spark.executor.cores=9")
         assert (run.returncode, run.stdout) == (1, "")
+
+
+def test_in_cluster_mode_it_looks_for_shuffle_services(
+    module_commands: Commands, tmp_path: Path, zookeeper: ZooKeeperServer, refusing_port: int
+) -> None:
+    """Of a master that is set, through ZooKeeper and with credentials, before the dispatcher is asked."""
+    url = f"zk://{zookeeper.hosts}/cluster-mode"
+    authentication = Authentication({"spark": SECRET}, frameworks=True, readonly=True)
+    line = [
+        "--master",
+        f"mesos://127.0.0.1:{refusing_port}",
+        "--deploy-mode",
+        "cluster",
+        "--dynamic-allocation",
+    ]
+
+    def run(*conf: str) -> Any:
+        properties = [
+            part for one in (*conf, f"spark.shuffle.service.port={refusing_port}") for part in ("--conf", one)
+        ]
+        return module_commands.run(
+            "submit", *line, *properties, "http://host.invalid/app.py", SPARKMESOS_MASTER=f"mesos://{url}"
+        )
+
+    with cluster_in_thread(ClusterSpec(tmp_path, masters=2, zookeeper=url, authentication=authentication)):
+        told = run("spark.mesos.principal=spark", f"spark.mesos.secret={SECRET}")
+        unknown = run()
+    assert (told.returncode, told.stdout) == (1, ""), told.stderr
+    assert (
+        f"No shuffle service listens at port {refusing_port} of '127.0.0.1': the application ends"
+        in told.stderr
+    )
+    assert "Nothing was submitted; with --no-preflight it would be." in told.stderr
+    assert SECRET not in told.stderr
+    # What is not known is no reason not to ask the dispatcher, which is not there.
+    assert unknown.returncode == 5, unknown.stderr
+    assert "warning: Whether shuffle services run on the agents is not known: " in unknown.stderr
+    assert "401" in unknown.stderr
 
 
 def test_no_agent_yet(module_commands: Commands, spark_home: Path, tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import UnreachableError
+from sparkmesos_core.preflight.shuffle_reading import REFUSED, ShuffleServices
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.shuffle_service import ServiceKind
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
 from sparkmesos_core.verify.facts.cluster import AGENTS
 from sparkmesos_core.verify.facts.dispatcher import wants_cluster_mode
 from sparkmesos_core.verify.facts.history_server import HISTORY_SERVER, HISTORY_VERSION
-from sparkmesos_core.verify.facts.shuffle_service import SHUFFLE_SERVICES, ShuffleServices
+from sparkmesos_core.verify.facts.shuffle_service import SHUFFLE_SERVICES
 from sparkmesos_core.verify.known import Known, UnknownFactError
 
 CHECKS = Checks(Group.SERVICES)
@@ -29,8 +30,8 @@ _EVENT_DIR = "spark.eventLog.dir"
 _OFF = f"{_ENABLED} is not set"
 _NO_HISTORY = "no history server is named"
 _START = (
-    "`sbin/start-mesos-shuffle-service.sh`, or `bin/spark-class "
-    "org.apache.spark.deploy.mesos.MesosExternalShuffleService` under a supervisor"
+    "`sparkmesos start-shuffle-service` on each of these machines, or for all agents "
+    "`sparkmesos start-shuffle-service --on-mesos`"
 )
 _MOST_NAMED = 3
 
@@ -40,10 +41,12 @@ _MOST_NAMED = 3
     "The external shuffle service listens on every agent",
     Severity.ERROR,
     finds="nothing listens at `spark.shuffle.service.port` (7337) of an agent that executors may run on, "
-    "though `spark.shuffle.service.enabled` is set, as dynamic allocation wants it: executors there end with "
-    "*Unable to register with external shuffle server* after three trials",
-    remedy="Start Spark's shuffle service for Mesos on each agent, at the port that the application has, and "
-    "open that port between agents and to the driver.",
+    "though `spark.shuffle.service.enabled` is set, as dynamic allocation wants it: the application ends "
+    "with *The scheduler failed in statusUpdate … Failed to connect to …* as soon as an executor starts "
+    "there, or executors end with *Unable to register with external shuffle server*",
+    remedy="Start Spark's shuffle service for Mesos at the port that the application has, with `sparkmesos "
+    "start-shuffle-service` on each agent's machine, or with `sparkmesos start-shuffle-service --on-mesos` "
+    "on all of them; and open that port between agents and to the driver.",
 )
 def _ports(known: Known) -> Verdict:
     services = known[SHUFFLE_SERVICES]
@@ -65,7 +68,7 @@ def judge_ports(services: ShuffleServices, *, cluster_mode: bool) -> Verdict:
         seen += f"; {_hosts(len(services.unknown))} without an address here"
     if not services.closed:
         return Verdict(seen)
-    silent = [host for host, why in services.closed.items() if why != "refuses the connection"]
+    silent = [host for host, why in services.closed.items() if why != REFUSED]
     where = _named(list(services.closed))
     hint = f"Start Spark's shuffle service there ({_START}) with {_PORT}={services.port}."
     if silent:
@@ -74,7 +77,7 @@ def judge_ports(services: ShuffleServices, *, cluster_mode: bool) -> Verdict:
         hint += f" Or set {_PORT} to the port that it has, or {_ENABLED}=false."
     problem = Problem(
         Severity.WARNING if cluster_mode and len(silent) == len(services.closed) else Severity.ERROR,
-        f"No shuffle service listens at port {services.port} of {where}: executors there would end",
+        f"No shuffle service listens at port {services.port} of {where}: the application would end",
         hint,
         _ENABLED,
         details=tuple(f"{host}:{services.port} {why}" for host, why in services.closed.items()),
@@ -89,8 +92,8 @@ def judge_ports(services: ShuffleServices, *, cluster_mode: bool) -> Verdict:
     finds="at the port of the shuffle service something else listens; or Spark's service for standalone "
     "clusters or YARN, which does not clean up when drivers on Mesos end (*Unable to register app with "
     "external shuffle service. Please manually remove shuffle data*)",
-    remedy="Start `org.apache.spark.deploy.mesos.MesosExternalShuffleService` in its place, or set "
-    "`spark.shuffle.service.port` to the port that it has.",
+    remedy="Start Spark's shuffle service for Mesos (`sparkmesos start-shuffle-service`) in its place, or "
+    "set `spark.shuffle.service.port` to the port that it has.",
 )
 def _kind(known: Known) -> Verdict:
     services = known[SHUFFLE_SERVICES]

@@ -283,7 +283,7 @@ def _client(known: Known, dispatcher: Dispatcher, place: DispatcherPlace) -> Dis
 
 
 def _read_token(known: Known) -> str | None:
-    from sparkmesos_core.dispatcher.access_token import read_token  # which loads hashlib
+    from sparkmesos_core.http_service.access_token import read_token  # which loads hashlib
 
     path = known.subject.auth_token_file
     return None if path is None else read_token(path)

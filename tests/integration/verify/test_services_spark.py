@@ -55,7 +55,7 @@ def test_no_shuffle_service(cluster: RunningCluster, service_port: int) -> None:
     report = with_shuffle(cluster, port)
     assert report.failing() == report.errors() == {"shuffle-service-ports"}, report
     assert f"at port {port} of 127.0.0.1" in report.message("shuffle-service-ports")
-    assert "MesosExternalShuffleService" in report.hint("shuffle-service-ports")
+    assert "`sparkmesos start-shuffle-service` on each" in report.hint("shuffle-service-ports")
     assert "Or set spark.shuffle.service.port to the port that it has" in report.hint("shuffle-service-ports")
     assert report.problem("shuffle-service-ports")["details"] == [f"127.0.0.1:{port} refuses the connection"]
     report = with_shuffle(cluster, service_port)
@@ -122,7 +122,7 @@ def test_another_shuffle_service(cluster: RunningCluster, tmp_path: Path, servic
         assert report.failing() == {"shuffle-service-kind"}, report
         assert report.errors() == set()
         assert "is not the one for Mesos" in report.message("shuffle-service-kind")
-        assert "start-mesos-shuffle-service.sh" in report.hint("shuffle-service-kind")
+        assert "`sparkmesos start-shuffle-service`" in report.hint("shuffle-service-kind")
     assert with_shuffle(cluster, service_port).failing() == set()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.preflight.shuffle_reading import ShuffleServices
 from sparkmesos_core.spark.shuffle_service import ServiceKind
 from sparkmesos_core.verify.checks import services as checks
 from sparkmesos_core.verify.checks.services import (
@@ -16,7 +17,6 @@ from sparkmesos_core.verify.checks.services import (
     judge_ports,
     local_folder,
 )
-from sparkmesos_core.verify.facts.shuffle_service import ShuffleServices
 
 MESOS, OTHER = ServiceKind.MESOS, ServiceKind.OTHER_SPARK
 SASL, FOREIGN = ServiceKind.AUTHENTICATING, ServiceKind.FOREIGN
