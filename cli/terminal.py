@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -25,6 +25,8 @@ class Terminal:
     verbosity: int = 0
     """-1 quiet, 0 normal, 1 and more verbose."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    in_place_of_spark: bool = False
+    """Whether a drop-in for one of Spark's scripts asks: what is said on stdout is Spark's then."""
 
     @property
     def stdout(self) -> TextIO:
@@ -152,16 +154,20 @@ class Terminal:
         )
 
     @contextlib.contextmanager
-    def working(self, text: str) -> Iterator[None]:
-        """Shows a person that something is being done that takes a while; a pipe is told nothing."""
+    def working(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Shows a person that something is being done that takes a while; a pipe is told nothing.
+
+        What the block gets shows another text from then on.
+        """
         if self.verbosity < 0 or not self.stderr.isatty():
-            yield
+            yield lambda _: None
             return
         from rich.console import Console
+        from rich.markup import escape
 
         console = Console(file=self.stderr, no_color=not self._coloured(self.stderr), highlight=False)
-        with console.status(text):
-            yield
+        with console.status(escape(text)) as status:
+            yield lambda another: status.update(escape(printable(another)))
 
     def _coloured(self, file: TextIO) -> bool:
         # https://no-color.org: set and not empty means no colour.
