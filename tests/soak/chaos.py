@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import random
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +28,7 @@ from tests.integration.zookeeper import zookeeper_server
 from tests.servers.dispatcher import DispatcherServer, our_dispatcher
 from tests.soak.chaos_clients import PATIENCE, Clients
 from tests.soak.chaos_plan import Job, Size, Step, Target, plan
+from tests.soak.chaos_program import add_options, end_on_sigterm, run_program
 from tests.soak.chaos_strikes import Strikes
 from tests.soak.chaos_verdict import Shown, violations
 from tests.soak.stand_in_spark import recorded, write_stand_in
@@ -117,7 +115,7 @@ def run_chaos(seed: int, size: Size, folder: Path, say: Callable[[str], None]) -
         clients = Clients([server.url for server in servers], app, home, seed)
         strikes = Strikes(cluster, servers, size)
         _do(plan(seed, size, _AWAY_SECONDS, _SESSION_SECONDS), clients, strikes)
-        say("chaos: everybody is up again; waiting for the drivers")
+        say("everybody is up again; waiting for the drivers")
         drivers = _settled(clients)
         problems = [*clients.problems, *strikes.problems, *_disagreements(clients, drivers, size.dispatchers)]
         for number, server in enumerate(servers):
@@ -226,11 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--real-spark", action="store_true", help="drivers are real ones with executors; for smaller runs"
     )
-    parser.add_argument("--seed", type=int, help="without it, a new one, which is printed")
-    parser.add_argument("--keep", type=Path, help="a new folder for logs and records, which then stays")
+    add_options(parser)
     asked = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
-    print(f"chaos: seed {seed}", flush=True)
     elect = asked.zk or asked.dispatchers > 1
     size = Size(
         jobs=asked.submissions,
@@ -242,21 +237,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         masters=asked.masters,
         real_spark=asked.real_spark,
     )
-    begin = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        if asked.keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkmesos-chaos-")))
-        else:
-            folder = asked.keep.absolute()
-            folder.mkdir(parents=True)
-        report = run_chaos(seed, size, folder, lambda text: print(text, flush=True))
-    for problem in report.problems:
-        print(f"\nFAILED {problem}", file=sys.stderr)
-    seconds = time.monotonic() - begin
-    print(f"chaos: {report}; {len(report.problems)} problems, {seconds:.0f} s")
-    return 1 if report.problems else 0
+    return run_program(asked, "chaos", lambda seed, folder, say: run_chaos(seed, size, folder, say))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as by Ctrl-C: nothing is left running
+    end_on_sigterm()
     sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from sparkmesos_core.localcluster.cluster import RunningCluster
 from tests.servers.dispatcher import DispatcherServer
 from tests.soak.chaos_plan import Size, Strike, Target
 from tests.soak.chaos_verdict import Absences
+from tests.soak.returns import Returns
 
 
 class Strikes:
@@ -24,9 +24,8 @@ class Strikes:
         self._cluster = cluster
         self._servers = servers
         self._size = size
-        self._returns: list[tuple[float, int, Strike, int]] = []
-        """When, in which order, after which strike and with which number somebody comes back."""
-        self._count = 0
+        self._returns: Returns[tuple[Target, int, bool]] = Returns()
+        """Of which kind, with which number, and whether paused, in place of killed."""
 
     def strike(self, strike: Strike) -> None:
         """Wait as long as it says, and do it: to another one of the same kind if that one is down."""
@@ -38,50 +37,42 @@ class Strikes:
             except (AssertionError, ValueError) as error:
                 self.problems.append(f"dispatcher {number}: {error}")
         self._down(strike, number)
-        self._count += 1
-        heapq.heappush(self._returns, (time.monotonic() + strike.downtime, self._count, strike, number))
+        who = (strike.target, number, strike.paused)
+        self._returns.after(strike.downtime, who, lambda: self._up(strike, number))
 
     def wait(self, seconds: float) -> None:
         """Wait, while those come back whose time it is."""
-        end = time.monotonic() + seconds
-        while True:
-            now = time.monotonic()
-            while self._returns and self._returns[0][0] <= now:
-                _, _, strike, number = heapq.heappop(self._returns)
-                self._up(strike, number)
-            if now >= end:
-                return
-            time.sleep(max(0.0, min(end, self._returns[0][0] if self._returns else end) - now))
+        self._returns.wait(seconds)
 
     def wait_for_all(self) -> None:
         """Wait until everybody is back."""
-        while self._returns:
-            self.wait(self._returns[0][0] - time.monotonic())
+        self._returns.wait_for_all()
 
     def _victim(self, strike: Strike) -> int:
         count = self._size.count(strike.target)
         leading = self._leading(strike.target) if strike.leading else None
         first = strike.number if leading is None else leading
-        down = {number for _, _, other, number in self._returns if other.target is strike.target}
+        down = self._away(strike.target)
         for number in range(first, first + count):
             if number % count not in down:
                 return number % count
         # All are down: the next one that would come back anyway does so at once, the stopped ones last.
-        entry = min(
-            (entry for entry in self._returns if entry[2].target is strike.target),
-            key=lambda entry: (entry[2].paused, entry),
+        next_one = min(
+            (one for one in self._returns.pending if one.who[0] is strike.target),
+            key=lambda one: (one.who[2], one),
         )
-        self._returns.remove(entry)
-        heapq.heapify(self._returns)
-        self._up(entry[2], entry[3])
-        return entry[3]
+        self._returns.at_once(next_one)
+        return next_one.who[1]
+
+    def _away(self, target: Target) -> set[int]:
+        return {number for other, number, _ in self._returns.away() if other is target}
 
     def _leading(self, target: Target) -> int | None:
         if self._size.count(target) == 1:
             return 0
         if target is Target.MASTER:
             return self._cluster.control.leading_master()
-        down = {number for _, _, strike, number in self._returns if strike.target is target}
+        down = self._away(target)
         up = [number for number in range(len(self._servers)) if number not in down]
         return next((number for number in up if self._servers[number].leads()), None)
 

@@ -24,15 +24,16 @@ from sparkmesos_core.conf.properties.registry import PROPERTIES
 from sparkmesos_core.dispatcher.dispatcher import Created
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.matching import need_of
-from sparkmesos_core.dispatcher.drivers.offers import Offer
 from sparkmesos_core.dispatcher.drivers.submission import Submission
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.launch.task_info import build
 from sparkmesos_core.dispatcher.rest.application import LARGEST_BODY, RestApplication
 from sparkmesos_core.dispatcher.rest.rules import Rules
-from sparkmesos_core.dispatcher.server.leader_connections import LeaderConnections
-from sparkmesos_core.dispatcher.server.standby import StandbyState, standby_rest
+from sparkmesos_core.dispatcher.server.standby import standby_rest
+from sparkmesos_core.durable_framework.offers import Offer
+from sparkmesos_core.durable_framework.standing_by import StandbyState
 from sparkmesos_core.errors import SparkMesosError, UsageError
+from sparkmesos_core.http_service.leader_connections import LeaderConnections
 from tests.asgi_client import Response, request
 from tests.in_memory_dispatcher import InMemoryDispatcher
 from tests.soak.fuzzing import Case, ContractError
