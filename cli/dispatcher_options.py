@@ -108,7 +108,7 @@ def client_of(
         check_ca_file(str(ca_file))
     token = None
     if auth_token_file is not None:
-        from sparkmesos_core.dispatcher.access_token import read_token
+        from sparkmesos_core.http_service.access_token import read_token
         from sparkmesos_core.loopback import is_loopback
 
         token = read_token(auth_token_file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import early_interrupts  # first of all: to load the rest takes its time
 
 # isort: split
+import contextlib
 import errno
 import gc
 import os
@@ -17,8 +18,9 @@ from typing import Any, NoReturn
 import click
 
 from sparkmesos_core import __version__
-from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
+from sparkmesos_core.errors import AlreadyRunningError, ExitCode, SparkMesosError, UsageError
 
+from . import lost_interrupts
 from .lazy_group import LazyGroup
 from .terminal import Terminal
 
@@ -42,6 +44,14 @@ COMMANDS = {
     "stop-dispatcher": (
         "stop_dispatcher",
         "Stop the dispatcher that start-dispatcher started in the background.",
+    ),
+    "start-shuffle-service": (
+        "start_shuffle_service",
+        "Start Spark's external shuffle service, on this machine or on all agents.",
+    ),
+    "stop-shuffle-service": (
+        "stop_shuffle_service",
+        "Stop the shuffle service that start-shuffle-service started on this machine.",
     ),
     "start-local-cluster": (
         "start_local_cluster",
@@ -68,6 +78,9 @@ _NOTHING_TO_LOG = frozenset({"status", "kill"})
 # Python looks for cycles of garbage whenever it holds some hundred objects more than before. Starting makes
 # tens of thousands that all stay: searching through them is a good part of the time of a short command.
 _OBJECTS_BETWEEN_SEARCHES = 20_000
+
+# Set by the drop-ins of `scripts/`.
+IN_PLACE_OF_SPARK = "_SPARKMESOS_IN_PLACE_OF_SPARK"
 
 # As the shell has it for what SIGPIPE ended: `| head` is no mistake, and needs no message.
 _READER_IS_GONE = 128 + signal.SIGPIPE
@@ -129,6 +142,11 @@ def run(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     except SparkMesosError as error:
         if isinstance(error.__cause__, BrokenPipeError):
             return _READER_IS_GONE
+        if terminal.in_place_of_spark and isinstance(error, AlreadyRunningError):
+            from .spark_words import running
+
+            with contextlib.suppress(SparkMesosError):  # where the shell closed stdout
+                terminal.data(running(error))
         terminal.error(error)
         return int(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -174,13 +192,17 @@ def main() -> NoReturn:
         gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
         _occupy_standard_descriptors()
         signal.signal(signal.SIGTERM, _interrupt)
+        lost_interrupts.bring_back()
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup and the like ignore it
             signal.signal(signal.SIGHUP, _interrupt)
         if "_SPARKMESOS_COMPLETE" in os.environ:
             from .shell_words import register
 
             register()
-        code = run(sys.argv[1:])
+        terminal = Terminal(in_place_of_spark=bool(os.environ.pop(IN_PLACE_OF_SPARK, "")))
+        code = run(sys.argv[1:], terminal)
+        if terminal.in_place_of_spark and code == ExitCode.USAGE:
+            code = int(ExitCode.FAILED)  # as Spark's own has it for whatever is wrong
     except KeyboardInterrupt:  # in front of, or behind, what `run` does about it
         code = int(ExitCode.INTERRUPTED)
     gc.freeze()  # what is left goes with the process: a last search through it all is for nothing

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from .executor_limits import ExecutorLimits
+
 if TYPE_CHECKING:
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
@@ -113,6 +115,7 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
     """
     return _declared(
         spark_home,
+        _dynamic_allocation(hidden=hidden),
         *_of_client_mode(hidden=hidden),
         _dry_run("Print the command, or what the dispatcher would get, and do nothing.", hidden=hidden),
         *_of_cluster_mode(hidden=hidden),
@@ -122,12 +125,14 @@ def own_of_submit(*, hidden: bool = False) -> Callable[[F], F]:
 def own_of_shell(function: F) -> F:
     """The options of `shell` that `submit` has in client mode, without --master."""
     dry_run = _dry_run("Print the command, and do nothing.", hidden=False)
-    return _declared(spark_home, *_of_client_mode(hidden=False), dry_run)(function)
+    return _declared(spark_home, _dynamic_allocation(hidden=False), *_of_client_mode(hidden=False), dry_run)(
+        function
+    )
 
 
 def own_of_verification(function: F) -> F:
     """The options of `submit` that say what an application in client mode would have, without --master."""
-    return _declared(spark_home, *_of_client_mode(hidden=True))(function)
+    return _declared(spark_home, _dynamic_allocation(hidden=True), *_of_client_mode(hidden=True))(function)
 
 
 def _declared(*declared: Callable[[F], F]) -> Callable[[F], F]:
@@ -139,6 +144,18 @@ def _declared(*declared: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return declare
+
+
+def _dynamic_allocation(*, hidden: bool) -> Callable[[F], F]:
+    """What `executor_limits.dynamic_allocation_of` reads."""
+    return option(
+        "--dynamic-allocation",
+        type=ExecutorLimits(),
+        metavar="[MIN:MAX]",
+        hidden=hidden,
+        help="Have executors as there is work, within these limits if they are given, with the external "
+        "shuffle service on the agents.",
+    )
 
 
 def _dry_run(text: str, *, hidden: bool) -> Callable[[F], F]:
@@ -182,7 +199,7 @@ def _of_client_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
             "--no-preflight",
             is_flag=True,
             hidden=hidden,
-            help="Start the driver without looking for what would make it hang or fail on this cluster.",
+            help="Start or submit the driver without looking for what would make it hang or fail.",
         ),
         option(
             "--preflight-timeout",
@@ -254,7 +271,7 @@ def client_mode_options(context: click.Context) -> ClientModeOptions:
         preflight_timeout=None if given["no_preflight"] else given["preflight_timeout"],
         typed=tuple(
             "--" + name.replace("_", "-")
-            for name in ("mesos_driver", "start_timeout", "work_dir", "no_preflight", "preflight_timeout")
+            for name in ("mesos_driver", "start_timeout", "work_dir")
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         ),
     )

@@ -39,6 +39,8 @@ class Commands:
 
     folder: Path
     environment: dict[str, str]
+    prefix: Sequence[str] = ()
+    """What stands in front of each command: `nsenter`, for one, with its options."""
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -49,7 +51,7 @@ class Commands:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "sparkmesos"), *arguments],
+            [*self.prefix, str(Path(sys.executable).parent / "sparkmesos"), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

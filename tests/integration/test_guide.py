@@ -92,6 +92,8 @@ AGENTS = (
     ),
 )
 
+_PORTS = ("cluster", "dispatcher", "pages", "shuffle", "services")
+
 
 class Stage:
     """The servers that stand behind the guide's names, and what earlier chapters have left on them."""
@@ -103,7 +105,7 @@ class Stage:
         self.folder = folder
         self.cluster = cluster
         self.names = dict(names)
-        self.ports = dict(zip(("cluster", "dispatcher", "pages", "shuffle"), _free_ports(4), strict=True))
+        self.ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
 
     @property
     def archive(self) -> Path:
@@ -136,6 +138,7 @@ class Stage:
             "SPARKMESOS_PORT": str(self.ports["cluster"]),
             "SPARKMESOS_DISPATCHER_PORT": str(self.ports["dispatcher"]),
             "SPARKMESOS_DISPATCHER_WEBUI_PORT": str(self.ports["pages"]),
+            "SPARKMESOS_SHUFFLE_SERVICE_PORT": str(self.ports["services"]),
             **_excludes(),
         }
 

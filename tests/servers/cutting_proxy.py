@@ -31,7 +31,7 @@ class CuttingProxy:
     `fired` how often the fault has happened, `carried` the bytes passed on so far by direction.
     """
 
-    def __init__(self, target: HostPort, receive_buffer: int | None = None) -> None:
+    def __init__(self, target: HostPort, receive_buffer: int | None = None, host: str = "127.0.0.1") -> None:
         self.target = target
         self.connections = 0
         self.fired = 0
@@ -50,10 +50,10 @@ class CuttingProxy:
         self._after = 0
         self._times = 0
         self._behind = b""
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listening = socket.create_server((host, 0), backlog=128)
         if receive_buffer is not None:
             self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.address = HostPort("127.0.0.1", self._listening.getsockname()[1])
+        self.address = HostPort(host, self._listening.getsockname()[1])
         self.wake, self._waker = socket.socketpair()
         self._threads: list[threading.Thread] = []
 
@@ -253,12 +253,14 @@ class _Connection:
 
 
 @contextmanager
-def cutting_proxy(target: HostPort, receive_buffer: int | None = None) -> Iterator[CuttingProxy]:
-    """A proxy before `target` until the block ends; nothing is planned yet.
+def cutting_proxy(
+    target: HostPort, receive_buffer: int | None = None, host: str = "127.0.0.1"
+) -> Iterator[CuttingProxy]:
+    """A proxy before `target` until the block ends, at this address of loopback; nothing is planned yet.
 
     `receive_buffer` is how many bytes of a client the system takes that the proxy has not read yet.
     """
-    proxy = CuttingProxy(target, receive_buffer)
+    proxy = CuttingProxy(target, receive_buffer, host)
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:

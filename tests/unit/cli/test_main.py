@@ -88,6 +88,21 @@ def test_questions_load_nothing_that_would_log(command: str, tmp_path: Path) -> 
     assert not loaded & {"logging", "encodings.idna", "http.client"}
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_submissions_load_the_preflight_only_where_they_have_one(asked: bool) -> None:
+    """Without dynamic allocation `submit --deploy-mode cluster` is as quick as it was without that option."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"mesos://127.0.0.1:{bound.getsockname()[1]}"
+        options = ["--dynamic-allocation", "1:2"] if asked else []
+        loaded = modules_of(
+            "submit", "--master", url, "--deploy-mode", "cluster", *options, "http://h/app.py"
+        )
+    assert "sparkmesos_core.dispatcher.http_exchange" in loaded
+    of_it = {"sparkmesos_core.preflight.preflight", "sparkmesos_core.submit.dynamic_allocation"}
+    assert loaded & of_it == (of_it if asked else set())
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"sparkmesos {__version__}\n"
@@ -207,7 +222,7 @@ def test_sigterm_and_the_end_of_the_terminal_are_ctrl_c(name: str) -> None:
     program = (
         "import os, signal, sparkmesos_cli.main as m\n"
         f"signal.signal(signal.{name}, signal.SIG_DFL)\n"  # tests may be run with nohup
-        "def run(arguments):\n"
+        "def run(arguments, terminal):\n"
         "    try:\n"
         f"        os.kill(os.getpid(), signal.{name})\n"
         "        signal.pause()\n"
@@ -285,7 +300,7 @@ def test_nohup_stays_in_force() -> None:
     program = (
         "import signal, sparkmesos_cli.main as m\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "def run(arguments):\n"
+        "def run(arguments, terminal):\n"
         "    return 7 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else 1\n"
         "m.run = run\n"
         "m.main()\n"
@@ -426,6 +441,18 @@ NOT_VARIABLES = {
     ),
     "start-dispatcher --conf",
     "start-dispatcher --foreground",
+    *(
+        f"start-shuffle-service --{option}"
+        for option in ("conf", "foreground", "status", "on-mesos", "stop", "at", "wait")
+    ),
+    "stop-shuffle-service --on-mesos",
+    *(
+        f"{command} --{option}"
+        for command in ("start-dispatcher", "start-shuffle-service")
+        for option in (
+            *("systemd", "marathon", "marathon-id", "marathon-host", "marathon-secret", "instances"),
+        )
+    ),
     "upload-dist --check-only",
     "upload-dist --force",
     "upload-dist --replace",
@@ -439,8 +466,10 @@ PREFIXES = {
     "serve-dist": "SERVE_",
     "start-dispatcher": "DISPATCHER_",
     "stop-dispatcher": "DISPATCHER_",
+    "start-shuffle-service": "SHUFFLE_SERVICE_",
+    "stop-shuffle-service": "SHUFFLE_SERVICE_",
 }
-SHARED = {"--ca-file", "--dry-run", "--master", "--output", "--spark-home"}
+SHARED = {"--ca-file", "--dry-run", "--marathon-url", "--master", "--output", "--spark-home"}
 
 
 def commands_below(group: click.Group) -> Iterator[click.Command]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-import stat
-import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,17 @@ import pytest
 
 from sparkmesos_cli.main import run
 from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core import daemon_files
 from sparkmesos_core.bridge import compile as compile_module
+from sparkmesos_core.daemon_files import DaemonFiles, Stopped
 from sparkmesos_core.dispatcher import daemon
+from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
+from sparkmesos_core.dispatcher.locations import database_path
 from sparkmesos_core.dispatcher.settings import BRIDGE_URI, DispatcherSettings
-from sparkmesos_core.dispatcher.store.locations import database_path
-from sparkmesos_core.dispatcher.store.sqlite import open_sqlite
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.errors import BridgeError
 from tests.unit.conftest import JavaMaker, SparkMaker
 
-ROOT = Path(__file__).parents[3]
 MASTER = ("--master", "mesos://10.0.0.1:5050")
 STATE = {
     "url": "mesos://127.0.0.1:7077",
@@ -40,7 +40,7 @@ class Asked:
     """What was to be started; nothing is."""
 
     settings: DispatcherSettings
-    files: daemon.DaemonFiles
+    files: DaemonFiles
     subscribe_timeout: float | None
 
 
@@ -60,7 +60,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked = Asked()
 
-    def start(settings: DispatcherSettings, files: daemon.DaemonFiles, **options: Any) -> dict[str, object]:
+    def start(settings: DispatcherSettings, files: DaemonFiles, **options: Any) -> dict[str, object]:
         asked.settings, asked.files = settings, files
         asked.subscribe_timeout = options["subscribe_timeout"]
         return STATE
@@ -308,7 +308,9 @@ def test_one_in_the_foreground_is_not_stopped_but_named(
     stop = ("stop-dispatcher", "--instance", "4")
     assert run(stop, Terminal(environment=environment)) == 0
     assert capsys.readouterr().err.startswith("No dispatcher 4 runs in the background")
-    with closing(open_sqlite(database_path(environment, 4))):
+    assert run((*stop, "--output", "json"), Terminal(environment=environment)) == 0
+    assert json.loads(capsys.readouterr().out) == {"version": 1, "stopped": None}
+    with closing(open_sqlite(database_path(environment, 4), DRIVERS)):
         assert run(stop, Terminal(environment=environment)) == 0
     assert f"Process {os.getpid()} is it, in the foreground or" in capsys.readouterr().err
 
@@ -320,57 +322,12 @@ def test_it_is_said_if_one_had_to_be_killed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(daemon, "stop", lambda files: daemon.Stopped(7, killed))
+    monkeypatch.setattr(daemon_files, "stop", lambda files: Stopped(7, killed))
     assert run(("stop-dispatcher",), Terminal(environment=environment)) == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert ("killed dispatcher 1 (process 7), which did not end within 30 s" in err) == killed
     assert "Its drivers run on" in err
-
-
-# The scripts in the place of Spark's
-
-
-@pytest.fixture
-def scripts(tmp_path: Path) -> Path:
-    """A checkout whose sparkmesos only says how it was called."""
-    checkout = tmp_path / "checkout"
-    (checkout / "scripts").mkdir(parents=True)
-    for name in ("start-mesos-dispatcher.sh", "stop-mesos-dispatcher.sh", "sparkmesos-command.sh"):
-        shutil.copy(ROOT / "scripts" / name, checkout / "scripts")
-    program = checkout / ".venv" / "bin" / "sparkmesos"
-    program.parent.mkdir(parents=True)
-    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return checkout / "scripts"
-
-
-def _words(*command: str | Path) -> list[str]:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-
-
-def test_start_script(scripts: Path, tmp_path: Path) -> None:
-    script = tmp_path / "link.sh"
-    script.symlink_to(scripts / "start-mesos-dispatcher.sh")
-    assert _words(script) == ["start-dispatcher"]
-    given = ["-h", "d1", "-p", "7077", "-m", "mesos://m:5050", "--name", "-h", "--verbose", "--foreground"]
-    assert _words(script, *given, "--conf", "a=b c", "--port=1", "--help") == [
-        *("--verbose", "start-dispatcher", "--host", "d1", "-p", "7077", "-m", "mesos://m:5050"),
-        *("--name", "-h", "--foreground", "--conf", "a=b c", "--port=1", "--help"),
-    ]
-    assert _words(script, "-m") == ["start-dispatcher", "-m"]
-
-
-def test_stop_script(scripts: Path) -> None:
-    assert _words(scripts / "stop-mesos-dispatcher.sh", "--instance", "2") == [
-        "stop-dispatcher", "--instance", "2",
-    ]  # fmt: skip
-
-
-def test_without_sparkmesos_the_scripts_say_so(scripts: Path) -> None:
-    (scripts.parent / ".venv" / "bin" / "sparkmesos").unlink()
-    result = subprocess.run(
-        [scripts / "stop-mesos-dispatcher.sh"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}
-    )
-    assert result.returncode == 1
-    assert "sparkmesos is not installed" in result.stderr
+    assert run(("stop-dispatcher", "--output", "json"), Terminal(environment=environment)) == 0
+    stopped = {"pid": 7, "killed": killed}
+    assert json.loads(capsys.readouterr().out) == {"version": 1, "stopped": stopped}
