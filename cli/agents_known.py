@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from .terminal import Terminal
 
+_TAKEN = "are taken to hand out the ports 31000 to 32000, and to have attributes of text"
+
 
 def agents_known(
     terminal: Terminal,
-    master: MesosMaster | ZooKeeperMaster,
+    master: MesosMaster | ZooKeeperMaster | None,
     principal: str | None,
     secret: str | None,
     constraints: Sequence[Constraint] = (),
@@ -26,10 +28,14 @@ def agents_known(
 ) -> FittingAgents:
     """The agents that meet the constraints; none, with a warning, if the master does not tell.
 
-    Raises UnreachableError, TimedOutError or MesosError instead if they are `needed`.
+    None, too, without a master. Raises UnreachableError, TimedOutError or MesosError instead if they are
+    `needed`.
     """
     from sparkmesos_core.deployment.cluster_agents import FittingAgents, read_fitting_agents
 
+    if master is None:
+        terminal.say(f"Without --master agents {_TAKEN}")
+        return FittingAgents()
     try:
         with terminal.working("Asking the master for its agents"):
             return read_fitting_agents(master, constraints, principal=principal, secret=secret)
@@ -38,6 +44,6 @@ def agents_known(
             raise
         terminal.warn(
             f"the master does not tell what agents there are: {error.message}",
-            hint="They are taken to hand out the ports 31000 to 32000, and to have attributes of text.",
+            hint=f"They {_TAKEN}.",
         )
         return FittingAgents()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkmesos_core.errors import UsageError
+from sparkmesos_core.errors import SparkNotFoundError, UsageError
 
 from .terminal import Terminal
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sparkmesos_core.conf.checks import Mode
     from sparkmesos_core.conf.setting import Setting
     from sparkmesos_core.daemon_configuration import DaemonConfiguration
+
+_ON_AGENTS = {"DISPATCHER": "spark.home", "SHUFFLE_SERVICE": "spark.mesos.executor.home"}
+"""The property that names the folder of Spark on agents and nowhere else, by the name of the Mode."""
 
 
 def read_checked(
@@ -46,23 +49,37 @@ def read_checked(
         if not equals or not key:
             raise UsageError("--conf has to be PROP=VALUE", hint="As in --conf spark.mesos.maxDrivers=500.")
         settings.append(Setting(key, value, Origin(Source.CONF, "--conf")))
-    read = read_daemon_configuration(
-        DAEMONS[mode],
-        options=given,
-        conf=settings,
-        properties_file=properties_file,
-        spark_home=spark_home,
-        environment=environment,
-    )
+    try:
+        read = read_daemon_configuration(
+            DAEMONS[mode],
+            options=given,
+            conf=settings,
+            properties_file=properties_file,
+            spark_home=spark_home,
+            environment=environment,
+        )
+    except SparkNotFoundError as missing:
+        if spark_home is None or not over_http:
+            raise
+        # What speaks to Mesos has Spark run on agents, and does without one here.
+        hint = (
+            "It names a Spark of this machine, which agents have at the same path. One that agents alone "
+            f"have is named by --conf {_ON_AGENTS[mode.name]}={spark_home}"
+        )
+        raise SparkNotFoundError(missing.message, hint=hint) from missing
     errors = []
     for finding in by_severity(check_daemon(mode, read, over_http=over_http)):
-        if finding.id == "no-effect-here" and also_read(finding.key):
-            continue
-        place = f"{finding.origin}: " if finding.origin is not None else ""
-        if finding.severity is Severity.ERROR:
-            errors.append(UsageError(place + finding.message, hint=finding.hint))
-        elif finding.severity is Severity.WARNING:
-            terminal.warn(place + finding.message, hint=finding.hint)
+        severity = finding.severity
+        if also_read(finding.key):
+            if finding.id == "no-effect-here":
+                continue
+            if finding.id == "wrong-value":
+                severity = Severity.ERROR  # which a reader is about to raise, too
+        message = finding.place + finding.message
+        if severity is Severity.ERROR:
+            errors.append(UsageError(message, hint=finding.hint))
+        elif severity is Severity.WARNING:
+            terminal.warn(message, hint=finding.hint)
     for error in errors[:-1]:
         terminal.error(error)
     if errors:

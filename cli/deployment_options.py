@@ -153,13 +153,14 @@ def given_options(context: click.Context, *, without: Collection[str] = ()) -> l
             continue
         value = context.params[name]
         variable = parameter.envvar if isinstance(parameter.envvar, str) else None
+        is_variable = source is ParameterSource.ENVIRONMENT
         option = max(parameter.opts, key=len)
         if isinstance(parameter, click.Option) and parameter.is_flag:
             found += [GivenOption(option, None, variable)] if value else []
             continue
         for one in value if parameter.multiple else (value,):
             if one is not None:
-                found.append(GivenOption(option, _text(name, one), variable))
+                found.append(GivenOption(option, _text(name, one), variable, is_variable))
     return found
 
 

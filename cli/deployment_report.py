@@ -9,16 +9,52 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .deployment_options import given_environment
+
 if TYPE_CHECKING:
     from sparkmesos_core.deployment.marathon_app import MarathonApp
-    from sparkmesos_core.deployment.systemd_unit import SystemdUnit
+    from sparkmesos_core.deployment.program_call import ProgramCall
 
     from .deployment_options import Deployment
     from .terminal import Terminal
 
+ITS_AGENT = "the agent that runs it"
+"""What to call the machine of a program that Marathon runs."""
 
-def report_unit(terminal: Terminal, unit: SystemdUnit, output: str) -> None:
-    """Prints the unit file, and what is to be done with it. Raises UsageError for what none can hold."""
+
+def report_unit(
+    terminal: Terminal,
+    call: ProgramCall,
+    *,
+    name: str,
+    number: int,
+    description: str,
+    user: str,
+    output: str,
+    written: tuple[str, ...] = (),
+    may_end: bool = False,
+) -> None:
+    """Prints the unit file that runs this program so, and says what is to be done with it.
+
+    `name` is that of the unit for instance 1, without `.service`; `user`, `written` and `may_end` are those
+    of `SystemdUnit`. Raises UsageError for what no unit can hold.
+    """
+    from sparkmesos_core.deployment.systemd_unit import SystemdUnit
+    from sparkmesos_core.directories import state_directory
+
+    program, first = own_program()
+    suffix = "" if number == 1 else f"-{number}"
+    unit = SystemdUnit(
+        name=f"{name}{suffix}.service",
+        description=description,
+        program=program,
+        arguments=(*first, *call.words),
+        user=user,
+        variables=call.variables,
+        hidden=call.hidden,
+        written=(*written, str(state_directory(given_environment(terminal)))),
+        may_end=may_end,
+    )
     text = unit.text()
     if output == "json":
         terminal.json(
@@ -32,10 +68,10 @@ def report_unit(terminal: Terminal, unit: SystemdUnit, output: str) -> None:
         )
     else:
         terminal.data(text)
-    for name in unit.hidden:
+    for variable, given in unit.hidden.items():
         terminal.warn(
-            f"{name} holds a secret, which is not in the unit: everybody can read that",
-            hint=f"Write {name}=… into {unit.environment_file}, which only root can read (chmod 600).",
+            f"{given} holds a secret, which is not in the unit: everybody can read that",
+            hint=f"Write {variable}=… into {unit.environment_file}, which only root can read (chmod 600).",
         )
     terminal.say(
         f"Put it into /etc/systemd/system/{unit.name}, then: systemctl daemon-reload && systemctl enable "

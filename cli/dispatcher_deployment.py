@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .agents_known import agents_known
 from .deployment_options import given_environment, given_files, given_options
-from .deployment_report import own_program, report_app, report_unit
+from .deployment_report import ITS_AGENT, report_app, report_unit
 from .dispatcher_warnings import warn_of_settings
+from .loopback_servers import warn_of_loopback_servers
 
 if TYPE_CHECKING:
     import click
@@ -34,11 +36,10 @@ def deploy_dispatcher(
 
     `settings` are those of that dispatcher. Raises UsageError, UnreachableError and DeploymentError.
     """
+    from sparkmesos_core.deployment.cluster_agents import FittingAgents
     from sparkmesos_core.deployment.marathon_app import marathon_secrets
     from sparkmesos_core.deployment.program_app import ANY_ADDRESS, Process, program_app
     from sparkmesos_core.deployment.program_call import program_call
-    from sparkmesos_core.deployment.systemd_unit import SystemdUnit
-    from sparkmesos_core.directories import state_directory
     from sparkmesos_core.durable_framework.framework_settings import user_name
 
     environment = given_environment(terminal)
@@ -46,23 +47,19 @@ def deploy_dispatcher(
         # What it says when it starts is in the journal, where nobody may look.
         warn_of_settings(terminal, settings, context.params["auth_token_file"])
         call = program_call(_WORDS, given_options(context), environment, on_this_machine=True)
-        program, first = own_program()
-        suffix = "" if number == 1 else f"-{number}"
-        unit = SystemdUnit(
-            name=f"sparkmesos-dispatcher{suffix}.service",
+        report_unit(
+            terminal,
+            call,
+            name="sparkmesos-dispatcher",
+            number=number,
             description="Dispatcher of Spark on Mesos, for cluster mode",
-            program=program,
-            arguments=(*first, *call.words),
             user=user_name({}, "a dispatcher"),
-            variables=call.variables,
-            hidden=call.hidden,
-            written=(str(state_directory(environment)),),
+            output=output,
         )
-        report_unit(terminal, unit, output)
         return
     # SPARK_MESOS_DISPATCHER_HOST is a name of this machine.
     settings = replace(settings, host=context.params["host"] or ANY_ADDRESS)
-    warn_of_settings(terminal, settings, None)
+    warn_of_settings(terminal, settings, None, ITS_AGENT)
     secrets = marathon_secrets(deployment.secrets)
     call = program_call(
         _WORDS,
@@ -83,12 +80,15 @@ def deploy_dispatcher(
         role=settings.properties.get("spark.mesos.role", "").strip(),
         files=given_files(context),
     )
-    app = program_app(
+    build = partial(
+        program_app,
         process,
         deployment.id or _ID,
-        agents_known(terminal, settings.parsed_master, settings.principal, settings.secret),
         host=deployment.host,
         instances=deployment.instances,
         secrets=secrets,
     )
-    report_app(terminal, app, deployment, output)
+    build(FittingAgents())  # a mistake is said here, before a master is waited for
+    warn_of_loopback_servers(terminal, settings, "SPARKMESOS_DISPATCHER_ZK", deployment.host, secrets)
+    agents = agents_known(terminal, settings.parsed_master, settings.principal, settings.secret)
+    report_app(terminal, build(agents), deployment, output)

@@ -57,7 +57,6 @@ def _row(finding: Finding) -> tuple[str, ...]:
 def _show_group(terminal: Terminal, severity: Severity, group: Sequence[Finding]) -> None:
     terminal.data(terminal.style(_HEADINGS[severity], file=terminal.stdout, fg=_COLOURS[severity], bold=True))
     for finding in group:
-        place = f"{finding.origin}: " if finding.origin is not None else ""
-        terminal.data(f"  {printable(place + finding.message)}  [{finding.id}]")
+        terminal.data(f"  {printable(finding.place + finding.message)}  [{finding.id}]")
         if finding.hint:
             terminal.data(f"    {printable(finding.hint)}")

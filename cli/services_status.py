@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sparkmesos_core.errors import ExitCode, UsageError
+from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
 from sparkmesos_core.quoting import printable
 
 from .shuffle_service_options import FrameworkOptions, ServiceRequest
@@ -15,6 +16,7 @@ from .terminal import Terminal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sparkmesos_core.shuffle_service.on_agents.place_file import Place
     from sparkmesos_core.shuffle_service.on_agents.status import ServicesStatus
 
 _MOST_EXCERPTS = 3
@@ -56,8 +58,8 @@ def wait_for_services(terminal: Terminal, url: str, token: str | None, seconds: 
     terminal.say(covered(status))
 
 
-def place_of(environment: Mapping[str, str], number: int) -> str | None:
-    """Where this machine's process answers, or did."""
+def place_of(environment: Mapping[str, str], number: int) -> Place | None:
+    """Where this machine's process answers, if there is one."""
     from sparkmesos_core.shuffle_service.on_agents.place_file import read_place
     from sparkmesos_core.shuffle_service.on_agents.settings import instance_folder
 
@@ -81,20 +83,39 @@ def _reader(
     environment: Mapping[str, str], number: int, at: str | None, token: str | None
 ) -> Callable[[], ServicesStatus]:
     """Asks the process at `at`, or else this machine's, wherever that is by then."""
-    from sparkmesos_core.shuffle_service.on_agents.client import NoneHereError, NotThereError, ServicesClient
+    from sparkmesos_core.shuffle_service.on_agents.client import NotThereError, ServicesClient
 
     def read() -> ServicesStatus:
-        url = at or place_of(environment, number)
+        place = None if at is not None else place_of(environment, number)
+        url = at or (None if place is None else place.url)
         if url is None:
-            raise NoneHereError(number)
+            raise none_here(environment, number)
         try:
             return ServicesClient(url, token=token).status()
         except NotThereError:
             if at is not None:
                 raise
-            raise NoneHereError(number) from None
+            raise none_here(environment, number) from None
 
     return read
+
+
+def none_here(environment: Mapping[str, str], number: int) -> SparkMesosError:
+    """What to say where this machine's process does not answer: NoneHereError, SilentHereError if it runs."""
+    from sparkmesos_core.durable_framework.store.sqlite import user_of
+    from sparkmesos_core.shuffle_service.on_agents.client import NoneHereError, SilentHereError
+    from sparkmesos_core.shuffle_service.on_agents.foreground import keeps_framework
+    from sparkmesos_core.shuffle_service.on_agents.settings import database_path, instance_folder
+
+    place = place_of(environment, number)
+    if place is not None and place.on_this_machine:
+        return SilentHereError(number, place.pid, place.url)
+    database = database_path(instance_folder(environment, number))
+    keeps_records = False
+    if user_of(database) is None:
+        with suppress(SparkMesosError):  # one that is just starting may have taken it
+            keeps_records = keeps_framework(database)
+    return NoneHereError(number, keeps_records=keeps_records)
 
 
 def _await(terminal: Terminal, read: Callable[[], ServicesStatus], seconds: float) -> ServicesStatus:
@@ -125,7 +146,8 @@ def _show(terminal: Terminal, status: ServicesStatus) -> None:
     terminal.table(COLUMNS, rows(status, time.time()))
     if status.stopping:
         why = f", and have not all ended: {status.problem}" if status.problem else ""
-        terminal.warn(f"all services are being stopped{why}")
+        then = ", and begin anew then" if status.begins_anew else ""
+        terminal.warn(f"all services are being stopped{then}{why}")
     elif status.problem:
         terminal.warn(f"it has no part in the cluster now, or does not know all of it: {status.problem}")
     for agent in [one for one in status.agents if one.last_lines and not one.is_fine][:_MOST_EXCERPTS]:

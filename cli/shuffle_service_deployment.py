@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkmesos_core.errors import ExitCode
 
 from .agents_known import agents_known
 from .deployment_options import given_environment, given_files, given_options
-from .deployment_report import own_program, report_app, report_unit
-from .shuffle_service_on_mesos import read_services, warn_of_settings
+from .deployment_report import ITS_AGENT, own_program, report_app, report_unit
+from .loopback_servers import warn_of_loopback_servers
+from .shuffle_service_on_mesos import patience_of, read_services, warn_of_settings
 from .shuffle_service_options import FrameworkOptions, ServiceRequest, read_framework_options
 
 if TYPE_CHECKING:
@@ -73,13 +75,14 @@ def _service_unit(terminal: Terminal, context: click.Context, request: ServiceRe
             f"It runs as {user}, who has to be able to read {', '.join(needed)}, and to write to the home "
             "folder of that user, or to where SPARKMESOS_STATE_DIR says"
         )
-    _report_unit(
+    report_unit(
         terminal,
-        request,
-        "sparkmesos-shuffle-service",
-        "Spark's external shuffle service for Mesos",
         call,
-        user,
+        name="sparkmesos-shuffle-service",
+        number=request.instance or 1,
+        description="Spark's external shuffle service for Mesos",
+        user=user,
+        output=request.output,
         written=local_folders(properties),
     )
 
@@ -91,14 +94,16 @@ def _framework_unit(
 
     settings, _ = read_services(terminal, request, framework)
     settings.build()  # a mistake in what services are started with is said here
+    patience_of(framework, 0.0)
     warn_of_settings(terminal, settings)
-    _report_unit(
+    report_unit(
         terminal,
-        request,
-        "sparkmesos-shuffle-service-framework",
-        "Framework that runs Spark's shuffle service on all Mesos agents",
         _call_here(terminal, context),
-        user_name({}, "the framework"),
+        name="sparkmesos-shuffle-service-framework",
+        number=request.instance or 1,
+        description="Framework that runs Spark's shuffle service on all Mesos agents",
+        user=user_name({}, "the framework"),
+        output=request.output,
         may_end=True,
     )
     terminal.say(_AFTER_STOP)
@@ -111,39 +116,11 @@ def _call_here(terminal: Terminal, context: click.Context, *, without: Collectio
     return program_call(_WORDS, options, given_environment(terminal), on_this_machine=True)
 
 
-def _report_unit(
-    terminal: Terminal,
-    request: ServiceRequest,
-    name: str,
-    description: str,
-    call: ProgramCall,
-    user: str,
-    written: tuple[str, ...] = (),
-    may_end: bool = False,
-) -> None:
-    from sparkmesos_core.deployment.systemd_unit import SystemdUnit
-    from sparkmesos_core.directories import state_directory
-
-    program, first = own_program()
-    suffix = "" if request.instance in (None, 1) else f"-{request.instance}"
-    unit = SystemdUnit(
-        name=f"{name}{suffix}.service",
-        description=description,
-        program=program,
-        arguments=(*first, *call.words),
-        user=user,
-        variables=call.variables,
-        hidden=call.hidden,
-        written=(*written, str(state_directory(given_environment(terminal)))),
-        may_end=may_end,
-    )
-    report_unit(terminal, unit, request.output)
-
-
 def _service_app(
     terminal: Terminal, context: click.Context, request: ServiceRequest, deployment: Deployment
 ) -> None:
     from sparkmesos_core.conf.setting import Origin, Setting, Source
+    from sparkmesos_core.deployment.cluster_agents import FittingAgents
     from sparkmesos_core.deployment.marathon_app import marathon_secrets
     from sparkmesos_core.deployment.shuffle_service_app import shuffle_service_app
     from sparkmesos_core.shuffle_service.command import SECRET_VARIABLE
@@ -153,23 +130,28 @@ def _service_app(
     origin = Origin(Source.VARIABLE, SECRET_VARIABLE)
     elsewhere = [Setting("spark.authenticate.secret", "in Marathon's store", origin)]
     options = read_framework_options(context)
-    settings, _ = read_services(terminal, request, options, elsewhere if SECRET_VARIABLE in secrets else ())
+    # Services do without the master: it only tells what agents there are.
+    settings, _ = read_services(
+        terminal, request, options, elsewhere if SECRET_VARIABLE in secrets else (), needs_master=False
+    )
+    build = partial(
+        shuffle_service_app,
+        settings,
+        deployment.id or _SERVICE_ID,
+        instances=deployment.instances,
+        secrets=secrets,
+    )
+    # A mistake is said here, before a master is waited for; how many agents there are it will tell.
+    build(FittingAgents(hosts=1) if settings.master else FittingAgents())
     agents = agents_known(
         terminal,
-        settings.parsed_master,
+        settings.parsed_master if settings.master else None,
         settings.principal,
         settings.secret,
         settings.constraints,
         needed=deployment.instances is None,
     )
-    app = shuffle_service_app(
-        settings,
-        deployment.id or _SERVICE_ID,
-        agents,
-        instances=deployment.instances,
-        secrets=secrets,
-    )
-    report_app(terminal, app, deployment, request.output)
+    report_app(terminal, build(agents), deployment, request.output)
 
 
 def _framework_app(
@@ -179,12 +161,14 @@ def _framework_app(
     framework: FrameworkOptions,
     deployment: Deployment,
 ) -> None:
+    from sparkmesos_core.deployment.cluster_agents import FittingAgents
     from sparkmesos_core.deployment.marathon_app import marathon_secrets
     from sparkmesos_core.deployment.program_app import ANY_ADDRESS, Process, program_app
     from sparkmesos_core.deployment.program_call import program_call
     from sparkmesos_core.shuffle_service.on_agents.settings import DEFAULT_HOST
 
     settings, _ = read_services(terminal, request, framework)
+    patience_of(framework, 0.0)
     secrets = marathon_secrets(deployment.secrets)
     call = program_call(
         _WORDS,
@@ -195,7 +179,7 @@ def _framework_app(
     )
     # Who reaches it can end all services, unless a token is wanted.
     host = framework.host or (DEFAULT_HOST if settings.token is None else ANY_ADDRESS)
-    warn_of_settings(terminal, replace(settings, host=host))
+    warn_of_settings(terminal, replace(settings, host=host), ITS_AGENT)
     notes = [_BEFORE_STOP]
     if host == DEFAULT_HOST:
         notes.append(
@@ -213,12 +197,15 @@ def _framework_app(
         files=given_files(context),
         notes=notes,
     )
-    app = program_app(
+    build = partial(
+        program_app,
         process,
         deployment.id or _FRAMEWORK_ID,
-        agents_known(terminal, settings.parsed_master, settings.principal, settings.secret),
         host=deployment.host,
         instances=deployment.instances,
         secrets=secrets,
     )
-    report_app(terminal, app, deployment, request.output)
+    build(FittingAgents())  # a mistake is said here, before a master is waited for
+    warn_of_loopback_servers(terminal, settings, "SPARKMESOS_SHUFFLE_SERVICE_ZK", deployment.host, secrets)
+    agents = agents_known(terminal, settings.parsed_master, settings.principal, settings.secret)
+    report_app(terminal, build(agents), deployment, request.output)

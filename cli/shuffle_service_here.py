@@ -34,13 +34,7 @@ def run_here(terminal: Terminal, request: ServiceRequest) -> int:
         from sparkmesos_core.shuffle_service.on_this_machine.foreground import serve
 
         terminal.flush()
-        serve(
-            settings,
-            folder,
-            lambda note: _report(terminal, request, note, None),
-            terminal.warn,
-            niceness=files.niceness,
-        )
+        serve(settings, files, folder, lambda note: _report(terminal, request, note, None), terminal.warn)
         return ExitCode.OK
     with terminal.working("Waiting until the shuffle service answers"):
         note = background.start(settings, files, folder, terminal.warn)
@@ -55,7 +49,12 @@ def run_here(terminal: Terminal, request: ServiceRequest) -> int:
 def read_settings(
     terminal: Terminal, request: ServiceRequest, environment: Mapping[str, str]
 ) -> ServiceSettings:
-    """What the service would be started with here. Raises what makes that impossible, such as no Java."""
+    """What the service would be started with here. Raises what makes that impossible, such as no Java.
+
+    Warns of a heap that is more than the memory of this machine.
+    """
+    import psutil
+
     from sparkmesos_core.conf.checks import Mode
     from sparkmesos_core.shuffle_service.on_this_machine.settings import make_settings
     from sparkmesos_core.spark.home import find_spark, require_mesos
@@ -73,15 +72,23 @@ def read_settings(
         spark_home=request.spark_home,
         environment=environment,
     )
-    return make_settings(read, spark, find_java(spark, read.env.variables))
+    settings = make_settings(read, spark, find_java(spark, read.env.variables))
+    machine = psutil.virtual_memory().total >> 20
+    if settings.heap > machine:
+        terminal.warn(
+            f"SPARK_DAEMON_MEMORY allows a heap of {settings.heap} MiB, and this machine has {machine} MiB",
+            hint="Set it lower: a service that takes more is killed.",
+        )
+    return settings
 
 
 def files_by_number(
     instance: int | None, spark_home: Path | None, environment: Mapping[str, str]
 ) -> tuple[DaemonFiles, Path]:
-    """The files of a service in the background, and the folder of its number, whether or not it runs."""
+    """The files of the service in the background, or of the next one, and the folder of its number."""
     from sparkmesos_core.client_configuration import find_optional_spark
     from sparkmesos_core.conf.spark_env import load_spark_env
+    from sparkmesos_core.daemon_files import in_use
     from sparkmesos_core.shuffle_service.on_this_machine import background
     from sparkmesos_core.shuffle_service.on_this_machine.settings import CLASS
 
@@ -89,7 +96,7 @@ def files_by_number(
     # It may say where the pid file is.
     env = load_spark_env(spark.path if spark is not None else None, environment, arguments=(CLASS,))
     folder = background.instance_directory(environment, instance or 1)
-    return background.files_here(instance or 1, env.variables, folder), folder
+    return in_use(background.files_here(instance or 1, env.variables, folder)), folder
 
 
 def _report(
@@ -129,7 +136,8 @@ def _tell_status(terminal: Terminal, request: ServiceRequest) -> int:
         terminal.say("It is just starting, or was started by another user, or with another state folder.")
         return ExitCode.OK
     log = "in the foreground" if status.log is None else f"log {status.log}"
-    terminal.data(f"{what} at {status.address}, {log}")
+    answers = "and answers" if status.answers else "but does not answer"
+    terminal.data(f"{what} at {status.address} {answers}, {log}")
     if not status.answers:
         terminal.warn(
             f"it does not answer at port {status.port}", hint="Look into its log, or start it anew."

@@ -11,7 +11,7 @@ import click
 
 from sparkmesos_core.errors import DaemonError, ExitCode, UsageError
 
-from .services_status import check_waiting, place_of, shown_token, tell_status, wait_for_services
+from .services_status import check_waiting, none_here, place_of, shown_token, tell_status, wait_for_services
 from .shuffle_service_options import Action, FrameworkOptions, ServiceRequest
 from .terminal import Terminal
 from .visible_secrets import warn_of_readable_token, warn_of_visible_passwords
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
 
 _PATIENCE = 30.0
+_END_SECONDS = 15.0
+"""For how long a process that was stopped is waited for."""
 
 
 def run_on_mesos(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
@@ -54,6 +56,7 @@ def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | Non
         spark.path if spark is not None else None, environment, arguments=(FRAMEWORK.spark_class,)
     )
     files, folder = _files(number, env.variables, environment)
+    files = daemon_files.in_use(files)
     with terminal.working("Waiting for the end of the shuffle service framework"):
         stopped = daemon_files.stop(files)
     if output == "json":
@@ -63,7 +66,7 @@ def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | Non
             f"No shuffle service framework {number} runs in the background ({files.pid_file} names none)."
         )
         if (pid := user_of(database_path(folder))) is not None:
-            terminal.say(f"Process {pid} is it, in the foreground or with another SPARK_PID_DIR: kill {pid}")
+            terminal.say(f"Process {pid} is it, in the foreground: kill {pid}")
         return ExitCode.OK
     what = f"shuffle service framework {number} (process {stopped.pid})"
     if stopped.killed:
@@ -83,6 +86,8 @@ def read_services(
     request: ServiceRequest,
     framework: FrameworkOptions,
     more: Sequence[Setting] = (),
+    *,
+    needs_master: bool = True,
 ) -> tuple[ServicesSettings, DaemonConfiguration]:
     """What the framework would be told, and what was read for that; `more` is what other options mean.
 
@@ -138,6 +143,7 @@ def read_services(
         folder=instance_folder(environment, request.instance or 1),
         spark_home=str(named.absolute()) if named is not None else environment.get("SPARK_HOME"),
         installed_spark=read.spark,
+        needs_master=needs_master,
     )
     return settings, read
 
@@ -154,7 +160,7 @@ def _start(terminal: Terminal, request: ServiceRequest, framework: FrameworkOpti
     warn_of_readable_token(terminal, framework.auth_token_file)
     warn_of_visible_passwords(terminal, click.get_current_context(), "SPARKMESOS_SHUFFLE_SERVICE_ZK")
     foreground = request.foreground or stays_in_foreground(variables)
-    patience = _patience(framework, 0.0 if foreground else _PATIENCE)
+    patience = patience_of(framework, 0.0 if foreground else _PATIENCE)
     files, _ = _files(request.instance or 1, variables, dict(terminal.environment))
     check_waiting(framework.wait)
     if foreground:
@@ -209,11 +215,14 @@ def _report(terminal: Terminal, request: ServiceRequest, state: dict[str, Any], 
 
 
 def _stop(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
+    from sparkmesos_core.process_end import wait_for_end
     from sparkmesos_core.shuffle_service.on_agents.client import NotThereError, ServicesClient
 
     environment = dict(terminal.environment)
     token = shown_token(framework)
-    url = framework.at or place_of(environment, request.instance or 1)
+    number = request.instance or 1
+    place = None if framework.at is not None else place_of(environment, number)
+    url = framework.at or (None if place is None else place.url)
     stopped: Stopped | None = None
     goes_on = "The process goes on with it. Ask again with --stop, or for its --status."
     with terminal.working("Waiting until Mesos has ended all services"):
@@ -223,9 +232,15 @@ def _stop(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptio
             except NotThereError:
                 if framework.at is not None:
                     raise
+                # One that still runs has the records.
+                if (place := place_of(environment, number)) is not None and place.on_this_machine:
+                    raise none_here(environment, number) from None
         if stopped is None:
             stopped = _stop_alone(terminal, request, framework)
             goes_on = "It is kept in mind, but nobody goes on with it before you ask again with --stop."
+        elif stopped.complete and place is not None and place.on_this_machine:
+            # Whoever starts another one right after is not to meet it.
+            wait_for_end(place.pid, _END_SECONDS)
     if request.output == "json":
         content = None if stopped is None else {"complete": stopped.complete, "services": stopped.services}
         terminal.json("stopped", content)
@@ -241,8 +256,8 @@ def _stop(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptio
             hint=goes_on,
         )
         return ExitCode.FAILED
-    number = f"{stopped.services} service{'' if stopped.services == 1 else 's'}"
-    terminal.say(f"Stopped {number}; Mesos has ended the framework.")
+    services = f"{stopped.services} service{'' if stopped.services == 1 else 's'}"
+    terminal.say(f"Stopped {services}; Mesos has ended the framework.")
     return ExitCode.OK
 
 
@@ -266,19 +281,22 @@ def _stop_alone(terminal: Terminal, request: ServiceRequest, framework: Framewor
     return stop_alone(settings)
 
 
-def warn_of_settings(terminal: Terminal, settings: ServicesSettings) -> None:
-    """Says who can end the services of a framework with these settings."""
+def warn_of_settings(terminal: Terminal, settings: ServicesSettings, machine: str | None = None) -> None:
+    """Says who can end the services of a framework with these settings.
+
+    `machine` is what to call the one that its process runs on; None: this one's name.
+    """
     if not settings.on_loopback and settings.token is None:
         terminal.warn(
-            f"everybody who can reach {settings.host} can end all services",
+            f"everybody who can reach {machine or settings.advertised_host} can end all services",
             hint="Demand a token (--auth-token-file), or let a firewall decide.",
         )
     elif not settings.on_loopback:
         terminal.warn("the token travels in clear", hint="Let a firewall keep out those who could listen.")
 
 
-def _patience(framework: FrameworkOptions, default: float) -> float:
-    """Seconds to wait for Mesos; 0 does not."""
+def patience_of(framework: FrameworkOptions, default: float) -> float:
+    """Seconds to wait for Mesos; 0 does not. Raises UsageError for what is no number of seconds."""
     if framework.subscribe_timeout is None:
         return default
     if not math.isfinite(framework.subscribe_timeout):

@@ -16,7 +16,7 @@ from sparkmesos_core.errors import UsageError
 
 from . import options
 from .deployment_options import DECLARED, Deployment, read_deployment
-from .grouped_options import GroupedOption, under
+from .grouped_options import GroupedOption, OptionalValue, under
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -195,8 +195,9 @@ _ON_MESOS = under(
         help="Give up, with exit code 5, if Mesos does not know it by then; 0 does not wait for Mesos.  "
         "[default: 30; with --foreground 0]",
     ),
-    _asked(
+    click.option(
         "--wait",
+        cls=OptionalValue,
         type=click.FloatRange(min=0),
         is_flag=False,
         flag_value=_WAIT_SECONDS,
@@ -234,6 +235,8 @@ def read_request(context: click.Context) -> ServiceRequest:
             f"{_option(asked[0])} and {_option(asked[1])} do not go together",
             hint="Give one at a time.",
         )
+    # First: who forgot --marathon is to hear that, and not that --master needs --on-mesos.
+    deployment = read_deployment(context)
     action = Action(asked[0]) if asked and asked[0] in ("status", "stop") else Action.START
     on_mesos = bool(given["on_mesos"])
     typed = [name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
@@ -258,7 +261,7 @@ def read_request(context: click.Context) -> ServiceRequest:
         instance=given["instance"],
         foreground=given["foreground"],
         output=given["output"],
-        deployment=read_deployment(context),
+        deployment=deployment,
     )
 
 

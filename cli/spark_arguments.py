@@ -59,7 +59,7 @@ class SparkArgumentsCommand(click.Command):
         takes_value = self._takes_value(ctx)
         split = split_arguments(args, takes_value, required, mixed=self.mixed, optional=self._optional(ctx))
         if split.unknown and not ctx.resilient_parsing:
-            _refuse_mistyped(split.unknown, takes_value)
+            _refuse_mistyped(ctx, split.unknown, takes_value)
         complete = len(split.positional) == required and not _lacks_value(split.own, takes_value)
         # Where something of ours is missing, Click shall say so, and not take an argument of Spark's for it.
         args = [*split.own, "--", *split.positional, *split.spark] if complete else split.own
@@ -210,8 +210,11 @@ def _lacks_value(own: Sequence[str], takes_value: dict[str, bool]) -> bool:
     return any(takes_value.get(argument) and next(rest, None) is None for argument in rest)
 
 
-def _refuse_mistyped(unknown: str, own: dict[str, bool]) -> None:
-    """Raises click.UsageError for what looks more like an option of the command than like one of Spark's."""
+def _refuse_mistyped(ctx: click.Context, unknown: str, own: dict[str, bool]) -> None:
+    """Raises click.UsageError for what looks more like an option of the command than like one of Spark's.
+
+    `ctx` is that of the command, whose help tells more.
+    """
     name = unknown.partition("=")[0]
     if not name.startswith("--"):
         return
@@ -219,4 +222,4 @@ def _refuse_mistyped(unknown: str, own: dict[str, bool]) -> None:
 
     near = difflib.get_close_matches(name[:64], [*own, *spark_options()], n=1)
     if near and near[0] in own:
-        raise click.UsageError(f"No such option {name}. Did you mean {near[0]}?")
+        raise click.UsageError(f"No such option {name}. Did you mean {near[0]}?", ctx)

@@ -154,6 +154,8 @@ def command(
     environment = dict(terminal.environment)
     context = click.get_current_context()
     deployment = read_deployment(context)
+    if subscribe_timeout is not None and not math.isfinite(subscribe_timeout):
+        raise UsageError("--subscribe-timeout is not a number of seconds", hint="0 does not wait.")
     own = DispatcherOptions(**{one.name: given[one.name] for one in fields(DispatcherOptions)})
     read = read_checked(
         terminal,
@@ -186,8 +188,6 @@ def command(
     foreground = foreground or stays_in_foreground(variables)
     patience = 0.0 if foreground else _PATIENCE
     if subscribe_timeout is not None:
-        if not math.isfinite(subscribe_timeout):
-            raise UsageError("--subscribe-timeout is not a number of seconds", hint="0 does not wait.")
         patience = subscribe_timeout
 
     def report(state: dict[str, Any], place: str) -> None:

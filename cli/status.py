@@ -50,7 +50,7 @@ def command(
 
         status = wait_for_driver(terminal, client, submission_id, timeout=timeout, is_known=False)
     elif timeout is not None:
-        raise click.UsageError("--timeout is for --wait")
+        raise click.UsageError("--timeout is for --wait", context)
     else:
         status = client.status(submission_id)
     return show_status(terminal, client, status, output)

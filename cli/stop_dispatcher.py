@@ -45,7 +45,8 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
         spark.path if spark is not None else None, environment, arguments=(DISPATCHER.spark_class,)
     )
     number = instance_number(instance, env.variables)
-    files = daemon_files.files_of(DISPATCHER, number, env.variables, instance_directory(environment, number))
+    folder = instance_directory(environment, number)
+    files = daemon_files.in_use(daemon_files.files_of(DISPATCHER, number, env.variables, folder))
     with terminal.working("Waiting for the end of the dispatcher"):
         stopped = daemon_files.stop(files)
     if output == "json":
@@ -55,7 +56,7 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
     if stopped is None:
         terminal.say(f"No dispatcher {number} runs in the background ({files.pid_file} names none).")
         if (pid := user_of(database_path(environment, number))) is not None:
-            terminal.say(f"Process {pid} is it, in the foreground or with another SPARK_PID_DIR: kill {pid}")
+            terminal.say(f"Process {pid} is it, in the foreground: kill {pid}")
         return
     what = f"dispatcher {number} (process {stopped.pid})"
     if stopped.killed:

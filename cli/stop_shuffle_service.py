@@ -49,9 +49,7 @@ def command(
             f"No shuffle service {files.instance} runs in the background ({files.pid_file} names none)."
         )
         for note in running_here(folder):
-            terminal.say(
-                f"Process {note.pid} is it, in the foreground or with another SPARK_PID_DIR: kill {note.pid}"
-            )
+            terminal.say(f"Process {note.pid} is it, in the foreground: kill {note.pid}")
         return None
     what = f"shuffle service {files.instance} (process {stopped.pid})"
     if stopped.killed:

@@ -71,5 +71,6 @@ def _place(finding: Finding) -> str:
     if origin is None:
         return ""
     holds_several = origin.source in (Source.CONF, Source.JAVA_OPTIONS)
-    key = f" {finding.key}" if holds_several and finding.key not in finding.message else ""
-    return f"{origin}{key}: "
+    if holds_several and finding.key not in finding.message:
+        return f"{origin} {finding.key}: "
+    return finding.place

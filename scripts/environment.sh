@@ -30,6 +30,7 @@ install_requirements() {
         return
     fi
     echo "Installing $requirements (Spark is about 350 MB; the first time takes a minute or two)" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements" || return 1
+    # Without --use-pep517 a pip before 23.1 warns of each package that has no pyproject.toml.
+    .venv/bin/python -m pip install --quiet --use-pep517 --disable-pip-version-check --requirement "$requirements" || return 1
     echo "$stamp" > ".venv/installed-$(basename "$requirements")"
 }

@@ -82,7 +82,8 @@ def check_submission(
     if directory is not None and submission_mode(client.configuration) is Mode.CLIENT:
         found += missing_files(arguments, client.configuration, directory, starts_here=starts_here)
     if not starts_here:
-        arguments = replace(arguments, resource=arguments.resource or NO_RESOURCE)
+        named = arguments.resource
+        arguments = replace(arguments, resource=NO_RESOURCE if named is None else named)
     by_spark = argument_checks.refusals(arguments, client.configuration)
     return found + _refused("refused-by-spark", by_spark, found)
 

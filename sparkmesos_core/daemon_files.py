@@ -7,31 +7,28 @@ holds the lock on the pid file is the daemon: a number alone may be another proc
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
+import pwd
 import re
 import signal
 import socket
-import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
+from sparkmesos_core.daemon_number import Holder, give_back, holder_of, taken
 from sparkmesos_core.errors import AlreadyRunningError, DaemonError, UsageError
+from sparkmesos_core.lock_files import is_at, lock_soon, open_file, remove, try_lock
 from sparkmesos_core.process_end import wait_for_end
 
 STOP_SECONDS = 30.0
 """After which one that does not end is killed."""
 _POLL_SECONDS = 0.05
 _DEFAULT_LOGS = 5
-_LOOK_SECONDS = 0.2
-"""For how long the lock may be that of somebody who only looks whether a daemon runs."""
-_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Pid files may be in /tmp, where others can put a link, a pipe or a file of theirs in the place of ours."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,8 @@ class DaemonFiles:
     instance: int
     log: Path
     pid_file: Path
+    number_file: Path
+    """What whoever has this number has locked, see `daemon_number`."""
     kept_logs: int = _DEFAULT_LOGS
     """How many older logs stay, with .1 and so on behind their names."""
     niceness: int = 0
@@ -73,12 +72,11 @@ class Stopped:
 def files_of(kind: DaemonKind, instance: int, variables: Mapping[str, str], folder: Path) -> DaemonFiles:
     """The files of a daemon by its number, named with SPARK_IDENT_STRING, else the user's name.
 
-    They are in SPARK_LOG_DIR and SPARK_PID_DIR; `folder` is for what has no folder of its own. Logs are named
+    They are in SPARK_LOG_DIR and SPARK_PID_DIR; `folder`, that of its number, is for all else. Logs are named
     for HOSTNAME, too, which every bash has and containers are given. Raises UsageError for variables that are
     no numbers, and for a SPARK_LOG_MAX_FILES that is not positive.
     """
-    ident = variables.get("SPARK_IDENT_STRING") or variables.get("USER") or variables.get("LOGNAME") or ""
-    name = f"spark-{ident or os.getuid()}-{kind.spark_class}-{instance}".replace("/", "_")
+    name = f"spark-{_ident(variables)}-{kind.spark_class}-{instance}".replace("/", "_")
     host = (variables.get("HOSTNAME") or socket.gethostname()).replace("/", "_")
     kept_logs = _number(variables, "SPARK_LOG_MAX_FILES", _DEFAULT_LOGS)
     if kept_logs < 1:
@@ -92,9 +90,18 @@ def files_of(kind: DaemonKind, instance: int, variables: Mapping[str, str], fold
         instance=instance,
         log=logs / f"{name}-{host}.out",
         pid_file=pids / f"{name}.pid",
+        number_file=folder / f"{kind.spark_class}-{instance}.number",
         kept_logs=kept_logs,
         niceness=_number(variables, "SPARK_NICENESS", 0),
     )
+
+
+def in_use(files: DaemonFiles) -> DaemonFiles:
+    """The files of the daemon that has this number in the background, which may be others; else the same."""
+    holder = holder_of(files.number_file)
+    if holder is None or holder.log is None or holder.pid_file is None:
+        return files
+    return replace(files, log=Path(holder.log), pid_file=Path(holder.pid_file))
 
 
 def running(files: DaemonFiles) -> int | None:
@@ -107,7 +114,7 @@ def running(files: DaemonFiles) -> int | None:
         return None
     with contextlib.closing(os.fdopen(lock, "rb")):
         # Shared: of several that look, none takes another for the daemon.
-        return None if _try_lock(lock, fcntl.LOCK_SH) else _pid_in(files.pid_file)
+        return None if try_lock(lock, fcntl.LOCK_SH) else _pid_in(files.pid_file)
 
 
 def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | None:
@@ -115,16 +122,23 @@ def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | Non
 
     After `patience` seconds it is killed. Raises DaemonError if it cannot be stopped.
     """
+    try:
+        return _stop(files, patience)
+    finally:
+        give_back(files.number_file)
+
+
+def _stop(files: DaemonFiles, patience: float) -> Stopped | None:
     lock = _open(files, os.O_RDWR, hint="Stop it as the user who started it.")
     if lock is None:
         return None
     with contextlib.closing(os.fdopen(lock, "r+b")):
-        if _lock_soon(lock):
+        if lock_soon(lock):
             pid = _pid_in(files.pid_file)
             if pid is not None and _is_sparks_own(pid, files.kind):
                 foreign = _foreign(pid, files.kind)
                 raise DaemonError(foreign.message, hint=foreign.hint)
-            _remove(lock, files.pid_file)
+            remove(lock, files.pid_file)
             return None
         # Only while somebody else holds the lock is the process in the file the one that it says.
         pid = _pid_in(files.pid_file)
@@ -137,35 +151,65 @@ def stop(files: DaemonFiles, *, patience: float = STOP_SECONDS) -> Stopped | Non
             )
         killed = _end(pid, patience, files.kind)
         deadline = time.monotonic() + patience
-        while not (free := _try_lock(lock)) and time.monotonic() < deadline:
+        while not (free := try_lock(lock)) and time.monotonic() < deadline:
             if _pid_in(files.pid_file) != pid:
                 break  # another one was started at once, and has the file now
             time.sleep(_POLL_SECONDS)
         if free:
-            _remove(lock, files.pid_file)
+            remove(lock, files.pid_file)
         return Stopped(pid, killed)
 
 
 @contextlib.contextmanager
-def locked(files: DaemonFiles) -> Iterator[int]:
-    """The descriptor that holds the lock on the pid file, which is there and empty.
+def locked(files: DaemonFiles) -> Iterator[dict[Path, int]]:
+    """The files that a daemon in the background has to have locked, with the descriptors it has to inherit.
 
-    Raises DaemonError if a daemon has it, and UsageError if the file cannot be written.
+    They are the pid file, which is there and empty, and the one of its number. Raises DaemonError if a daemon
+    has one of them, and UsageError if they cannot be written.
     """
+    with number(files, Holder(str(files.log), str(files.pid_file))) as held, _locked(files) as lock:
+        yield {files.pid_file: lock, files.number_file: held}
+
+
+@contextlib.contextmanager
+def number(files: DaemonFiles, holder: Holder) -> Iterator[int]:
+    """The descriptor that holds the number of a daemon.
+
+    Raises DaemonError if one runs, also with other files or in the foreground, and UsageError if there cannot
+    be such a file.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            lock = held.enter_context(taken(files.number_file, holder))
+        except OSError as error:
+            raise UsageError(
+                f"{files.number_file} cannot be written: {error.strerror}",
+                hint="Set SPARKMESOS_STATE_DIR to a folder of yours.",
+            ) from error
+        if lock is None:
+            other = holder_of(files.number_file)
+            if other is not None and other.foreground_pid is not None:
+                raise _runs_already(other.foreground_pid, files, foreground=True)
+            raise _runs_already(_pid_in(in_use(files).pid_file), files)
+        yield lock
+
+
+@contextlib.contextmanager
+def _locked(files: DaemonFiles) -> Iterator[int]:
     while True:
         try:
-            lock = _open_file(files.pid_file, os.O_RDWR | os.O_CREAT)
+            lock = open_file(files.pid_file, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UsageError(
                 f"{files.pid_file} cannot be written: {error.strerror}",
                 hint="Set SPARK_PID_DIR to a folder of yours.",
             ) from error
         with contextlib.closing(os.fdopen(lock, "r+b")):
-            free = _lock_soon(lock)
+            free = lock_soon(lock)
             pid = _pid_in(files.pid_file)
             if not free:
                 raise _runs_already(pid, files)
-            if not _is_at(lock, files.pid_file):
+            if not is_at(lock, files.pid_file):
                 continue  # it was removed meanwhile, by whoever stopped the one before
             if pid is not None and _is_sparks_own(pid, files.kind):
                 raise _foreign(pid, files.kind)
@@ -182,51 +226,11 @@ def locked(files: DaemonFiles) -> Iterator[int]:
 def _open(files: DaemonFiles, mode: int, hint: str) -> int | None:
     """A descriptor of the pid file, None if there is none; `hint` is for those who may not."""
     try:
-        return _open_file(files.pid_file, mode)
+        return open_file(files.pid_file, mode)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DaemonError(f"{files.pid_file} cannot be opened: {error.strerror}", hint=hint) from error
-
-
-def _open_file(path: Path, mode: int) -> int:
-    """A descriptor of a pid file. Raises OSError, too, if it is no regular file."""
-    descriptor = os.open(path, mode | _FLAGS, 0o644)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    return descriptor
-
-
-def _try_lock(lock: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_soon(lock: int) -> bool:
-    """Whether nobody has the lock for longer than it takes to look. It is ours then."""
-    deadline = time.monotonic() + _LOOK_SECONDS
-    while not _try_lock(lock):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS / 5)
-    return True
-
-
-def _remove(lock: int, path: Path) -> None:
-    """Remove the pid file that we hold the lock on, and not one that somebody has made in its place."""
-    if _is_at(lock, path):
-        path.unlink(missing_ok=True)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _pid_in(path: Path) -> int | None:
@@ -256,9 +260,10 @@ def _is_of(user: int, pid: int) -> bool:
         return True
 
 
-def _runs_already(pid: int | None, files: DaemonFiles) -> DaemonError:
+def _runs_already(pid: int | None, files: DaemonFiles, *, foreground: bool = False) -> DaemonError:
     message = f"{files.kind.title.capitalize()} {files.instance} runs already"
-    hint = f"Stop it first ({files.kind.stop_command}), or give this one another --instance."
+    how = f"kill {pid}: it is in the foreground" if foreground else files.kind.stop_command
+    hint = f"Stop it first ({how}), or give this one another --instance."
     if pid is None:
         return DaemonError(message, hint=hint)
     return AlreadyRunningError(
@@ -291,6 +296,16 @@ def _end(pid: int, patience: float, kind: DaemonKind) -> bool:
             f"The {kind.title} (process {pid}) belongs to another user", hint="Stop it as that user."
         ) from error
     return True
+
+
+def _ident(variables: Mapping[str, str]) -> str:
+    """What files are named with for their user. Without variables it is what a login shell has as USER."""
+    if given := variables.get("SPARK_IDENT_STRING") or variables.get("USER") or variables.get("LOGNAME"):
+        return given
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # containers are run with any number
+        return str(os.getuid())
 
 
 def _number(variables: Mapping[str, str], name: str, default: int) -> int:

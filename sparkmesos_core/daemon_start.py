@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from sparkmesos_core.daemon_files import DaemonFiles
+from sparkmesos_core import lock_files
+from sparkmesos_core.daemon_files import DaemonFiles, number
+from sparkmesos_core.daemon_number import Holder
 from sparkmesos_core.errors import DaemonError, SparkMesosError, UsageError
 from sparkmesos_core.missing_folders import make_missing
 
@@ -26,7 +29,7 @@ def made_folders(files: DaemonFiles) -> Iterator[None]:
     such folders.
     """
     with contextlib.ExitStack() as undo:
-        for folder in (files.log.parent, files.pid_file.parent):
+        for folder in (files.log.parent, files.pid_file.parent, files.number_file.parent):
             try:
                 make_missing(folder, undo, mode=0o700)
                 folder.mkdir(exist_ok=True)  # raises what is wrong with one that is no folder
@@ -35,6 +38,27 @@ def made_folders(files: DaemonFiles) -> Iterator[None]:
                 raise refusal(f"The folder {folder} cannot be used", error, variables) from error
         yield
         undo.pop_all()
+
+
+@contextlib.contextmanager
+def number_in_foreground(files: DaemonFiles) -> Iterator[None]:
+    """This process has the number of a daemon that goes with it.
+
+    Nothing of that is left in the end. Raises DaemonError if another daemon has it, and what `refusal` makes
+    if there cannot be such a folder.
+    """
+    folder = files.number_file.parent
+    with contextlib.ExitStack() as undo:
+        try:
+            make_missing(folder, undo, mode=0o700)
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise refusal(f"The folder {folder} cannot be used", error, "SPARKMESOS_STATE_DIR") from error
+        with number(files, Holder(None, None, os.getpid())) as lock:
+            try:
+                yield
+            finally:
+                lock_files.remove(lock, files.number_file)
 
 
 def new_log(files: DaemonFiles) -> IO[bytes]:
@@ -70,4 +94,5 @@ def refusal(what: str, error: OSError, variables: str) -> SparkMesosError:
         return DaemonError(
             f"{what}: {error.strerror}", hint=f"Make room there, or set {variables} to another place."
         )
-    return UsageError(f"{what}: {error.strerror}", hint=f"Set {variables} to a place of yours.")
+    reason = "it is no folder" if error.errno == errno.EEXIST else error.strerror
+    return UsageError(f"{what}: {reason}", hint=f"Set {variables} to a place of yours.")

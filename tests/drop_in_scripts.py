@@ -94,7 +94,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Which numbers there can be",
         "`SPARK_MESOS_DISPATCHER_NUM` is any text, and each `SPARK_IDENT_STRING` has numbers of its own.",
         "It is a number from 1 to 999999, and a user has one daemon of each number, whatever it is called: "
-        "what a dispatcher keeps is named for it.",
+        "what a dispatcher keeps is named for it. Start and stop find it under other names, too.",
         shown=False,
     ),
     Difference(
@@ -119,7 +119,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "no-user",
         "An environment with neither `SPARK_IDENT_STRING` nor `USER`",
         "Names of files have nothing in the user's place.",
-        "They have `LOGNAME`, or the user's number.",
+        "They have `LOGNAME`, or the name that belongs to the user's number.",
         shown=False,
     ),
     Difference(

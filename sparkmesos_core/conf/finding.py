@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
-from sparkmesos_core.conf.setting import Origin
+from sparkmesos_core.conf.setting import Origin, Source
 
 
 class Severity(Enum):
@@ -32,3 +33,14 @@ class Finding:
     key: str = ""
     """The property it is about; empty if it is about none or several."""
     origin: Origin | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, as it stands in front of the message; empty if that begins with it already."""
+        if self.origin is None:
+            return ""
+        named = self.origin.source is Source.VARIABLE and re.match(
+            rf"{re.escape(self.origin.name)}\b", self.message
+        )
+        text = self.origin.script if named else str(self.origin)
+        return f"{text}: " if text else ""

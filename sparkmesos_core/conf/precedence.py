@@ -8,15 +8,20 @@ start that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.conf.spark_env import SparkEnv
 from sparkmesos_core.conf.spark_variables import VARIABLES, Strength, find_variable
-from sparkmesos_core.conf.values.java_options import definitions
+from sparkmesos_core.conf.values.java_options import definitions, split_options
 from sparkmesos_core.errors import UsageError
+
+_BARE = re.compile(r"-Dspark\.[\w.-]+")
+"""A property of Spark that is defined without a value."""
 
 
 def submit_configuration(
@@ -130,5 +135,16 @@ def _of_java_options(env: SparkEnv, reader: Reader) -> list[Setting]:
             defined = definitions(text)
         except UsageError as error:
             raise UsageError(f"{origin} cannot be split: {error.message}", hint=error.hint) from error
+        _require_no_blank(text, origin)
         settings += [Setting(key, value, origin) for key, value in defined if key.startswith("spark.")]
     return settings
+
+
+def _require_no_blank(text: str, origin: Origin) -> None:
+    """Raises UsageError for `-Dspark.x value`: Java would take the value for the class that it is to run."""
+    for option, following in pairwise(split_options(text)):
+        if _BARE.fullmatch(option) and not following.startswith(("-", "@")):
+            # Not with the value, which may be a secret.
+            raise UsageError(
+                f"{origin} has a blank behind {option}, where = belongs", hint=f"Write {option}=VALUE."
+            )

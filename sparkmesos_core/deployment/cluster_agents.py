@@ -30,17 +30,17 @@ class FittingAgents:
     ports: Sequence[Ranges] = ()
     """Of each that fits, all that it hands out, whoever has them."""
     problem: str = ""
-    """Why none fits, to stand behind "no agent meets"."""
+    """Why there is none, as a clause; empty if there are some, or nobody knows."""
 
 
 def fitting_agents(agents: Sequence[AgentFacts], constraints: Sequence[Constraint]) -> FittingAgents:
     """Those of the agents that take part and meet all constraints, by Spark's rules."""
     active = [agent for agent in agents if agent.active]
     fit = [agent for agent in active if not unmet(constraints, agent.attributes)]
-    problem = ""
+    problem = "" if active else "the cluster has no agents"
     if active and not fit:
         found = met_by_none(constraints, [agent.attributes for agent in active])
-        problem = in_words(found, ";".join(map(str, constraints)))
+        problem = f"no agent meets {in_words(found, ';'.join(map(str, constraints)))}"
     return FittingAgents(
         hosts=len({agent.hostname for agent in fit}),
         attributes=tuple(agent.attributes for agent in active),

@@ -139,10 +139,11 @@ def definition(wanted: Wanted) -> dict[str, Any]:
     if wanted.role and wanted.role != "*":
         app["acceptedResourceRoles"] = [_role(wanted.role), "*"]
     if wanted.variables or wanted.secrets:
-        references = {name: {"secret": _secret_key(name)} for name in wanted.secrets}
+        # The app calls each secret as its variable, which is the name of no other.
+        references = {name: {"secret": name} for name in wanted.secrets}
         app["env"] = {**wanted.variables, **references}
     if wanted.secrets:
-        app["secrets"] = {_secret_key(name): {"source": source} for name, source in wanted.secrets.items()}
+        app["secrets"] = {name: {"source": source} for name, source in wanted.secrets.items()}
     if wanted.is_single:
         app["labels"] = {"MARATHON_SINGLE_INSTANCE_APP": "true"}
         app["unreachableStrategy"] = "disabled"
@@ -185,11 +186,6 @@ def marathon_secrets(given: Iterable[str]) -> dict[str, str]:
             )
         secrets[match["variable"]] = match["source"]
     return secrets
-
-
-def _secret_key(variable: str) -> str:
-    """What the app calls a secret."""
-    return variable.strip("_").lower().replace("_", "-")
 
 
 def _fetch(uri: Mapping[str, Any]) -> dict[str, Any]:

@@ -231,8 +231,14 @@ def _understood(response: requests.Response, app: Mapping[str, Any], base: str) 
             f"Marathon at {base} cannot take it now: {said}",
             hint="Nobody may lead there just now. Try again in a moment; if it stays so, look at its log.",
         )
+    if status in (404, 405) or status < 300:
+        raise DeploymentError(
+            f"{base} is no Marathon: it answered {said}",
+            hint="Give the address of a Marathon, such as http://HOST:8080.",
+        )
     raise DeploymentError(
-        f"{base}/v2/apps answered {said}", hint="Check that this is the address of a Marathon."
+        f"{base}/v2/apps answered {said}",
+        hint="Check that this is the address of a Marathon, and look at its log.",
     )
 
 

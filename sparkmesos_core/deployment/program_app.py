@@ -72,10 +72,12 @@ def program_app(
             f"More than one {process.kind} needs ZooKeeper (--zk) and more than one agent",
             hint="Leave out --instances, or --marathon-host.",
         )
-    if unset := [name for name in process.call.hidden if name not in secrets]:
+    if unset := [(name, given) for name, given in process.call.hidden.items() if name not in secrets]:
+        name, given = unset[0]
+        what = "the secret" if given == name else f"the value of {given}"
         raise UsageError(
-            f"{unset[0]} or its option holds a secret, which everybody could read who may see the app",
-            hint=f"Put the secret into Marathon's store and name it: --marathon-secret {unset[0]}=NAME. Or "
+            f"{given} holds a secret, which everybody could read who may see the app",
+            hint=f"Put {what} into Marathon's store and name it: --marathon-secret {name}=NAME. Or "
             "set the property in a file of the agent, and give --properties-file.",
         )
     ports = ports_of(process.ports, agents.ports)
@@ -106,9 +108,10 @@ def program_app(
         notes.append(f"Agents need the same files as this machine: {', '.join(process.files)}")
     fixed = [str(port) for port in process.ports.values() if port]
     if fixed and not ports.offered:
+        which, they, them = ("port", "it is", "it") if len(fixed) == 1 else ("ports", "they are", "them")
         notes.append(
-            f"Agents do not hand out the ports {' and '.join(fixed)}, so they are not among its resources: "
-            "nobody else may use them"
+            f"Agents do not hand out the {which} {' and '.join(fixed)}, so {they} not among its resources: "
+            f"nobody else may use {them}"
         )
     return MarathonApp(definition(wanted), (*notes, *process.notes))
 

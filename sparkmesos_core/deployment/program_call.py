@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.redaction import is_secret_name, redact_text
@@ -69,6 +69,8 @@ class GivenOption:
     """None for a switch."""
     variable: str | None = None
     """Which variable means the same, if one does."""
+    from_variable: bool = False
+    """Whether that is where the value came from."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class ProgramCall:
     """Behind the program: the command and its options. None holds a secret."""
     variables: Mapping[str, str]
     """To be set, beside those in `hidden`. None holds a secret."""
-    hidden: tuple[str, ...] = ()
-    """Variables that are to be set to secrets."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are to be set to secrets, each with what holds the secret here: an option, or itself."""
 
 
 def program_call(
@@ -97,7 +99,7 @@ def program_call(
     does not depend on this one. `handed_over` are variables that others set anyhow: options that mean the
     same are left out. Raises UsageError for a secret that no variable stands for.
     """
-    arguments, variables, hidden = list(words), {}, []
+    arguments, variables, hidden = list(words), {}, {}
     for option in given:
         if option.variable is not None and option.variable in handed_over:
             continue
@@ -108,7 +110,7 @@ def program_call(
                     hint="Put it into a properties file that only the user can read whom it runs as, and "
                     "give --properties-file.",
                 )
-            hidden.append(option.variable)
+            hidden[option.variable] = option.variable if option.from_variable else option.name
             continue
         arguments.append(option.name)
         if option.value is not None:
@@ -118,10 +120,10 @@ def program_call(
         if not value or name in handed_over:
             continue
         if is_secret_name(name) or redact_text(value) != value:
-            hidden.append(name)
+            hidden[name] = name
         else:
             variables[name] = value
-    return ProgramCall(tuple(arguments), variables, tuple(hidden))
+    return ProgramCall(tuple(arguments), variables, hidden)
 
 
 def _shows_secret(option: GivenOption) -> bool:

@@ -42,8 +42,7 @@ def shuffle_service_app(
             f"--conf {_IMAGE}=",
         )
     if instances is None and not agents.hosts:
-        reason = f"no agent meets {agents.problem}" if agents.problem else "the cluster has no agents"
-        raise UsageError(f"Nobody knows how many instances there are to be: {reason}", hint=_INSTANCES)
+        raise _no_number(agents.problem, constrained=bool(settings.constraints))
     command = service_command(
         _without_secret(settings.properties, secrets),
         heap=settings.heap,
@@ -86,6 +85,20 @@ def _without_secret(properties: Mapping[str, str], secrets: Mapping[str, str]) -
     return {**properties, _SECRET: "in the store"}
 
 
+def _no_number(problem: str, *, constrained: bool) -> UsageError:
+    """What is said where nobody tells the number of instances, and it cannot be counted."""
+    if not problem:
+        return UsageError(
+            "Nobody knows how many instances there are to be",
+            hint="Give their number with --instances, or let the master tell: --master mesos://HOST:5050.",
+        )
+    correct = "Correct --constraints (spark.mesos.constraints). " if constrained else ""
+    return UsageError(
+        f"The app would have no instances: {problem}",
+        hint=f"{correct}If such agents are to come, give their number: --instances N.",
+    )
+
+
 def _notes(wanted: Wanted, settings: ServicesSettings, offered: bool, counted: bool) -> list[str]:
     notes = []
     if counted:
@@ -105,6 +118,3 @@ def _notes(wanted: Wanted, settings: ServicesSettings, offered: bool, counted: b
         f"It runs as {wanted.user}, who has to be the user of executors, whose files are in {folders}"
     )
     return notes
-
-
-_INSTANCES = "Give their number with --instances, or let the master tell: --master."

@@ -27,8 +27,8 @@ class SystemdUnit:
     user: str
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the program finds in its environment; everybody can read that, so no secrets."""
-    hidden: tuple[str, ...] = ()
-    """Variables that hold secrets: they are to stand in the environment file."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are to stand in the environment file, each with what holds the secret now."""
     may_end: bool = False
     """Whether it also ends because it was asked to in another way than by systemd, and is to stay ended."""
     stop_seconds: int = 45
@@ -78,8 +78,9 @@ class SystemdUnit:
 
 
 _COURSE = (
-    # 2 is what a mistake in options or properties ends with: the same again would not help. 130 is what a
-    # program of ours says that was asked to end before it ran.
+    # 2 is what a mistake in options or properties ends with: the same again would not help. What 1 says may
+    # pass, such as a port that somebody has or a Spark that is not mounted yet, however long that takes: so
+    # there is no limit of starts. 130 is what a program of ours says that was asked to end before it ran.
     "RestartSec=5",
     "RestartPreventExitStatus=2",
     "SuccessExitStatus=130",

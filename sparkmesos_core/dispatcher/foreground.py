@@ -25,6 +25,7 @@ from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.settings import DispatcherSettings
 from sparkmesos_core.durable_framework.foreground import Parts, Ready, run
+from sparkmesos_core.durable_framework.framework_settings import agreed_of
 from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.durable_framework.scheduler import Scheduler
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
@@ -145,7 +146,9 @@ async def _serve(
     subscribe_timeout: float | None,
 ) -> None:
     terms = _terms(settings, places)
-    standing_by = None if settings.zookeeper_address is None else _standing_by(settings, places, terms)
+    standing_by = None
+    if settings.zookeeper_address is not None:
+        standing_by = _standing_by(settings, places, terms, subscribe_timeout)
     standby = None if standing_by is None else Standby(standing_by.state, standing_by.connections)
 
     def say_ready(ready: Ready) -> None:
@@ -226,7 +229,10 @@ class _Launching:
 
 
 def _standing_by(
-    settings: DispatcherSettings, places: _Places, terms: Terms[DispatcherService]
+    settings: DispatcherSettings,
+    places: _Places,
+    terms: Terms[DispatcherService],
+    patience: float | None,
 ) -> StandingBy[DispatcherService]:
     from sparkmesos_core.durable_framework.standing_by import StandingBy  # which most do without
 
@@ -240,6 +246,8 @@ def _standing_by(
         session_timeout=settings.zookeeper_session,
         ca_file=settings.ca_file,
         certificate=settings.tls_certificate,
+        agreed=agreed_of(settings.framework_info(places.webui_url), "user", "principal"),
+        patience=patience,
     )
 
 

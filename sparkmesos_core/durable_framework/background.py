@@ -15,6 +15,7 @@ from sparkmesos_core.background_process import EndedAtStart, StartReport, read_s
 from sparkmesos_core.daemon_files import DaemonFiles, locked
 from sparkmesos_core.daemon_start import made_folders, new_log, write_pid
 from sparkmesos_core.errors import DaemonError, SparkMesosError, UnreachableError
+from sparkmesos_core.lock_files import remove
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LOG_LINES = 10
@@ -37,11 +38,12 @@ def start(
     `settings` is text for it alone. Raises DaemonError if one of this number runs, or it does not come to be
     ready, and what its body raises, with the end of its log; nothing is left running then.
     """
-    with made_folders(files), locked(files) as lock:
+    with made_folders(files), locked(files) as locks:
         new_log(files).close()
         handed_over = {
             "settings": settings,
             "pid_file": str(files.pid_file),
+            "locks": [[lock, str(path)] for path, lock in locks.items()],
             "subscribe_timeout": subscribe_timeout,
         }
         try:
@@ -50,8 +52,8 @@ def start(
                 json.dumps(handed_over),
                 log=files.log,
                 folder=files.log.parent,
-                # The lock lasts as long as one of us has it open.
-                keep_open=(lock,),
+                # They last as long as one of us has them open.
+                keep_open=tuple(locks.values()),
                 environment=environment,
                 niceness=files.niceness,
             )
@@ -77,6 +79,10 @@ def run(serve: Serve) -> int:
         if not report.made:
             report.failed(error)
         return int(error.exit_code)
+    finally:
+        # Last of all: the next one may start from now on.
+        for lock, path in handed_over["locks"]:
+            remove(lock, Path(path))
     return 0
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 from sparkmesos_core.durable_framework.store.ownership import Owner, owner_of
@@ -34,6 +34,8 @@ class Candidate:
     """Of what takes its requests, such as a dispatcher's REST server."""
     webui_url: str
     """Of its pages."""
+    agreed: Mapping[str, str] = field(default_factory=dict)
+    """What all of them have to have the same of, by names for people; empty of one that is not to go on."""
 
     def encode(self) -> bytes:
         """For its node."""
@@ -62,12 +64,29 @@ def why_not_passed_on(leader: Candidate, own: Candidate, holder: str) -> str:
     return f"the {holder} that was at {leader.http_url} before leads until ZooKeeper notices its end"
 
 
+def why_not_beside(leader: Candidate, own: Candidate, holder: str) -> str:
+    """Why a process cannot stand by for the one that leads, for people; empty if it can.
+
+    It would go on with the same framework, of which Mesos keeps these for ever.
+    """
+    if not (leader.agreed and own.agreed):
+        return ""
+    different = [name for name in own.agreed if leader.agreed.get(name, "") != own.agreed[name]]
+    if not different:
+        return ""
+    has = ", ".join(f"{name} {leader.agreed.get(name, '') or '(none)'}" for name in different)
+    here = ", ".join(own.agreed[name] or "(none)" for name in different)
+    return f"the {holder} that leads, {leader.owner}, has the {has}, and not {here}"
+
+
 def read_candidate(content: bytes) -> Candidate | None:
     """What `Candidate.encode` made; None for anything else."""
     try:
         fields = json.loads(content)
-        return Candidate(owner_of(fields["owner"]), str(fields["http_url"]), str(fields["webui_url"]))
-    except (ValueError, KeyError, TypeError):
+        agreed = {str(name): str(value) for name, value in fields.get("agreed", {}).items()}
+        owner = owner_of(fields["owner"])
+        return Candidate(owner, str(fields["http_url"]), str(fields["webui_url"]), agreed)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

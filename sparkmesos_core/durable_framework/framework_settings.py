@@ -92,6 +92,11 @@ def framework_info(
     return info
 
 
+def agreed_of(info: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """What of a FrameworkInfo all processes that may go on with the framework have to have the same."""
+    return {name: str(info.get(name, "")) for name in names}
+
+
 def user_name(variables: Mapping[str, str], tasks: str) -> str:
     """Whom tasks run as: SPARK_USER or HADOOP_USER_NAME, else who we are; `tasks` is what they are called.
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from sparkmesos_core.durable_framework.candidates import Candidate, why_not_passed_on
+from sparkmesos_core.durable_framework.candidates import Candidate, why_not_beside, why_not_passed_on
 from sparkmesos_core.durable_framework.election import Election
 from sparkmesos_core.durable_framework.store.ownership import this_process
 from sparkmesos_core.durable_framework.store.store import Store
 from sparkmesos_core.durable_framework.store.zookeeper import open_zookeeper
 from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress
+from sparkmesos_core.durable_framework.store.zookeeper_requests import PATIENCE
 from sparkmesos_core.durable_framework.terms import S, Terms
+from sparkmesos_core.errors import UsageError
 from sparkmesos_core.http_service.leader_connections import LeaderConnections, NotReachedError
 
 
@@ -61,9 +64,12 @@ class StandingBy(Generic[S]):
         session_timeout: float,
         ca_file: str | None,
         certificate: str | None,
+        agreed: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> None:
         """The URLs are where this process answers; `session_timeout` is in seconds. `LeaderConnections`
-        tells what `ca_file` and `certificate` are.
+        tells what `ca_file` and `certificate` are, `Candidate` what `agreed` is. ZooKeeper is waited for at
+        the start for `patience` seconds, or as long as `Election` does.
 
         To be closed: `connections`. The election ends with the terms.
         """
@@ -73,20 +79,31 @@ class StandingBy(Generic[S]):
         self._address = address
         self._session_timeout = session_timeout
         self._terms = terms
-        self._own = Candidate(this_process(), http_url, webui_url)
+        self._own = Candidate(this_process(), http_url, webui_url, agreed or {})
+        self._patience = PATIENCE if patience is None else min(PATIENCE, patience)
         self._started_at = time.time()
         self._election: Election | None = None
 
     async def stand(self) -> None:
-        """Begin. Raises what `Terms.stand` does."""
+        """Begin. Raises what `Terms.stand` does, and UsageError if this process must not stand by."""
         self._election = Election(
             self._address,
             self._terms.kind,
             self._own,
             self._terms.tell,
             session_timeout=self._session_timeout,
+            patience=self._patience,
         )
         await self._terms.stand(self._election, self._open_store)
+        standing, holder = self._terms.standing, self._terms.kind.holder
+        if standing is None or standing.node is not None or standing.leader is None:
+            return
+        if why := why_not_beside(standing.leader, self._own, holder):
+            raise UsageError(
+                f"This {holder} cannot stand by: {why}",
+                hint="Give both the same, or give this one another node in ZooKeeper. To change them, stop"
+                f" all {holder}s first.",
+            )
 
     def state(self) -> StandbyState:
         """Where requests can be passed on to."""

@@ -279,14 +279,15 @@ def _asked(response: requests.Response) -> str:
 
 
 def describe_answer(response: requests.Response) -> str:
-    """Status and text of an answer in one line; pages are not quoted."""
+    """Status and text of an answer in one line; pages are not quoted, nor a text that repeats the status."""
     status = f"{response.status_code} {response.reason}".strip()
     if "html" in response.headers.get("Content-Type", "").lower():
         return f"{status} (a web page)"
     text = " ".join(response.content[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").split())
     if len(text) > _LONGEST_EXCERPT:
         text = text[:_LONGEST_EXCERPT] + "…"
-    return f"{status}: {text}" if text else status
+    repeats = text.rstrip(".").lower() in (status.lower(), (response.reason or "").lower())
+    return status if not text or repeats else f"{status}: {text}"
 
 
 def _rounded(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from functools import partial
 from sparkmesos_core.conf.checks.properties import either
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.conf.setting import Source
 from sparkmesos_core.errors import SparkMesosError, TimedOutError
 from sparkmesos_core.preflight.agent_names import check_agent_names
 from sparkmesos_core.preflight.cluster_facts import ClusterFacts
@@ -23,6 +25,7 @@ from sparkmesos_core.preflight.python_version import check_python_version
 from sparkmesos_core.preflight.role import check_role
 from sparkmesos_core.preflight.shuffle_service import check_shuffle_service
 from sparkmesos_core.preflight.side_by_side import Outcome, side_by_side
+from sparkmesos_core.spark.submit_options import find_option
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +179,11 @@ def _incomplete(late: Sequence[str], timeout: float) -> Finding:
 
 
 def _placed(finding: Finding, configuration: Configuration) -> Finding:
-    """The finding, with the place that sets its property."""
+    """The finding, with the place that sets its property, which the hint calls by the name that was typed."""
     setting = configuration.setting(finding.key) if finding.key and finding.origin is None else None
-    return replace(finding, origin=setting.origin) if setting is not None else finding
+    if setting is None:
+        return finding
+    hint, origin = finding.hint, setting.origin
+    if origin.source is Source.OPTION and find_option(origin.name) is not None:
+        hint = re.sub(rf"{re.escape(setting.key)}(?![\w.=])", origin.name, hint)
+    return replace(finding, hint=hint, origin=origin)

@@ -15,10 +15,18 @@ from dataclasses import dataclass
 
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
+from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.preflight.agent_names import some
 from sparkmesos_core.preflight.cluster_facts import AgentFacts, ClusterFacts
 from sparkmesos_core.preflight.fitting_agent import meets_constraints, would_hold
 from sparkmesos_core.preflight.need import CONSTRAINTS, executor_need
+from sparkmesos_core.preflight.shuffle_advice import (
+    ENABLED,
+    Master,
+    how_to_do_without,
+    how_to_start,
+    lasting_master,
+)
 from sparkmesos_core.preflight.shuffle_reading import (
     REFUSED,
     ShuffleServices,
@@ -29,16 +37,11 @@ from sparkmesos_core.preflight.shuffle_reading import (
 from sparkmesos_core.preflight.this_machine import is_loopback_name, this_machine
 from sparkmesos_core.spark.shuffle_service import ServiceKind
 
-ENABLED = "spark.shuffle.service.enabled"
 PORT = "spark.shuffle.service.port"
 AUTHENTICATE = "spark.authenticate"
 
 _FIRST_PART = 0.6
 """Of the time, for all of them to answer; the rest is for which of Spark's services it is."""
-_START = (
-    "Start it there: `sparkmesos start-shuffle-service` on each of these machines, or, as a task on every "
-    "agent, `sparkmesos start-shuffle-service --on-mesos`"
-)
 _OPEN_TO_ALL = (ServiceKind.MESOS, ServiceKind.OTHER_SPARK, ServiceKind.SPARK)
 
 
@@ -52,6 +55,10 @@ class Circumstances:
     """Whether there are no agents that may still come back."""
     driver_here: bool = True
     """Whether the driver runs on this machine."""
+    master: Master | None = None
+    """The Mesos master, as far as it lasts."""
+    without: str = f"do without it: {ENABLED}=false"
+    """How to run the application without the service."""
 
 
 def uses_shuffle_service(configuration: Configuration) -> bool:
@@ -83,6 +90,11 @@ def check_shuffle_service(
         authenticates=configuration.typed(AUTHENTICATE) is True,
         all_known=facts.recovering == 0,
         driver_here=driver_here,
+        # In cluster mode spark.master is the dispatcher.
+        master=lasting_master(configuration.get("spark.master"))
+        if driver_here
+        else MesosMaster((facts.master,)),
+        without=how_to_do_without(configuration),
     )
     answers_by = time.monotonic() + _FIRST_PART * max(deadline - time.monotonic(), 0)
     services = read_shuffle_services(
@@ -114,7 +126,8 @@ def judge(services: ShuffleServices, circumstances: Circumstances) -> list[Findi
     if refusing:
         # A driver here is refused just so; one on an agent may be let through by another firewall.
         ends = none_left or circumstances.driver_here
-        found.append(_missing(services, refusing, none_left, Severity.ERROR if ends else Severity.WARNING))
+        severity_here = Severity.ERROR if ends else Severity.WARNING
+        found.append(_missing(services, refusing, none_left, severity_here, circumstances))
     if foreign:
         found.append(_foreign(services, foreign, severity))
     if others:
@@ -127,14 +140,19 @@ def judge(services: ShuffleServices, circumstances: Circumstances) -> list[Findi
 
 
 def _missing(
-    services: ShuffleServices, without: Sequence[str], none_left: bool, severity: Severity
+    services: ShuffleServices,
+    without: Sequence[str],
+    none_left: bool,
+    severity: Severity,
+    circumstances: Circumstances,
 ) -> Finding:
     of_all = f", {len(without)} of {services.asked} hosts of agents" if services.asked > 1 else ""
     there = "" if none_left else " there"
+    hint = f"Start it there: {how_to_start(circumstances.master)}. "
     if none_left:
-        hint = f"{_START}. Or set {PORT} to the port that it has, or do without it: {ENABLED}=false."
+        hint += f"Or set {PORT} to the port that it has, or {circumstances.without}."
     else:
-        hint = f"{_START}. Or keep executors off these agents with {CONSTRAINTS}."
+        hint += f"Or keep executors off these agents with {CONSTRAINTS}."
     return Finding(
         "shuffle-service-missing",
         severity,

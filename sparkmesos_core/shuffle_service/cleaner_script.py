@@ -3,13 +3,16 @@ r"""Lines for any POSIX shell that start a shuffle service, and again if its cle
 The shell stays in front of the service, and hands SIGTERM on: it can only start again what is its child. The
 JVM is asked for a dump of its threads with SIGQUIT, which comes to stdout; and, since nobody knows what that
 is, to a file, too, for as long as it takes to find out (HotSpot's LogVMOutput). Where there is no /proc, no
-folder for the file, or another JVM, it cannot be told, and the service goes on as it is.
+folder for the file, or another JVM, it cannot be told, and the service goes on as it is. What was found is in
+the sandbox as long as the service that stays runs, for who asks whether it is the one that stays.
 """
 
 from __future__ import annotations
 
 from sparkmesos_core.shuffle_service.cleaner import AGAIN, DEAD, STARTS, THREAD
 
+VERDICT = "sparkmesos-cleaner"
+"""The file in the sandbox with what was found: `alive`, `dead` or `unknown`. There is none before that."""
 _SECONDS = 60
 """How long the cleaner is waited for. The JVM takes two or three."""
 _UNNAMED_SECONDS = 15
@@ -38,7 +41,7 @@ if [ "$threads" ]; then
   export SPARK_SHUFFLE_OPTS="$dumped $SPARK_SHUFFLE_OPTS"
 fi
 say() {{ echo "sparkmesos: $1" >&2; }}
-find_cleaner() {{  # alive, dead, or nothing if that cannot be told
+find_cleaner() {{  # alive, dead, unknown if that cannot be told, or nothing if the service has ended
   cleaner= seconds=0 dumps=0
   while [ "$threads" ] && [ $seconds -lt {_SECONDS} ] && [ $dumps -lt {_DUMPS} ]; do
     sleep 1
@@ -60,7 +63,9 @@ find_cleaner() {{  # alive, dead, or nothing if that cannot be told
     esac
   done
   say "it cannot be told whether Spark's cleaner of shuffle files is alive: going on"
+  cleaner=unknown
 }}
+verdict=${{MESOS_SANDBOX:+$MESOS_SANDBOX/{VERDICT}}}
 ended=
 pid=
 trap 'ended=1; [ -z "$pid" ] || kill -TERM $pid 2>/dev/null' HUP INT TERM
@@ -80,7 +85,9 @@ while :; do
   wait $pid 2>/dev/null
   pid=
 done
+[ -z "$verdict" ] || [ -z "$cleaner" ] || {{ echo $cleaner >"$verdict"; }} 2>/dev/null
 wait $pid
 status=$?
 while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done
+[ -z "$verdict" ] || rm -f "$verdict"
 exit $status"""

@@ -176,7 +176,9 @@ def _place(properties: Mapping[str, str], archive: str | None, spark_home: str |
     if place is None:
         raise UsageError(
             "Nobody says where agents have Spark",
-            hint="Set spark.executor.uri, or spark.mesos.executor.home.",
+            hint="Give the archive that they fetch, --conf spark.executor.uri=URL (`sparkmesos upload-dist` "
+            "makes and uploads one), or the folder where each has it, --conf "
+            "spark.mesos.executor.home=FOLDER; or --spark-home, if it is where a Spark of this machine is.",
         )
     return place
 

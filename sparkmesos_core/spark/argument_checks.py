@@ -47,6 +47,13 @@ def refusals(arguments: SubmitArguments, configuration: Configuration) -> Iterat
         yield UsageError(
             "No application given", hint="Name a JAR, a Python file or an R file behind the options."
         )
+    elif not arguments.resource.strip():
+        # To Spark it is the current folder, which it takes for a JAR.
+        yield UsageError(
+            "The name of the application is empty",
+            hint="Name a JAR, a Python file or an R file behind the options. In a script, see that the "
+            "variable of that name is set.",
+        )
     deploy_mode = configuration.get("spark.submit.deployMode")
     if deploy_mode is not None and deploy_mode not in ("client", "cluster"):
         yield _refusal(

@@ -16,7 +16,7 @@ from sparkmesos_core.conf.values.java_strings import to_sequence
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.redaction import redact_arguments
-from sparkmesos_core.spark.arguments import SubmitArguments
+from sparkmesos_core.spark.arguments import SHELLS, SubmitArguments
 
 RULE = "missing-file"
 """The id of these findings."""
@@ -36,7 +36,7 @@ _APPLICATIONS = (".py", ".R", ".r", ".jar")
 def missing_files(
     arguments: SubmitArguments, configuration: Configuration, directory: Path, *, starts_here: bool = True
 ) -> Iterator[Finding]:
-    """What of a submission in client mode names a file of this machine that does not exist.
+    """What of a submission in client mode names a file of this machine that does not exist, or is none.
 
     That is the application, and what --files, --py-files, --archives and --jars, or their properties, list.
     `directory` is the one that relative paths are relative to. Patterns are left to Spark. Unless it
@@ -54,6 +54,14 @@ def missing_files(
             f"The application {_shown(resource)} does not exist",
             "Correct its path, which is taken from the current folder; or give its URL.",
         )
+    elif _is_folder(resource, directory) and arguments.main_class is None:
+        # Spark would take it for a JAR, and look for its main class.
+        yield Finding(
+            RULE,
+            Severity.ERROR,
+            f"The application {_shown(resource)} is a folder",
+            "Name the JAR, the Python file or the R file in it.",
+        )
     for key, severity in _LISTS.items():
         setting = configuration.setting(key)
         for item in to_sequence(setting.value) if setting is not None else ():
@@ -70,6 +78,12 @@ def missing_files(
                 key,
                 setting.origin,
             )
+
+
+def _is_folder(resource: str, directory: Path) -> bool:
+    """Whether an application is a folder; an empty name is none, and has a message of its own."""
+    named = resource.strip() and ":" not in resource and resource not in SHELLS
+    return bool(named) and os.path.isdir(directory / resource)  # noqa: PTH112 - which never raises
 
 
 def _local_path(item: str, directory: Path) -> str | None:

@@ -22,7 +22,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_APPLICATION = b"sparkmesos-verify-cluster"
+_APPLICATION = b"sparkmesos-check"
+"""What an answer of Spark's, and its log, calls who asks."""
 _RPC_REQUEST, _RPC_RESPONSE, _RPC_FAILURE = 3, 4, 5
 _HEARTBEAT, _GET_LOCAL_DIRS, _SASL = 5, 10, 0xEA
 _BEAT, _QUESTION = 1, 2

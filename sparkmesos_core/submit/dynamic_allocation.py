@@ -28,7 +28,8 @@ _SERVICE = "spark.shuffle.service.enabled"
 _TRACKING = "spark.dynamicAllocation.shuffleTracking.enabled"
 _LEAST = "spark.dynamicAllocation.minExecutors"
 _MOST = "spark.dynamicAllocation.maxExecutors"
-_INITIAL = ("spark.dynamicAllocation.initialExecutors", "spark.executor.instances")
+_INSTANCES = "spark.executor.instances"
+_INITIAL = ("spark.dynamicAllocation.initialExecutors", _INSTANCES)
 _COARSE = "spark.mesos.coarse"
 _CORES = "spark.executor.cores"
 _CORES_MAX = "spark.cores.max"
@@ -38,7 +39,8 @@ _ON_THE_COMMAND_LINE = (Source.OPTION, Source.CONF)
 _FORMS = "Write MIN:MAX, as in 2:10; MIN: or :MAX for one of them; or MAX alone."
 
 # A path or a URL of an application has a slash, a dot or letters where these have none.
-_LIKE_LIMITS = re.compile(r"-?\d[\d.,:-]*|[^/.:]*:[^/.:]*|-?\d*:[^/.]*")
+# An empty word is what scripts give whose variable is not set, and no application either.
+_LIKE_LIMITS = re.compile(r"\s*|-?\d[\d.,:-]*|[^/.:]*:[^/.:]*|-?\d*:[^/.]*")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def parse_limits(text: str) -> Limits:
     least_text, colon, most_text = text.strip().rpartition(":")
     least, most = _number(least_text, text), _number(most_text, text)
     if not colon and most is None:
-        raise UsageError(f"{quoted(text)} names no number of executors", hint=_FORMS)
+        raise UsageError(
+            f"{quoted(text)} names no number of executors",
+            hint=f"{_FORMS} {quoted(UNLIMITED)}, or no value at all, sets no limits.",
+        )
     if most == 0:
         raise UsageError(f"{quoted(text)} allows no executor at all", hint="Let there be one at most.")
     if least is not None and most is not None and least > most:
@@ -132,7 +137,7 @@ def sizes(asked: DynamicAllocation, configuration: Configuration) -> Meaning:
     """
     if not _is(configuration.get(_ENABLED, ""), "true") or _is(configuration.get(_COARSE, ""), "false"):
         return Meaning()
-    settings = [*_fewer_at_first(asked, configuration)]
+    settings = [*_fewer_at_first(asked, configuration), *_minimum_at_first(asked, configuration)]
     if configuration.get(_CORES) is None:
         cores = _positive(configuration.get(_TASK_CPUS)) or 1
         settings.append(Setting(_CORES, str(cores), asked.origin))
@@ -154,6 +159,16 @@ def _fewer_at_first(asked: DynamicAllocation, configuration: Configuration) -> I
     for setting in _at_first(asked, configuration):
         if setting.origin.source not in _ON_THE_COMMAND_LINE:
             yield Setting(setting.key, str(asked.limits.most), asked.origin)
+
+
+def _minimum_at_first(asked: DynamicAllocation, configuration: Configuration) -> Iterator[Setting]:
+    """What Spark begins with anyway, since it warns where the number is below the minimum, as is none at all.
+
+    See `Utils.getDynamicAllocationInitialExecutors`, which takes the largest of all three.
+    """
+    least = _positive(configuration.get(_LEAST))
+    if least is not None and configuration.get(_INSTANCES) is None:
+        yield Setting(_INSTANCES, str(least), asked.origin)
 
 
 def _too_many_at_first(asked: DynamicAllocation, configuration: Configuration) -> Iterator[Finding]:

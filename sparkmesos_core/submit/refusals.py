@@ -92,7 +92,7 @@ def misplaced_options(arguments: SubmitArguments, configuration: Configuration) 
 
 def _completed(client: ClientConfiguration) -> ClientConfiguration:
     """The same with some application and dispatcher where none is given, or none that can be understood."""
-    if client.arguments.resource is None:
+    if not (client.arguments.resource or "").strip():
         arguments = replace(client.arguments, resource=_SOME_APPLICATION)
         client = replace(client, arguments=arguments)
     try:

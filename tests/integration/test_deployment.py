@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -183,7 +184,7 @@ class Tasks:
     def run(self, app: dict[str, Any], **ports: int) -> subprocess.Popen[bytes]:
         sandbox = self._commands.folder / f"sandbox-{len(ports)}"
         sandbox.mkdir()
-        path = f"{Path(shutil.which('sparkmesos') or '').parent}:/usr/bin:/bin"
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
         environment = {
             **self._commands.marked_environment,
             "PATH": path,

@@ -47,8 +47,8 @@ def sides(cache_dir: Path) -> Sides:
 
     @contextlib.contextmanager
     def make(folder: Path) -> Iterator[tuple[Side, Side]]:
-        sparks = Side(False, folder / "sparks", spark.path, cache_dir, bridge)
-        ours = Side(True, folder / "ours", spark.path, cache_dir, bridge)
+        sparks = Side(False, folder / "sparks", spark.path, java.home, cache_dir, bridge)
+        ours = Side(True, folder / "ours", spark.path, java.home, cache_dir, bridge)
         try:
             yield sparks, ours
         finally:

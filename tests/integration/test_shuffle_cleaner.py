@@ -55,23 +55,15 @@ def spark(folder: Path, dead: int) -> SparkWithDeadCleaners:
     return SparkWithDeadCleaners(folder / "faulty", find_spark(None, {}).path, dead)
 
 
-def test_every_start_has_one(commands: Commands) -> None:
-    for _ in range(3):
-        started = commands.run(*START)
-        assert started.returncode == 0, started.stderr
-        service = json.loads(started.stdout)["shuffle_service"]
-        assert lives(service["pid"])
-        assert "Full thread dump" not in Path(service["log"]).read_text()
-        assert commands.run("stop-shuffle-service").returncode == 0
-
-
 def test_in_the_background_one_without_is_replaced(commands: Commands) -> None:
     faulty = spark(commands.folder, dead=1)
     started = commands.run(*START, "--spark-home", str(faulty.home))
     assert started.returncode == 0, started.stderr
-    assert started.stderr.count(f"warning: {AGAIN}\n") == 1
-    assert faulty.starts == 2
-    assert lives(json.loads(started.stdout)["shuffle_service"]["pid"])
+    # Spark's own may lose the race, too, on a machine with much to do.
+    assert started.stderr.count(f"warning: {AGAIN}\n") == faulty.starts - 1 > 0
+    service = json.loads(started.stdout)["shuffle_service"]
+    assert lives(service["pid"])
+    assert "Full thread dump" not in Path(service["log"]).read_text()
     assert commands.run("stop-shuffle-service").returncode == 0
     assert commands.wait_for_no_process() == []
 
@@ -122,8 +114,7 @@ def test_on_an_agent_one_without_is_replaced(tmp_path: Path) -> None:
         finally:
             shell.terminate()
         assert shell.wait(PATIENCE) == 143
-    assert faulty.starts == 2
-    assert (sandbox / "stderr").read_text().count(f"sparkmesos: {AGAIN}\n") == 1
+    assert (sandbox / "stderr").read_text().count(f"sparkmesos: {AGAIN}\n") == faulty.starts - 1 > 0
     said, *rest = (sandbox / "stdout").read_text().splitlines()
     assert said == "sparkmesos: is Spark's cleaner of shuffle files alive? Java's threads tell:"
     assert rest

@@ -194,6 +194,10 @@ def test_of_several_processes_another_one_goes_on(tmp_path: Path, zookeeper: Zoo
                 until(lambda: requests_ok(f"{second.url}/ready"), "the second one stands by")
                 # Who asks one that stands by is told by the one that leads.
                 assert second.status().url == first.url
+                third = stage.framework("third", *zk, "--role", "other")
+                with running(third):
+                    assert third.await_end() == 2
+                assert "has the role (none), and not other" in third.log
                 first.kill()
                 after = second.await_status(lambda one: one.url == second.url and one.is_complete)
                 assert after.framework_id == status.framework_id
@@ -339,6 +343,18 @@ def test_no_master_answers(tmp_path: Path) -> None:
         assert waiting.run("--status", check=False).returncode == 1
         assert "Stopped 0 services" in waiting.run("--stop").stderr
         assert waiting.await_end() == 0
+
+
+def test_no_zookeeper_answers(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    framework = ShuffleFramework("mesos://127.0.0.1:1", tmp_path)
+    wanted = ("--master", "mesos://127.0.0.1:1", "--conf", "spark.mesos.executor.home=/opt/spark")
+    began = time.monotonic()
+    options = ("--zk", f"127.0.0.1:{port}", "--port", "0", "--subscribe-timeout", "1")
+    started = framework.run(*wanted, *options, check=False)
+    assert (started.returncode, started.stdout) == (5, "")
+    assert f"no ZooKeeper server answered within 1 s: 127.0.0.1:{port} refuses" in started.stderr
+    assert time.monotonic() - began < 15
 
 
 @pytest.fixture(scope="module")

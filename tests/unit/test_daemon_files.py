@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkmesos_core import daemon_files
+from sparkmesos_core import daemon_files, lock_files
 from sparkmesos_core.daemon_files import DaemonFiles
+from sparkmesos_core.daemon_start import number_in_foreground
 from sparkmesos_core.dispatcher.daemon import DISPATCHER
 from sparkmesos_core.errors import AlreadyRunningError, DaemonError, UsageError
 
@@ -40,6 +42,17 @@ def test_names_are_those_of_spark(tmp_path: Path) -> None:
     assert files.log == tmp_path / f"spark-me-{CLASS}-1-{socket.gethostname()}.out"
     assert files.pid_file == tmp_path / f"spark-me-{CLASS}-1.pid"
     assert (files.kept_logs, files.niceness) == (5, 0)
+
+
+def test_without_variables_the_user_has_the_name_of_the_login_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron sets none of them, or LOGNAME."""
+    name = pwd.getpwuid(os.getuid()).pw_name
+    assert files_of(1, {}, tmp_path).pid_file.name == f"spark-{name}-{CLASS}-1.pid"
+    assert files_of(1, {"LOGNAME": "ops"}, tmp_path).pid_file.name == f"spark-ops-{CLASS}-1.pid"
+    monkeypatch.setattr(os, "getuid", lambda: 987654321)
+    assert files_of(1, {}, tmp_path).pid_file.name == f"spark-987654321-{CLASS}-1.pid"
 
 
 def test_numbers_in_variables(tmp_path: Path) -> None:
@@ -189,7 +202,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 def test_who_looks_whether_one_runs_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--status has the lock for a moment; the number in the file may be any program's by then."""
-    monkeypatch.setattr(daemon_files, "_LOOK_SECONDS", 30.0)
+    monkeypatch.setattr(lock_files, "_LOOK_SECONDS", 30.0)
     files = files_of(1, {}, tmp_path)
 
     def stop() -> None:
@@ -265,3 +278,62 @@ def test_the_daemon_that_runs_already_is_told_apart(tmp_path: Path) -> None:
         with pytest.raises(AlreadyRunningError) as running, daemon_files.locked(files):
             pass
     assert (running.value.pid, running.value.spark_class) == (5, DISPATCHER.spark_class)
+
+
+OTHERS: list[dict[str, str]] = [{"USER": "b"}, {"USER": "a", "SPARK_PID_DIR": "elsewhere", "HOSTNAME": "h"}]
+
+
+@pytest.mark.parametrize("variables", OTHERS)
+def test_a_user_has_one_of_each_number_whatever_its_files_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = files_of(1, {"USER": "a"}, tmp_path), files_of(1, variables, tmp_path)
+    second.pid_file.parent.mkdir(exist_ok=True)
+    assert first.pid_file != second.pid_file
+    assert daemon_files.in_use(second) == second
+    with daemon_files.locked(first) as locks:
+        daemon = subprocess.Popen(["sleep", "600"], pass_fds=tuple(locks.values()))
+        first.pid_file.write_text(f"{daemon.pid}\n")
+    with daemon:
+        runs = "Dispatcher 1 runs already"
+        with pytest.raises(AlreadyRunningError, match=runs) as raised, daemon_files.locked(second):
+            pass
+        assert raised.value.pid == daemon.pid
+        assert not second.pid_file.exists()
+        found = daemon_files.in_use(second)
+        assert (found.log, found.pid_file) == (first.log, first.pid_file)
+        assert daemon_files.running(found) == daemon.pid
+        with daemon_files.locked(files_of(2, variables, tmp_path)):
+            pass
+        assert daemon_files.stop(found) == daemon_files.Stopped(daemon.pid, killed=False)
+        assert daemon.wait(20) == -signal.SIGTERM
+    with daemon_files.locked(second):
+        pass
+    assert daemon_files.stop(second) is None
+    assert not first.number_file.exists()
+
+
+def test_in_the_foreground_it_has_its_number_too(tmp_path: Path) -> None:
+    files = files_of(1, {"USER": "a"}, tmp_path / "state")
+    with number_in_foreground(files):
+        files.pid_file.parent.mkdir(exist_ok=True)
+        runs = f"runs already as process {os.getpid()}"
+        with pytest.raises(AlreadyRunningError, match=runs) as raised, daemon_files.locked(files):
+            pass
+        assert f"Stop it first (kill {os.getpid()}: it is in the foreground)" in (raised.value.hint or "")
+        with pytest.raises(AlreadyRunningError), number_in_foreground(files):
+            pass
+        assert daemon_files.in_use(files) == files
+        assert daemon_files.running(files) is None
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_is_in_the_place_of_the_file_of_a_number(tmp_path: Path) -> None:
+    files = files_of(1, {}, tmp_path)
+    files.number_file.mkdir()
+    with pytest.raises(UsageError, match="number cannot be written"), daemon_files.locked(files):
+        pass
+    assert daemon_files.in_use(files) == files
+    assert daemon_files.stop(files) is None
+    assert [path.name for path in tmp_path.iterdir()] == [files.number_file.name]

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.daemon_files import DaemonFiles, files_of
-from sparkmesos_core.daemon_start import made_folders, new_log, refusal, stays_in_foreground, write_pid
+from sparkmesos_core.daemon_start import (
+    made_folders,
+    new_log,
+    number_in_foreground,
+    refusal,
+    stays_in_foreground,
+    write_pid,
+)
 from sparkmesos_core.dispatcher.daemon import DISPATCHER
 from sparkmesos_core.errors import DaemonError, UsageError
 
@@ -53,10 +60,13 @@ def test_folders_of_one_that_runs_stay(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "logs"):
+    for folder, reason in (
+        (tmp_path / "file", "it is no folder"),
+        (tmp_path / "file" / "logs", "Not a directory"),
+    ):
         files = files_in(tmp_path / "state", {"SPARK_PID_DIR": str(folder)})
         with (
-            pytest.raises(UsageError, match=f"The folder {folder} cannot be used") as raised,
+            pytest.raises(UsageError, match=f"The folder {folder} cannot be used: {reason}") as raised,
             made_folders(files),
         ):
             pass
@@ -64,6 +74,25 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
             "Set SPARKMESOS_STATE_DIR, or SPARK_LOG_DIR and SPARK_PID_DIR, to a place of yours."
         )
         assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_the_folder_of_a_number_in_the_foreground(tmp_path: Path, made: bool) -> None:
+    files = files_in(tmp_path / "state" / "one")
+    if made:
+        files.number_file.parent.mkdir(parents=True)
+    with number_in_foreground(files):
+        assert files.number_file.stat().st_mode & 0o777 == 0o600
+    assert files.number_file.parent.exists() is made
+    assert (tmp_path / "state").exists() is made
+    for folder in (files.number_file.parent, tmp_path / "state"):
+        if made:
+            folder.rmdir()
+    (tmp_path / "state").touch()
+    cannot = "state/one cannot be used: Not a directory"
+    with pytest.raises(UsageError, match=cannot) as raised, number_in_foreground(files):
+        pass
+    assert raised.value.hint == "Set SPARKMESOS_STATE_DIR to a place of yours."
 
 
 def test_older_logs_move_on(tmp_path: Path) -> None:

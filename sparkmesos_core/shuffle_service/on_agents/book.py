@@ -67,11 +67,19 @@ class ServiceBook:
         ports_of: PortsOfAgent,
         *,
         stops_seen: int = 0,
+        only_to_stop: bool = False,
+        master: str = "",
         limits: ServiceLimits = _DEFAULT_LIMITS,
     ) -> None:
-        """`stops_seen`: how many stops the store told of when this process started; see `stopped`."""
+        """`stops_seen`: how many stops the store told of when this process started; see `stopped`.
+
+        Of a process that is `only_to_stop`, a stop that was under way by then is its own. `master` is what is
+        kept of the master that the framework is subscribed at.
+        """
         self._build = build
         self._stops_seen = stops_seen
+        self._only_to_stop = only_to_stop
+        self._master = master
         self._limits = limits
         self._framework_id: str | None = None
         self._subscribed = False
@@ -92,6 +100,11 @@ class ServiceBook:
     def framework_id(self) -> str | None:
         """The id that Mesos knows the framework by; None before the first subscription."""
         return self._framework_id
+
+    @property
+    def home(self) -> str:
+        """The master that the framework was subscribed at last; empty if that was not kept."""
+        return self._ledger.home
 
     @property
     def next_due(self) -> float | None:
@@ -119,6 +132,11 @@ class ServiceBook:
         return self._ledger.stops is not None and self._ledger.stops.under_way
 
     @property
+    def ends_for_good(self) -> bool:
+        """Whether a stop is under way after which this process is to end, and not to begin anew."""
+        return self.stop_under_way and self.stops > self._stops_seen
+
+    @property
     def stopped(self) -> bool:
         """Whether there was a stop since this process started, and it is done: the process is to end."""
         return self.stops > self._stops_seen and not self.stop_under_way
@@ -141,6 +159,8 @@ class ServiceBook:
         """Begin with what a store holds. Once, before anything else."""
         self._framework_id = stored.framework_id
         self._ledger.load(stored.records, stored.next_number)
+        if self._only_to_stop and self.stop_under_way:
+            self._stops_seen = min(self._stops_seen, self.stops - 1)
         self._course.recover(now)
         return self._decided(now)
 
@@ -163,6 +183,7 @@ class ServiceBook:
         if self._framework_id != framework_id:
             self._framework_id = framework_id
             self._framework_changed = True
+        self._ledger.set_home(self._master)
         self._subscribed = True
         self._seen.clear()
         self._inquiries.begin_anew()
@@ -286,6 +307,7 @@ class ServiceBook:
         """All tasks are gone with their framework."""
         for service in self._ledger.all():
             self._ledger.forget(service.id)
+        self._ledger.set_home("")
         self._times.clear()
         self._inquiries.begin_anew()
         self._judge.forget()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sparkmesos_core.durable_framework.framework_settings import agreed_of
 from sparkmesos_core.durable_framework.scheduler import Scheduler
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.durable_framework.store.store import Store
@@ -16,6 +17,7 @@ from sparkmesos_core.durable_framework.terms import Terms
 from sparkmesos_core.errors import FrameworkError, UnreachableError
 from sparkmesos_core.shuffle_service.on_agents.agent_ports import AgentPorts
 from sparkmesos_core.shuffle_service.on_agents.book import ServiceBook
+from sparkmesos_core.shuffle_service.on_agents.home_cluster import check_home, spelled
 from sparkmesos_core.shuffle_service.on_agents.kind import SERVICES
 from sparkmesos_core.shuffle_service.on_agents.last_words import LastWords, LastWordsReader
 from sparkmesos_core.shuffle_service.on_agents.listeners import Listeners
@@ -23,6 +25,7 @@ from sparkmesos_core.shuffle_service.on_agents.placement import Need
 from sparkmesos_core.shuffle_service.on_agents.record import AgentService, Stops
 from sparkmesos_core.shuffle_service.on_agents.server import Standing, Stopped
 from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
+from sparkmesos_core.shuffle_service.on_agents.settled import SettledServices
 from sparkmesos_core.shuffle_service.on_agents.status import ServicesStatus
 from sparkmesos_core.shuffle_service.on_agents.status_reading import completed, reports
 from sparkmesos_core.shuffle_service.on_agents.task_info import Build
@@ -60,18 +63,26 @@ class Care:
     """It is the `Caretaker` of the server; made, used and closed in one event loop."""
 
     def __init__(
-        self, settings: ServicesSettings, url: str, *, stops_seen: int = 0, only_to_stop: bool = False
+        self,
+        settings: ServicesSettings,
+        url: str,
+        *,
+        stops_seen: int = 0,
+        only_to_stop: bool = False,
+        patience: float | None = None,
     ) -> None:
         """`url` is where the process answers, `stops_seen` what `stops_so_far` said when it started, and
-        `only_to_stop` is for who is to call `stop_at_once`.
+        `only_to_stop` is for who is to call `stop_at_once`. `patience` is that of `StandingBy`.
         """
         self._settings = settings
         self._url = url
         self._stops_seen = stops_seen
         self._only_to_stop = only_to_stop
+        self._patience = patience
         principal, secret = settings.principal, settings.secret
         self._ports = AgentPorts(principal=principal, secret=secret)
         self._words = LastWordsReader(settings.service_port, principal=principal, secret=secret)
+        self._settled = SettledServices(principal=principal, secret=secret)
         self._listeners = Listeners(settings.service_port, authenticates=settings.authenticates)
         self._build: Build = _no_task if only_to_stop else settings.build()
         self.terms = Terms(SERVICES, self._new_term, self._connect)
@@ -134,6 +145,7 @@ class Care:
         """Ask nobody anything more."""
         self._ports.close()
         self._words.close()
+        self._settled.close()
         self._listeners.close()
 
     # What the server asks
@@ -167,7 +179,8 @@ class Care:
         """End them all, the framework, and this process. Raises FrameworkError if that cannot be now."""
         term = self._leading()
         services = sum(service.may_live for service in term.book.services())
-        if not (term.book.stop_under_way or term.book.stopped):
+        # One under way from before this process started would be followed by another framework.
+        if not (term.book.ends_for_good or term.book.stopped):
             logger.info("all services are to end, and the framework")
             await term.ask(lambda book, now: (None, book.stop(now)))
         ends = [
@@ -202,6 +215,11 @@ class Care:
             session_timeout=self._settings.zookeeper_session,
             ca_file=None,
             certificate=None,
+            # Who is to end them all is told nothing of the role.
+            agreed=None
+            if self._only_to_stop
+            else agreed_of(self._settings.framework_info(self._url), "user", "principal", "role"),
+            patience=self._patience,
         )
 
     def _new_term(self, open_store: Callable[[], Store[Any]]) -> ServicesTerm:
@@ -210,10 +228,34 @@ class Care:
         return ServicesTerm(
             SERVICES,
             open_store=open_store,
-            new_book=lambda: ServiceBook(need, self._build, self._ports.ports, stops_seen=self._stops_seen),
+            new_book=lambda: ServiceBook(
+                need,
+                self._build,
+                self._ports.ports,
+                stops_seen=self._stops_seen,
+                only_to_stop=self._only_to_stop,
+                master=spelled(settings.parsed_master),
+            ),
             master=str(settings.parsed_master),
             on_leader=self._ports.follow,
             read_last_words=self._read_last_words,
+            check_home=self._check_home,
+        )
+
+    async def _check_home(self, book: ServiceBook) -> None:
+        """What another master has launched is not to be forgotten at this one, which knows nothing of it."""
+        settings, master = self._settings, self._settings.parsed_master
+        if book.framework_id is None or book.home in ("", spelled(master)):
+            return
+        await asyncio.to_thread(
+            check_home,
+            master,
+            book.home,
+            book.framework_id,
+            [service.id for service in book.services()],
+            place=str(settings.zookeeper_address or settings.database),
+            principal=settings.principal,
+            secret=settings.secret,
         )
 
     def _connect(self, term: ServicesTerm) -> None:
@@ -253,9 +295,10 @@ class Care:
             for service in services
             if service.failures and service.last_ending is not None
         }
-        listening, words = await asyncio.gather(
+        listening, words, settled = await asyncio.gather(
             self._listeners.look((report.host for report in found if report.host), _ASKING_SECONDS),
             self._words_of(term, failed),
+            self._settled.look(((one, self._urls(one)) for one in services), term.now(), _ASKING_SECONDS),
         )
         return ServicesStatus(
             url=self._url,
@@ -267,7 +310,8 @@ class Care:
             port=self._settings.service_port,
             constraints=";".join(map(str, self._settings.constraints)),
             stopping=book.stop_under_way,
-            agents=tuple(completed(report, listening, words) for report in found),
+            begins_anew=book.stop_under_way and not book.ends_for_good,
+            agents=completed(found, listening, words, settled),
         )
 
     async def _words_of(self, term: ServicesTerm, failed: dict[str, str]) -> dict[str, LastWords]:
@@ -283,6 +327,8 @@ class Care:
         return {agent_id: self._words.known(task_id) for agent_id, task_id in failed.items()}
 
     async def _read_last_words(self, service: AgentService, task_id: str) -> LastWords:
-        # As the agent is called by itself, and by its master.
-        urls = [url for url in (service.agent_url, self._ports.url(service.id)) if url]
-        return await self._words.read(urls, service.framework_id, task_id)
+        return await self._words.read(self._urls(service), service.framework_id, task_id)
+
+    def _urls(self, service: AgentService) -> list[str]:
+        """Where the agent of a service may answer: as it is called by itself, and by its master."""
+        return [url for url in (service.agent_url, self._ports.url(service.id)) if url]

@@ -30,12 +30,30 @@ class NoneHereError(NotThereError):
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, number: int) -> None:
-        """`number` is that of its instance."""
+    def __init__(self, number: int, *, keeps_records: bool = False) -> None:
+        """`number` is that of its instance; `keeps_records`: there was one, and it was not stopped."""
+        start = "sparkmesos start-shuffle-service --on-mesos --master URL"
+        kept = "; its records are here, and its services may run on" if keeps_records else ""
         super().__init__(
-            f"No {SERVICES.holder} {number} runs on this machine",
-            hint="Give --at http://HOST:PORT if it runs elsewhere, or start it: "
-            "sparkmesos start-shuffle-service --on-mesos --master URL. Services may run without it.",
+            f"No {SERVICES.holder} {number} runs on this machine{kept}",
+            hint=f"To go on with them: {start}. To end them: the same with --stop."
+            if keeps_records
+            else f"Give --at http://HOST:PORT if it runs elsewhere, or start it: {start}. Services may run"
+            " without it.",
+        )
+
+
+class SilentHereError(UnreachableError):
+    """This machine's process runs, and cannot be reached from here."""
+
+    def __init__(self, number: int, pid: int, url: str) -> None:
+        """`number` is that of its instance, `url` where it should answer."""
+        super().__init__(
+            f"Process {pid} is the {SERVICES.holder} {number} of this machine, and nothing listens at {url}"
+            " from here",
+            hint="It may be just starting or stopping: try again. Or it runs in another network (a container,"
+            " a network namespace): ask from there, or stop it first (sparkmesos stop-shuffle-service"
+            " --on-mesos).",
         )
 
 

@@ -71,7 +71,7 @@ def serve(
     allow_many_files()
     token = None if settings.token is None else AccessToken(settings.token)
     with take_port(settings.host, settings.port, "--port") as taken:
-        seen = _stops_seen(settings)
+        seen = _stops_seen(settings, subscribe_timeout)
         asyncio.run(_serve(settings, token, taken, on_ready, subscribe_timeout, seen))
 
 
@@ -109,7 +109,7 @@ async def _serve(
     stops_seen: int,
 ) -> None:
     url = f"http://{HostPort(settings.advertised_host, taken.getsockname()[1])}"
-    care = Care(settings, url, stops_seen=stops_seen)
+    care = Care(settings, url, stops_seen=stops_seen, patience=subscribe_timeout)
     with ExitStack() as place:
 
         def serving() -> None:
@@ -161,13 +161,16 @@ async def _stop_alone(settings: ServicesSettings, stops_seen: int) -> tuple[Stop
     return ended[0]
 
 
-def _stops_seen(settings: ServicesSettings) -> int:
+def _stops_seen(settings: ServicesSettings, patience: float | None = None) -> int:
     address = settings.zookeeper_address
     if address is None:
         return 0  # what the database holds is read when it is opened
-    from sparkmesos_core.shuffle_service.on_agents.stops import stops_so_far  # which most do without
+    # Which most do without.
+    from sparkmesos_core.durable_framework.store.zookeeper_requests import PATIENCE
+    from sparkmesos_core.shuffle_service.on_agents.stops import stops_so_far
 
-    return stops_so_far(address, session_timeout=settings.zookeeper_session)
+    patience = PATIENCE if patience is None else min(PATIENCE, patience)
+    return stops_so_far(address, session_timeout=settings.zookeeper_session, patience=patience)
 
 
 def _for_this_machine(app: ASGIApp, settings: ServicesSettings) -> ASGIApp:

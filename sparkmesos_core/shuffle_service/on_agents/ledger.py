@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from sparkmesos_core.durable_framework.actions import Action, Forget, Save
-from sparkmesos_core.shuffle_service.on_agents.record import STOPS_ID, AgentService, Entry, Phase, Stops
+from sparkmesos_core.shuffle_service.on_agents.record import (
+    HOME_ID,
+    STOPS_ID,
+    AgentService,
+    Entry,
+    Home,
+    Phase,
+    Stops,
+)
 
 
 class ServiceLedger:
@@ -16,6 +24,7 @@ class ServiceLedger:
     def __init__(self) -> None:
         self._services: dict[str, AgentService] = {}
         self._stops: Stops | None = None
+        self._home: Home | None = None
         self._hosts: dict[str, set[str]] = {}
         self._next_number = 1
         self._changed: dict[str, None] = {}
@@ -28,6 +37,8 @@ class ServiceLedger:
             self._next_number = max(self._next_number, entry.number + 1)
             if isinstance(entry, Stops):
                 self._stops = entry
+            elif isinstance(entry, Home):
+                self._home = entry
             else:
                 self._put(entry)
 
@@ -35,6 +46,17 @@ class ServiceLedger:
     def stops(self) -> Stops | None:
         """The record of stops; None: there never was one."""
         return self._stops
+
+    @property
+    def home(self) -> str:
+        """The master that the framework is of; empty if that was not kept."""
+        return "" if self._home is None else self._home.master
+
+    def set_home(self, master: str) -> None:
+        """Keep this of the master; an empty text: nothing."""
+        if master != self.home:
+            self._home = Home(self.new_number(), master) if master else None
+            self._changed[HOME_ID] = None
 
     def new_number(self) -> int:
         """A number that no record has had."""
@@ -82,9 +104,10 @@ class ServiceLedger:
     def to_write(self) -> list[Action]:
         """What has changed since this was called last."""
         changed, self._changed = self._changed, {}
+        others: dict[str, Stops | Home | None] = {STOPS_ID: self._stops, HOME_ID: self._home}
         actions: list[Action] = []
         for record_id in changed:
-            record = self._stops if record_id == STOPS_ID else self._services.get(record_id)
+            record = others[record_id] if record_id in others else self._services.get(record_id)
             actions.append(Forget(record_id) if record is None else Save(record))
         return actions
 

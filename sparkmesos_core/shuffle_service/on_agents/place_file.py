@@ -6,13 +6,25 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparkmesos_core.durable_framework.store.ownership import Owner, owner_of, this_process
 from sparkmesos_core.errors import DaemonError
+from sparkmesos_core.process_end import has_ended
 from sparkmesos_core.shuffle_service.on_agents.kind import SERVICES
 
 _NAME = "services.url"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process answers."""
+
+    url: str
+    pid: int
+    on_this_machine: bool
+    """Whether the process surely runs here: else the folder is one that machines share."""
 
 
 @contextlib.contextmanager
@@ -39,8 +51,8 @@ def noted_place(folder: Path, url: str) -> Iterator[None]:
                 path.unlink()
 
 
-def read_place(folder: Path) -> str | None:
-    """The URL that was noted last; None if its process has ended, be it killed, or its machine rebooted.
+def read_place(folder: Path) -> Place | None:
+    """What was noted last; None if that process has ended, be it killed, or its machine rebooted.
 
     Somebody else may answer there by now, who is not to be taken for it. Raises DaemonError if it cannot be
     told, as in the folder of another user.
@@ -56,7 +68,10 @@ def read_place(folder: Path) -> str | None:
             f"{path}, where a {SERVICES.holder} says where it answers, cannot be read: {error.strerror}",
             hint="Ask as the user whom it runs as, or give --at http://HOST:PORT.",
         ) from error
-    return None if owner.has_ended or _rebooted_since(owner) else url
+    here = owner.is_on_this_machine
+    # A process that nobody has waited for is still listed.
+    ended = owner.has_ended or _rebooted_since(owner) or (here and has_ended(owner.pid))
+    return None if ended else Place(url, owner.pid, here)
 
 
 def _rebooted_since(owner: Owner) -> bool:

@@ -1,4 +1,4 @@
-"""What is kept of the shuffle services on agents: a record per agent, and one of requests to stop them."""
+"""What is kept of the shuffle services on agents: a record per agent, one of stops, one of the master."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ VERSION = 1
 
 STOPS_ID = "stops"
 """The id of the record of stops; no agent has it, whose ids end in `-S` and a number."""
+
+HOME_ID = "home"
+"""The same of the record of the master."""
 
 
 class Phase(Enum):
@@ -114,7 +117,25 @@ class Stops:
         return {**asdict(self), "id": self.id, "version": VERSION, "kind": "stops"}
 
 
-Entry = AgentService | Stops
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Which cluster the framework is of."""
+
+    number: int
+    master: str
+    """As it was spelled when the framework subscribed last (`home_cluster.spelled`)."""
+
+    @property
+    def id(self) -> str:
+        """The same for all."""
+        return HOME_ID
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for stores."""
+        return {**asdict(self), "id": self.id, "version": VERSION, "kind": "home"}
+
+
+Entry = AgentService | Stops | Home
 """What stores of shuffle services hold."""
 
 
@@ -124,6 +145,8 @@ def entry_from_json(fields: Mapping[str, Any]) -> Entry:
         raise ValueError(f"a record of version {fields['version']}, and {VERSION} is what is understood")
     if fields["kind"] == "stops":
         return Stops(number=fields["number"], count=int(fields["count"]), under_way=bool(fields["under_way"]))
+    if fields["kind"] == "home":
+        return Home(number=fields["number"], master=str(fields["master"]))
     if fields["kind"] != "service":
         raise ValueError("a record of an unknown kind")
     known = {name: fields[name] for name in AgentService.__dataclass_fields__}

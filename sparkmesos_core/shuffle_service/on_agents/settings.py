@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ class ServicesSettings:
     """What the framework is told. Plain JSON values, some of them secret."""
 
     master: str = field(repr=False)
-    """As `parse_master` takes it; it may hold a password."""
+    """As `parse_master` takes it; it may hold a password. Empty where none is needed, and none was given."""
     folder: str
     """Where this instance keeps its files."""
     properties: Mapping[str, str] = field(repr=False)
@@ -189,21 +190,25 @@ def make_settings(
     folder: Path,
     spark_home: str | None = None,
     installed_spark: SparkHome | None = None,
+    needs_master: bool = True,
 ) -> ServicesSettings:
     """The settings that options, properties and variables make together; reads the file of the token.
 
     `variables` are the environment after spark-env.sh, `spark_home` the Spark that was named for agents; if
-    none was, and agents are on this machine, they have `installed_spark`.
+    none was, and agents are on this machine, they have `installed_spark`. Without `needs_master` the master
+    may be left out: for services that others than the framework run.
 
     Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
     master.
     """
-    if not options.master:
+    if needs_master and not options.master:
         raise UsageError(
             "The shuffle service framework has to know its Mesos master",
             hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
         )
-    master = read_master(options.master, SERVICES.holder)
+    master = read_master(options.master, SERVICES.holder) if options.master else None
+    if options.cpus is not None and not math.isfinite(options.cpus):
+        raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
     configuration.typed("spark.mesos.role")
     configuration.typed(CONSTRAINTS)
     principal, secret = mesos_credentials(configuration)
@@ -215,11 +220,11 @@ def make_settings(
             f"Services on agents cannot have {service_port} as their port",
             hint=f"Set {PORT} to one from 1 to 65535, the same for services and applications.",
         )
-    if spark_home is None and is_local(master) and installed_spark is not None:
+    if spark_home is None and master is not None and is_local(master) and installed_spark is not None:
         spark_home = str(installed_spark.path)
     public_host = public_host_of(variables)
     return ServicesSettings(
-        master=options.master,
+        master=options.master or "",
         folder=str(folder),
         properties=dict(configuration),
         user=user_name(variables, SERVICES.plural),
@@ -263,18 +268,27 @@ def memory_of(memory: str | None, daemon_memory: str | None) -> tuple[int, int]:
     """
     # As -Xmx has it, which it becomes: a bare number means bytes.
     heap = parse_mebibytes(daemon_memory, bare="b") if daemon_memory else None
+    if heap is not None and heap < _LEAST_HEAP:
+        raise UsageError(
+            f"SPARK_DAEMON_MEMORY={daemon_memory} leaves {heap} MiB of heap to a service",
+            hint=f"Set it to {_LEAST_HEAP}m or more, or unset it.",
+        )
     if memory is None:
         heap = DEFAULT_HEAP if heap is None else heap
         return heap, container_memory(heap)
     total = parse_mebibytes(memory)
     if heap is None:
         heap = total - max(LEAST_OVERHEAD, total // 10)
-    if heap < _LEAST_HEAP or heap >= total:
+        if heap < _LEAST_HEAP:
+            raise UsageError(
+                f"--memory {memory} leaves {max(heap, 0)} MiB of heap to a service",
+                hint=f"Give {_LEAST_HEAP + LEAST_OVERHEAD}m or more.",
+            )
+    if heap >= total:
+        lower = ", or a lower SPARK_DAEMON_MEMORY" if total > _LEAST_HEAP else ""
         raise UsageError(
-            f"--memory {memory} leaves {max(heap, 0)} MiB of heap to a service"
-            if heap < total
-            else f"--memory {memory} is not more than the heap of a service, which is {heap} MiB",
-            hint=f"Give {max(heap, _LEAST_HEAP) + LEAST_OVERHEAD}m or more, or a lower SPARK_DAEMON_MEMORY.",
+            f"--memory {memory} is not more than the heap of a service, which is {heap} MiB",
+            hint=f"Give {container_memory(heap)}m or more{lower}.",
         )
     return heap, total
 

@@ -46,7 +46,7 @@ class ServiceReport:
     registered: bool
     """Whether the agent is at the master at this time."""
     answers: bool
-    """Whether a shuffle service answers there at the port."""
+    """Whether this service answers there at the port, and is the one that stays."""
     found: str
     """What does, or why nothing does, for people; empty if it was not asked."""
     task_id: str = ""
@@ -62,6 +62,10 @@ class ServiceReport:
     """What it wrote to stderr last, if it failed and that can be read."""
     next_try: float | None = None
     """When it is launched again at the earliest, if it waits for that."""
+    settling: bool = False
+    """Whether one answers there of which it is not known yet whether it is this one, and stays."""
+    taken: bool = False
+    """Whether somebody else's shuffle service answers there, and this one does not run."""
 
     @property
     def is_fine(self) -> bool:
@@ -75,7 +79,7 @@ class ServiceReport:
             return ""  # whatever it ended of before
         said = self.cause or self.message
         # Where none is to be, nothing needs to be said of the port.
-        silent = "" if self.answers or self.state not in _SERVED else self.found
+        silent = self.found if self.taken or (self.state in _SERVED and not self.answers) else ""
         return "; ".join(part for part in (said, silent) if part)
 
 
@@ -96,6 +100,8 @@ class ServicesStatus:
     constraints: str
     stopping: bool
     """Whether all services are to end."""
+    begins_anew: bool = False
+    """Whether that is what another process had begun: this one finishes it, and begins anew then."""
     agents: tuple[ServiceReport, ...] = ()
     """Those that meet the constraints, by host."""
 
@@ -130,6 +136,8 @@ def covered(status: ServicesStatus) -> str:
 def missing(status: ServicesStatus) -> list[str]:
     """What keeps it from being complete, a line each, for people: `HOST: STATE; WHY`. Empty if it is."""
     lines = []
+    if status.stopping:
+        lines.append("all services are being stopped, as was begun before")
     if status.problem or not status.subscribed:
         problem = status.problem or "Mesos does not know it"
         lines.append(f"the framework has no part in the cluster now, or does not know all of it: {problem}")
@@ -159,7 +167,7 @@ def rows(status: ServicesStatus, now: float) -> list[tuple[str, ...]]:
         (
             agent.host,
             agent.state,
-            "yes" if agent.answers else "no",
+            "yes" if agent.answers else "not yet" if agent.settling else "no",
             "" if agent.since is None else _for(now - agent.since),
             str(agent.failures),
             _what(agent, now),

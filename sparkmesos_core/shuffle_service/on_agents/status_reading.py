@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sparkmesos_core.conf.values.constraints import Constraint
@@ -24,6 +24,9 @@ _STATES = {
 _CAUSES = {Cause.BACK_OFF: State.BACKING_OFF, Cause.HOST: State.SHARED}
 _NO_OFFER = "it has made no offer yet: others may use all of it"
 _AWAY = Listener(False, "")
+_SETTLING = "Spark's cleaner is being looked at"
+_DOUBTFUL = f"{_SETTLING}; what answers at its port may be somebody else's"
+_TAKEN = "somebody else's shuffle service answers at its port"
 
 
 def reports(
@@ -94,15 +97,46 @@ def _report(
 
 
 def completed(
-    report: ServiceReport, listeners: Mapping[str, Listener], words: Mapping[str, LastWords]
-) -> ServiceReport:
-    """With what listens on its host, by host, and what a service that failed wrote last, by agent id."""
-    listener = listeners.get(report.host, _AWAY)
-    said = words.get(report.agent_id, LastWords())
+    found: Sequence[ServiceReport],
+    listeners: Mapping[str, Listener],
+    words: Mapping[str, LastWords],
+    settled: Collection[str],
+) -> tuple[ServiceReport, ...]:
+    """Reports with what listens on their hosts, by host, and what those that failed wrote last, by agent id.
+
+    `settled` are the ids of agents whose service runs and stays (`SettledServices`). What answers elsewhere
+    need not be ours: one port of a host serves whoever was there first.
+    """
+    served = {one.host for one in found if one.state == State.RUNNING and one.agent_id in settled}
+    return tuple(
+        _completed(
+            report,
+            listeners.get(report.host, _AWAY),
+            words.get(report.agent_id, LastWords()),
+            # Of an agent that is out of reach nothing more is known: it runs on, as far as that tells.
+            ours=report.agent_id in settled
+            or (report.state == State.SHARED and report.host in served)
+            or report.state == State.UNREACHABLE,
+        )
+        for report in found
+    )
+
+
+def _completed(report: ServiceReport, listener: Listener, said: LastWords, *, ours: bool) -> ServiceReport:
+    undecided = listener.answers and not ours
+    settling = undecided and report.state in (State.RUNNING, State.SHARED)
+    taken = undecided and report.state in (State.WAITING, State.BACKING_OFF)
+    told = listener.found
+    if settling:
+        told = _DOUBTFUL if report.failures else _SETTLING
+    elif taken:
+        told = _TAKEN
     return replace(
         report,
-        answers=listener.answers,
-        found=listener.found,
+        answers=listener.answers and ours,
+        found=told,
         cause=said.cause,
         last_lines=said.lines,
+        settling=settling,
+        taken=taken,
     )

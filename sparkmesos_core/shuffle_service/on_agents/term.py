@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 ReadLastWords = Callable[[AgentService, str], Awaitable[LastWords]]
 """What the task of this id of a service that has ended wrote last."""
+CheckHome = Callable[[ServiceBook], Awaitable[None]]
+"""Raises SparkMesosError if a book is of another cluster than the one that its framework is to go to."""
 
 _MOST_READINGS = 32
 """How many last words are waited for at a time: more failures at once are one and the same."""
@@ -35,11 +37,18 @@ class ServicesTerm(FrameworkService[ServiceBook]):
         master: str,
         on_leader: Callable[[str], None],
         read_last_words: ReadLastWords,
+        check_home: CheckHome,
     ) -> None:
-        """As `FrameworkService`; `read_last_words` raises nothing."""
+        """As `FrameworkService`; `read_last_words` raises nothing, and `check_home` is called once."""
         super().__init__(kind, open_store=open_store, new_book=new_book, master=master, on_leader=on_leader)
         self._read_last_words = read_last_words
+        self._check_home = check_home
         self._readings: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Open the store and read it. Raises what that does, and if it is of another cluster."""
+        await super().open()
+        await self._check_home(self.book)
 
     def now(self) -> float:
         """The time that its book goes by."""

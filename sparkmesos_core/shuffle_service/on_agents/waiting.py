@@ -38,8 +38,8 @@ def wait_until_complete(
     nothing more is asked: a question that has been asked is waited for. At least one is.
 
     Raises IncompleteError after that time, with the agents that lack one, and why; DaemonError if all
-    services are being stopped, and what `read` raises: of UnreachableError only what comes before the first
-    answer, and is not NotNowError. Processes are started again, and others take their place.
+    services are being stopped for good, and what `read` raises: of UnreachableError only what comes before
+    the first answer, and is not NotNowError. Processes are started again, and others take their place.
     """
     deadline = clock() + timeout
     last: ServicesStatus | None = None
@@ -55,7 +55,7 @@ def wait_until_complete(
             tell(last)
             if last.is_complete:
                 return last
-            if last.stopping:
+            if last.stopping and not last.begins_anew:
                 raise DaemonError(
                     "All services are being stopped, which is not what is waited for",
                     hint="Start them again when they have ended.",

@@ -59,7 +59,7 @@ def start(
     Raises DaemonError if one of this number runs, the port is taken, or it ends at once, TimedOutError if it
     does not answer after `patience` seconds, and UsageError. Nothing is left behind then but its log.
     """
-    with made_folders(files), daemon_files.locked(files) as lock:
+    with made_folders(files), daemon_files.locked(files) as locks:
         private = None
         process = None
         try:
@@ -75,8 +75,8 @@ def start(
                             settings,
                             private,
                             output=output,
-                            # The lock lasts as long as java has it open.
-                            keep_open=(lock,),
+                            # They last as long as java has them open.
+                            keep_open=tuple(locks.values()),
                             own_session=True,
                             niceness=files.niceness,
                         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -12,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from sparkmesos_core.daemon_files import STOP_SECONDS
+from sparkmesos_core.daemon_files import STOP_SECONDS, DaemonFiles
+from sparkmesos_core.daemon_start import number_in_foreground
 from sparkmesos_core.errors import DaemonError
 from sparkmesos_core.shuffle_service.on_this_machine.cleaner_watch import CleanerWatch
 from sparkmesos_core.shuffle_service.on_this_machine.java_process import (
@@ -38,18 +38,29 @@ _PR_SET_PDEATHSIG = 1
 
 def serve(
     settings: ServiceSettings,
+    files: DaemonFiles,
     folder: Path,
     on_ready: Callable[[ServiceNote], None],
     warn: Callable[[str], None],
-    *,
-    niceness: int = 0,
 ) -> None:
     """Run a shuffle service until SIGTERM, SIGINT or SIGHUP, or its end. To be called in the main thread.
 
-    Its log is stderr. What it needs for itself is in `folder` for as long as it runs. `on_ready` is called
-    when it answers; one whose cleaner died is replaced before, see `CleanerWatch`, which has `warn` told.
-    Raises DaemonError if the port is taken or it ends of itself, and UsageError.
+    Its log is stderr; of `files` only the number is its own. What it needs for itself is in `folder` for as
+    long as it runs. `on_ready` is called when it answers; one whose cleaner died is replaced before, see
+    `CleanerWatch`, which has `warn` told. Raises DaemonError if one of this number runs, the port is taken or
+    it ends of itself, and UsageError.
     """
+    with number_in_foreground(files):
+        _serve(settings, folder, on_ready, warn, files.niceness)
+
+
+def _serve(
+    settings: ServiceSettings,
+    folder: Path,
+    on_ready: Callable[[ServiceNote], None],
+    warn: Callable[[str], None],
+    niceness: int,
+) -> None:
     remove_abandoned(folder)
     require_free(settings.port)
     private: RunFolder | None = None
@@ -109,8 +120,6 @@ def serve(
             signal.signal(number, handler)
         if private is not None:
             private.remove()
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # if it holds nothing else
 
 
 def _ends_with(parent: int) -> Callable[[], None] | None:

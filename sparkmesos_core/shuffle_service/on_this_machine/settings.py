@@ -17,6 +17,7 @@ from sparkmesos_core.conf.process_limits import NO_LIMITS, ProcessLimits
 from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.conf.setting import Source
 from sparkmesos_core.conf.values.java_options import definitions, join_options, split_options
+from sparkmesos_core.conf.values.sizes import parse_mebibytes
 from sparkmesos_core.daemon_configuration import CLASSES, DaemonConfiguration
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import printable
@@ -24,6 +25,8 @@ from sparkmesos_core.spark.home import SparkHome, require_mesos
 from sparkmesos_core.spark.java import Java
 
 CLASS = CLASSES[Reader.SHUFFLE_SERVICE]
+_DEFAULT_HEAP = "1g"
+"""Spark's own (`SparkClassCommandBuilder`)."""
 _JAVA_OPTIONS = ("SPARK_DAEMON_JAVA_OPTS", "SPARK_SHUFFLE_OPTS")
 
 
@@ -47,6 +50,12 @@ class ServiceSettings:
     """Whether executors have to know a secret."""
     limits: ProcessLimits = NO_LIMITS
     """The umask and the limits it gets."""
+
+    @property
+    def heap(self) -> int:
+        """MiB that it may take for its heap. Raises UsageError for what is no size."""
+        # As -Xmx has it, which it becomes: a bare number means bytes.
+        return parse_mebibytes(self.variables.get("SPARK_DAEMON_MEMORY") or _DEFAULT_HEAP, bare="b")
 
     def properties_text(self) -> str:
         """Its spark-defaults.conf. Raises UsageError for a name that could not stand there."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import UnreachableError
+from sparkmesos_core.preflight.shuffle_advice import how_to_do_without, how_to_start, lasting_master
 from sparkmesos_core.preflight.shuffle_reading import REFUSED, ShuffleServices
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.shuffle_service import ServiceKind
@@ -29,10 +30,6 @@ _EVENT_LOG = "spark.eventLog.enabled"
 _EVENT_DIR = "spark.eventLog.dir"
 _OFF = f"{_ENABLED} is not set"
 _NO_HISTORY = "no history server is named"
-_START = (
-    "`sparkmesos start-shuffle-service` on each of these machines, or for all agents "
-    "`sparkmesos start-shuffle-service --on-mesos`"
-)
 _MOST_NAMED = 3
 
 
@@ -55,11 +52,19 @@ def _ports(known: Known) -> Verdict:
     if not services.hosts:
         agents = known[AGENTS].agents
         return not_applicable("no agent meets the constraints" if agents else "no agent is registered")
-    return judge_ports(services, cluster_mode=wants_cluster_mode(known))
+    return judge_ports(
+        services,
+        cluster_mode=wants_cluster_mode(known),
+        start=_start(known),
+        without=how_to_do_without(known.subject.configuration),
+    )
 
 
-def judge_ports(services: ShuffleServices, *, cluster_mode: bool) -> Verdict:
-    """Whether somebody listens on all hosts. In cluster mode a firewall may keep it from us alone."""
+def judge_ports(services: ShuffleServices, *, cluster_mode: bool, start: str, without: str) -> Verdict:
+    """Whether somebody listens on all hosts. In cluster mode a firewall may keep it from us alone.
+
+    `start` says how to start the services, `without` how the application does without them.
+    """
     asked = services.asked - len(services.unknown)
     seen = f"port {services.port} is open on {len(services.kinds)} of {_hosts(asked)}"
     if services.asked < services.hosts:
@@ -70,11 +75,11 @@ def judge_ports(services: ShuffleServices, *, cluster_mode: bool) -> Verdict:
         return Verdict(seen)
     silent = [host for host, why in services.closed.items() if why != REFUSED]
     where = _named(list(services.closed))
-    hint = f"Start Spark's shuffle service there ({_START}) with {_PORT}={services.port}."
+    hint = f"Start Spark's shuffle service there ({start}) with {_PORT}={services.port}."
     if silent:
         hint += f" Where nothing answers ({_named(silent)}), open the port in the firewall."
     if not services.kinds:
-        hint += f" Or set {_PORT} to the port that it has, or {_ENABLED}=false."
+        hint += f" Or set {_PORT} to the port that it has, or {without}."
     problem = Problem(
         Severity.WARNING if cluster_mode and len(silent) == len(services.closed) else Severity.ERROR,
         f"No shuffle service listens at port {services.port} of {where}: the application would end",
@@ -99,11 +104,11 @@ def _kind(known: Known) -> Verdict:
     services = known[SHUFFLE_SERVICES]
     if services is None:
         return not_applicable(_OFF)
-    return judge_kinds(services)
+    return judge_kinds(services, start=_start(known))
 
 
-def judge_kinds(services: ShuffleServices) -> Verdict:
-    """Whether what listens is what should."""
+def judge_kinds(services: ShuffleServices, *, start: str) -> Verdict:
+    """Whether what listens is what should; `start` says how to start the services."""
     if not services.kinds:
         return not_applicable("nothing listens: see shuffle-service-ports")
     problems = []
@@ -113,7 +118,7 @@ def judge_kinds(services: ShuffleServices) -> Verdict:
                 Severity.ERROR,
                 f"What listens at port {services.port} of {_named(foreign)} is no shuffle service of Spark",
                 f"Set {_PORT} to the port of the shuffle service, or start it there in the place of what "
-                f"listens: {_START}.",
+                f"listens: {start}.",
                 _PORT,
                 details=tuple(foreign),
             )
@@ -124,7 +129,7 @@ def judge_kinds(services: ShuffleServices) -> Verdict:
                 Severity.WARNING,
                 f"The shuffle service of {_named(others)} is not the one for Mesos: shuffle files of "
                 f"applications stay when they have ended",
-                f"Start the one for Mesos in its place, on all agents: {_START}.",
+                f"Start the one for Mesos in its place, on all agents: {start}.",
                 _ENABLED,
                 details=tuple(others),
             )
@@ -326,6 +331,12 @@ def _problem_with(path: Path) -> str | None:
     if not os.access(path, os.W_OK | os.X_OK):
         return "cannot be written by this user"
     return None
+
+
+def _start(known: Known) -> str:
+    """How to start the services; not as tasks of a cluster that ends with this command."""
+    lasts = lasting_master(known.subject.configuration.get("spark.master")) is not None
+    return how_to_start(known.subject.master if lasts else None)
 
 
 def _of(services: ShuffleServices, kind: ServiceKind) -> list[str]:

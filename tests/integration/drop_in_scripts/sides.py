@@ -21,7 +21,7 @@ from tests.integration.short_lived_jvm import JVM
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 MARK = "DROP_IN_TEST_MARK"
-PATIENCE = 60.0
+PATIENCE = 120.0
 _SCRIPT_SECONDS = 120.0
 
 _ENVIRONMENT = '. "$SPARK_HOME/sbin/spark-config.sh"\n'
@@ -75,6 +75,8 @@ class Side:
     folder: Path
     spark: Path
     """The Spark that is installed."""
+    java: Path
+    """Spark's scripts know those on the PATH and JAVA_HOME only."""
     cache: Path
     bridge: Path
     ident: str = field(default_factory=lambda: f"drop-in-{uuid.uuid4().hex}")
@@ -91,10 +93,12 @@ class Side:
             (self.home / "sbin" / script.name).symlink_to(script)
         for script in SCRIPTS.glob("*-mesos-*.sh"):
             (self.home / "sbin" / script.name).symlink_to(script)
+        self._said = self.folder / "foreground"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "USER": self.ident,
+            "JAVA_HOME": str(self.java),
             "SPARK_HOME": str(self.home),
             "SPARK_LOG_DIR": str(self.folder / "logs"),
             "SPARK_PID_DIR": str(self.folder / "pids"),
@@ -118,14 +122,15 @@ class Side:
     def start_in_foreground(
         self, daemon: Daemon, *arguments: str, **variables: str | None
     ) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            self._command("start", daemon, arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            env=self._with(variables),
-        )
+        with self._said.open("wb") as said:
+            process = subprocess.Popen(
+                self._command("start", daemon, arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                cwd=self.folder,
+                env=self._with(variables),
+            )
         self.foreground.append(process)
         return process
 
@@ -191,7 +196,12 @@ class Side:
 
     def await_port(self, port: int) -> str:
         """The address that one of ours listens at, in time."""
-        until(lambda: _is_listened_at(port), f"something listens at {port}")
+        try:
+            until(lambda: _is_listened_at(port), f"something listens at {port}")
+        except AssertionError as error:
+            running = [process.cmdline()[:2] for process in self.processes()]
+            said = self._said.read_text() if self._said.exists() else ""
+            raise AssertionError(f"{error}; {running} run; in the foreground was said: {said}") from None
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 for connection in process.net_connections("tcp"):

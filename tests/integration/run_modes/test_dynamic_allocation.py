@@ -232,6 +232,11 @@ class TestOneApplication:
         assert len(added) >= 3
         assert max(self._numbers(course)) == 3
 
+    def test_spark_finds_nothing_wrong_with_the_numbers(self, course: Course) -> None:
+        """It warns where the number of executors to begin with is below the minimum, if its log has warnings."""
+        assert " WARN " in course.ended.err
+        assert "minExecutors is invalid" not in course.ended.err
+
     @staticmethod
     def _numbers(course: Course) -> list[int]:
         """How many executors there were, after each that came or went, up to the end of the last job."""
@@ -382,6 +387,10 @@ class TestWithoutTheService:
             "the application ends as soon as an executor starts\n"
         ) in run.err
         assert "`sparkmesos start-shuffle-service` on each of these machines" in run.err
+        assert f"`sparkmesos start-shuffle-service --on-mesos --master {applications.cluster.url}`" in run.err
+        without = "spark.shuffle.service.enabled=false and spark.dynamicAllocation.enabled=false"
+        advice = f"do without it: {without}" if how == "properties" else "leave out --dynamic-allocation"
+        assert f"to the port that it has, or {advice}.\n" in run.err
         assert "The driver was not started; with --no-preflight it would be." in run.err
         assert run.seconds < 20  # though it is a busy machine
 
@@ -393,6 +402,7 @@ class TestWithoutTheService:
         run = self.refused(applications, *line, *conf, "http://host.invalid/app.py")
         assert (run.returncode, run.out) == (1, ""), run.err
         assert f"No shuffle service listens at port {port} of '127.0.0.2', '127.0.0.3'" in run.err
+        assert f"--on-mesos --master {applications.cluster.url}`" in run.err  # not at the dispatcher
         assert "Nothing was submitted; with --no-preflight it would be." in run.err
         rows = drivers.server.ask("GET", "/")[1]["submissions"]
         assert [row for row in rows if row["appResource"] == "http://host.invalid/app.py"] == []

@@ -110,7 +110,7 @@ def test_services_that_are_as_they_should_be_get_one_line(new_cluster: NewCluste
         until(lambda: len(complaints(log)) > before, "it has said so")
         (line,) = complaints(log)[before:]
         assert "WARN" in line
-        assert "sparkmesos-verify-cluster" in line
+        assert "sparkmesos-check" in line
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,44 @@ def test_who_could_use_the_dispatcher_is_said_before_it_runs(environment, capsys
         "--host",
         "0.0.0.0",
     )
-    assert "everybody who can reach 0.0.0.0 can run commands on the cluster as spark" in ran.err
+    host = socket.gethostname()
+    assert f"everybody who can reach {host} can run commands on the cluster as spark" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "harm"),
+    [
+        (("start-dispatcher",), "can run commands on the cluster as spark"),
+        (("start-shuffle-service", "--on-mesos"), "can end all services"),
+    ],
+)
+def test_who_is_meant_by_all_addresses(
+    command: tuple[str, ...], harm: str, master: str, environment, capsys
+) -> None:
+    """0.0.0.0 is nobody's name."""
+    everywhere = ("--master", master, "--host", "0.0.0.0", "--zk", "z:2181")
+    unit = Ran(capsys, environment, *command, "--systemd", *everywhere)
+    assert unit.code == 0
+    assert f"everybody who can reach {socket.gethostname()} {harm}" in unit.err
+    app = Ran(capsys, environment, *command, "--marathon", *everywhere)
+    assert app.code == 0
+    assert f"everybody who can reach the agent that runs it {harm}" in app.err
+
+
+@pytest.mark.parametrize(("memory", "warned"), [("9000g", True), ("128m", False), ("", False)])
+def test_a_heap_larger_than_the_machine_is_warned_of(memory: str, warned: bool, environment, capsys) -> None:
+    given = {**environment, "SPARK_DAEMON_MEMORY": memory}
+    ran = Ran(capsys, given, "start-shuffle-service", "--systemd")
+    assert ran.code == 0
+    assert (
+        "warning: SPARK_DAEMON_MEMORY allows a heap of 9216000 MiB, and this machine has" in ran.err
+    ) is warned
+
+
+def test_a_heap_that_is_no_size_is_named_once(environment, capsys) -> None:
+    ran = Ran(capsys, {**environment, "SPARK_DAEMON_MEMORY": "1x"}, "start-shuffle-service", "--systemd")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: SPARK_DAEMON_MEMORY is '1x', which becomes a -Xmx")
 
 
 def test_secrets_are_not_in_the_unit(environment, capsys) -> None:
@@ -140,7 +178,24 @@ def test_secrets_are_not_in_the_unit(environment, capsys) -> None:
     assert ran.code == 0
     assert "hunter2" not in ran.out + ran.err
     assert values(ran.out, "EnvironmentFile") == ["/etc/sparkmesos/sparkmesos-dispatcher.env"]
+    assert "--zk holds a secret" in ran.err
     assert "Write SPARKMESOS_DISPATCHER_ZK=… into /etc/sparkmesos/sparkmesos-dispatcher.env" in ran.err
+
+
+def test_what_holds_a_secret_is_named_as_it_was_given(
+    environment, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKMESOS_SHUFFLE_SERVICE_ZK", "ops:hunter2@z1:2181")
+    framework = ("start-shuffle-service", "--on-mesos", "--master", "mesos://zk://ops:hunter2@z1:2181/mesos")
+    unit = Ran(capsys, environment, *framework, "--systemd")
+    assert unit.code == 0
+    assert "--master holds a secret" in unit.err
+    assert "SPARKMESOS_SHUFFLE_SERVICE_ZK holds a secret" in unit.err
+    app = Ran(capsys, environment, *framework, "--marathon")
+    assert app.code == 2
+    assert app.err.startswith("error: --master holds a secret")
+    assert "--marathon-secret SPARKMESOS_MASTER=NAME" in app.err
+    assert "hunter2" not in unit.out + unit.err + app.out + app.err
 
 
 @pytest.mark.parametrize("how", ["--systemd", "--marathon"])
@@ -192,6 +247,19 @@ def test_a_unit_of_the_service(environment, capsys, tmp_path: Path) -> None:
     # It is another user, who may see less than this one.
     program = command(values(ran.out, "ExecStart")[0])[0]
     assert f"It runs as spark, who has to be able to read {program}" in ran.err
+
+
+def test_no_unit_begins_with_a_spark_that_is_none(environment, capsys, tmp_path: Path) -> None:
+    # Later that is tried again and again, as what the machine may lack for a while.
+    none = ("--systemd", "--spark-home", str(tmp_path / "none"))
+    for arguments in (
+        ("start-dispatcher", "--master", "mesos://m:5050"),
+        ("start-shuffle-service",),
+        ("start-shuffle-service", "--on-mesos", "--master", "mesos://m:5050"),
+    ):
+        ran = Ran(capsys, environment, *arguments, *none)
+        assert (ran.code, ran.out) == (1, "")
+        assert "(--spark-home) does not exist" in ran.err
 
 
 def test_what_is_not_for_the_unit_is_not_in_it(
@@ -280,6 +348,8 @@ def test_no_agent_fits_the_service(master: str, environment, capsys) -> None:
     )
     assert (ran.code, ran.out) == (2, "")
     assert "no agent meets the constraint x:1 (none has x)" in ran.err
+    # It was given, and has told.
+    assert "--master" not in ran.err
 
 
 def test_without_a_master_the_number_is_needed(environment, capsys) -> None:
@@ -289,6 +359,74 @@ def test_without_a_master_the_number_is_needed(environment, capsys) -> None:
     ran = Ran(capsys, environment, *service, "--instances", "4")
     assert ran.app["instances"] == 4
     assert "the master does not tell what agents there are" in ran.err
+
+
+def test_the_service_needs_no_master(environment, capsys) -> None:
+    environment["SPARK_EXECUTOR_URI"] = "http://files/spark.tgz"
+    ran = Ran(capsys, environment, "start-shuffle-service", "--marathon", "--instances", "4")
+    assert ran.app["instances"] == 4
+    assert "agents are taken to hand out the ports 31000 to 32000" in ran.err
+    ran = Ran(capsys, environment, "start-shuffle-service", "--marathon")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Nobody knows how many instances there are to be" in ran.err
+    assert "--instances" in ran.err
+    assert "framework" not in ran.err
+    # That one does.
+    ran = Ran(capsys, environment, "start-shuffle-service", "--on-mesos", "--marathon", "--instances", "1")
+    assert "The shuffle service framework has to know its Mesos master" in ran.err
+
+
+def test_a_mistake_is_said_before_a_master_is_asked(environment, capsys) -> None:
+    authenticates = ("--conf", "spark.authenticate=true", "--conf", "spark.authenticate.secret=hunter2")
+    with http_stub({}) as stub:
+        master = ("--master", f"mesos://{stub.address}", "--marathon")
+        for arguments, message in (
+            (("start-dispatcher",), "in a file of one"),
+            (("start-dispatcher", "--zk", "ops:hunter2@z1:2181"), "holds a secret"),
+            (("start-shuffle-service", "--on-mesos"), "in a file of one"),
+            (("start-shuffle-service", *authenticates), "cannot be in the app"),
+        ):
+            ran = Ran(capsys, environment, *arguments, *master)
+            assert (ran.code, ran.out) == (2, "")
+            assert message in ran.err
+        assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("start-dispatcher",), ("start-shuffle-service", "--on-mesos")],
+    ids=["dispatcher", "framework"],
+)
+def test_servers_of_this_machine_are_not_on_agents(
+    command: tuple[str, ...], master: str, environment, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = master.removeprefix("mesos://")
+    app = (*command, "--marathon", "--master", master)
+    elsewhere = Ran(capsys, environment, *app, "--marathon-host", "a1")
+    assert elsewhere.code == 0
+    assert f"{stub} of --master is on this machine" in elsewhere.err
+    anywhere = Ran(capsys, environment, *app, "--zk", "z1:2181,localhost:2181")
+    assert f"{stub} of --master is on this machine" in anywhere.err
+    assert "localhost:2181 of --zk is on this machine" in anywhere.err
+    monkeypatch.setattr("socket.gethostname", lambda: "a1")
+    for here in ("a1", "localhost"):
+        assert "on this machine" not in Ran(capsys, environment, *app, "--marathon-host", here).err
+    stored = Ran(
+        capsys, environment, *app, "--zk", "z1:2181", "--marathon-secret", "SPARKMESOS_MASTER=mesos/master"
+    )
+    assert "--master" not in stored.app["cmd"]
+    assert "on this machine" not in stored.err
+
+
+@pytest.mark.parametrize("how", ["--systemd", "--marathon"])
+@pytest.mark.parametrize("command", [("start-dispatcher",), ("start-shuffle-service", "--on-mesos")])
+def test_what_would_end_at_once_is_refused(command: tuple[str, ...], how: str, environment, capsys) -> None:
+    ran = Ran(
+        capsys, environment, *command, how, "--master", "mesos://m:5050", "--zk", "z:2181",
+        "--subscribe-timeout", "inf",
+    )  # fmt: skip
+    assert (ran.code, ran.out) == (2, "")
+    assert "--subscribe-timeout is not a number of seconds" in ran.err
 
 
 def test_the_secret_of_the_service(master: str, environment, capsys, tmp_path: Path) -> None:
@@ -302,8 +440,8 @@ def test_the_secret_of_the_service(master: str, environment, capsys, tmp_path: P
     assert "hunter2" not in ran.err
     # Nobody has to know it here.
     ran = Ran(capsys, environment, *service, "--marathon-secret", "_SPARK_AUTH_SECRET=spark/auth")
-    assert ran.app["env"]["_SPARK_AUTH_SECRET"] == {"secret": "spark-auth-secret"}
-    assert ran.app["secrets"] == {"spark-auth-secret": {"source": "spark/auth"}}
+    assert ran.app["env"]["_SPARK_AUTH_SECRET"] == {"secret": "_SPARK_AUTH_SECRET"}
+    assert ran.app["secrets"] == {"_SPARK_AUTH_SECRET": {"source": "spark/auth"}}
     assert "given on the command line" not in ran.err
 
 

@@ -43,6 +43,7 @@ def split(*line: str, mixed: bool = False) -> tuple[list[str], list[str]]:
         # Wrong ones are not taken for applications.
         ([OPTION, "-1", "app.py"], [f"{OPTION}=-1"], ["app.py"]),
         ([OPTION, "a:b", "app.py"], [f"{OPTION}=a:b"], ["app.py"]),
+        ([OPTION, "", "app.py"], [f"{OPTION}="], ["app.py"]),
         # Values of other options, and arguments of applications, are theirs.
         (["--name", OPTION, "app.py"], [], ["--name", OPTION, "app.py"]),
         (["app.py", OPTION, "2:10"], [], ["app.py", OPTION, "2:10"]),
@@ -123,7 +124,7 @@ def test_the_places_that_can_say_it(call: Call, tmp_path: Path) -> None:
     assert shown(call(*SHOW, OPTION, **variable)) == {"enabled": ("true", OPTION)}
 
 
-@pytest.mark.parametrize("value", ["5:2", "a:b", "0", "-1", "1:2:3"])
+@pytest.mark.parametrize("value", ["5:2", "a:b", "0", "-1", "1:2:3", " "])
 def test_wrong_values(call: Call, value: str) -> None:
     for line in (
         ("submit", OPTION, value, "app.py"),
@@ -137,6 +138,34 @@ def test_wrong_values(call: Call, value: str) -> None:
     said = call("submit", "app.py", SPARKMESOS_DYNAMIC_ALLOCATION=value)
     assert said.code == 2
     assert said.err.startswith(f"error: SPARKMESOS_DYNAMIC_ALLOCATION: '{value}' ")
+
+
+def test_a_variable_of_a_script_that_is_not_set(call: Call) -> None:
+    """An empty word is neither limits, nor none, nor an application."""
+    for line in (("submit", OPTION, "", "app.py"), ("submit", f"{OPTION}=", "app.py"), ("shell", OPTION, "")):
+        said = call(*line)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.startswith(f"error: Invalid value for '{OPTION}': '' names no number of executors. ")
+        assert "':', or no value at all, sets no limits" in said.err
+    master = ("--master", "mesos://127.0.0.1:1")
+    for words in ((OPTION, "1:4", ""), ("",), ("--deploy-mode", "cluster", ""), ("--dry-run", " ")):
+        said = call("submit", *master, *words)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.count("error: ") == 1, said.err
+        assert "error: The name of the application is empty\n" in said.err
+    said = call("config", "check", *master, "--deploy-mode", "cluster", "")
+    assert said.code == 1
+    assert "The name of the application is empty" in said.out
+    assert "a path on this machine" not in said.out
+
+
+def test_a_mistyped_option(call: Call) -> None:
+    said = call("submit", "--dynamic-alocation", "1:4", "app.py")
+    assert (said.code, said.err) == (
+        2,
+        "error: No such option --dynamic-alocation. Did you mean --dynamic-allocation?\n"
+        "hint: `sparkmesos submit --help` shows what can be given.\n",
+    )
 
 
 def test_contradictions_stop_a_submission_all_at_once(call: Call) -> None:
@@ -160,6 +189,7 @@ def test_what_the_dispatcher_gets(call: Call) -> None:
             "spark.dynamicAllocation.maxExecutors": "10",
             "spark.dynamicAllocation.minExecutors": "2",
             "spark.executor.cores": "1",
+            "spark.executor.instances": "2",
             "spark.shuffle.service.enabled": "true",
         }
 

@@ -36,9 +36,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
         ([], "The shuffle service framework has to know its Mesos master"),
         (["--master", "m:5050"], "master URL 'm:5050' does not begin with mesos://"),
         (["--master", "mesos://m:5050", "--memory", "lots"], "'lots' is not a size"),
+        (["--master", "mesos://m:5050", "--cpus", "nan", *SPARK], "--cpus is not a number of CPUs"),
         (
             ["--master", "mesos://m:5050", "--constraints", "rack"],
-            "spark.mesos.constraints, set by --constraints",
+            "error: --constraints: The value of spark.mesos.constraints cannot be used: 'rack' is not",
         ),
         (["--master", "mesos://m:5050", "--zk", "z:port"], "The ZooKeeper servers cannot be understood"),
         (
@@ -54,6 +55,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
             "there is no spark.authenticate.secret",
         ),
         (["--master", "mesos://m:5050"], "Nobody says where agents have Spark"),
+        (["--status", "--wait", "-5"], "Invalid value for '--wait': -5.0 is not at least 0"),
+        (["--wait", "-.5", "--status"], "Invalid value for '--wait': -0.5 is not at least 0"),
         (["--status", "--at", "http://h:1", "--wait", "nan"], "--wait is not a number of seconds"),
         (["--master", "mesos://m:5050", "--wait=nan", *SPARK], "--wait is not a number of seconds"),
         (["--status", "--at", "h:7338"], "'h:7338' is not the address of a server over http"),
@@ -67,6 +70,30 @@ def test_mistakes(
     assert out == ""
     assert message in err
     assert not (Path(environment["SPARKMESOS_STATE_DIR"])).exists()
+
+
+def test_a_wrong_value_is_told_once(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    for given in (["--constraints", "rack=1"], ["--conf", "spark.mesos.constraints=rack=1"]):
+        line = [*ON_MESOS, "--master", "mesos://m:5050", *SPARK, *given]
+        assert run(line, Terminal(environment=environment)) == 2
+        err = capsys.readouterr().err
+        assert err.count("'rack=1' is not a constraint") == 1
+        assert "warning" not in err
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [(ON_MESOS, "spark.mesos.executor.home"), (["start-dispatcher"], "spark.home")],
+)
+def test_a_spark_that_agents_alone_have(
+    command: list[str], key: str, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--spark-home is one of this machine, for the framework of the services as for the dispatcher."""
+    line = [*command, "--master", "mesos://m:5050", "--spark-home", "/no/spark"]
+    assert run(line, Terminal(environment=environment)) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: /no/spark (--spark-home) does not exist\n")
+    assert err.endswith(f" --conf {key}=/no/spark\n")
 
 
 def test_the_status_where_none_runs(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

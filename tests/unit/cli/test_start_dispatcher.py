@@ -312,7 +312,7 @@ def test_one_in_the_foreground_is_not_stopped_but_named(
     assert json.loads(capsys.readouterr().out) == {"version": 1, "stopped": None}
     with closing(open_sqlite(database_path(environment, 4), DRIVERS)):
         assert run(stop, Terminal(environment=environment)) == 0
-    assert f"Process {os.getpid()} is it, in the foreground or" in capsys.readouterr().err
+    assert f"Process {os.getpid()} is it, in the foreground: kill" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("killed", [True, False])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,9 @@ from click.shell_completion import BashComplete
 
 from sparkmesos_cli.main import cli, run
 from sparkmesos_cli.terminal import Terminal
+from sparkmesos_core.daemon_files import DaemonFiles, locked
 from sparkmesos_core.shuffle_service.on_this_machine import background
+from sparkmesos_core.shuffle_service.on_this_machine.run_folder import ServiceNote, make_run_folder
 
 
 @pytest.fixture
@@ -34,6 +39,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
         (["--foreground", "--status"], "--foreground and --status do not go together"),
         (["--foreground", "--systemd"], "--foreground and --systemd do not go together"),
         (["--marathon-url", "http://m:8080"], "--marathon-url needs --marathon"),
+        (
+            ["--marathon-url", "http://m:8080", "--master", "mesos://m:5050"],
+            "--marathon-url needs --marathon",
+        ),
         (["--zk", "z:2181"], "--zk needs --on-mesos"),
         (["--master", "mesos://m:5050"], "--master needs --on-mesos"),
         (["--port", "0"], "--port needs --on-mesos"),
@@ -97,6 +106,46 @@ def test_there_is_nothing_to_stop(
     )
     assert run([*stop, "--output", "json"], Terminal(environment=environment)) == 0
     assert json.loads(capsys.readouterr().out) == {"version": 1, "stopped": None}
+
+
+@contextmanager
+def a_service(files: DaemonFiles) -> Iterator[int]:
+    """What is one as far as its files tell: a process that has its locks. Its pid."""
+    files.pid_file.parent.mkdir(parents=True, exist_ok=True)
+    folder = make_run_folder(files.number_file.parent)
+    with locked(files) as locks:
+        process = subprocess.Popen(["sleep", "600"], pass_fds=(*locks.values(), folder.lock))
+        files.pid_file.write_text(f"{process.pid}\n")
+    folder.write_note(ServiceNote("h", 1, process.pid, authenticates=False, log=str(files.log)))
+    folder.release()
+    with process:
+        yield process.pid
+        process.kill()
+
+
+OTHER_NAMES = [{}, {"USER": "b"}, {"SPARK_IDENT_STRING": "c"}, {"USER": "ops", "SPARK_PID_DIR": "/nowhere"}]
+
+
+@pytest.mark.parametrize("names", OTHER_NAMES)
+def test_it_is_found_whatever_its_files_are_called(
+    names: dict[str, str], environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cron has no USER, and a login shell has one."""
+    folder = background.instance_directory(environment, 1)
+    files = background.files_here(1, environment, folder)
+    del environment["USER"]
+    terminal = Terminal(environment={**environment, **names})
+    with a_service(files) as pid:
+        assert run(["start-shuffle-service", "--status"], terminal) == 0
+        told = capsys.readouterr()
+        log = f"log {files.log}"
+        assert told.out == f"Shuffle service 1 runs as process {pid} at h:1 but does not answer, {log}\n"
+        assert run(["stop-shuffle-service"], terminal) == 0
+        assert (
+            capsys.readouterr().err
+            == f"Stopped shuffle service 1 (process {pid}).\nIts log is {files.log}.\n"
+        )
+    assert list(folder.iterdir()) == []
 
 
 def test_completion_of_properties() -> None:

@@ -91,6 +91,28 @@ def test_options_that_cannot_be_split_name_their_variable() -> None:
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-Dspark.shuffle.service.port 7447",
+        "-Xss4m -Dspark.shuffle.service.port '7447' -Dspark.authenticate=true",
+    ],
+)
+def test_a_blank_in_the_place_of_the_sign_is_named(options: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        daemon_configuration(Reader.SHUFFLE_SERVICE, env=of_variables(SPARK_SHUFFLE_OPTS=options))
+    assert caught.value.message == (
+        "SPARK_SHUFFLE_OPTS has a blank behind -Dspark.shuffle.service.port, where = belongs"
+    )
+    assert caught.value.hint == "Write -Dspark.shuffle.service.port=VALUE."
+
+
+def test_options_that_take_a_word_of_their_own_stand() -> None:
+    options = "-Dspark.a -Dspark.b= -cp /classes -Dspark.c @more -Dspark.d=1 -Dother x -Dspark.e"
+    configuration = daemon_configuration(Reader.SHUFFLE_SERVICE, env=of_variables(SPARK_SHUFFLE_OPTS=options))
+    assert dict(configuration) == {f"spark.{name}": "1" if name == "d" else "" for name in "abcde"}
+
+
 def test_local_dirs_win_over_their_property() -> None:
     conf = Setting("spark.local.dir", "/property", CONF.origin)
     configuration = submit_configuration(conf=[conf], env=of_variables(SPARK_LOCAL_DIRS="/variable"))

@@ -79,9 +79,21 @@ def test_nobody_fits() -> None:
     fit = fitting_agents(agents, parse_constraints("rack:r9"))
     with pytest.raises(UsageError, match=r"no agent meets the constraint rack:r9 \(rack is r1\)") as caught:
         _service(fit, {"spark.mesos.constraints": "rack:r9"})
+    # The master has told already.
+    assert "Nobody knows" not in caught.value.message
     assert "--instances" in caught.value.hint
-    with pytest.raises(UsageError, match="the cluster has no agents"):
+    assert "--constraints" in caught.value.hint
+    assert "--master" not in caught.value.hint
+    with pytest.raises(UsageError, match="the cluster has no agents") as caught:
         _service(fitting_agents((), ()))
+    assert "--constraints" not in caught.value.hint
+
+
+def test_nobody_tells_the_number() -> None:
+    with pytest.raises(UsageError, match="Nobody knows how many instances") as caught:
+        _service(FittingAgents())
+    assert "--instances" in caught.value.hint
+    assert "--master" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -124,10 +136,17 @@ def test_the_secret_is_in_marathons_store_or_it_is_refused() -> None:
     assert "hunter2" not in caught.value.message + caught.value.hint
     secrets = marathon_secrets(["_SPARK_AUTH_SECRET=spark/auth"])
     app = _service(FittingAgents(), properties, instances=1, secrets=secrets).definition
-    assert app["env"]["_SPARK_AUTH_SECRET"] == {"secret": "spark-auth-secret"}
-    assert app["secrets"] == {"spark-auth-secret": {"source": "spark/auth"}}
+    assert app["env"]["_SPARK_AUTH_SECRET"] == {"secret": "_SPARK_AUTH_SECRET"}
+    assert app["secrets"] == {"_SPARK_AUTH_SECRET": {"source": "spark/auth"}}
     assert "hunter2" not in json.dumps(app)
     assert "-Dspark.authenticate=true" in app["cmd"]
+
+
+def test_secrets_of_like_variables_are_two() -> None:
+    secrets = marathon_secrets(["_SPARK_AUTH_SECRET=one", "SPARK_AUTH_SECRET=other"])
+    app = _service(FittingAgents(), instances=1, secrets=secrets).definition
+    told = {name: app["secrets"][app["env"][name]["secret"]]["source"] for name in secrets}
+    assert told == {"_SPARK_AUTH_SECRET": "one", "SPARK_AUTH_SECRET": "other"}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +189,13 @@ def test_a_process_runs_with_its_options() -> None:
     assert app["constraints"] == [["hostname", "UNIQUE"]]
 
 
+def test_ports_that_agents_do_not_hand_out() -> None:
+    both = program_app(PROCESS, "/d", FittingAgents())
+    assert any("the ports 7077 and 8081, so they are not" in note for note in both.notes)
+    one = program_app(replace(PROCESS, ports={"port": 7338}, health_port="port"), "/d", FittingAgents())
+    assert any("the port 7338, so it is not" in note for note in one.notes)
+
+
 def test_ports_that_marathon_chooses() -> None:
     process = replace(PROCESS, ports={"port": 7077, "webui-port": 0})
     app = program_app(process, "/d", FittingAgents()).definition
@@ -205,13 +231,13 @@ def test_what_is_in_a_file_stays_on_its_agent() -> None:
 
 
 def test_hidden_variables_come_from_the_store() -> None:
-    call = replace(PROCESS.call, hidden=("SPARKMESOS_DISPATCHER_ZK",))
+    call = replace(PROCESS.call, hidden={"SPARKMESOS_DISPATCHER_ZK": "--zk"})
     process = replace(PROCESS, call=call)
-    with pytest.raises(UsageError, match="SPARKMESOS_DISPATCHER_ZK") as caught:
+    with pytest.raises(UsageError, match=r"^--zk holds a secret") as caught:
         program_app(process, "/d", FittingAgents())
     assert "--marathon-secret SPARKMESOS_DISPATCHER_ZK=NAME" in caught.value.hint
     app = program_app(process, "/d", FittingAgents(), secrets={"SPARKMESOS_DISPATCHER_ZK": "zk"}).definition
-    assert app["env"] == {"SPARKMESOS_DISPATCHER_ZK": {"secret": "sparkmesos-dispatcher-zk"}}
+    assert app["env"] == {"SPARKMESOS_DISPATCHER_ZK": {"secret": "SPARKMESOS_DISPATCHER_ZK"}}
 
 
 @pytest.mark.parametrize(

@@ -144,15 +144,24 @@ def test_no_leader() -> None:
     [
         Answer(200, b"<html>", {"Content-Type": "text/html"}),
         Answer(404, b"nothing here"),
+        Answer(404, b"404 Not Found."),
         Answer(405, b"[]"),
         Answer(201, b"[]"),
     ],
 )
 def test_no_marathon(answer: Answer) -> None:
     with http_stub(lambda _: answer) as stub:
-        with pytest.raises(DeploymentError, match="answered") as caught:
+        with pytest.raises(DeploymentError, match="is no Marathon: it answered") as caught:
             deploy(APP, MarathonUrl(f"http://{stub.address}"))
         assert "address of a Marathon" in caught.value.hint
+        assert caught.value.message.count("404") <= 1
+
+
+def test_a_marathon_that_fails() -> None:
+    with http_stub(lambda _: Answer(500, b'{"message": "Disk full"}')) as stub:
+        with pytest.raises(DeploymentError, match="answered Disk full") as caught:
+            deploy(APP, MarathonUrl(f"http://{stub.address}"))
+        assert "its log" in caught.value.hint
 
 
 def test_nobody_there() -> None:

@@ -30,7 +30,7 @@ def test_options_are_words() -> None:
         "spark.a=b c",
         "--on-mesos",
     )
-    assert (call.variables, call.hidden) == ({}, ())
+    assert (call.variables, call.hidden) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,13 @@ def test_options_are_words() -> None:
 )
 def test_what_holds_a_password_is_a_variable(option: str, value: str, variable: str) -> None:
     call = _call(GivenOption(option, value, variable))
-    assert call.hidden == (variable,)
+    # What is to be set, and what was given.
+    assert call.hidden == {variable: option}
     assert "hunter2" not in repr(call)
+    from_variable = GivenOption(option, value, variable, from_variable=True)
+    assert _call(from_variable).hidden == {variable: variable}
     # Somebody sets it anyhow.
-    assert _call(GivenOption(option, value, variable), handed_over={variable}).hidden == ()
+    assert _call(GivenOption(option, value, variable), handed_over={variable}).hidden == {}
 
 
 @pytest.mark.parametrize(
@@ -86,11 +89,12 @@ def test_the_environment_goes_along() -> None:
     }
     here = _call(environment=environment)
     assert here.variables == {"SPARK_HOME": "/opt/spark", "SPARK_USER": "spark"}
-    assert here.hidden == ("SPARK_MESOS_SECRET", "SPARK_SHUFFLE_OPTS")
+    assert list(here.hidden) == ["SPARK_MESOS_SECRET", "SPARK_SHUFFLE_OPTS"]
+    assert here.hidden["SPARK_MESOS_SECRET"] == "SPARK_MESOS_SECRET"
     # Where agents have Spark is the same wherever that is asked.
     archive = {"SPARK_EXECUTOR_URI": "http://files/spark.tgz", "HADOOP_USER_NAME": "etl"}
     assert _call(environment=archive, here=False).variables == archive
     # Where Spark is here says nothing of another machine.
     there = _call(environment=environment, here=False, handed_over={"SPARK_MESOS_SECRET"})
     assert there.variables == {"SPARK_USER": "spark"}
-    assert there.hidden == ("SPARK_SHUFFLE_OPTS",)
+    assert list(there.hidden) == ["SPARK_SHUFFLE_OPTS"]

@@ -49,7 +49,7 @@ def test_what_was_told_to_end_stays_ended() -> None:
 
 def test_secrets_make_the_environment_file_necessary() -> None:
     assert values(UNIT.text(), "EnvironmentFile") == ["-/etc/sparkmesos/sparkmesos-dispatcher.env"]
-    hidden = replace(UNIT, hidden=("SPARKMESOS_DISPATCHER_ZK",))
+    hidden = replace(UNIT, hidden={"SPARKMESOS_DISPATCHER_ZK": "--zk"})
     assert values(hidden.text(), "EnvironmentFile") == ["/etc/sparkmesos/sparkmesos-dispatcher.env"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from sparkmesos_core.durable_framework.candidates import (
     Lease,
     look_at,
     read_candidate,
+    why_not_beside,
     why_not_passed_on,
 )
 from sparkmesos_core.durable_framework.store.ownership import Owner
@@ -27,12 +30,30 @@ def test_there_and_back() -> None:
     assert read_candidate(candidate().encode()) == candidate()
 
 
+def test_what_all_have_to_have_goes_there_and_back_and_is_compared() -> None:
+    def has(**agreed: str) -> Candidate:
+        return replace(candidate(), agreed=agreed)
+
+    leader = has(user="spark", role="a", principal="")
+    assert read_candidate(leader.encode()) == leader
+    assert why_not_beside(leader, has(user="spark", role="a", principal=""), "dispatcher") == ""
+    assert why_not_beside(leader, has(user="spark", role="", principal="p"), "dispatcher") == (
+        "the dispatcher that leads, the one on d1 with pid 7, has the role a, principal (none), and not"
+        " (none), p"
+    )
+    # One that is to end them all, or is older, says nothing of it.
+    assert why_not_beside(leader, candidate(), "dispatcher") == ""
+    assert why_not_beside(candidate(), leader, "dispatcher") == ""
+
+
 @given(st.binary())
 def test_anything_else_is_no_candidate(content: bytes) -> None:
     assert read_candidate(content) is None
 
 
-@pytest.mark.parametrize("content", [b"{}", b'{"owner": 1}', b'{"owner": {"host": "h"}, "http_url": "u"}'])
+@pytest.mark.parametrize(
+    "content", [b"{}", b'{"owner": 1}', b'{"owner": {"host": "h"}, "http_url": "u"}', b'{"agreed": []}']
+)
 def test_what_lacks_something_is_no_candidate(content: bytes) -> None:
     assert read_candidate(content) is None
 

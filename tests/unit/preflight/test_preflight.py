@@ -88,6 +88,22 @@ def test_the_worst_first_each_with_the_place_that_sets_it(others: Any) -> None:
     assert found(answers={**ANSWERS, "/slaves": answer({"slaves": []})})[0].origin is None
 
 
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        (Origin(Source.OPTION, "--executor-cores"), "--executor-cores"),
+        (Origin(Source.CONF, "--conf"), "spark.executor.cores"),
+        (Origin(Source.OPTION, "--dynamic-allocation"), "spark.executor.cores"),
+        (ORIGIN, "spark.executor.cores"),
+    ],
+)
+def test_the_hint_names_what_was_typed(origin: Origin, name: str) -> None:
+    wanted = Configuration([[Setting("spark.executor.cores", "9", origin)]])
+    (finding,) = found(configuration=wanted)
+    assert (finding.origin, finding.hint) == (origin, f"Lower {name}, or add a larger agent.")
+
+
 @pytest.mark.parametrize("runs_python", [True, False])
 def test_what_the_checks_are_given(others: Any, runs_python: bool) -> None:
     seen: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from sparkmesos_core.preflight import shuffle_service as module
 from sparkmesos_core.preflight.cluster_facts import ClusterFacts
 from sparkmesos_core.preflight.cluster_reading import MasterAccess
 from sparkmesos_core.preflight.preflight import preflight_in_cluster_mode
+from sparkmesos_core.preflight.shuffle_advice import lasting_master
 from sparkmesos_core.preflight.shuffle_reading import REFUSED, ShuffleServices
 from sparkmesos_core.preflight.shuffle_service import Circumstances, check_shuffle_service, judge
 from sparkmesos_core.spark.shuffle_service import ServiceKind
@@ -92,15 +93,17 @@ def test_what_is_found(
 
 
 def test_what_is_said() -> None:
-    (missing,) = judge(services(closed=dict.fromkeys("abcde", REFUSED)), Circumstances())
+    closed = services(closed=dict.fromkeys("abcde", REFUSED))
+    (missing,) = judge(closed, Circumstances(master=lasting_master("mesos://m:5050")))
     assert missing.message == (
         "No shuffle service listens at port 7337 of 'a', 'b', 'c' and 2 more, 5 of 5 hosts of agents: the "
         "application ends as soon as an executor starts"
     )
     assert missing.hint == (
         "Start it there: `sparkmesos start-shuffle-service` on each of these machines, or, as a task on every "
-        "agent, `sparkmesos start-shuffle-service --on-mesos`. Or set spark.shuffle.service.port to the port "
-        "that it has, or do without it: spark.shuffle.service.enabled=false."
+        "agent, `sparkmesos start-shuffle-service --on-mesos --master mesos://m:5050`. Or set "
+        "spark.shuffle.service.port to the port that it has, or do without it: "
+        "spark.shuffle.service.enabled=false."
     )
     (missing,) = judge(services({"a": MESOS}, {"b": REFUSED}), Circumstances())
     assert missing.message.endswith(

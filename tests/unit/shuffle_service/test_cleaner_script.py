@@ -14,6 +14,7 @@ import pytest
 
 from sparkmesos_core.process_end import has_ended
 from sparkmesos_core.shuffle_service.cleaner import AGAIN, DEAD, STARTS
+from sparkmesos_core.shuffle_service.cleaner_script import VERDICT
 from sparkmesos_core.shuffle_service.command import service_command
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
@@ -112,22 +113,22 @@ class Run:
         return self.process.returncode, output, problems
 
 
-def until_asked(run: Run) -> None:
-    """Wait until its verdict is there: then the file of dumps is removed."""
+def until_asked(run: Run) -> str:
+    """Wait until its verdict is there, which is given back: the file of dumps is removed by then."""
     deadline = time.monotonic() + 30
-    while not run.services or not any(run.sandbox.iterdir()):
+    path = run.sandbox / VERDICT
+    while not path.exists() or not path.read_text().endswith("\n"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    while any(run.sandbox.iterdir()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert list(run.sandbox.iterdir()) == [path]
+    return path.read_text().strip()
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("states", ["TIMED_WAITING", "none RUNNABLE WAITING RUNNABLE TIMED_WAITING"])
 def test_one_with_a_cleaner_is_left_alone(shell: list[str], states: str, tmp_path: Path) -> None:
     run = Run(shell, tmp_path, states)
-    until_asked(run)
+    assert until_asked(run) == "alive"
     assert run.end() == (7, ASKED, "")
     assert len(run.services) == 1
 
@@ -137,7 +138,7 @@ def test_one_without_is_replaced(shell: list[str], tmp_path: Path) -> None:
     run = Run(shell, tmp_path, "WAITING WAITING", "TIMED_WAITING")
     assert run.line() == f"sparkmesos: {AGAIN}\n"
     first = run.services[0]
-    until_asked(run)
+    assert until_asked(run) == "alive"
     assert has_ended(first)
     assert len(run.services) == 2
     run.process.terminate()
@@ -149,6 +150,7 @@ def test_after_some_starts_it_stays_without(shell: list[str], tmp_path: Path) ->
     run = Run(shell, tmp_path, "WAITING WAITING")
     told = [run.line() for _ in range(STARTS)]
     assert told == [f"sparkmesos: {AGAIN}\n"] * (STARTS - 1) + [f"sparkmesos: {DEAD}\n"]
+    assert until_asked(run) == "dead"
     assert run.end() == (7, STARTS * ASKED, "")
     assert len(run.services) == STARTS
 
@@ -158,6 +160,7 @@ def test_after_some_starts_it_stays_without(shell: list[str], tmp_path: Path) ->
 def test_one_that_never_tells_goes_on(shell: list[str], states: str, output: str, tmp_path: Path) -> None:
     run = Run(shell, tmp_path, states)
     assert run.line() == UNKNOWN
+    assert until_asked(run) == "unknown"
     assert not has_ended(run.services[0])
     assert run.end() == (7, output, "")
     assert len(run.services) == 1

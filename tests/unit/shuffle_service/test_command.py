@@ -157,7 +157,8 @@ def test_what_cannot_be_is_said(properties: dict[str, str], variables: dict[str,
 def test_nobody_says_where_spark_is() -> None:
     with pytest.raises(UsageError, match="Nobody says where agents have Spark") as raised:
         service_command({}, heap=1024)
-    assert "spark.executor.uri" in raised.value.hint
+    for way in ("--conf spark.executor.uri=", "--conf spark.mesos.executor.home=", "--spark-home"):
+        assert way in raised.value.hint
 
 
 def test_only_what_the_service_reads_is_passed_on() -> None:

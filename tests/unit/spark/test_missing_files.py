@@ -47,6 +47,14 @@ def test_the_application(here: Path, application: str, there: bool) -> None:
     assert all(one.severity is Severity.ERROR for one in findings)
 
 
+def test_a_folder_is_no_application(here: Path) -> None:
+    """Spark takes it for a JAR, and fails as it looks for its main class; with --class it may hold classes."""
+    (here / "classes").mkdir()
+    (finding,) = found(here, "classes")
+    assert (finding.severity, finding.message) == (Severity.ERROR, "The application classes is a folder")
+    assert found(here, "--class", "Main", "classes") == []
+
+
 @pytest.mark.parametrize(
     "files",
     [

@@ -40,15 +40,15 @@ def test_the_requests_are_those_of_spark() -> None:
     content = question(authenticates=False)
     length, kind, request_id, size = struct.unpack_from(">qbqi", content)
     assert (kind, request_id, size, length) == (3, 2, length - 21, len(content))
-    assert content[21 : 21 + 5] == b"\x0a\x00\x00\x00\x19"
+    assert content[21 : 21 + 5] == b"\x0a\x00\x00\x00\x10"
     assert content[-4:] == b"\0\0\0\0"
     content = question(authenticates=True)
-    assert content[21 : 21 + 5] == b"\xea\x00\x00\x00\x19"
+    assert content[21 : 21 + 5] == b"\xea\x00\x00\x00\x10"
     assert content[-4:] == b"\0\0\0\0"
     content = heartbeat()
     length, kind, request_id, size = struct.unpack_from(">qbqi", content)
     assert (kind, request_id, size) == (3, 1, length - 21)
-    assert content[21 : 21 + 5] == b"\x05\x00\x00\x00\x19"
+    assert content[21 : 21 + 5] == b"\x05\x00\x00\x00\x10"
     assert content[length:] == question(authenticates=False)
 
 

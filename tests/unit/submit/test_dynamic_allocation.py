@@ -28,6 +28,7 @@ SERVICE = "spark.shuffle.service.enabled"
 LEAST = "spark.dynamicAllocation.minExecutors"
 MOST = "spark.dynamicAllocation.maxExecutors"
 CORES = "spark.executor.cores"
+INSTANCES = "spark.executor.instances"
 
 
 def read(
@@ -116,7 +117,7 @@ def test_limits_as_text(least: int | None, most: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["2:10", "5:2", "a:b", "0", "-1", "-1:4", "1:-4", ":", "2:", "1.5", "2-10", "1,2"]
+    "word", ["2:10", "5:2", "a:b", "0", "-1", "-1:4", "1:-4", ":", "2:", "1.5", "2-10", "1,2", "", " "]
 )
 def test_what_is_meant_as_limits(word: str) -> None:
     assert looks_like_limits(word)
@@ -133,7 +134,6 @@ def test_what_is_meant_as_limits(word: str) -> None:
         "--conf",
         "-e",
         "app",
-        "",
         "./1",
     ],
 )
@@ -143,7 +143,7 @@ def test_what_is_an_application_or_an_option(word: str) -> None:
 
 def test_what_it_comes_to() -> None:
     client = read(limits="2:10")
-    expected = {ENABLED: "true", SERVICE: "true", LEAST: "2", MOST: "10", CORES: "1"}
+    expected = {ENABLED: "true", SERVICE: "true", LEAST: "2", MOST: "10", INSTANCES: "2", CORES: "1"}
     assert translated(client) == expected
     assert {key: client.configuration[key] for key in expected} == expected
     assert {client.configuration.setting(key).origin for key in expected} == {TYPED}  # type: ignore[union-attr]
@@ -178,6 +178,20 @@ def test_the_number_of_executors_is_what_it_begins_with() -> None:
     assert finding.message == "allows 4 executors, but --num-executors begins with 5"
 
 
+def test_it_begins_with_the_minimum() -> None:
+    """As Spark does anyway, with a warning in its log where the property is less, or not set."""
+    assert translated(read(limits="0:4")) == {
+        ENABLED: "true",
+        SERVICE: "true",
+        LEAST: "0",
+        MOST: "4",
+        CORES: "1",
+    }
+    assert translated(read(["--conf", f"{LEAST}=3"], ":4"))[INSTANCES] == "3"
+    assert INSTANCES not in translated(read(["--conf", f"{INSTANCES}=3"], "2:4"))
+    assert translated(read(["--num-executors", "3"], "2:4"))[INSTANCES] == "3"
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -204,7 +218,7 @@ def test_the_same_twice_is_no_contradiction() -> None:
     line = ["--conf", f"{ENABLED}=TRUE", "--conf", f"{LEAST}=01", "--conf", f"{SERVICE}=true"]
     client = read([*line, "--conf", "spark.dynamicAllocation.shuffleTracking.enabled=false"], "1:4")
     assert client.findings == ()
-    assert translated(client) == {MOST: "4", CORES: "1"}
+    assert translated(client) == {MOST: "4", INSTANCES: "1", CORES: "1"}
 
 
 def test_the_command_line_wins_over_a_file_and_says_so(tmp_path: Path) -> None:
@@ -239,7 +253,7 @@ def test_set_for_good_it_gives_way(key: str) -> None:
 
 def test_set_for_good_it_wins_over_files_in_silence(tmp_path: Path) -> None:
     client = read(["--conf", f"{LEAST}=3"], "1:4", origin=FOR_GOOD, file=f"{MOST} 9\n", folder=tmp_path)
-    assert translated(client) == {ENABLED: "true", SERVICE: "true", MOST: "4", CORES: "1"}
+    assert translated(client) == {ENABLED: "true", SERVICE: "true", MOST: "4", INSTANCES: "3", CORES: "1"}
     assert client.configuration[LEAST] == "3"
     assert client.findings == ()
 
@@ -277,7 +291,9 @@ def test_cluster_mode_and_an_older_spark(tmp_path: Path) -> None:
     )
     assert client.spark is not None
     assert client.spark.version == "2.4.8"
-    assert translated(client) == {ENABLED: "true", SERVICE: "true", LEAST: "1", MOST: "4", CORES: "1"}
+    assert translated(client) == {
+        ENABLED: "true", SERVICE: "true", LEAST: "1", MOST: "4", INSTANCES: "1", CORES: "1",
+    }  # fmt: skip
 
 
 def test_what_asks_a_dispatcher_has_none() -> None:

@@ -26,7 +26,7 @@ from sparkmesos_core.mesos.resources import Ranges
 from sparkmesos_core.shuffle_service.on_agents.book import ServiceBook
 from sparkmesos_core.shuffle_service.on_agents.limits import ServiceLimits
 from sparkmesos_core.shuffle_service.on_agents.placement import Cause, Need
-from sparkmesos_core.shuffle_service.on_agents.record import AgentService, Phase, Stops, entry_from_json
+from sparkmesos_core.shuffle_service.on_agents.record import AgentService, Home, Phase, Stops, entry_from_json
 
 NOW = 1_800_000_000.0
 LIMITS = ServiceLimits()
@@ -41,6 +41,8 @@ class Play:
     def __init__(self, need: Need = NEED, *, subscribed: bool = True, stops_seen: int = 0) -> None:
         self.need = need
         self.stops_seen = stops_seen
+        self.only_to_stop = False
+        self.master = ""
         self.now = NOW
         self.disk: dict[str, str] = {}
         self.framework: str | None = None
@@ -51,7 +53,14 @@ class Play:
             self.subscribe()
 
     def restart(self) -> list[Action]:
-        self.book = ServiceBook(self.need, self.build, lambda _: self.ports, stops_seen=self.stops_seen)
+        self.book = ServiceBook(
+            self.need,
+            self.build,
+            lambda _: self.ports,
+            stops_seen=self.stops_seen,
+            only_to_stop=self.only_to_stop,
+            master=self.master,
+        )
         entries = tuple(entry_from_json(json.loads(text)) for text in self.disk.values())
         return self.do("recover", Stored(entries, self.framework, 1))
 
@@ -90,6 +99,9 @@ class Play:
 
     def stop_under_way(self) -> bool:
         return self.book.stop_under_way
+
+    def ends_for_good(self) -> bool:
+        return self.book.ends_for_good
 
     def launched(self, agent: str = "x-S1", host: str = "host1") -> str:
         """The id of a task that was launched on an agent."""
@@ -518,6 +530,57 @@ def test_a_stop_goes_on_after_a_restart() -> None:
     assert play.stopped()
 
 
+def interrupted_stop() -> Play:
+    """A stop whose process was killed, as the next process finds it."""
+    play = Play()
+    play.do("stop")
+    play.stops_seen = play.book.stops
+    return play
+
+
+def test_who_is_only_there_to_stop_ends_with_the_stop_that_was_under_way() -> None:
+    play = interrupted_stop()
+    play.only_to_stop = True
+    play.restart()
+    assert play.ends_for_good()
+    assert play.subscribe() == [Teardown()]
+    play.do("framework_removed")
+    assert play.stopped()
+    assert play.book.ends, "no other framework follows"
+
+
+def test_who_is_only_there_to_stop_does_not_take_an_earlier_stop_for_it() -> None:
+    play = Play()
+    play.do("stop")
+    play.do("framework_removed")
+    play.stops_seen = play.book.stops
+    play.restart()
+    play.subscribe("f2")
+    play.only_to_stop = True
+    play.restart()
+    assert not play.stopped()
+    play.do("stop")
+    assert play.ends_for_good()
+
+
+def test_a_stop_that_was_under_way_is_followed_by_another_framework_unless_it_is_asked_for_again() -> None:
+    play = interrupted_stop()
+    play.restart()
+    assert play.stop_under_way()
+    assert not play.ends_for_good()
+    play.subscribe()
+    assert play.do("stop")
+    assert play.ends_for_good()
+    play.do("framework_removed")
+    assert play.stopped()
+
+    play = interrupted_stop()
+    play.restart()
+    play.subscribe()
+    play.do("framework_removed")
+    assert not play.book.ends
+
+
 def test_a_stop_without_a_framework_is_done_at_once() -> None:
     play = Play(subscribed=False)
     play.do("stop")
@@ -536,6 +599,28 @@ def test_one_that_was_started_after_a_stop_launches_and_one_that_stood_by_does_n
     assert not play.stopped()
     play.subscribe("f2")
     play.launched()
+
+
+# --- the master
+
+
+def test_the_master_is_kept_as_long_as_there_is_a_framework() -> None:
+    play = Play(subscribed=False)
+    play.master = "mesos://m1:5050"
+    play.restart()
+    assert play.book.home == ""
+    assert play.subscribe()[0] == Save(Home(number=1, master="mesos://m1:5050"))
+    assert play.subscribe()[0] == Reconcile({})
+    play.running()
+    play.master = "mesos://zk://z:2181/mesos"
+    play.restart()
+    assert play.book.home == "mesos://m1:5050"
+    play.subscribe()
+    play.restart()
+    assert play.book.home == "mesos://zk://z:2181/mesos"
+    play.do("framework_removed")
+    assert play.book.home == ""
+    assert play.disk == {}
 
 
 # --- records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.errors import DaemonError
-from sparkmesos_core.shuffle_service.on_agents.place_file import noted_place, read_place
+from sparkmesos_core.shuffle_service.on_agents.place_file import Place, noted_place, read_place
 
 
 def test_it_is_there_as_long_as_the_process_runs(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "shuffle-service-1"
     assert read_place(folder) is None
     with noted_place(folder, "http://127.0.0.1:7338"):
-        assert read_place(folder) == "http://127.0.0.1:7338"
+        assert read_place(folder) == Place("http://127.0.0.1:7338", os.getpid(), on_this_machine=True)
         assert [path.name for path in folder.iterdir()] == ["services.url"]
     assert read_place(folder) is None
     assert list(folder.iterdir()) == []
@@ -27,7 +28,7 @@ def test_that_of_another_process_is_left_alone(tmp_path: Path) -> None:
     with noted_place(tmp_path, "http://127.0.0.1:1"):
         place = tmp_path / "services.url"
         place.write_text(place.read_text().replace("127.0.0.1:1", "127.0.0.1:2"))
-    assert read_place(tmp_path) == "http://127.0.0.1:2"
+    assert read_place(tmp_path) == Place("http://127.0.0.1:2", os.getpid(), on_this_machine=True)
 
 
 def test_that_of_a_process_that_was_killed_is_not_trusted(tmp_path: Path) -> None:
@@ -42,8 +43,10 @@ def test_that_of_a_process_that_was_killed_is_not_trusted(tmp_path: Path) -> Non
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"noted\n"
-        assert read_place(tmp_path) == "http://127.0.0.1:1"
+        assert read_place(tmp_path) == Place("http://127.0.0.1:1", process.pid, on_this_machine=True)
         process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert read_place(tmp_path) is None  # nobody has asked for its exit status
         process.wait()
     assert (tmp_path / "services.url").exists()
     assert read_place(tmp_path) is None
@@ -60,7 +63,7 @@ def test_that_of_before_a_reboot_is_not_trusted(tmp_path: Path) -> None:
     # Of another machine, whose disk this is, too, nothing is known.
     noted["owner"]["host"] = "elsewhere"
     path.write_text(json.dumps(noted))
-    assert read_place(tmp_path) == "http://127.0.0.1:1"
+    assert read_place(tmp_path) == Place("http://127.0.0.1:1", os.getpid(), on_this_machine=False)
 
 
 def test_one_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:

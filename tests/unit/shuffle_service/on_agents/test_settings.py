@@ -119,21 +119,40 @@ def test_memory(memory: str | None, daemon_memory: str | None, heap: int, total:
     assert memory_of(memory, daemon_memory) == (heap, total)
 
 
+TOO_SMALL = "Set it to 64m or more, or unset it."
+
+
 @pytest.mark.parametrize(
-    ("memory", "daemon_memory", "message"),
+    ("memory", "daemon_memory", "message", "hint"),
     [
-        ("400m", None, "--memory 400m leaves 16 MiB of heap to a service"),
-        ("100m", None, "--memory 100m leaves 0 MiB of heap to a service"),
-        ("1g", "1g", "--memory 1g is not more than the heap of a service, which is 1024 MiB"),
-        ("much", None, "'much' is not a size"),
-        (None, "1.5g", "'1.5g' is not a size: Spark takes no fractions"),
+        ("400m", None, "--memory 400m leaves 16 MiB of heap to a service", "Give 448m or more."),
+        ("100m", None, "--memory 100m leaves 0 MiB of heap to a service", "Give 448m or more."),
+        ("100m", "1m", "SPARK_DAEMON_MEMORY=1m leaves 1 MiB of heap to a service", TOO_SMALL),
+        (None, "100", "SPARK_DAEMON_MEMORY=100 leaves 0 MiB of heap to a service", TOO_SMALL),
+        (
+            "1g",
+            "1g",
+            "--memory 1g is not more than the heap of a service, which is 1024 MiB",
+            "Give 1408m or more, or a lower SPARK_DAEMON_MEMORY.",
+        ),
+        (
+            "64m",
+            "100m",
+            "--memory 64m is not more than the heap of a service, which is 100 MiB",
+            "Give 484m or more.",
+        ),
+        ("much", None, "'much' is not a size", None),
+        (None, "1.5g", "'1.5g' is not a size: Spark takes no fractions", None),
     ],
 )
-def test_memory_that_is_no_good(memory: str | None, daemon_memory: str | None, message: str) -> None:
+def test_memory_that_is_no_good(
+    memory: str | None, daemon_memory: str | None, message: str, hint: str | None
+) -> None:
     with pytest.raises(UsageError) as raised:
         memory_of(memory, daemon_memory)
     assert raised.value.message == message
     assert raised.value.hint
+    assert hint in (None, raised.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_fields_of_the_document() -> None:
     fields = status(report()).to_json()
     assert set(fields) == {
         *("url", "pid", "framework_id", "master", "subscribed", "problem", "port", "constraints"),
-        *("stopping", "agents", "complete", "format"),
+        *("stopping", "begins_anew", "agents", "complete", "format"),
     }
     assert set(fields["agents"][0]) == {
         *("host", "agent_id", "state", "registered", "answers", "found", "task_id", "since", "failures"),
-        *("message", "cause", "last_lines", "next_try"),
+        *("message", "cause", "last_lines", "next_try", "settling", "taken"),
     }
 
 
@@ -107,6 +107,14 @@ def test_fields_of_the_document() -> None:
                 next_try=NOW + 3,
             ),
             ("a", "backing off", "no", "5s", "4", "its memory is too small; next try in 3s"),
+        ),
+        (
+            report(answers=False, settling=True, found="Spark's cleaner is being looked at"),
+            ("a", "running", "not yet", "", "0", "Spark's cleaner is being looked at"),
+        ),
+        (
+            report(state="waiting", answers=False, taken=True, message="no offer", found="it is another's"),
+            ("a", "waiting", "no", "", "0", "no offer; it is another's"),
         ),
         # What it ended of before is no fault of one that works now.
         (report(failures=2, cause="its memory is too small"), ("a", "running", "yes", "", "2", "")),

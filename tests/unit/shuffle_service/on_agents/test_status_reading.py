@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sparkmesos_core.conf.values.constraints import parse_constraints
@@ -132,13 +133,71 @@ def test_without_the_masters_list_what_is_known_counts() -> None:
 
 
 def test_what_is_found_by_asking() -> None:
-    (report,) = reports([service("a")], [], registered(facts("a")), NONE)
+    found = reports([service("a")], [], registered(facts("a")), NONE)
     words = LastWords(("x",), "a cause")
-    whole = completed(report, {"a": Listener(True, "a service")}, {"a-S0": words})
+    (whole,) = completed(found, {"a": Listener(True, "a service")}, {"a-S0": words}, {"a-S0"})
     assert (whole.answers, whole.found, whole.cause, whole.last_lines) == (
         True,
         "a service",
         "a cause",
         ("x",),
     )
-    assert completed(report, {}, {}).answers is False
+    assert whole.is_fine
+    (silent,) = completed(found, {}, {}, {"a-S0"})
+    assert not silent.answers
+    assert not silent.settling
+
+
+def asked(*services: AgentService, settled: set[str]) -> list[tuple[str, bool, bool, bool]]:
+    """How those are on whose hosts a shuffle service answers: whether that is theirs, `settling`, `taken`."""
+    there = registered(*(facts(one.host) for one in services))
+    listeners = {one.host: Listener(True, "a service") for one in services}
+    found = completed(reports(services, [], there, NONE), listeners, {}, settled)
+    return [(one.host, one.answers, one.settling, one.taken) for one in found]
+
+
+def test_what_answers_is_not_ours_before_our_own_has_settled() -> None:
+    assert asked(service("a"), service("b"), settled={"b-S0"}) == [
+        ("a", False, True, False),
+        ("b", True, False, False),
+    ]
+
+
+def test_what_answers_where_none_of_ours_runs_is_somebody_elses() -> None:
+    resting = service("a", Phase.WAITING, failures=3, not_before=99.0)
+    assert asked(resting, settled=set()) == [("a", False, False, True)]
+    assert asked(service("a", Phase.LAUNCHED), settled=set()) == [("a", False, False, False)]
+    # It runs on where its agent is out of reach.
+    assert asked(service("a", Phase.UNREACHABLE), settled=set()) == [("a", True, False, False)]
+
+
+def test_why_it_does_not_count() -> None:
+    listeners = {"a": Listener(True, "a service")}
+    there = registered(facts("a"))
+    for one, why in (
+        (service("a"), "Spark's cleaner is being looked at"),
+        (
+            service("a", failures=2),
+            "Spark's cleaner is being looked at; what answers at its port may be somebody else's",
+        ),
+    ):
+        (report,) = completed(reports([one], [], there, NONE), listeners, {}, ())
+        assert not report.is_fine
+        assert report.why == why
+    resting = service("a", Phase.WAITING, failures=3, not_before=99.0)
+    lacks = [lack("a", Cause.BACK_OFF, "it ended")]
+    (report,) = completed(reports([resting], lacks, there, NONE), listeners, {}, ())
+    assert report.why == "it ended; somebody else's shuffle service answers at its port"
+
+
+def test_agents_that_share_a_host_share_what_has_settled_there() -> None:
+    neighbour = replace(facts("a"), id="other-S1")
+    there = registered(facts("a"), neighbour)
+    shared = Uncovered("other-S1", "a", "http://a:5052", Cause.HOST, "agent a-S0 of the same host has one")
+    found = reports([service("a")], [shared], there, NONE)
+    listeners = {"a": Listener(True, "a service")}
+    assert {one.state: one.answers for one in completed(found, listeners, {}, {"a-S0"})} == {
+        "running": True,
+        "shared": True,
+    }
+    assert not any(one.answers for one in completed(found, listeners, {}, ()))

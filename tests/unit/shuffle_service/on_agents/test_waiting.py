@@ -99,6 +99,13 @@ def test_what_waiting_does_not_mend(error: SparkMesosError) -> None:
         later.wait(10)
 
 
+def test_what_follows_a_stop_that_is_being_finished_is_waited_for() -> None:
+    play = Play([status(report(), stopping=True, begins_anew=True), HALF, DONE])
+    assert play.wait(10) is DONE
+    with pytest.raises(IncompleteError, match="all services are being stopped, as was begun before"):
+        Play([status(report(), stopping=True, begins_anew=True)]).wait(1)
+
+
 def test_services_that_are_being_stopped() -> None:
     play = Play([status(report(), stopping=True)])
     with pytest.raises(DaemonError, match="All services are being stopped"):

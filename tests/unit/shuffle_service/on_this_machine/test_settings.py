@@ -112,3 +112,8 @@ def test_a_spark_that_cannot(spark: SparkHome) -> None:
     (spark.path / "bin" / "spark-class").unlink()
     with pytest.raises(SparkNotFoundError, match="has no bin/spark-class"):
         settings(spark, {})
+
+
+@pytest.mark.parametrize(("text", "mebibytes"), [("", 1024), ("200m", 200), ("2G", 2048), ("4194304", 4)])
+def test_heap(spark: SparkHome, text: str, mebibytes: int) -> None:
+    assert settings(spark, {"SPARK_DAEMON_MEMORY": text}).heap == mebibytes

@@ -48,7 +48,7 @@ def test_none(files: DaemonFiles, tmp_path: Path) -> None:
 
 def test_one_that_does_not_answer(files: DaemonFiles, tmp_path: Path, refusing_port: int) -> None:
     folder = make_run_folder(tmp_path)
-    with daemon_files.locked(files) as lock, holding(lock, folder.lock) as pid:
+    with daemon_files.locked(files) as locks, holding(*locks.values(), folder.lock) as pid:
         files.pid_file.write_text(f"{pid}\n")
         starting = status_here(files, tmp_path)
         assert (starting.running, starting.pid, starting.address, starting.log) == (True, pid, None, None)

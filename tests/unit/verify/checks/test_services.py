@@ -9,6 +9,7 @@ import pytest
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.preflight.shuffle_reading import ShuffleServices
 from sparkmesos_core.spark.shuffle_service import ServiceKind
+from sparkmesos_core.verify.check import Verdict
 from sparkmesos_core.verify.checks import services as checks
 from sparkmesos_core.verify.checks.services import (
     judge_authentication,
@@ -32,31 +33,49 @@ def services(
     return ShuffleServices(7337, kinds, closed, unknown, hosts or len(kinds) + len(closed) + len(unknown))
 
 
+def ports(found: ShuffleServices, *, cluster_mode: bool) -> Verdict:
+    return judge_ports(found, cluster_mode=cluster_mode, start="`start`", without="do without it")
+
+
+def kinds_of(found: ShuffleServices) -> Verdict:
+    return judge_kinds(found, start="`start`")
+
+
 def test_open_everywhere() -> None:
-    verdict = judge_ports(services(kinds={"a": MESOS, "b": SASL}), cluster_mode=False)
+    verdict = ports(services(kinds={"a": MESOS, "b": SASL}), cluster_mode=False)
     assert (verdict.seen, verdict.problems) == ("port 7337 is open on 2 of 2 hosts", ())
 
 
 def test_closed_somewhere() -> None:
     found = services(kinds={"a": MESOS}, closed={"b": REFUSED, "c": SILENT, "d": REFUSED, "e": REFUSED})
-    verdict = judge_ports(found, cluster_mode=True)
+    verdict = ports(found, cluster_mode=True)
     (problem,) = verdict.problems
     assert verdict.seen == "port 7337 is open on 1 of 5 hosts"
     assert problem.severity is Severity.ERROR
     assert "of b, c, d and 1 more" in problem.message
     assert problem.details[1] == "c:7337 does not answer"
     assert "Where nothing answers (c), open the port in the firewall." in problem.hint
+    assert (
+        "Start Spark's shuffle service there (`start`) with spark.shuffle.service.port=7337." in problem.hint
+    )
     assert "Or set" not in problem.hint
+
+
+def test_closed_everywhere() -> None:
+    (problem,) = ports(services(closed={"a": REFUSED}), cluster_mode=False).problems
+    assert problem.hint.endswith(
+        " Or set spark.shuffle.service.port to the port that it has, or do without it."
+    )
 
 
 def test_a_firewall_may_be_between_us_and_the_agents_alone() -> None:
     found = services(closed={"a": SILENT, "b": SILENT})
-    assert judge_ports(found, cluster_mode=True).problems[0].severity is Severity.WARNING
-    assert judge_ports(found, cluster_mode=False).problems[0].severity is Severity.ERROR
+    assert ports(found, cluster_mode=True).problems[0].severity is Severity.WARNING
+    assert ports(found, cluster_mode=False).problems[0].severity is Severity.ERROR
 
 
 def test_what_was_not_asked_is_told() -> None:
-    verdict = judge_ports(services(kinds={"a": MESOS}, unknown=("b",), hosts=900), cluster_mode=False)
+    verdict = ports(services(kinds={"a": MESOS}, unknown=("b",), hosts=900), cluster_mode=False)
     assert verdict.problems == ()  # names are for another check
     assert verdict.seen == (
         "port 7337 is open on 1 of 1 host (2 of 900 were asked); 1 host without an address here"
@@ -64,22 +83,22 @@ def test_what_was_not_asked_is_told() -> None:
 
 
 def test_kinds() -> None:
-    verdict = judge_kinds(services(kinds={"a": MESOS, "b": OTHER, "c": FOREIGN, "d": SASL}))
+    verdict = kinds_of(services(kinds={"a": MESOS, "b": OTHER, "c": FOREIGN, "d": SASL}))
     assert [problem.severity for problem in verdict.problems] == [Severity.ERROR, Severity.WARNING]
     assert "of c is no shuffle service" in verdict.problems[0].message
     assert "of b is not the one for Mesos" in verdict.problems[1].message
-    assert judge_kinds(services(kinds={"a": MESOS, "d": SASL})).problems == ()
-    assert not judge_kinds(services(closed={"a": REFUSED})).applies
+    assert kinds_of(services(kinds={"a": MESOS, "d": SASL})).problems == ()
+    assert not kinds_of(services(closed={"a": REFUSED})).applies
 
 
 def test_one_that_hangs() -> None:
-    (problem,) = judge_kinds(services(kinds={"a": MESOS, "b": SILENT_KIND})).problems
+    (problem,) = kinds_of(services(kinds={"a": MESOS, "b": SILENT_KIND})).problems
     assert problem.severity is Severity.WARNING
     assert problem.message == "What listens at port 7337 of b takes the connection, but does not answer"
 
 
 def test_only_of_one_it_is_known_whether_it_is_for_mesos() -> None:
-    verdict = judge_kinds(services(kinds={"a": MESOS, "b": SPARK, "c": SPARK}))
+    verdict = kinds_of(services(kinds={"a": MESOS, "b": SPARK, "c": SPARK}))
     assert verdict.problems == ()
     assert verdict.seen.startswith(
         "Spark's shuffle service for Mesos on 1 host; a shuffle service of Spark on 2 hosts (whether"
