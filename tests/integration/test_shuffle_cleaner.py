@@ -16,6 +16,7 @@ from sparkmesos_core.shuffle_service.cleaner import AGAIN, DEAD, STARTS, cleaner
 from sparkmesos_core.shuffle_service.command import service_command
 from sparkmesos_core.shuffle_service.on_this_machine.thread_dump import thread_dump
 from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
 from tests.integration.conftest import Commands
 from tests.integration.dead_cleaner import SparkWithDeadCleaners
 from tests.integration.short_lived_jvm import JVM
@@ -91,6 +92,7 @@ def test_in_the_foreground_it_gives_up_at_last(commands: Commands) -> None:
 
 def test_on_an_agent_one_without_is_replaced(tmp_path: Path) -> None:
     faulty = spark(tmp_path, dead=1)
+    java = find_java(find_spark(None, {}), {"PATH": ""})
     variables = {"SPARK_DAEMON_JAVA_OPTS": JVM}
     command = service_command(FREE, heap=128, spark_home=str(faulty.home), variables=variables)
     sandbox = tmp_path / "sandbox"
@@ -101,7 +103,7 @@ def test_on_an_agent_one_without_is_replaced(tmp_path: Path) -> None:
         subprocess.Popen(
             ["/bin/sh", "-c", command.script],
             cwd=sandbox,
-            env={**os.environ, "MESOS_SANDBOX": str(sandbox)},
+            env={**os.environ, "JAVA_HOME": str(java.home), "MESOS_SANDBOX": str(sandbox)},
             stdout=output,
             stderr=problems,
         ) as shell,

@@ -134,8 +134,9 @@ def in_pieces(content: bytes) -> Callable[[socket.socket], object]:
     def serve(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         connection.recv(4096)
-        for byte in content:
-            connection.sendall(bytes([byte]))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who knows enough hangs up
+            for byte in content:
+                connection.sendall(bytes([byte]))
 
     return serve
 
