@@ -174,6 +174,7 @@ def launch(home: Path, task: str) -> subprocess.Popen[str]:
         **os.environ,
         ADDRESS: "127.0.0.1",
         "MESOS_EXECUTOR_ID": task,
+        "MESOS_SANDBOX": str(home.parent),
         "MESOS_SLAVE_ID": "S0",
         "MESOS_FRAMEWORK_ID": "F",
         "SPARK_SHUFFLE_OPTS": f"-Dspark.shuffle.service.port={port}",
