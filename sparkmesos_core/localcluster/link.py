@@ -50,6 +50,11 @@ class Link:
         """Whether an end has closed it."""
         return self._closed
 
+    @property
+    def is_held(self) -> bool:
+        """Whether messages wait."""
+        return self._held
+
     def tell_master(self, message: ToMaster) -> None:
         """Send to the master; lost if the link is closed."""
         if not self._closed and self._master is not None:

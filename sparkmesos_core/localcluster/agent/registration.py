@@ -97,9 +97,14 @@ class Registration:
         self._try()
 
     def _try(self) -> None:
-        self.tell(self._offer())
+        # A stopped process asks nothing; it asks afterwards, and tells what is then. Were the offers kept
+        # instead, the master would answer each of them, and frameworks would get updates again as often.
+        held = self._link is not None and self._link.is_held
+        if not held:
+            self.tell(self._offer())
         delay = random.uniform(0.5, 1.0) * min(self._backoff, LONGEST_BACKOFF_SECONDS)  # noqa: S311 - no secret
-        self._backoff *= 2
+        if not held:
+            self._backoff *= 2
         self._retry = asyncio.get_running_loop().call_later(delay, self._try)
 
     def _take(self, message: ToAgent) -> None:
