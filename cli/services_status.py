@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sparkmesos_core.errors import ExitCode, SparkMesosError, UsageError
@@ -102,19 +101,15 @@ def _reader(
 
 def none_here(environment: Mapping[str, str], number: int) -> SparkMesosError:
     """What to say where this machine's process does not answer: NoneHereError, SilentHereError if it runs."""
-    from sparkmesos_core.durable_framework.store.sqlite import user_of
+    from sparkmesos_core.durable_framework.store.sqlite_look import framework_in, user_of
     from sparkmesos_core.shuffle_service.on_agents.client import NoneHereError, SilentHereError
-    from sparkmesos_core.shuffle_service.on_agents.foreground import keeps_framework
     from sparkmesos_core.shuffle_service.on_agents.settings import database_path, instance_folder
 
     place = place_of(environment, number)
     if place is not None and place.on_this_machine:
         return SilentHereError(number, place.pid, place.url)
     database = database_path(instance_folder(environment, number))
-    keeps_records = False
-    if user_of(database) is None:
-        with suppress(SparkMesosError):  # one that is just starting may have taken it
-            keeps_records = keeps_framework(database)
+    keeps_records = user_of(database) is None and framework_in(database) is not None
     return NoneHereError(number, keeps_records=keeps_records)
 
 
@@ -151,6 +146,6 @@ def _show(terminal: Terminal, status: ServicesStatus) -> None:
     elif status.problem:
         terminal.warn(f"it has no part in the cluster now, or does not know all of it: {status.problem}")
     for agent in [one for one in status.agents if one.last_lines and not one.is_fine][:_MOST_EXCERPTS]:
-        terminal.say(printable(f"The last lines of the service on {agent.host}:"))
+        terminal.say(printable(f"The last lines of the service that ended on {agent.host}:"))
         for line in agent.last_lines:  # whatever that has written: a terminal may take it for orders
             terminal.say(printable(f"  {line}", keep="\t"))

@@ -34,7 +34,7 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
     from sparkmesos_core.dispatcher.daemon import DISPATCHER
     from sparkmesos_core.dispatcher.locations import database_path, instance_directory
     from sparkmesos_core.dispatcher.settings import instance_number
-    from sparkmesos_core.durable_framework.store.sqlite import user_of
+    from sparkmesos_core.durable_framework.store.sqlite_look import user_of
 
     from .spark_words import stopping
 
@@ -56,7 +56,7 @@ def command(terminal: Terminal, *, instance: int | None, spark_home: Path | None
     if stopped is None:
         terminal.say(f"No dispatcher {number} runs in the background ({files.pid_file} names none).")
         if (pid := user_of(database_path(environment, number))) is not None:
-            terminal.say(f"Process {pid} is it, in the foreground: kill {pid}")
+            terminal.say(f"Process {pid} is it, in the foreground or without a pid file: kill {pid}")
         return
     what = f"dispatcher {number} (process {stopped.pid})"
     if stopped.killed:

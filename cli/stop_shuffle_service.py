@@ -49,7 +49,9 @@ def command(
             f"No shuffle service {files.instance} runs in the background ({files.pid_file} names none)."
         )
         for note in running_here(folder):
-            terminal.say(f"Process {note.pid} is it, in the foreground: kill {note.pid}")
+            terminal.say(
+                f"Process {note.pid} is it, in the foreground or without a pid file: kill {note.pid}"
+            )
         return None
     what = f"shuffle service {files.instance} (process {stopped.pid})"
     if stopped.killed:

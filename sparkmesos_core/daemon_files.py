@@ -90,7 +90,8 @@ def files_of(kind: DaemonKind, instance: int, variables: Mapping[str, str], fold
         instance=instance,
         log=logs / f"{name}-{host}.out",
         pid_file=pids / f"{name}.pid",
-        number_file=folder / f"{kind.spark_class}-{instance}.number",
+        # Home folders may be those of several machines, each with daemons of its own.
+        number_file=folder / f"{kind.spark_class}-{instance}-{socket.gethostname()}.number",
         kept_logs=kept_logs,
         niceness=_number(variables, "SPARK_NICENESS", 0),
     )

@@ -1,4 +1,4 @@
-"""Which daemon has a number: a user has one of each, whatever its files are called and wherever they are.
+"""Which daemon has a number: a user has one of each on a machine, whatever and wherever its files are.
 
 It has a file locked for as long as it runs, in the folder of its number, which tells where its log and its
 pid file are. Names and places of those come from variables, which a login shell and cron may have otherwise.

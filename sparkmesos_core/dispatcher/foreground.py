@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from starlette.types import ASGIApp
+from typing import Any
 
 from sparkmesos_core import __version__
 from sparkmesos_core.dispatcher.drivers.book import Book
@@ -24,52 +21,24 @@ from sparkmesos_core.dispatcher.server.sandboxes import Sandboxes
 from sparkmesos_core.dispatcher.server.settings import PagesSettings
 from sparkmesos_core.dispatcher.service import DispatcherService
 from sparkmesos_core.dispatcher.settings import DispatcherSettings
-from sparkmesos_core.durable_framework.foreground import Parts, Ready, run
-from sparkmesos_core.durable_framework.framework_settings import agreed_of
+from sparkmesos_core.durable_framework.foreground import FrameworkState, run
 from sparkmesos_core.durable_framework.offers import Offer
-from sparkmesos_core.durable_framework.scheduler import Scheduler
+from sparkmesos_core.durable_framework.parts import Parts, for_this_machine, scheduler_of, standing_by_of
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.durable_framework.terms import OpenStore, Terms
 from sparkmesos_core.http_service.access_token import AccessToken
 from sparkmesos_core.http_service.http_server import HttpServer, take_port
 from sparkmesos_core.http_service.tls import load_identity
-from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.mesos.pymesos_import import load_pymesos
 from sparkmesos_core.open_files import allow_many_files
 
-if TYPE_CHECKING:
-    from sparkmesos_core.durable_framework.standing_by import StandingBy
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DispatcherState:
-    """A dispatcher that runs."""
-
-    url: str
-    """Where submissions go, as `--master` takes it."""
-    http_url: str
-    """The same for programs that speak HTTP."""
-    webui_url: str
-    pid: int
-    master: str
-    framework_id: str | None
-    """None if Mesos does not know it yet, or it does not lead."""
-    leader: str | None = None
-    """The http URL of the REST server of the dispatcher that leads, if that is another one."""
-    problem: str = ""
-    """Why it takes no requests yet, as it neither leads nor reaches who does; for people."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for `--output json`."""
-        return asdict(self)
 
 
 def serve(
     settings: DispatcherSettings,
-    on_ready: Callable[[DispatcherState], None],
+    on_ready: Callable[[FrameworkState], None],
     *,
     subscribe_timeout: float | None = None,
 ) -> None:
@@ -78,7 +47,8 @@ def serve(
     `on_ready` is called when it takes submissions and, unless `subscribe_timeout` is None, Mesos knows it, or
     when it can pass requests on to the dispatcher that leads. UnreachableError is raised if that takes longer
     than so many seconds. Otherwise Mesos is waited for without end, and submissions with it, and so is, after
-    some seconds, a dispatcher to pass requests on to.
+    some seconds, a dispatcher to pass requests on to. Its places are `url`, where submissions go, as --master
+    takes it, `http_url`, the same for programs that speak HTTP, and `webui_url`.
 
     Raises DaemonError for a port in use, StoreError, MissingExtraError without pymesos, UsageError.
     """
@@ -105,8 +75,8 @@ def serve(
             rest_app = applications.rest(leading, standby, settings.rules, token, settings.spark_version)
             pages = applications.pages(leading, standby, _pages_settings(settings, places), sandboxes, token)
             return (
-                HttpServer(rest, _for_this_machine(rest_app, settings), context),
-                HttpServer(webui, _for_this_machine(pages, settings), context),
+                HttpServer(rest, for_this_machine(rest_app, settings, "The dispatcher"), context),
+                HttpServer(webui, for_this_machine(pages, settings, "The dispatcher"), context),
             )
 
         asyncio.run(_serve(settings, places, servers, sandboxes, on_ready, subscribe_timeout))
@@ -142,42 +112,36 @@ async def _serve(
     places: _Places,
     servers: Callable[[Leading, Standby | None], Sequence[HttpServer]],
     sandboxes: Sandboxes,
-    on_ready: Callable[[DispatcherState], None],
+    on_ready: Callable[[FrameworkState], None],
     subscribe_timeout: float | None,
 ) -> None:
     terms = _terms(settings, places)
-    standing_by = None
-    if settings.zookeeper_address is not None:
-        standing_by = _standing_by(settings, places, terms, subscribe_timeout)
+    standing_by = standing_by_of(
+        settings,
+        terms,
+        places.http_url,
+        places.webui_url,
+        agreed=("user", "principal"),
+        patience=subscribe_timeout,
+        ca_file=settings.ca_file,
+        certificate=settings.tls_certificate,
+    )
     standby = None if standing_by is None else Standby(standing_by.state, standing_by.connections)
-
-    def say_ready(ready: Ready) -> None:
-        condition = ready.condition
-        on_ready(
-            DispatcherState(
-                url=places.url,
-                http_url=places.http_url,
-                webui_url=places.webui_url,
-                pid=os.getpid(),
-                master=str(settings.parsed_master) if condition is None else condition.master,
-                framework_id=None if condition is None else condition.framework_id,
-                leader=ready.leader,
-                problem=ready.problem,
-            )
-        )
 
     def say_serving() -> None:
         logger.info("taking submissions at %s, web UI at %s", places.url, places.webui_url)
 
     parts = Parts(
+        settings,
         terms,
         standing_by,
         open_store=lambda: open_sqlite(Path(settings.database), DRIVERS),
         servers=servers(lambda: terms.service, standby),
+        places={"url": places.url, "http_url": places.http_url, "webui_url": places.webui_url},
         on_serving=say_serving,
         on_stopping=sandboxes.close,  # an agent may be silent for longer than last answers may take
     )
-    await run(parts, say_ready, subscribe_timeout=subscribe_timeout)
+    await run(parts, on_ready, subscribe_timeout=subscribe_timeout)
 
 
 def _terms(settings: DispatcherSettings, places: _Places) -> Terms[DispatcherService]:
@@ -191,15 +155,7 @@ def _terms(settings: DispatcherSettings, places: _Places) -> Terms[DispatcherSer
         )
 
     def connect(service: DispatcherService) -> None:
-        service.connect(
-            Scheduler(
-                settings.parsed_master,
-                settings.framework_info(places.webui_url),
-                service,
-                principal=settings.principal,
-                secret=settings.secret,
-            )
-        )
+        service.connect(scheduler_of(settings, places.webui_url, service))
 
     return Terms(DRIVERS, new_service, connect)
 
@@ -228,29 +184,6 @@ class _Launching:
         return self._build(driver, task_id, framework_id, offer, resources)
 
 
-def _standing_by(
-    settings: DispatcherSettings,
-    places: _Places,
-    terms: Terms[DispatcherService],
-    patience: float | None,
-) -> StandingBy[DispatcherService]:
-    from sparkmesos_core.durable_framework.standing_by import StandingBy  # which most do without
-
-    address = settings.zookeeper_address
-    assert address is not None
-    return StandingBy(
-        address,
-        terms,
-        places.http_url,
-        places.webui_url,
-        session_timeout=settings.zookeeper_session,
-        ca_file=settings.ca_file,
-        certificate=settings.tls_certificate,
-        agreed=agreed_of(settings.framework_info(places.webui_url), "user", "principal"),
-        patience=patience,
-    )
-
-
 def _pages_settings(settings: DispatcherSettings, places: _Places) -> PagesSettings:
     return PagesSettings(
         address=places.url,
@@ -259,10 +192,3 @@ def _pages_settings(settings: DispatcherSettings, places: _Places) -> PagesSetti
         history_server=settings.properties.get("spark.mesos.dispatcher.historyServer.url", ""),
         mesos_ui=settings.properties.get("spark.mesos.proxy.baseURL", ""),
     )
-
-
-def _for_this_machine(app: ASGIApp, settings: DispatcherSettings) -> ASGIApp:
-    if not settings.on_loopback:
-        return app
-    names = [name for name in (settings.host, settings.public_host) if name]
-    return OnlyForLoopbackNames(app, names, "The dispatcher")

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
 from sparkmesos_core.dispatcher.rest.answers import SPARK_VERSION
 from sparkmesos_core.dispatcher.rest.rules import Rules
 from sparkmesos_core.durable_framework.framework_settings import (
-    advertised_host,
-    framework_info,
-    hostname_of,
-    is_local,
+    DEFAULT_HOST,
+    FrameworkSettings,
+    StartOptions,
     number_in,
     port_of,
-    public_host_of,
-    read_master,
-    user_name,
-    zookeeper_of,
+    read_settings,
 )
-from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.http_service.access_token import read_token
-from sparkmesos_core.loopback import is_loopback
-from sparkmesos_core.master import MesosMaster, ZooKeeperMaster
+from sparkmesos_core.master import MesosMaster
 from sparkmesos_core.network_failures import check_ca_file
 from sparkmesos_core.spark.home import SparkHome
 
-DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7077
 DEFAULT_WEBUI_PORT = 8081
 DEFAULT_NAME = "Spark Cluster"
 
 BRIDGE_URI = "spark.mesos.dispatcher.bridge.uri"
-ZOOKEEPER_SESSION = "spark.mesos.dispatcher.zookeeper.sessionTimeout"
 
 _LIMITS = {
     "max_drivers": "spark.mesos.maxDrivers",
@@ -52,63 +41,28 @@ _LIMITS = {
 }
 
 
-@dataclass(frozen=True)
-class DispatcherSettings:
-    """What a dispatcher is told. Plain JSON values, some of them secret."""
+@dataclass(frozen=True, kw_only=True)
+class DispatcherSettings(FrameworkSettings):
+    """What a dispatcher is told, besides what every framework is; its tasks are drivers."""
 
-    master: str = field(repr=False)
-    """As `parse_master` takes it; it may hold a password."""
+    KIND = DRIVERS
+
     database: str
     """The file that drivers are kept in, unless they are in ZooKeeper."""
-    properties: Mapping[str, str] = field(repr=False)
-    """The effective ones."""
-    user: str
-    """Whom drivers run as."""
-    hostname: str
-    """What the framework says of where it is."""
-    host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     webui_port: int = DEFAULT_WEBUI_PORT
-    """Both 0 for a free one."""
-    public_host: str = ""
-    """SPARK_PUBLIC_DNS: by which name others reach this machine."""
+    """0 for a free one, too."""
     name: str = DEFAULT_NAME
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The fields of `Limits` that are set."""
-    spark_home: str | None = None
-    """Where agents have Spark, unless a property or a submission says."""
     spark_version: str = SPARK_VERSION
     """What REST says of the server: that of the Spark that is installed beside it, if there is one."""
-    principal: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    zookeeper: str | None = field(default=None, repr=False)
-    """The servers that drivers are kept in, as --zk has them; None: they are kept in a database."""
-    zookeeper_base: str | None = None
-    """The node there that is theirs, if it is named."""
-    zookeeper_session: float = 10.0
-    """Seconds for which a dispatcher that ZooKeeper hears nothing of may lead."""
-    token: str | None = field(default=None, repr=False)
-    """What clients have to show, if anything."""
     tls_certificate: str | None = None
     tls_key: str | None = None
     ca_file: str | None = None
     """Whom to trust besides where agents speak https."""
 
-    def to_json(self) -> str:
-        """All of it as text. It holds secrets: pass it through a pipe."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> DispatcherSettings:
-        """The settings from the text that `to_json` made."""
-        return cls(**json.loads(text))
-
     # What the parts of a dispatcher are given.
-
-    @property
-    def parsed_master(self) -> MesosMaster | ZooKeeperMaster:
-        """Where Mesos is. Raises MasterUrlError and UsageError."""
-        return read_master(self.master, DRIVERS.holder)
 
     @property
     def driver_limits(self) -> Limits:
@@ -119,13 +73,6 @@ class DispatcherSettings:
     def rules(self) -> Rules:
         """How submissions are judged. Raises UsageError."""
         return Rules.from_properties(self.properties, spark_home=self.spark_home)
-
-    @property
-    def zookeeper_address(self) -> ZooKeeperAddress | None:
-        """Where drivers are kept, if it is in ZooKeeper. Raises UsageError."""
-        return (
-            None if self.zookeeper is None else parse_zookeeper(self.zookeeper, self.zookeeper_base, DRIVERS)
-        )
 
     def cluster(self, leader: str | None = None) -> Cluster:
         """What drivers are launched with. `leader` is the leading master, where masters stand in a list.
@@ -146,44 +93,17 @@ class DispatcherSettings:
 
     def framework_info(self, webui_url: str) -> dict[str, Any]:
         """The FrameworkInfo of the v1 API, without an id (`MesosClusterScheduler.start`)."""
-        info = framework_info(
-            self.properties,
-            user=self.user,
-            name=self.name,
-            hostname=self.hostname,
-            webui_url=self.properties.get("spark.mesos.dispatcher.webui.url") or webui_url,
-            principal=self.principal,
-        )
+        info = super().framework_info(self.properties.get("spark.mesos.dispatcher.webui.url") or webui_url)
         if int(self.properties.get("spark.mesos.gpus.max") or 0) > 0:
             info["capabilities"] = [{"type": "GPU_RESOURCES"}]
         return info
 
-    @property
-    def agents_are_here(self) -> bool:
-        """Whether all agents are on this machine, to judge by the master."""
-        return is_local(self.parsed_master)
 
-    @property
-    def on_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return is_loopback(self.host)
-
-    @property
-    def advertised_host(self) -> str:
-        """The name to put into URLs that others shall follow."""
-        return advertised_host(self.host, self.public_host)
-
-
-@dataclass(frozen=True)
-class DispatcherOptions:
+@dataclass(frozen=True, kw_only=True)
+class DispatcherOptions(StartOptions):
     """What the options of `start-dispatcher` say, by their names; None: they were not given."""
 
-    master: str | None = None
-    host: str | None = None
-    port: int | None = None
     webui_port: int | None = None
-    name: str | None = None
-    auth_token_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     ca_file: Path | None = None
@@ -206,13 +126,14 @@ def make_settings(
     Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
     master.
     """
-    master = options.master
-    if not master:
-        raise UsageError(
-            "The dispatcher has to know its Mesos master",
-            hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
-        )
-    parsed = read_master(master, DRIVERS.holder)
+    read = read_settings(
+        configuration,
+        variables,
+        options,
+        DRIVERS,
+        spark_home=spark_home,
+        installed_spark=installed_spark,
+    )
     if "spark.authenticate.secret" in configuration:
         raise UsageError(
             "A dispatcher does not start with spark.authenticate.secret: its protocol has no place for it",
@@ -223,36 +144,19 @@ def make_settings(
         raise UsageError("--tls-key is given without --tls-cert", hint="Give both, or none.")
     if options.ca_file is not None:
         check_ca_file(options.ca_file)
-    principal, secret = mesos_credentials(configuration)
-    zookeeper, base = zookeeper_of(configuration, DRIVERS)
     limits = {
         field_name: configuration.typed(key) for field_name, key in _LIMITS.items() if key in configuration
     }
-    configuration.typed("spark.mesos.role")
     configuration.typed("spark.mesos.gpus.max")
-    if spark_home is None and is_local(parsed) and installed_spark is not None:
-        spark_home = str(installed_spark.path)
-    public_host = public_host_of(variables)
     settings = DispatcherSettings(
-        master=master,
+        **read,
         database=str(database),
-        properties=dict(configuration),
-        user=user_name(variables, DRIVERS.plural),
-        hostname=hostname_of(configuration, public_host),
         host=options.host or variables.get("SPARK_MESOS_DISPATCHER_HOST") or DEFAULT_HOST,
         port=port_of(options.port, variables, "SPARK_MESOS_DISPATCHER_PORT", DEFAULT_PORT),
         webui_port=DEFAULT_WEBUI_PORT if options.webui_port is None else options.webui_port,
-        public_host=public_host,
         name=options.name or DEFAULT_NAME,
         limits=limits,
-        spark_home=spark_home,
         spark_version=SPARK_VERSION if installed_spark is None else installed_spark.version,
-        principal=principal,
-        secret=secret,
-        zookeeper=zookeeper,
-        zookeeper_base=base,
-        zookeeper_session=float(configuration.typed(ZOOKEEPER_SESSION)),
-        token=None if options.auth_token_file is None else read_token(options.auth_token_file),
         tls_certificate=_absolute(options.tls_cert),
         tls_key=_absolute(options.tls_key),
         ca_file=_absolute(options.ca_file),

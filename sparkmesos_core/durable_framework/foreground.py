@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
-from sparkmesos_core.durable_framework.condition import Condition
-from sparkmesos_core.durable_framework.terms import OpenStore, S, Terms
+from sparkmesos_core.durable_framework.parts import Parts
+from sparkmesos_core.durable_framework.terms import S, Terms
 from sparkmesos_core.errors import SparkMesosError, UnreachableError
 from sparkmesos_core.http_service.http_server import HttpServer
 
@@ -27,42 +28,36 @@ _SECONDS_FOR_THE_LEADER = 10.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-async def _for_ever() -> None:
-    await asyncio.Event().wait()
-
-
 @dataclass(frozen=True)
-class Parts(Generic[S]):
-    """What a durable framework is made of. All belong to one event loop."""
+class FrameworkState:
+    """A durable framework's process that has just become ready."""
 
-    terms: Terms[S]
-    standing_by: StandingBy[S] | None
-    """Its part in an election, if there is one."""
-    open_store: OpenStore
-    """Opens the store of one that takes part in none."""
-    servers: Sequence[HttpServer]
-    on_serving: Callable[[], None] = lambda: None
-    """Called when the servers answer."""
-    on_stopping: Callable[[], None] = lambda: None
-    """Called when the servers have had a moment for their last answers: has to end what they may wait for."""
-    until: Callable[[], Coroutine[Any, Any, None]] = _for_ever
-    """Runs beside all that, from the beginning of a term or a standing; the process stops when it returns."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """How a durable framework is that has just become ready."""
-
-    condition: Condition | None
-    """None if it does not lead."""
-    leader: str | None
+    places: Mapping[str, str]
+    """Where it answers, as `Parts` has it."""
+    pid: int
+    master: str
+    """The leading master's http URL if known, else what was configured; without passwords."""
+    framework_id: str | None
+    """None if Mesos does not know it yet, or it does not lead."""
+    leader: str | None = None
     """The http URL where the process that leads takes requests, if that is another one and can be reached."""
-    problem: str
+    problem: str = ""
     """Why it takes no requests yet, as it neither leads nor reaches who does; for people."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for `--output json`."""
+        return {
+            **self.places,
+            "pid": self.pid,
+            "master": self.master,
+            "framework_id": self.framework_id,
+            "leader": self.leader,
+            "problem": self.problem,
+        }
 
 
 async def run(
-    parts: Parts[S], on_ready: Callable[[Ready], None], *, subscribe_timeout: float | None = None
+    parts: Parts[S], on_ready: Callable[[FrameworkState], None], *, subscribe_timeout: float | None = None
 ) -> None:
     """Run until SIGTERM, SIGINT or SIGHUP, or the end of `until`; tasks run on. In the main thread.
 
@@ -92,15 +87,7 @@ async def run(
         until.add_done_callback(lambda _: stopping.set())
         leader = await _await_ready(terms, standing_by, stopping, subscribe_timeout)
         if not stopping.is_set():
-            service = terms.service
-            waits = service is None and leader is None
-            on_ready(
-                Ready(
-                    condition=None if service is None else service.condition,
-                    leader=leader,
-                    problem=standing_by.obstacle if waits and standing_by is not None else "",
-                )
-            )
+            on_ready(_state(parts, leader))
         await terms_run
         if until.done():
             until.result()
@@ -121,6 +108,20 @@ async def run(
         await asyncio.gather(*last_answers)
         if standing_by is not None:
             await standing_by.connections.close()
+
+
+def _state(parts: Parts[S], leader: str | None) -> FrameworkState:
+    service, standing_by = parts.terms.service, parts.standing_by
+    condition = None if service is None else service.condition
+    waits = service is None and leader is None
+    return FrameworkState(
+        places=parts.places,
+        pid=os.getpid(),
+        master=str(parts.settings.parsed_master) if condition is None else condition.master,
+        framework_id=None if condition is None else condition.framework_id,
+        leader=leader,
+        problem=standing_by.obstacle if waits and standing_by is not None else "",
+    )
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

@@ -16,19 +16,20 @@ that comes back to Mesos finds out before it has touched anything of its success
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from sparkmesos_core.durable_framework.actions import Action, SaveFramework
+from sparkmesos_core.durable_framework.alarm import Alarm
 from sparkmesos_core.durable_framework.book import Book
 from sparkmesos_core.durable_framework.condition import Condition, InDoubtError
 from sparkmesos_core.durable_framework.offers import Offer
 from sparkmesos_core.durable_framework.record import RecordKind
 from sparkmesos_core.durable_framework.scheduler import End
 from sparkmesos_core.durable_framework.store.store import Store, Stored
+from sparkmesos_core.durable_framework.store_repair import StoreRepair
 from sparkmesos_core.durable_framework.writer import Writer
 from sparkmesos_core.errors import FrameworkError, SparkMesosError, StoreError, StoreTakenOverError
 
@@ -37,15 +38,8 @@ logger = logging.getLogger(__name__)
 B = TypeVar("B", bound=Book[Any])
 T = TypeVar("T")
 
-FIRST_PAUSE = 1.0
-"""Seconds until a store that failed is tried again; each further pause is twice as long."""
-LONGEST_PAUSE = 30.0
 _REFUSED_PAUSE = 15.0
 """Seconds until a framework that Mesos refused is tried again: somebody may have changed its permissions."""
-_SOUND_SECONDS = 60.0
-"""Seconds of work after which a failure is the first one again."""
-_LONGEST_SLEEP = 60.0
-"""Seconds: the clock may be set meanwhile."""
 
 
 class Mesos(Protocol):
@@ -99,16 +93,13 @@ class FrameworkService(Generic[B]):
         """To be read; what changes it goes through `ask`."""
         self._mesos: Mesos | None = None
         self._writer = Writer[Any](kind.holder, self._call, self._fail_with)
-        self._repair: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._repair = StoreRepair[Any](self._writer.load, self._begin_anew, self._end)
+        self._alarm = Alarm(self._tick, clock)
         self._again: asyncio.TimerHandle | None = None
         self._subscribed = False
         self._subscribed_once = asyncio.Event()
         self._unusable = "it is just starting"
         self._refusal = ""
-        self._pause = FIRST_PAUSE
-        self._sound_since = 0.0
         self._left = False
         self._given_id: str | None = None
         """What Mesos calls the framework, which the store may not know yet."""
@@ -162,10 +153,7 @@ class FrameworkService(Generic[B]):
         self._left = True
         self._drop_timers()
         await self._writer.idle()
-        if self._repair is not None:
-            self._repair.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._repair
+        await self._repair.close()
         if self._mesos is not None:
             await self._mesos.close()
         await self._writer.close()
@@ -320,7 +308,7 @@ class FrameworkService(Generic[B]):
 
     def _carry_out(self, actions: Iterable[Action], written: asyncio.Future[None] | None = None) -> None:
         self._writer.put(actions, written)
-        self._set_timer()
+        self._alarm.set(self.book.next_due)
 
     def _call(self, calls: Sequence[Action]) -> None:
         if self._mesos is not None:
@@ -342,11 +330,8 @@ class FrameworkService(Generic[B]):
         else:
             self._unusable = "it had an error of its own, and begins anew with what its store holds"
             logger.error("an error that should not be", exc_info=error)
-        if asyncio.get_running_loop().time() - self._sound_since > _SOUND_SECONDS:
-            self._pause = FIRST_PAUSE
         self._be_silent(self._unusable)
-        if self._repair is None or self._repair.done():
-            self._repair = asyncio.create_task(self._begin_anew())
+        self._repair.begin()
 
     def _end(self, reason: str) -> None:
         """It is over with this service."""
@@ -372,36 +357,23 @@ class FrameworkService(Generic[B]):
         self._writer.drop(self._cannot(), in_doubt)
 
     def _drop_timers(self) -> None:
-        for handle in (self._timer, self._again):
-            if handle is not None:
-                handle.cancel()
-        self._timer = self._again = None
+        self._alarm.drop()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
-    async def _begin_anew(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
-            try:
-                stored = await self._writer.load()
-            except StoreTakenOverError as error:
-                self._end(error.message)
-                return
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
-                message = error.message if isinstance(error, SparkMesosError) else repr(error)
-                logger.warning("the store still fails: %s", message)
-                continue
-            if self._left:
-                return
-            break
+    def _begin_anew(self, stored: Stored[Any]) -> None:
+        """Go on with what the store holds, which works again."""
+        if self._left:
+            return
         logger.info("the store works again: going on with %d %s", len(stored.records), self._kind.plural)
-        self._repair = None
         self._begin(stored)
         self._subscribe_again()
 
     def _begin(self, stored: Stored[Any]) -> None:
         self.book = self._new_book()
         self._unusable = ""
-        self._sound_since = asyncio.get_running_loop().time()
+        self._repair.works()
         self._happened(lambda book, now: book.recover(stored, now))
         if self.book.ends and self.book.framework_id is None and self._given_id is None:
             self._end_for_good()  # Mesos had ended it before the store failed, or this process began
@@ -412,24 +384,6 @@ class FrameworkService(Generic[B]):
             hint="Try again soon. Its log tells more.",
         )
 
-    # Time
-
-    def _set_timer(self) -> None:
-        """Have the book asked again when it has something to do."""
-        due = self.book.next_due
-        if due is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            return
-        if self._timer is not None:
-            if self._timer_at == due:
-                return
-            self._timer.cancel()
-        self._timer_at = due
-        pause = min(max(due - self._clock(), 0.0), _LONGEST_SLEEP)
-        self._timer = asyncio.get_running_loop().call_later(pause, self._tick)
-
     def _tick(self) -> None:
-        self._timer = None
+        """The book has something to do."""
         self._happened(lambda book, now: book.tick(now))

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sparkmesos_core.durable_framework.pauses import Pauses
 from sparkmesos_core.durable_framework.record import RecordKind
 from sparkmesos_core.durable_framework.service import FrameworkService
 from sparkmesos_core.durable_framework.store.store import Store
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from sparkmesos_core.durable_framework.election import Election, Standing
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE = 1.0
-"""Seconds between the beginnings of two terms; each further pause is twice as long."""
-LONGEST_PAUSE = 30.0
-_LONG_TERM = 60.0
-"""Seconds of a term after which the next pause is the first one again."""
 
 S = TypeVar("S", bound=FrameworkService[Any])
 
@@ -58,8 +53,7 @@ class Terms(Generic[S]):
         self._standing: Standing | None = None
         self._news = asyncio.Event()
         self._change = asyncio.Event()
-        self._pause = FIRST_PAUSE
-        self._began_at = 0.0
+        self._pauses = Pauses()
         self._not_before = 0.0
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -197,7 +191,7 @@ class Terms(Generic[S]):
             raise
         self._service, self._node = service, node
         self._over = asyncio.create_task(service.over())
-        self._began_at = asyncio.get_running_loop().time()
+        self._pauses.went_well(asyncio.get_running_loop().time())
         self._tell_change()
         if node is not None:
             logger.info("elected: this %s leads", self.kind.holder)
@@ -210,8 +204,7 @@ class Terms(Generic[S]):
         if self._over is not None:
             self._over.cancel()
             self._over = None
-        if asyncio.get_running_loop().time() - self._began_at > _LONG_TERM:
-            self._pause = FIRST_PAUSE
+        self._pauses.failed(asyncio.get_running_loop().time())
         self._delay()
         # Its store may be waiting for ZooKeeper, and need not be waited for.
         closing = asyncio.create_task(_close(service))
@@ -225,8 +218,7 @@ class Terms(Generic[S]):
         return f"another {self.kind.holder} has taken over"
 
     def _delay(self) -> None:
-        self._not_before = asyncio.get_running_loop().time() + self._pause
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._not_before = asyncio.get_running_loop().time() + self._pauses.take()
 
     def _tell_change(self) -> None:
         self._change.set()

@@ -59,23 +59,8 @@ def open_sqlite(path: Path, kind: RecordKind[R]) -> Store[R]:
         raise
 
 
-def user_of(path: Path) -> int | None:
-    """The id of the process that has this database open, as far as this user may know; or None.
-
-    It takes no lock, which might keep one from starting.
-    """
-    import psutil  # which a store does not need
-
-    place = _lock_file(path.resolve())
-    try:
-        pid = int(place.read_text(encoding="ascii"))
-        has_it = any(file.path == str(place) for file in psutil.Process(pid).open_files())
-    except (OSError, ValueError, psutil.Error):
-        return None
-    return pid if has_it else None
-
-
-def _lock_file(path: Path) -> Path:
+def lock_file(path: Path) -> Path:
+    """The file that the process which uses a database has locked; it holds the number of the last one."""
     return path.with_name(path.name + ".lock")
 
 
@@ -85,7 +70,7 @@ def _lock(path: Path, kind: RecordKind[R]) -> int:
     It is a file of its own: SQLite's locks on the database come and go, and closing a second descriptor of
     the same file would drop them.
     """
-    lock = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = os.open(lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,10 +7,9 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sparkmesos_core.durable_framework.framework_settings import agreed_of
-from sparkmesos_core.durable_framework.scheduler import Scheduler
+from sparkmesos_core.durable_framework.parts import scheduler_of, standing_by_of
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.durable_framework.store.store import Store
 from sparkmesos_core.durable_framework.terms import Terms
@@ -30,9 +29,6 @@ from sparkmesos_core.shuffle_service.on_agents.status import ServicesStatus
 from sparkmesos_core.shuffle_service.on_agents.status_reading import completed, reports
 from sparkmesos_core.shuffle_service.on_agents.task_info import Build
 from sparkmesos_core.shuffle_service.on_agents.term import ServicesTerm
-
-if TYPE_CHECKING:
-    from sparkmesos_core.durable_framework.standing_by import StandingBy
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +74,6 @@ class Care:
         self._url = url
         self._stops_seen = stops_seen
         self._only_to_stop = only_to_stop
-        self._patience = patience
         principal, secret = settings.principal, settings.secret
         self._ports = AgentPorts(principal=principal, secret=secret)
         self._words = LastWordsReader(settings.service_port, principal=principal, secret=secret)
@@ -86,7 +81,15 @@ class Care:
         self._listeners = Listeners(settings.service_port, authenticates=settings.authenticates)
         self._build: Build = _no_task if only_to_stop else settings.build()
         self.terms = Terms(SERVICES, self._new_term, self._connect)
-        self.standing_by = self._new_standing_by()
+        self.standing_by = standing_by_of(
+            settings,
+            self.terms,
+            url,
+            url,
+            # Who is to end them all is told nothing of the role.
+            agreed=() if only_to_stop else ("user", "principal", "role"),
+            patience=patience,
+        )
         self._told: _Told | None = None
         self._telling = asyncio.Lock()
         self._stopped = asyncio.Event()
@@ -201,27 +204,6 @@ class Care:
 
     # The terms
 
-    def _new_standing_by(self) -> StandingBy[ServicesTerm] | None:
-        address = self._settings.zookeeper_address
-        if address is None:
-            return None
-        from sparkmesos_core.durable_framework.standing_by import StandingBy  # which most do without
-
-        return StandingBy(
-            address,
-            self.terms,
-            self._url,
-            self._url,
-            session_timeout=self._settings.zookeeper_session,
-            ca_file=None,
-            certificate=None,
-            # Who is to end them all is told nothing of the role.
-            agreed=None
-            if self._only_to_stop
-            else agreed_of(self._settings.framework_info(self._url), "user", "principal", "role"),
-            patience=self._patience,
-        )
-
     def _new_term(self, open_store: Callable[[], Store[Any]]) -> ServicesTerm:
         settings = self._settings
         need = Need.of(settings.cpus, settings.memory, settings.service_port, settings.constraints)
@@ -261,15 +243,7 @@ class Care:
     def _connect(self, term: ServicesTerm) -> None:
         if term.book.stopped or (self._only_to_stop and term.book.framework_id is None):
             return  # Mesos knows nothing of it, and is not to
-        term.connect(
-            Scheduler(
-                self._settings.parsed_master,
-                self._settings.framework_info(self._url),
-                term,
-                principal=self._settings.principal,
-                secret=self._settings.secret,
-            )
-        )
+        term.connect(scheduler_of(self._settings, self._url, term))
 
     def _leading(self) -> ServicesTerm:
         term = self.terms.service

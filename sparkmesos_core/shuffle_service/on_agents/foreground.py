@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from starlette.types import ASGIApp
-
-from sparkmesos_core.durable_framework.foreground import Parts, Ready, run
+from sparkmesos_core.durable_framework.foreground import FrameworkState, run
+from sparkmesos_core.durable_framework.parts import Parts, for_this_machine
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.errors import DaemonError
 from sparkmesos_core.http_service.access_token import AccessToken
 from sparkmesos_core.http_service.http_server import HttpServer, take_port
-from sparkmesos_core.loopback_names import OnlyForLoopbackNames
 from sparkmesos_core.master import HostPort
 from sparkmesos_core.mesos.pymesos_import import load_pymesos
 from sparkmesos_core.open_files import allow_many_files
@@ -33,37 +28,17 @@ from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ServicesState:
-    """The framework's process, when it is ready."""
-
-    url: str
-    """Where it answers."""
-    pid: int
-    master: str
-    framework_id: str | None
-    """None if Mesos does not know it yet, or it does not lead."""
-    leader: str | None = None
-    """Where the one answers that leads, if that is another one."""
-    problem: str = ""
-    """Why it neither leads nor reaches who does; for people."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for `--output json`."""
-        return asdict(self)
-
-
 def serve(
     settings: ServicesSettings,
-    on_ready: Callable[[ServicesState], None],
+    on_ready: Callable[[FrameworkState], None],
     *,
     subscribe_timeout: float | None = None,
 ) -> None:
     """Care for services on all agents until SIGTERM, SIGINT or SIGHUP; they run on then. Or to their end.
 
     To be called in the main thread. `on_ready` is called when Mesos knows the framework, unless
-    `subscribe_timeout` is None, or when another process leads that can be reached. UnreachableError is raised
-    if that takes longer than so many seconds.
+    `subscribe_timeout` is None, or when another process leads that can be reached; its one place is `url`.
+    UnreachableError is raised if that takes longer than so many seconds.
 
     Raises DaemonError for a port in use, StoreError, MissingExtraError without pymesos, UsageError.
     """
@@ -104,7 +79,7 @@ async def _serve(
     settings: ServicesSettings,
     token: AccessToken | None,
     taken: socket.socket,
-    on_ready: Callable[[ServicesState], None],
+    on_ready: Callable[[FrameworkState], None],
     subscribe_timeout: float | None,
     stops_seen: int,
 ) -> None:
@@ -116,29 +91,19 @@ async def _serve(
             place.enter_context(noted_place(Path(settings.folder), url))
             logger.info("answering at %s", url)
 
-        def ready(how: Ready) -> None:
-            condition = how.condition
-            on_ready(
-                ServicesState(
-                    url=url,
-                    pid=os.getpid(),
-                    master=str(settings.parsed_master) if condition is None else condition.master,
-                    framework_id=None if condition is None else condition.framework_id,
-                    leader=how.leader,
-                    problem=how.problem,
-                )
-            )
-
+        app = for_this_machine(services_app(care, token), settings, "The framework of the shuffle services")
         parts = Parts(
-            terms=care.terms,
-            standing_by=care.standing_by,
+            settings,
+            care.terms,
+            care.standing_by,
             open_store=care.open_own,
-            servers=[HttpServer(taken, _for_this_machine(services_app(care, token), settings))],
+            servers=[HttpServer(taken, app)],
+            places={"url": url},
             on_serving=serving,
             on_stopping=care.close,
             until=care.stopped,
         )
-        await run(parts, ready, subscribe_timeout=subscribe_timeout)
+        await run(parts, on_ready, subscribe_timeout=subscribe_timeout)
 
 
 async def _stop_alone(settings: ServicesSettings, stops_seen: int) -> tuple[Stopped | None, str | None]:
@@ -150,8 +115,9 @@ async def _stop_alone(settings: ServicesSettings, stops_seen: int) -> tuple[Stop
         ended[0] = await care.stop_at_once(), care.standing().leader
 
     parts = Parts(
-        terms=care.terms,
-        standing_by=care.standing_by,
+        settings,
+        care.terms,
+        care.standing_by,
         open_store=care.open_own,
         servers=[],
         on_stopping=care.close,
@@ -171,10 +137,3 @@ def _stops_seen(settings: ServicesSettings, patience: float | None = None) -> in
 
     patience = PATIENCE if patience is None else min(PATIENCE, patience)
     return stops_so_far(address, session_timeout=settings.zookeeper_session, patience=patience)
-
-
-def _for_this_machine(app: ASGIApp, settings: ServicesSettings) -> ASGIApp:
-    if not settings.on_loopback:
-        return app
-    names = [name for name in (settings.host, settings.public_host) if name]
-    return OnlyForLoopbackNames(app, names, "The framework of the shuffle services")

@@ -56,8 +56,8 @@ def check_home(
             f"The records in {place} are of another cluster: of the framework {framework_id} at {home}, and"
             f" {spelled(master)} knows neither that nor any of its agents",
             hint=f"End those services first (--stop --master {home}), or keep others apart from them: with"
-            " another --instance, or with --zk by another node. If that cluster is gone for good, move the"
-            " records aside.",
+            " another --instance, or with --zk by another node. If that cluster is gone for good, move its"
+            " records aside: the file, with the one that ends in -wal, or the node in ZooKeeper.",
         )
 
 

@@ -28,7 +28,7 @@ def start(
     subscribe_timeout: float | None,
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Start it; what it says of itself when it is ready (`foreground.ServicesState`).
+    """Start it; what it says of itself when it is ready (`FrameworkState`).
 
     Raises what `background.start` and `foreground.serve` do; nothing is left running then.
     """

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sparkmesos_core.conf.configuration import Configuration
-from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.conf.values.constraints import Constraint, parse_constraints
 from sparkmesos_core.conf.values.overheads import LEAST_OVERHEAD, container_memory
 from sparkmesos_core.conf.values.sizes import parse_mebibytes
 from sparkmesos_core.directories import state_directory
 from sparkmesos_core.durable_framework.framework_settings import (
-    advertised_host,
-    framework_info,
-    hostname_of,
-    is_local,
-    public_host_of,
-    read_master,
-    user_name,
-    zookeeper_of,
+    DEFAULT_HOST,
+    FrameworkSettings,
+    StartOptions,
+    read_settings,
 )
-from sparkmesos_core.durable_framework.store.zookeeper_address import ZooKeeperAddress, parse_zookeeper
 from sparkmesos_core.errors import UsageError
-from sparkmesos_core.http_service.access_token import read_token
-from sparkmesos_core.loopback import is_loopback
-from sparkmesos_core.master import MesosMaster, ZooKeeperMaster
 from sparkmesos_core.shuffle_service.command import authenticates
 from sparkmesos_core.shuffle_service.on_agents.kind import SERVICES
 from sparkmesos_core.shuffle_service.on_agents.task_info import Build, build
 from sparkmesos_core.spark.home import SparkHome
 
-DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7338
 DEFAULT_NAME = "Spark shuffle services"
 DEFAULT_CPUS = 0.5
@@ -51,7 +40,6 @@ _BESIDE = "_shuffle_services"
 _VARIABLES = ("SPARK_DAEMON_JAVA_OPTS", "SPARK_SHUFFLE_OPTS", "SPARK_DAEMON_CLASSPATH", "SPARK_EXECUTOR_URI")
 """What of the environment here is meant for the JVM of a service wherever it runs."""
 
-
 _READ = (
     *("spark.mesos.role", CONSTRAINTS, "spark.mesos.principal", "spark.mesos.secret", "spark.deploy."),
     *("spark.mesos.dispatcher.zookeeper.", "spark.executor.uri", "spark.mesos.executor.home"),
@@ -62,70 +50,30 @@ _READ = (
 """What is read for the framework and for the tasks of services: names, or what they begin with."""
 
 
-@dataclass(frozen=True)
-class ServicesSettings:
-    """What the framework is told. Plain JSON values, some of them secret."""
+@dataclass(frozen=True, kw_only=True)
+class ServicesSettings(FrameworkSettings):
+    """What the framework is told, besides what every one is; its tasks are services."""
 
-    master: str = field(repr=False)
-    """As `parse_master` takes it; it may hold a password. Empty where none is needed, and none was given."""
+    KIND = SERVICES
+
     folder: str
     """Where this instance keeps its files."""
-    properties: Mapping[str, str] = field(repr=False)
-    """The effective ones."""
-    user: str
-    """Whom services run as."""
-    hostname: str
-    """What the framework says of where it is."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Those that JVMs of services get."""
     cpus: float = DEFAULT_CPUS
     heap: int = DEFAULT_HEAP
     memory: int = DEFAULT_HEAP + LEAST_OVERHEAD
     """Both in MiB: what the JVM of a service gets for objects, and what its task takes in all."""
+    bridge: str | None = None
+    """The jar with the service for a Spark 4, if agents are on this machine and have one without it."""
     service_port: int = 7337
-    host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    """Where it answers; 0 for a free port."""
-    public_host: str = ""
-    """SPARK_PUBLIC_DNS: by which name others reach this machine."""
     name: str = DEFAULT_NAME
-    spark_home: str | None = None
-    """Where agents have Spark; None: where a property says, or they fetch it."""
-    principal: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    zookeeper: str | None = field(default=None, repr=False)
-    """The servers that its records are kept in, as --zk has them; None: they are kept in a database."""
-    zookeeper_base: str | None = None
-    zookeeper_session: float = 10.0
-    """Seconds for which one that ZooKeeper hears nothing of may lead."""
-    token: str | None = field(default=None, repr=False)
-    """What those have to show who ask for the status, or end the services, if anything."""
-
-    def to_json(self) -> str:
-        """All of it as text. It holds secrets: pass it through a pipe."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> ServicesSettings:
-        """The settings from the text that `to_json` made."""
-        return cls(**json.loads(text))
-
-    @property
-    def parsed_master(self) -> MesosMaster | ZooKeeperMaster:
-        """Where Mesos is. Raises MasterUrlError and UsageError."""
-        return read_master(self.master, SERVICES.holder)
 
     @property
     def database(self) -> Path:
         """The file that records are kept in, unless they are in ZooKeeper."""
         return database_path(Path(self.folder))
-
-    @property
-    def zookeeper_address(self) -> ZooKeeperAddress | None:
-        """Where records are kept, if it is in ZooKeeper. Raises UsageError."""
-        if self.zookeeper is None:
-            return None
-        return parse_zookeeper(self.zookeeper, self.zookeeper_base, SERVICES)
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -137,49 +85,40 @@ class ServicesSettings:
         """Whether services want their clients to authenticate."""
         return authenticates(self.properties)
 
-    def framework_info(self, url: str) -> dict[str, Any]:
-        """The FrameworkInfo of the v1 API, without an id; `url` is where it answers."""
-        info = framework_info(
-            self.properties,
-            user=self.user,
-            name=self.name,
-            hostname=self.hostname,
-            webui_url=f"{url}/v1/status",
-            principal=self.principal,
-        )
+    @property
+    def home_on_agents(self) -> str | None:
+        """The folder where agents have Spark; None if they fetch it, or nobody has said."""
+        if self.properties.get("spark.executor.uri", "").strip() or self.variables.get("SPARK_EXECUTOR_URI"):
+            return None
+        return self.properties.get("spark.mesos.executor.home", "").strip() or self.spark_home
+
+    def framework_info(self, webui_url: str) -> dict[str, Any]:
+        """The FrameworkInfo of the v1 API, without an id; `webui_url` is where it answers."""
+        info = super().framework_info(f"{webui_url}/v1/status")
         # PARTITION_AWARE: services of agents that are away come back as they were. GPU_RESOURCES: Mesos
         # offers agents with GPUs to nobody else (--filter_gpu_resources), and executors run there, too.
         return {**info, "capabilities": [{"type": "PARTITION_AWARE"}, {"type": "GPU_RESOURCES"}]}
 
     def build(self) -> Build:
         """What makes the tasks of services. Raises UsageError for what they cannot be made of."""
-        return build(self.properties, heap=self.heap, spark_home=self.spark_home, variables=self.variables)
-
-    @property
-    def on_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return is_loopback(self.host)
-
-    @property
-    def advertised_host(self) -> str:
-        """The name to put into URLs that others shall follow."""
-        return advertised_host(self.host, self.public_host)
+        return build(
+            self.properties,
+            heap=self.heap,
+            spark_home=self.spark_home,
+            variables=self.variables,
+            bridge=self.bridge,
+        )
 
 
-@dataclass(frozen=True)
-class ServicesOptions:
+@dataclass(frozen=True, kw_only=True)
+class ServicesOptions(StartOptions):
     """What the options of `start-shuffle-service --on-mesos` say, by their names; None: they were not given.
 
     Those that mean a property are among the configuration's.
     """
 
-    master: str | None = None
-    name: str | None = None
     cpus: float | None = None
     memory: str | None = None
-    host: str | None = None
-    port: int | None = None
-    auth_token_file: Path | None = None
 
 
 def make_settings(
@@ -201,18 +140,19 @@ def make_settings(
     Raises UsageError for what is missing, contradicts itself or cannot be understood, MasterUrlError for the
     master.
     """
-    if needs_master and not options.master:
-        raise UsageError(
-            "The shuffle service framework has to know its Mesos master",
-            hint="Give --master mesos://HOST:5050 or mesos://zk://HOST1:2181,HOST2:2181/mesos",
-        )
-    master = read_master(options.master, SERVICES.holder) if options.master else None
+    read = read_settings(
+        configuration,
+        variables,
+        options,
+        SERVICES,
+        spark_home=spark_home,
+        installed_spark=installed_spark,
+        needs_master=needs_master,
+    )
+    read["zookeeper_base"] = _own_base(read["zookeeper"], read["zookeeper_base"])
     if options.cpus is not None and not math.isfinite(options.cpus):
         raise UsageError("--cpus is not a number of CPUs", hint="Give a number such as 2 or 0.5.")
-    configuration.typed("spark.mesos.role")
     configuration.typed(CONSTRAINTS)
-    principal, secret = mesos_credentials(configuration)
-    zookeeper, base = zookeeper_of(configuration, SERVICES)
     heap, memory = memory_of(options.memory, variables.get("SPARK_DAEMON_MEMORY"))
     service_port = int(configuration.typed(PORT))
     if not 0 < service_port < 65536:
@@ -220,15 +160,9 @@ def make_settings(
             f"Services on agents cannot have {service_port} as their port",
             hint=f"Set {PORT} to one from 1 to 65535, the same for services and applications.",
         )
-    if spark_home is None and master is not None and is_local(master) and installed_spark is not None:
-        spark_home = str(installed_spark.path)
-    public_host = public_host_of(variables)
     return ServicesSettings(
-        master=options.master or "",
+        **read,
         folder=str(folder),
-        properties=dict(configuration),
-        user=user_name(variables, SERVICES.plural),
-        hostname=hostname_of(configuration, public_host),
         variables={name: variables[name] for name in _VARIABLES if variables.get(name)},
         cpus=DEFAULT_CPUS if options.cpus is None else options.cpus,
         heap=heap,
@@ -236,15 +170,7 @@ def make_settings(
         service_port=service_port,
         host=options.host or DEFAULT_HOST,
         port=DEFAULT_PORT if options.port is None else options.port,
-        public_host=public_host,
         name=options.name or DEFAULT_NAME,
-        spark_home=spark_home,
-        principal=principal,
-        secret=secret,
-        zookeeper=zookeeper,
-        zookeeper_base=_own_base(zookeeper, base),
-        zookeeper_session=float(configuration.typed("spark.mesos.dispatcher.zookeeper.sessionTimeout")),
-        token=None if options.auth_token_file is None else read_token(options.auth_token_file),
     )
 
 

@@ -30,6 +30,7 @@ class State(str, Enum):
     """The one of another agent of the same host serves this agent, too: both would want the same port."""
 
 
+_NO_CLEANER = "it deletes no shuffle files, as Spark's cleaner died in it: end its java, and another starts"
 _SERVED = (State.RUNNING, State.SHARED)
 """Those in which a service should answer at the agent's port."""
 
@@ -66,6 +67,8 @@ class ServiceReport:
     """Whether one answers there of which it is not known yet whether it is this one, and stays."""
     taken: bool = False
     """Whether somebody else's shuffle service answers there, and this one does not run."""
+    cleans: bool = True
+    """Whether it will delete the files of applications that have ended, as far as that is known."""
 
     @property
     def is_fine(self) -> bool:
@@ -178,6 +181,8 @@ def rows(status: ServicesStatus, now: float) -> list[tuple[str, ...]]:
 
 def _what(agent: ServiceReport, now: float) -> str:
     parts = [agent.why] if agent.why else []
+    if not agent.cleans:
+        parts.append(_NO_CLEANER)
     if agent.state == State.BACKING_OFF and agent.next_try is not None:
         left = agent.next_try - now
         parts.append(f"next try in {_for(left)}" if left > 0 else "next try with the next offer")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sparkmesos_core.conf.values.constraints import Constraint
 from sparkmesos_core.mesos.constraints import unmet
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
+from sparkmesos_core.shuffle_service.cleaner_script import DIED
 from sparkmesos_core.shuffle_service.on_agents.last_words import LastWords
 from sparkmesos_core.shuffle_service.on_agents.listeners import Listener
 from sparkmesos_core.shuffle_service.on_agents.placement import Cause
@@ -100,12 +101,13 @@ def completed(
     found: Sequence[ServiceReport],
     listeners: Mapping[str, Listener],
     words: Mapping[str, LastWords],
-    settled: Collection[str],
+    settled: Mapping[str, str],
 ) -> tuple[ServiceReport, ...]:
     """Reports with what listens on their hosts, by host, and what those that failed wrote last, by agent id.
 
-    `settled` are the ids of agents whose service runs and stays (`SettledServices`). What answers elsewhere
-    need not be ours: one port of a host serves whoever was there first.
+    `settled` are agents whose service runs and stays, by id, with what it says of its cleaner
+    (`SettledServices`). What answers elsewhere need not be ours: one port of a host serves whoever was there
+    first.
     """
     served = {one.host for one in found if one.state == State.RUNNING and one.agent_id in settled}
     return tuple(
@@ -117,12 +119,15 @@ def completed(
             ours=report.agent_id in settled
             or (report.state == State.SHARED and report.host in served)
             or report.state == State.UNREACHABLE,
+            cleans=settled.get(report.agent_id) != DIED,
         )
         for report in found
     )
 
 
-def _completed(report: ServiceReport, listener: Listener, said: LastWords, *, ours: bool) -> ServiceReport:
+def _completed(
+    report: ServiceReport, listener: Listener, said: LastWords, *, ours: bool, cleans: bool
+) -> ServiceReport:
     undecided = listener.answers and not ours
     settling = undecided and report.state in (State.RUNNING, State.SHARED)
     taken = undecided and report.state in (State.WAITING, State.BACKING_OFF)
@@ -139,4 +144,5 @@ def _completed(report: ServiceReport, listener: Listener, said: LastWords, *, ou
         last_lines=said.lines,
         settling=settling,
         taken=taken,
+        cleans=cleans,
     )

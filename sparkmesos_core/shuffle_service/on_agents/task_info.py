@@ -25,13 +25,16 @@ def build(
     heap: int,
     spark_home: str | None = None,
     variables: Mapping[str, str] | None = None,
+    bridge: str | None = None,
 ) -> Build:
     """What makes the TaskInfos of the services; arguments as of `service_command`.
 
     All that can be wrong is found here, once: raises UsageError as `service_command` and `service_container`
     do, and for labels (`spark.mesos.task.labels`) that are none.
     """
-    command = service_command(properties, heap=heap, spark_home=spark_home, variables=variables)
+    command = service_command(
+        properties, heap=heap, spark_home=spark_home, variables=variables, bridge=bridge
+    )
     container = service_container(properties)
     task_labels = labels(properties.get("spark.mesos.task.labels", ""))
     typed = takes_secrets(properties)

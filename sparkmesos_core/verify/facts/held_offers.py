@@ -1,8 +1,9 @@
-"""Offers that a framework keeps: seen in two looks at it, which are some time apart."""
+"""Offers that a framework keeps: seen in several looks, for as long as a slow one may need to answer."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 
 from sparkmesos_core.mesos.resources import ANY_ROLE, ResourceKey, Resources
@@ -19,20 +20,29 @@ LARGE_SHARE = 0.5
 """The part of the cluster's cores or memory that is worth a second look if a framework has it in offers."""
 
 BETWEEN = 1.0
-"""Seconds between the looks. Schedulers answer offers within milliseconds, Spark among them."""
+"""Seconds between two looks."""
+LONG = 5.0
+"""Seconds after which an offer is kept, and not just late. Schedulers answer within milliseconds, Spark among
+them; but one whose JVM has only just begun, on a machine that is busy, takes two or three seconds.
+"""
 
 
 def _kept(known: Known) -> Mapping[str, FrameworkState]:
     state = known[STATE]
     whole = whole_of(known[AGENTS])
-    suspects = {one.id: one for one in state.frameworks if one.offers and suspicious(one, whole)}
-    kept: dict[str, FrameworkState] = {}
-    if suspects:
-        threading.Event().wait(min(BETWEEN, known.timeout / 2))
-    for framework_id, before in suspects.items():
-        for now in _looked_again(known, framework_id).frameworks:
-            if now.id == framework_id and now.offers & before.offers and suspicious(now, whole):
-                kept[framework_id] = now
+    at_first = {one.id: one for one in state.frameworks if one.offers and suspicious(one, whole)}
+    kept: dict[str, FrameworkState] = at_first
+    deadline = time.monotonic() + min(LONG, known.timeout / 2)
+    while kept and (left := deadline - time.monotonic()) > 0:
+        threading.Event().wait(min(BETWEEN, left))
+        kept = {
+            now.id: now
+            for framework_id in kept
+            for now in _looked_again(known, framework_id).frameworks
+            if now.id == framework_id
+            and now.offers & at_first[framework_id].offers
+            and suspicious(now, whole)
+        }
     return kept
 
 
@@ -41,7 +51,7 @@ KEPT_OFFERS: Fact[Mapping[str, FrameworkState]] = Fact(
 )
 """The frameworks that keep much of the cluster in offers which they do not answer, by id.
 
-One `GET /frameworks` for each that might; none usually.
+A `GET /frameworks` each second for each that might, until it has answered; none usually.
 """
 
 

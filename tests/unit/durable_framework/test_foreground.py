@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 from typing import Any
 
 import pytest
@@ -11,9 +13,12 @@ import pytest
 from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.durable_framework import foreground
 from sparkmesos_core.durable_framework.candidates import Candidate
+from sparkmesos_core.durable_framework.condition import Condition
 from sparkmesos_core.durable_framework.election import Standing
+from sparkmesos_core.durable_framework.parts import Parts
 from sparkmesos_core.durable_framework.store.ownership import this_process
 from sparkmesos_core.errors import UnreachableError
+from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
 
 OTHER = Candidate(this_process(), "http://d1:7077", "http://d1:8081")
 
@@ -137,7 +142,20 @@ class EndlessTerms:
 
 
 class Leading:
-    condition = "it leads"
+    condition = Condition(
+        ready=True,
+        subscribed=True,
+        reason="",
+        framework_id="f-1",
+        master="http://m1:5050",
+        started_at=1.0,
+    )
+
+
+SETTINGS = ServicesSettings(
+    master="mesos://zk://u:hush@z:2181/mesos", folder="/s", properties={}, user="u", hostname="h"
+)
+PLACES = {"url": "http://h:1", "other_url": "http://h:2"}
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -150,16 +168,18 @@ def test_it_ends_with_what_it_runs_until(fails: bool) -> None:
         if fails:
             raise UnreachableError("nobody confirms it")
 
-    def on_ready(ready: foreground.Ready) -> None:
-        said.append(ready)
+    def on_ready(state: foreground.FrameworkState) -> None:
+        said.append(state.to_json())
         heard_ready.set()
 
     terms = EndlessTerms()
-    parts: foreground.Parts[Any] = foreground.Parts(
+    parts: Parts[Any] = Parts(
+        settings=SETTINGS,
         terms=terms,  # type: ignore[arg-type]
         standing_by=None,
         open_store=Leading,  # type: ignore[arg-type]
         servers=[],
+        places=PLACES,
         on_serving=lambda: said.append("serving"),
         on_stopping=lambda: said.append("stopping"),
         until=until,
@@ -173,5 +193,26 @@ def test_it_ends_with_what_it_runs_until(fails: bool) -> None:
             run()
     else:
         run()
-    assert said == ["serving", foreground.Ready(condition="it leads", leader=None, problem=""), "stopping"]  # type: ignore[arg-type]
+    state = {
+        **PLACES,
+        "pid": os.getpid(),
+        "master": "http://m1:5050",
+        "framework_id": "f-1",
+        "leader": None,
+        "problem": "",
+    }
+    assert said == ["serving", state, "stopping"]
+    # In this order, for people who read it.
+    assert json.dumps(said[1]) == json.dumps(state)
     assert terms.closed
+
+
+@pytest.mark.parametrize(("leader", "problem"), [(None, "it refuses connections"), ("http://d1:7077", "")])
+def test_what_one_says_that_does_not_lead(leader: str | None, problem: str) -> None:
+    terms: Any = NoTerms(Standing(leader=OTHER))
+    standing_by: Any = PlayedStandingBy(None)
+    parts: Parts[Any] = Parts(SETTINGS, terms, standing_by, open_store=Leading, servers=[], places=PLACES)  # type: ignore[arg-type]
+    state = foreground._state(parts, leader)
+    assert (state.framework_id, state.leader, state.problem) == (None, leader, problem)
+    assert state.master == str(SETTINGS.parsed_master)
+    assert "hush" not in state.master

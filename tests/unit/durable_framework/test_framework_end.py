@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkmesos_core.durable_framework import service as service_module
+from sparkmesos_core.durable_framework import pauses
 from sparkmesos_core.durable_framework.actions import Teardown
 from sparkmesos_core.durable_framework.scheduler import End
 from sparkmesos_core.durable_framework.service import FrameworkService
@@ -38,7 +38,6 @@ def play(test: Test, disk: Disk | None = None, *, stops_seen: int = 0) -> Disk:
             ),
             master="mesos://m:5050",
         )
-        service._pause = 0.01
         await service.open()
         service.connect(mesos)
         try:
@@ -53,7 +52,7 @@ def play(test: Test, disk: Disk | None = None, *, stops_seen: int = 0) -> Disk:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
 
 
 async def stop(service: Service) -> None:

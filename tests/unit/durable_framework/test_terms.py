@@ -13,7 +13,7 @@ from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.service import DispatcherService
-from sparkmesos_core.durable_framework import terms as terms_module
+from sparkmesos_core.durable_framework import pauses
 from sparkmesos_core.durable_framework.candidates import Candidate
 from sparkmesos_core.durable_framework.election import Standing
 from sparkmesos_core.durable_framework.scheduler import End
@@ -133,7 +133,7 @@ def play(test: Test, first: Standing) -> Stage:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terms_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
 
 
 def test_who_is_not_elected_has_no_service() -> None:

@@ -16,7 +16,7 @@ import pytest
 from sparkmesos_core.dispatcher.drivers.driver import Driver
 from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.durable_framework.actions import Forget, Save, SaveFramework
-from sparkmesos_core.durable_framework.store.sqlite import open_sqlite, user_of
+from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.durable_framework.store.store import Store, Stored
 from sparkmesos_core.errors import StoreError
 from tests.unit.durable_framework.store.store_behaviour import StoreBehaviour, make_driver
@@ -86,16 +86,6 @@ def test_two_dispatchers_cannot_share_it(place: Path, tmp_path: Path) -> None:
             assert "--instance" in caught.value.hint
         store.apply([Save(make_driver(1))])
     open_sqlite(place, DRIVERS).close()
-
-
-def test_who_uses_it(place: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(place.parent)
-    assert user_of(place) is None
-    with closing(open_sqlite(place, DRIVERS)):
-        assert user_of(place) == user_of(tmp_path / "link" / place.name) == os.getpid()
-    assert user_of(place) is None  # although the number is still there
-    place.with_name(f"{place.name}.lock").write_text("no number")
-    assert user_of(place) is None
 
 
 def test_a_store_may_go_from_thread_to_thread(place: Path) -> None:

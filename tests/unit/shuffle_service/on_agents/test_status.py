@@ -83,7 +83,7 @@ def test_fields_of_the_document() -> None:
     }
     assert set(fields["agents"][0]) == {
         *("host", "agent_id", "state", "registered", "answers", "found", "task_id", "since", "failures"),
-        *("message", "cause", "last_lines", "next_try", "settling", "taken"),
+        *("message", "cause", "last_lines", "next_try", "settling", "taken", "cleans"),
     }
 
 
@@ -115,6 +115,14 @@ def test_fields_of_the_document() -> None:
         (
             report(state="waiting", answers=False, taken=True, message="no offer", found="it is another's"),
             ("a", "waiting", "no", "", "0", "no offer; it is another's"),
+        ),
+        # It works, but for that.
+        (
+            report(cleans=False),
+            (
+                *("a", "running", "yes", "", "0"),
+                "it deletes no shuffle files, as Spark's cleaner died in it: end its java, and another starts",
+            ),
         ),
         # What it ended of before is no fault of one that works now.
         (report(failures=2, cause="its memory is too small"), ("a", "running", "yes", "", "2", "")),

@@ -9,6 +9,7 @@ from sparkmesos_core.conf.values.constraints import parse_constraints
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.resources import Resources
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
+from sparkmesos_core.shuffle_service.cleaner_script import DIED
 from sparkmesos_core.shuffle_service.on_agents.last_words import LastWords
 from sparkmesos_core.shuffle_service.on_agents.listeners import Listener
 from sparkmesos_core.shuffle_service.on_agents.placement import Cause
@@ -135,7 +136,7 @@ def test_without_the_masters_list_what_is_known_counts() -> None:
 def test_what_is_found_by_asking() -> None:
     found = reports([service("a")], [], registered(facts("a")), NONE)
     words = LastWords(("x",), "a cause")
-    (whole,) = completed(found, {"a": Listener(True, "a service")}, {"a-S0": words}, {"a-S0"})
+    (whole,) = completed(found, {"a": Listener(True, "a service")}, {"a-S0": words}, {"a-S0": ""})
     assert (whole.answers, whole.found, whole.cause, whole.last_lines) == (
         True,
         "a service",
@@ -143,7 +144,7 @@ def test_what_is_found_by_asking() -> None:
         ("x",),
     )
     assert whole.is_fine
-    (silent,) = completed(found, {}, {}, {"a-S0"})
+    (silent,) = completed(found, {}, {}, {"a-S0": "alive"})
     assert not silent.answers
     assert not silent.settling
 
@@ -152,7 +153,8 @@ def asked(*services: AgentService, settled: set[str]) -> list[tuple[str, bool, b
     """How those are on whose hosts a shuffle service answers: whether that is theirs, `settling`, `taken`."""
     there = registered(*(facts(one.host) for one in services))
     listeners = {one.host: Listener(True, "a service") for one in services}
-    found = completed(reports(services, [], there, NONE), listeners, {}, settled)
+    verdicts = dict.fromkeys(settled, "alive")
+    found = completed(reports(services, [], there, NONE), listeners, {}, verdicts)
     return [(one.host, one.answers, one.settling, one.taken) for one in found]
 
 
@@ -181,13 +183,21 @@ def test_why_it_does_not_count() -> None:
             "Spark's cleaner is being looked at; what answers at its port may be somebody else's",
         ),
     ):
-        (report,) = completed(reports([one], [], there, NONE), listeners, {}, ())
+        (report,) = completed(reports([one], [], there, NONE), listeners, {}, {})
         assert not report.is_fine
         assert report.why == why
     resting = service("a", Phase.WAITING, failures=3, not_before=99.0)
     lacks = [lack("a", Cause.BACK_OFF, "it ended")]
-    (report,) = completed(reports([resting], lacks, there, NONE), listeners, {}, ())
+    (report,) = completed(reports([resting], lacks, there, NONE), listeners, {}, {})
     assert report.why == "it ended; somebody else's shuffle service answers at its port"
+
+
+def test_one_whose_cleaner_died_works_and_deletes_nothing() -> None:
+    listeners = {"a": Listener(True, "a service")}
+    found = reports([service("a")], [], registered(facts("a")), NONE)
+    for verdict, cleans in (("alive", True), ("unknown", True), ("", True), (DIED, False)):
+        (report,) = completed(found, listeners, {}, {"a-S0": verdict})
+        assert (report.cleans, report.is_fine) == (cleans, True)
 
 
 def test_agents_that_share_a_host_share_what_has_settled_there() -> None:
@@ -196,8 +206,8 @@ def test_agents_that_share_a_host_share_what_has_settled_there() -> None:
     shared = Uncovered("other-S1", "a", "http://a:5052", Cause.HOST, "agent a-S0 of the same host has one")
     found = reports([service("a")], [shared], there, NONE)
     listeners = {"a": Listener(True, "a service")}
-    assert {one.state: one.answers for one in completed(found, listeners, {}, {"a-S0"})} == {
+    assert {one.state: one.answers for one in completed(found, listeners, {}, {"a-S0": "alive"})} == {
         "running": True,
         "shared": True,
     }
-    assert not any(one.answers for one in completed(found, listeners, {}, ()))
+    assert not any(one.answers for one in completed(found, listeners, {}, {}))
