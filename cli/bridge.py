@@ -28,15 +28,16 @@ def command() -> None:
 def build(terminal: Terminal, *, output: Path, spark_home: Path | None) -> None:
     """Compile the bridge for a Spark and write it to a JAR.
 
-    Put it first on the driver's class path (--driver-class-path JAR) to run Spark's own tools with it.
+    Put it first on the driver's class path (--driver-class-path JAR) to run Spark's own tools with it. Those
+    of Spark 4 then take --master spark+mesos://HOST:5050.
     """
     from sparkmesos_core.bridge.compile import write_bridge
     from sparkmesos_core.spark.home import find_spark, require_mesos
-    from sparkmesos_core.spark.java import find_java
+    from sparkmesos_core.spark.java import find_compiling_java
 
     environment = dict(terminal.environment)
     spark = find_spark(spark_home, environment)
     require_mesos(spark)
-    java = find_java(spark, environment)
+    java = find_compiling_java(spark, environment)
     write_bridge(output, spark.jars, java.executable, terminal.say)
     terminal.say(f"Wrote {output} for Spark {spark.version} (Scala {spark.scala_version}).")

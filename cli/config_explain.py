@@ -67,9 +67,13 @@ def command(
         return
     # What it means can be said even if the configuration cannot be read.
     if entry is not None:
-        _show(terminal, _about_property(key, entry))
-        client = read_configuration(arguments, spark_home, environment)
-        _show(terminal, _property_here(key, entry, client))
+        try:
+            client = read_configuration(arguments, spark_home, environment)
+        except SparkMesosError:
+            _show(terminal, _about_property(key, entry))
+            raise
+        entry = _as_here(entry, client)
+        _show(terminal, (*_about_property(key, entry), *_property_here(key, entry, client)))
     elif variable is not None:
         _show(terminal, _about_variable(key, variable))
         client = read_configuration(arguments, spark_home, environment)
@@ -148,11 +152,17 @@ def _show(terminal: Terminal, fields: _Fields) -> None:
         terminal.data(f"\n{' ' * 16}".join([f"{label} {lines[0] if lines else ''}", *lines[1:]]))
 
 
+def _as_here(entry: Property, client: ClientConfiguration) -> Property:
+    """A property as it is with the Spark that is in use."""
+    from sparkmesos_core.conf.properties.registry import as_in
+
+    return as_in(entry, client.spark.version if client.spark is not None else None)
+
+
 def _about_property(key: str, entry: Property) -> _Fields:
     from sparkmesos_core.conf.properties.registered_property import Grain
-    from sparkmesos_core.conf.properties.registry import MESOS_IN_SPARK
 
-    from .property_report import default_of, readers
+    from .property_report import default_of, readers, spark_4_note
 
     yield "property", key if key == entry.name else f"{key} (of {entry.name})"
     yield "meaning", entry.meaning
@@ -160,10 +170,12 @@ def _about_property(key: str, entry: Property) -> _Fields:
     if entry.type.unit:
         yield "unit", f"{entry.type.unit}, where a number has none"
     yield "default", default_of(entry) or "none"
-    yield "since", "sparkmesos" if entry.own else f"Spark {entry.since}"
-    until = entry.until or (MESOS_IN_SPARK[1] if entry.is_mesos else "")
-    if until:
-        yield "until", f"before Spark {until}"
+    by_us = f"sparkmesos{f', with Spark {entry.since}' if entry.since else ''}"
+    yield "since", by_us if entry.own else f"Spark {entry.since}"
+    if entry.until:
+        yield "until", f"before Spark {entry.until}"
+    if note := spark_4_note(entry):
+        yield "with Spark 4", note
     yield "read by", ", ".join(readers(entry.readers)) or "nothing on Mesos"
     if entry.grain is not Grain.BOTH:
         yield "only in", f"{entry.grain.value} mode"
@@ -257,6 +269,7 @@ def _record(
     from .property_report import property_record, readers, setting_record
 
     if entry is not None:
+        entry = _as_here(entry, client)
         setting = client.configuration.setting(key)
         return {
             "key": key,

@@ -40,7 +40,7 @@ def command(
       sparkmesos config list --filter constraints
       sparkmesos config list --reader shuffle-service --output json
     """
-    from sparkmesos_core.conf.properties.registry import PROPERTIES, search
+    from sparkmesos_core.conf.properties.registry import PROPERTIES, as_in, search
 
     from .property_report import default_of, property_record, versions_of
 
@@ -52,8 +52,8 @@ def command(
         and (not deprecated or entry.deprecated)
         and (spark_version is None or _exists_in(entry, spark_version))
     ]
-    if re.match(r"[4-9]\.|[1-9]\d", spark_version or "", re.ASCII):
-        terminal.warn(f"Spark {spark_version} has no support for Mesos, which 4.0 removed")
+    if spark_version is not None:
+        entries = [as_in(entry, spark_version) for entry in entries]
     if output == "json":
         terminal.json("properties", [property_record(entry) for entry in entries])
         return

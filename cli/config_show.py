@@ -97,13 +97,13 @@ def _say_what_was_read(terminal: Terminal, client: ClientConfiguration) -> None:
 
 def _defaults(client: ClientConfiguration) -> list[Setting]:
     """What this Spark takes for the properties that nothing sets."""
-    from sparkmesos_core.conf.properties.registry import PROPERTIES, exists_in
+    from sparkmesos_core.conf.properties.registry import PROPERTIES, as_in, exists_in
     from sparkmesos_core.conf.setting import Origin, Setting, Source
 
     version = client.spark.version if client.spark is not None else None
     return [
         Setting(entry.name, entry.default, Origin(Source.DEFAULT, "default"))
-        for entry in PROPERTIES
+        for entry in (as_in(one, version) for one in PROPERTIES)
         if entry.default is not None
         and entry.prefix is None
         and entry.name not in client.configuration

@@ -123,6 +123,7 @@ def _passes_preflight(
         environment,
         access,
         runs_python=client.arguments.is_python,
+        release=submission.spark.release,
         timeout=timeout,
     )
     if shows_no_error(terminal, [*found, *untold(held_back, found)]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
+from sparkmesos_core.conf.properties.spark_4 import spark_4_status
 from sparkmesos_core.conf.setting import Setting, place_record
 
 from .executor_limits import dynamic_allocation_of
@@ -47,6 +48,7 @@ def property_record(entry: Property) -> dict[str, Any]:
         "computed_default": entry.computed_default or None,
         "since": entry.since or None,
         "until": entry.until or None,
+        "spark_4": {"status": spark_4_status(entry).name.lower(), "note": spark_4_note(entry) or None},
         "read_by": readers(entry.readers),
         "grain": None if entry.grain is Grain.BOTH else entry.grain.value,
         "deprecated": entry.deprecated or None,
@@ -76,8 +78,14 @@ def default_of(entry: Property) -> str:
     return entry.default if entry.default is not None else entry.computed_default
 
 
+def spark_4_note(entry: Property) -> str:
+    """What is different about a property with Spark 4, as a phrase; empty if there is nothing to say."""
+    return "" if entry.spark_4 is None else entry.spark_4.note
+
+
 def versions_of(entry: Property) -> str:
-    """The releases of Spark that read a property: `1.5.0`, or `1.5.0 to before 2.4.1`; `own` for our own."""
+    """The releases of Spark that read a property: `1.5.0`, or `1.5.0 to before 2.4.1`; `own` for our own,
+    with the Spark that those of our backend are for."""
     if entry.own:
-        return "own"
+        return f"own, {entry.since}" if entry.since else "own"
     return f"{entry.since} to before {entry.until}" if entry.until else entry.since

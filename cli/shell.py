@@ -106,7 +106,9 @@ def command(
 
         from .submission_check import is_sound
 
-        over_http = speaks_http(own, client.configuration.get("spark.master"), client.env.variables)
+        over_http = speaks_http(
+            own, client.configuration.get("spark.master"), client.env.variables, client.spark
+        )
         is_sound(terminal, client, over_http=over_http, runs_here=not dry_run)
         return int(ExitCode.USAGE)
     piped = sys.stdin is None or not sys.stdin.isatty()

@@ -12,8 +12,9 @@ from sparkmesos_core.errors import ExitCode
 from .agents_known import agents_known
 from .deployment_options import given_environment, given_files, given_options
 from .deployment_report import ITS_AGENT, own_program, report_app, report_unit
+from .framework_start import patience_of
 from .loopback_servers import warn_of_loopback_servers
-from .shuffle_service_on_mesos import patience_of, read_services, warn_of_settings
+from .shuffle_service_on_mesos import read_services, warn_of_settings
 from .shuffle_service_options import FrameworkOptions, ServiceRequest, read_framework_options
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _framework_unit(
 
     settings, _ = read_services(terminal, request, framework)
     settings.build()  # a mistake in what services are started with is said here
-    patience_of(framework, 0.0)
+    patience_of(framework.subscribe_timeout, foreground=True)  # a mistake in it is said here
     warn_of_settings(terminal, settings)
     report_unit(
         terminal,
@@ -165,10 +166,10 @@ def _framework_app(
     from sparkmesos_core.deployment.marathon_app import marathon_secrets
     from sparkmesos_core.deployment.program_app import ANY_ADDRESS, Process, program_app
     from sparkmesos_core.deployment.program_call import program_call
-    from sparkmesos_core.shuffle_service.on_agents.settings import DEFAULT_HOST
+    from sparkmesos_core.durable_framework.framework_settings import DEFAULT_HOST
 
     settings, _ = read_services(terminal, request, framework)
-    patience_of(framework, 0.0)
+    patience_of(framework.subscribe_timeout, foreground=True)  # a mistake in it is said here
     secrets = marathon_secrets(deployment.secrets)
     call = program_call(
         _WORDS,

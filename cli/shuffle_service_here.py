@@ -51,11 +51,15 @@ def read_settings(
 ) -> ServiceSettings:
     """What the service would be started with here. Raises what makes that impossible, such as no Java.
 
-    Warns of a heap that is more than the memory of this machine.
+    For a Spark 4 the bridge is compiled if it is not there yet. Warns of a heap that is more than the memory
+    of this machine.
     """
     import psutil
 
+    from sparkmesos_core.bridge.compile import ensure_bridge
+    from sparkmesos_core.bridge.kinds import BridgeKind
     from sparkmesos_core.conf.checks import Mode
+    from sparkmesos_core.directories import cache_directory
     from sparkmesos_core.shuffle_service.on_this_machine.settings import make_settings
     from sparkmesos_core.spark.home import find_spark, require_mesos
     from sparkmesos_core.spark.java import find_java
@@ -72,7 +76,12 @@ def read_settings(
         spark_home=request.spark_home,
         environment=environment,
     )
-    settings = make_settings(read, spark, find_java(spark, read.env.variables))
+    java = find_java(spark, read.env.variables)
+    bridge = None
+    if spark.bridge_kind is BridgeKind.BACKEND:
+        cache = cache_directory(terminal.environment) / "bridge"
+        bridge = ensure_bridge(spark.jars, java.executable, cache, terminal.say)
+    settings = make_settings(read, spark, java, bridge)
     machine = psutil.virtual_memory().total >> 20
     if settings.heap > machine:
         terminal.warn(

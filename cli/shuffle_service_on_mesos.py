@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,13 @@ import click
 
 from sparkmesos_core.errors import DaemonError, ExitCode, UsageError
 
+from .framework_start import (
+    patience_of,
+    properties_meant,
+    run_in_foreground,
+    start_in_background,
+    tell_standing,
+)
 from .services_status import check_waiting, none_here, place_of, shown_token, tell_status, wait_for_services
 from .shuffle_service_options import Action, FrameworkOptions, ServiceRequest
 from .terminal import Terminal
@@ -25,7 +32,6 @@ if TYPE_CHECKING:
     from sparkmesos_core.shuffle_service.on_agents.server import Stopped
     from sparkmesos_core.shuffle_service.on_agents.settings import ServicesSettings
 
-_PATIENCE = 30.0
 _END_SECONDS = 15.0
 """For how long a process that was stopped is waited for."""
 
@@ -44,7 +50,7 @@ def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | Non
     from sparkmesos_core import daemon_files
     from sparkmesos_core.client_configuration import find_optional_spark
     from sparkmesos_core.conf.spark_env import load_spark_env
-    from sparkmesos_core.durable_framework.store.sqlite import user_of
+    from sparkmesos_core.durable_framework.store.sqlite_look import user_of
     from sparkmesos_core.shuffle_service.on_agents.process import FRAMEWORK
     from sparkmesos_core.shuffle_service.on_agents.settings import database_path
 
@@ -66,7 +72,7 @@ def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | Non
             f"No shuffle service framework {number} runs in the background ({files.pid_file} names none)."
         )
         if (pid := user_of(database_path(folder))) is not None:
-            terminal.say(f"Process {pid} is it, in the foreground: kill {pid}")
+            terminal.say(f"Process {pid} is it, in the foreground or without a pid file: kill {pid}")
         return ExitCode.OK
     what = f"shuffle service framework {number} (process {stopped.pid})"
     if stopped.killed:
@@ -76,7 +82,8 @@ def stop_caring(terminal: Terminal, instance: int | None, spark_home: Path | Non
     else:
         terminal.say(f"Stopped {what}.")
     terminal.say(
-        f"Services run on; to end them: start-shuffle-service --on-mesos --stop. Its log is {files.log}."
+        "Services run on; to end them: sparkmesos start-shuffle-service --on-mesos --stop --master URL. "
+        f"Its log is {files.log}."
     )
     return ExitCode.OK
 
@@ -94,7 +101,6 @@ def read_services(
     Raises UsageError and MasterUrlError.
     """
     from sparkmesos_core.conf.checks import Mode
-    from sparkmesos_core.conf.setting import Origin, Setting, Source
     from sparkmesos_core.shuffle_service.on_agents.settings import (
         ServicesOptions,
         instance_folder,
@@ -104,22 +110,16 @@ def read_services(
 
     from .daemon_reading import read_checked
 
-    meant = [
+    meant = properties_meant(
+        framework.zk,
         ("--role", "spark.mesos.role", framework.role),
         ("--constraints", "spark.mesos.constraints", framework.constraints),
-        ("--zk", "spark.deploy.zookeeper.url", framework.zk),
-        ("--zk", "spark.deploy.recoveryMode", None if framework.zk is None else "ZOOKEEPER"),
-    ]
+    )
     environment = dict(terminal.environment)
     read = read_checked(
         terminal,
         Mode.SHUFFLE_SERVICE,
-        given=[
-            Setting(key, value, Origin(Source.OPTION, option))
-            for option, key, value in meant
-            if value is not None
-        ]
-        + list(more),
+        given=[*meant, *more],
         conf=request.conf,
         properties_file=request.properties_file,
         spark_home=request.spark_home,
@@ -131,15 +131,7 @@ def read_services(
     settings = make_settings(
         read.configuration,
         read.env.variables,
-        ServicesOptions(
-            master=framework.master,
-            name=framework.name,
-            cpus=framework.cpus,
-            memory=framework.memory,
-            host=framework.host,
-            port=framework.port,
-            auth_token_file=framework.auth_token_file,
-        ),
+        ServicesOptions(**{one.name: getattr(framework, one.name) for one in fields(ServicesOptions)}),
         folder=instance_folder(environment, request.instance or 1),
         spark_home=str(named.absolute()) if named is not None else environment.get("SPARK_HOME"),
         installed_spark=read.spark,
@@ -149,68 +141,74 @@ def read_services(
 
 
 def _start(terminal: Terminal, request: ServiceRequest, framework: FrameworkOptions) -> int:
-    from sparkmesos_core import background_process, daemon_files
     from sparkmesos_core.daemon_start import stays_in_foreground
     from sparkmesos_core.shuffle_service.on_agents import process
 
     settings, read = read_services(terminal, request, framework)
     settings.build()  # a mistake in what services are started with is said here
     variables = read.env.variables
+    settings = _with_bridge(terminal, settings, variables)
     warn_of_settings(terminal, settings)
     warn_of_readable_token(terminal, framework.auth_token_file)
     warn_of_visible_passwords(terminal, click.get_current_context(), "SPARKMESOS_SHUFFLE_SERVICE_ZK")
     foreground = request.foreground or stays_in_foreground(variables)
-    patience = patience_of(framework, 0.0 if foreground else _PATIENCE)
+    timeout = patience_of(framework.subscribe_timeout, foreground=foreground) or None
     files, _ = _files(request.instance or 1, variables, dict(terminal.environment))
     check_waiting(framework.wait)
+    report = partial(_report, terminal, request.output)
     if foreground:
         if framework.wait is not None:
             raise UsageError(
                 "--wait needs the background, and SPARK_NO_DAEMONIZE keeps the process in the foreground",
                 hint="Leave one of them out; --status --wait waits from elsewhere.",
             )
-        import os
-
         from sparkmesos_core.shuffle_service.on_agents.foreground import serve
 
-        from .foreground_log import log_here
-
-        log_here(terminal)
-        if files.niceness:
-            background_process.renice(os.getpid(), files.niceness)
         kept = f"kept in {settings.zookeeper_address or settings.database}"
-        serve(
-            settings,
-            lambda state: _report(terminal, request, state.to_json(), kept),
-            subscribe_timeout=patience or None,
-        )
+        run_in_foreground(terminal, files, partial(serve, settings, subscribe_timeout=timeout), report, kept)
         return ExitCode.OK
-    with terminal.working("Waiting until Mesos knows the shuffle service framework"):
-        state = process.start(
-            settings, files, subscribe_timeout=patience or None, environment=dict(variables)
-        )
-    try:
-        _report(terminal, request, {**state, "log": str(files.log)}, f"log {files.log}")
-    except BaseException:
-        daemon_files.stop(files)  # nobody got to know where it runs
-        raise
+    start = partial(process.start, settings, files, subscribe_timeout=timeout, environment=dict(variables))
+    state = start_in_background(terminal, files, start, report)
     if framework.wait is not None:
         wait_for_services(terminal, state["url"], settings.token, framework.wait)
     return ExitCode.OK
 
 
-def _report(terminal: Terminal, request: ServiceRequest, state: dict[str, Any], place: str) -> None:
-    if request.output == "json":
+def _with_bridge(
+    terminal: Terminal, settings: ServicesSettings, variables: Mapping[str, str]
+) -> ServicesSettings:
+    """The settings with this machine's bridge, if agents are here, too, and have a Spark 4 that needs it."""
+    from sparkmesos_core.bridge.compile import ensure_bridge
+    from sparkmesos_core.bridge.kinds import BridgeKind
+    from sparkmesos_core.directories import cache_directory
+    from sparkmesos_core.errors import BridgeError, JavaNotFoundError, SparkNotFoundError
+    from sparkmesos_core.spark.home import read_spark
+    from sparkmesos_core.spark.java import find_compiling_java
+
+    if not settings.agents_are_here or (home := settings.home_on_agents) is None:
+        return settings
+    try:
+        spark = read_spark(Path(home), "the Spark of agents")
+    except SparkNotFoundError:
+        return settings  # in a container, say
+    if spark.bridge_kind is not BridgeKind.BACKEND:
+        return settings
+    try:
+        java = find_compiling_java(spark, variables).executable
+        cache = cache_directory(terminal.environment) / "bridge"
+        bridge = ensure_bridge(spark.jars, java, cache, terminal.say)
+    except (BridgeError, JavaNotFoundError) as error:
+        terminal.warn(f"services will need an archive of upload-dist: {error.message}", hint=error.hint)
+        return settings
+    return replace(settings, bridge=str(bridge))
+
+
+def _report(terminal: Terminal, output: str, state: dict[str, Any], place: str) -> None:
+    if output == "json":
         terminal.json("shuffle_service_framework", state)
     else:
         terminal.data(state["url"])
-    known = ""
-    if state["leader"]:
-        terminal.say(f"standby: {state['leader']} leads")
-    elif state["problem"]:
-        terminal.warn(f"it does not care for services yet, and goes on trying: {state['problem']}")
-    elif not state["framework_id"]:
-        known = f"; Mesos ({state['master']}) does not know it yet"
+    known = tell_standing(terminal, state, leads="leads", waits="does not care for services yet")
     terminal.say(f"Process {state['pid']}, {place}{known}; services come with the offers of agents: --status")
 
 
@@ -293,15 +291,6 @@ def warn_of_settings(terminal: Terminal, settings: ServicesSettings, machine: st
         )
     elif not settings.on_loopback:
         terminal.warn("the token travels in clear", hint="Let a firewall keep out those who could listen.")
-
-
-def patience_of(framework: FrameworkOptions, default: float) -> float:
-    """Seconds to wait for Mesos; 0 does not. Raises UsageError for what is no number of seconds."""
-    if framework.subscribe_timeout is None:
-        return default
-    if not math.isfinite(framework.subscribe_timeout):
-        raise UsageError("--subscribe-timeout is not a number of seconds", hint="0 does not wait.")
-    return framework.subscribe_timeout
 
 
 def _files(

@@ -98,7 +98,7 @@ def command(
 
         # Shown with all else that is wrong; what follows relies on such values.
         over_http = is_cluster or speaks_http(
-            own, client.configuration.get("spark.master"), client.env.variables
+            own, client.configuration.get("spark.master"), client.env.variables, client.spark
         )
         is_sound(terminal, client, over_http=over_http, runs_here=not (is_cluster or dry_run))
         return int(ExitCode.USAGE)

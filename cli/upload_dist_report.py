@@ -124,12 +124,16 @@ def _versions(facts: Facts) -> list[tuple[str, str | None]]:
 
 
 def _rows(facts: Facts, bridge: bool) -> list[tuple[str, str]]:
+    from sparkmesos_core.bridge.kinds import BridgeKind
+
     def yes(value: bool) -> str:
         return "yes" if value else "no"
 
-    rows = [(name, value or "?") for name, value in _versions(facts)]
+    needs_no_mesos = facts.bridge_kind is BridgeKind.BACKEND
+    versions = [one for one in _versions(facts) if one != ("Mesos", None) or not needs_no_mesos]
+    rows = [(name, value or "?") for name, value in versions]
     rows += [
-        ("Mesos support", yes(facts.has_spark_mesos)),
+        ("Mesos support", "by the bridge" if needs_no_mesos else yes(facts.has_spark_mesos)),
         ("Bridge", "to be added" if bridge and not facts.has_bridge else yes(facts.has_bridge)),
         ("Python", yes(facts.has_python)),
         ("R", yes(facts.has_r)),

@@ -114,7 +114,7 @@ def read_and_check_submission(
     )
     master, variables = client.configuration.get("spark.master"), client.env.variables
     options = options or ClientModeOptions()
-    over_http = speaks_http(options, master, variables)
+    over_http = speaks_http(options, master, variables, client.spark)
     found = check_submission(client, directory=directory, over_http=over_http, starts_here=False)
     found += submit_refusals.misplaced_options(arguments, client.configuration)
     found += _refused("refused-by-submit", submit_refusals.refusals(client, directory, options), found)

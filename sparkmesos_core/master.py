@@ -23,6 +23,13 @@ MAX_EMBEDDED_AGENTS = 100
 
 _LONGEST_QUOTATION = 200
 
+BACKEND_PREFIX = "spark+"
+"""What stands in front of a master's `mesos://` for Spark 4.
+
+Its spark-submit refuses `mesos://`, and leaves to the SparkContext whatever else begins with `spark`. There
+our backend takes it.
+"""
+
 Scheme = Literal["http", "https"]
 
 _MASTER_HINT = (

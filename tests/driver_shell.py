@@ -117,8 +117,11 @@ def variables(task: Json) -> dict[str, str]:
     return found
 
 
-def write_spark(home: Path) -> Path:
-    """A SPARK_HOME that holds the stand-in."""
+def write_spark(home: Path, core: str = "") -> Path:
+    """A SPARK_HOME that holds the stand-in, and a core jar of this version."""
+    if core:
+        (home / "jars").mkdir(parents=True)
+        (home / "jars" / f"spark-core_2.13-{core}.jar").write_bytes(b"PK")
     program = home / "bin" / "spark-submit"
     program.parent.mkdir(parents=True)
     program.write_text(SPARK_SUBMIT)

@@ -14,13 +14,17 @@ COMPILER = ("scala-compiler", "scala-library", "scala-reflect")
 def small_spark(
     version: str = "3.5.9", scala: str = "2.12", hadoop: str | None = "3.3.4"
 ) -> dict[str, bytes]:
-    """The files of a Spark by their paths inside the top folder."""
-    parts = ("core", "launcher", "mesos", "network-common", "network-shuffle", "unsafe", "common-utils")
+    """The files of a Spark by their paths inside the top folder. Spark 4 has nothing for Mesos."""
+    parts = ["core", "launcher", "network-common", "network-shuffle", "unsafe", "common-utils"]
+    own = [] if int(version.partition(".")[0]) >= 4 else ["mesos-1.4.3-shaded-protobuf.jar"]
+    if own:
+        parts.append("mesos")
     jars = [
+        *own,
         "jackson-annotations-2.15.2.jar",
         "jackson-core-2.15.2.jar",
         "jackson-databind-2.15.2.jar",
-        "mesos-1.4.3-shaded-protobuf.jar",
+        "metrics-core-4.2.19.jar",
         "slf4j-api-2.0.7.jar",
         "zookeeper-3.6.3.jar",
         *(f"{name}-{scala}.18.jar" for name in COMPILER),

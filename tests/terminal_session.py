@@ -17,6 +17,8 @@ from typing import Any
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 UP = "\x1b[A"
+APPLICATION_UP = "\x1bOA"
+"""The same key at a terminal that a program has switched to application mode, as JLine 3 does."""
 ENTER = "\r"
 
 # Opened by the leader of a session without a terminal, it becomes that session's.

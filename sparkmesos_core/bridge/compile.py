@@ -1,43 +1,29 @@
 """Compiles the bridge to Mesos with the user's own Spark, once, into a cache.
 
 The bridge is Scala source in this package. Every Spark brings a Scala compiler in its `jars`, which runs on a
-plain Java runtime, so the bridge always fits the Spark that it is loaded into, and no binary is shipped.
+plain Java runtime, so the bridge always fits the Spark that it is loaded into, and no binary is shipped. Its
+jars tell which of the two kinds it takes (`kinds.py`, `recipes.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import fnmatch
 import hashlib
 import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from sparkmesos_core.bridge.kinds import BridgeKind
+from sparkmesos_core.bridge.recipes import COMPILER_JARS, Recipe, recipe_for, select_jars
 from sparkmesos_core.errors import BridgeError
+from sparkmesos_core.spark.core_jar import find_core_jar
 
 # Raised when the jar would differ although sources and jars do not, say by other compiler options.
 _FORMAT = 1
-_SOURCES = Path(__file__).parent / "scala"
-_COMPILER_JARS = ("scala-compiler", "scala-library", "scala-reflect")
-# What the sources refer to. The compiler indexes all it is given, so the 250 other jars would cost seconds.
-_NEEDED_JARS = (
-    "scala-library",
-    "jackson-annotations",
-    "jackson-core",
-    "jackson-databind",
-    "mesos",
-    "slf4j-api",
-    "spark-core_*",
-    "zookeeper",
-)
-# What only some releases have: part of Spark's core since 3.5, part of ZooKeeper since its 3.5, and what the
-# Scala compiler of Spark 2.4 wants to see although the sources do not name it (it is gone since Spark 3.2).
-_PARTS = ("spark-common-utils_*", "zookeeper-jute", "hadoop-common")
-_USED_JARS = _COMPILER_JARS + _NEEDED_JARS + _PARTS
 # The program runs for seconds: the quick compiler of the JVM and the simplest collector halve its time.
 _JAVA_OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -49,14 +35,16 @@ _JAVA_OPTIONS = (
 _LAST_LINES = 15
 
 
-def bridge_key(jars: Mapping[str, int]) -> str:
+def bridge_key(recipe: Recipe, jars: Mapping[str, int]) -> str:
     """What a compiled bridge depends on in 20 hex digits: its sources, name and size of each jar it needs."""
-    digest = hashlib.sha256(f"format {_FORMAT}\n".encode())
-    for source in _sources():
+    digest = hashlib.sha256(
+        f"format {_FORMAT} {recipe.kind.value} {sorted(recipe.services.items())}\n".encode()
+    )
+    for name, source in recipe.sources().items():
         text = source.read_bytes()
-        digest.update(f"{source.name} {len(text)}\n".encode() + text)
+        digest.update(f"{name} {len(text)}\n".encode() + text)
     # The others make no difference, and an archive of this very Spark may lack some.
-    for name in sorted(set(_select(jars, _USED_JARS))):
+    for name in sorted(set(select_jars(jars, recipe.used))):
         digest.update(f"{name} {jars[name]}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:20]
 
@@ -75,8 +63,9 @@ def ensure_bridge(jars_dir: Path, java: Path, cache_dir: Path, announce: Callabl
     Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars, when compiling
     fails, and when the cache cannot be written.
     """
-    jar = bridge_path(jars_dir, cache_dir)
-    return _ensure(jar, lambda: _build(jar, jars_dir, str(jars_dir), java, announce))
+    recipe = _recipe_for_directory(jars_dir)
+    jar = _cached(recipe, jar_sizes(jars_dir), cache_dir)
+    return _ensure(jar, lambda: _build(recipe, jar, jars_dir, str(jars_dir), java, announce))
 
 
 def ensure_packed_bridge(
@@ -93,12 +82,12 @@ def ensure_packed_bridge(
     to be compiled, `java` is asked for a program, and `unpack` for a directory with the jars that it is given
     the names of. Raises what these raise, and BridgeError as `ensure_bridge` does.
     """
-    check_jars(jars, place)
-    jar = cache_dir / f"bridge-{bridge_key(jars)}.jar"
+    recipe = recipe_for(jars, place)
+    jar = _cached(recipe, jars, cache_dir)
 
     def build() -> None:
         program = java()
-        _build(jar, unpack(_select(jars, _USED_JARS)), place, program, announce)
+        _build(recipe, jar, unpack(select_jars(jars, recipe.used)), place, program, announce)
 
     return _ensure(jar, build)
 
@@ -125,8 +114,7 @@ def bridge_path(jars_dir: Path, cache_dir: Path) -> Path:
 
     Raises BridgeError when this Spark has no Mesos support, no compiler or not all the jars.
     """
-    _check_directory(jars_dir)
-    return cache_dir / f"bridge-{bridge_key(jar_sizes(jars_dir))}.jar"
+    return _cached(_recipe_for_directory(jars_dir), jar_sizes(jars_dir), cache_dir)
 
 
 def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[str], None]) -> Path:
@@ -134,9 +122,9 @@ def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[s
 
     Arguments and errors are those of `ensure_bridge`; the directory of `output` must exist.
     """
-    _check_directory(jars_dir)
+    recipe = _recipe_for_directory(jars_dir)
     try:
-        _build(output, jars_dir, str(jars_dir), java, announce)
+        _build(recipe, output, jars_dir, str(jars_dir), java, announce)
     except OSError as error:
         raise BridgeError(
             f"The Mesos bridge cannot be written to {output}: {error.strerror or error}",
@@ -145,50 +133,22 @@ def write_bridge(output: Path, jars_dir: Path, java: Path, announce: Callable[[s
     return output
 
 
-def _sources() -> list[Path]:
-    return sorted(_SOURCES.glob("*.scala"))
+def _cached(recipe: Recipe, jars: Mapping[str, int], cache_dir: Path) -> Path:
+    return cache_dir / f"bridge-{bridge_key(recipe, jars)}.jar"
 
 
-def _select(jars: Iterable[str], names: tuple[str, ...]) -> list[str]:
-    """The jars of these names in any version, e.g. mesos-1.4.3-shaded-protobuf.jar for "mesos"."""
-    there = sorted(jars)
-    return [jar for name in names for jar in there if fnmatch.fnmatchcase(jar, f"{name}-[0-9]*.jar")]
-
-
-def _check_directory(jars_dir: Path) -> None:
+def _recipe_for_directory(jars_dir: Path) -> Recipe:
     if not jars_dir.is_dir():
         raise BridgeError(
             f"There is no directory {jars_dir} with Spark's jars",
-            hint="Set SPARK_HOME to a Spark 3.3, 3.4 or 3.5, or install pyspark 3.5.",
+            hint="Set SPARK_HOME to a Spark 3.3 to 4.3, or install pyspark 3.5.",
         )
-    check_jars(jar_sizes(jars_dir), str(jars_dir))
+    return recipe_for(jar_sizes(jars_dir), str(jars_dir))
 
 
-def check_jars(jars: Collection[str], place: str) -> None:
-    """Raises BridgeError if no bridge can be compiled from jars of these names; `place` is where they are."""
-    if not _select(jars, ("mesos",)):
-        raise BridgeError(
-            f"The Spark of {place} has no Mesos support: there is no mesos-*.jar",
-            hint="Use one of Spark 2.4 to 3.5; Spark 4 has dropped Mesos.",
-        )
-    if not _select(jars, ("scala-compiler",)):
-        raise BridgeError(
-            f"There is no scala-compiler-*.jar in {place}, which the Mesos bridge is compiled with",
-            hint="Every Spark release has one: restore it from the release, or compile the bridge with "
-            "another copy of the same Spark by `sparkmesos bridge build`.",
-        )
-    missing = [name for name in _COMPILER_JARS + _NEEDED_JARS if not _select(jars, (name,))]
-    if missing:
-        listed = ", ".join(f"{name.removesuffix('_*')}-*.jar" for name in dict.fromkeys(missing))
-        raise BridgeError(
-            f"The Mesos bridge needs jars that the Spark of {place} does not have: {listed}",
-            hint="A Spark built without Hadoop takes some of them from Hadoop's class path, where the bridge "
-            "cannot use them: copy them from there into this directory, use the release of Spark that "
-            "includes Hadoop, or use libmesos (--mesos-driver native).",
-        )
-
-
-def _build(jar: Path, jars_dir: Path, place: str, java: Path, announce: Callable[[str], None]) -> None:
+def _build(
+    recipe: Recipe, jar: Path, jars_dir: Path, place: str, java: Path, announce: Callable[[str], None]
+) -> None:
     """Compiles into a temporary directory beside `jar`, then moves the finished jar to its place.
 
     `place` is what messages call `jars_dir`.
@@ -197,25 +157,25 @@ def _build(jar: Path, jars_dir: Path, place: str, java: Path, announce: Callable
         announce("Compiling the Mesos bridge with Spark's own Scala compiler (once per Spark, about 10 s)…")
         classes = Path(work) / "classes"
         classes.mkdir()
-        _compile(classes, jars_dir, place, java)
+        _compile(recipe, classes, jars_dir, place, java)
         finished = Path(work) / "bridge.jar"
-        _pack(classes, finished)
+        _pack(classes, recipe.services, finished)
         finished.replace(jar)
 
 
-def _compile(classes: Path, jars_dir: Path, place: str, java: Path) -> None:
+def _compile(recipe: Recipe, classes: Path, jars_dir: Path, place: str, java: Path) -> None:
     jars = jar_sizes(jars_dir)
 
     def path_of(names: tuple[str, ...]) -> str:
-        return os.pathsep.join(str(jars_dir / jar) for jar in _select(jars, names))
+        return os.pathsep.join(str(jars_dir / jar) for jar in select_jars(jars, names))
 
-    compiler = [str(java), *_JAVA_OPTIONS, "-cp", path_of(_COMPILER_JARS), "scala.tools.nsc.Main"]
-    libraries = path_of(_NEEDED_JARS + _PARTS)
+    compiler = [str(java), *_JAVA_OPTIONS, "-cp", path_of(COMPILER_JARS), "scala.tools.nsc.Main"]
+    libraries = path_of(recipe.libraries)
     options = ["-nowarn", "-encoding", "UTF-8", "-classpath", libraries, "-d", str(classes)]
     try:
         # subprocess.run kills the compiler when Ctrl-C or anything else interrupts it.
         done = subprocess.run(
-            [*compiler, *options, *map(str, _sources())],
+            [*compiler, *options, *map(str, recipe.sources().values())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -226,35 +186,42 @@ def _compile(classes: Path, jars_dir: Path, place: str, java: Path) -> None:
     except OSError as error:
         raise BridgeError(
             f"The Mesos bridge cannot be compiled: {java} does not start ({error.strerror or error})",
-            hint="Set JAVA_HOME to a Java that this Spark supports: 8, 11 or 17.",
+            hint=f"Set JAVA_HOME to a Java that this Spark supports: {recipe.kind.javas}.",
         ) from error
     if done.returncode != 0 or not any(classes.rglob("*.class")):
+        core = find_core_jar(jars)
+        spark = f"Spark {core.version}" if core else "Spark"
         last = "\n".join(done.stdout.strip().splitlines()[-_LAST_LINES:])
         raise BridgeError(
-            f"The Mesos bridge does not compile with the Spark of {place} "
-            f"(exit code {done.returncode}):\n{last}",
-            hint=_compiler_advice(jars, java),
+            f"The Mesos bridge does not compile with the {spark} of {place}; "
+            f"the compiler says (exit code {done.returncode}):\n{last}",
+            hint=_compiler_advice(recipe.kind, spark, jars, java),
         )
 
 
-def _compiler_advice(jars: Iterable[str], java: Path) -> str:
+def _compiler_advice(kind: BridgeKind, spark: str, jars: Collection[str], java: Path) -> str:
     if any(jar.startswith("scala-compiler-2.11.") for jar in jars):
         # It finds the classes of Java 9 and newer only through Java's own compiler, which a runtime lacks.
         return (
             "The Scala compiler of Spark 2.4 needs Java 8, or the JDK (not only the runtime) of a newer one. "
             f"{java} was used. Set JAVA_HOME to a Java 8, which Spark 2.4 itself needs, too."
         )
+    made_for = f"It is made for {kind.sparks} on {kind.javas}; {java} was used with {spark}."
+    if kind is BridgeKind.DRIVER:
+        return f"{made_for} Use such a Spark and Java, or libmesos (--mesos-driver native)."
     return (
-        f"It is made for Spark 2.4 to 3.5 on Java 8, 11 or 17; {java} was used. "
-        "Use such a Spark and Java, or libmesos (--mesos-driver native)."
+        f"{made_for} Use such a Spark and Java. A newer Spark may have moved internals that the bridge "
+        "needs: look for a newer sparkmesos."
     )
 
 
-def _pack(classes: Path, jar: Path) -> None:
-    """Writes a jar that depends on nothing but its classes: sorted, with fixed dates and modes."""
+def _pack(classes: Path, services: Mapping[str, Collection[str]], jar: Path) -> None:
+    """Writes a jar that depends on nothing but what is in it: sorted, with fixed dates and modes."""
     entries = {
         "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\r\nImplementation-Title: sparkmesos bridge\r\n\r\n"
     }
+    for service in sorted(services):
+        entries[f"META-INF/services/{service}"] = "".join(f"{name}\n" for name in services[service]).encode()
     for file in sorted(classes.rglob("*.class")):
         entries[file.relative_to(classes).as_posix()] = file.read_bytes()
     with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as archive:

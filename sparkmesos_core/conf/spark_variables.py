@@ -12,6 +12,7 @@ from enum import Enum
 from functools import cache
 
 from sparkmesos_core.conf.properties.registered_property import Reader
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
 
 
 class Strength(Enum):
@@ -47,7 +48,7 @@ class SparkVariable:
     since: str = ""
     """The first Spark that reads it; empty if all from 2.0 on do."""
     until: str = ""
-    """The first Spark that no longer reads it; empty if all to 3.5 do."""
+    """The first Spark that no longer reads it; empty if all do."""
     java_options: frozenset[Reader] = field(default_factory=frozenset)
     """The programs whose JVM gets its text as options, so that a `-Dspark.…` in it sets a property there."""
 
@@ -178,9 +179,10 @@ VARIABLES: tuple[SparkVariable, ...] = (
     SparkVariable("SPARK_NICENESS", "The scheduling priority of daemons (0)", _NONE),
     SparkVariable("SPARK_NO_DAEMONIZE", "Runs daemons in the foreground if it is set", _NONE),
     # libmesos and libprocess
-    SparkVariable("MESOS_NATIVE_JAVA_LIBRARY", "The path of libmesos", _MESOS),
+    SparkVariable("MESOS_NATIVE_JAVA_LIBRARY", "The path of libmesos", _MESOS, until=FIRST_WITH_OUR_BACKEND),
     SparkVariable(
-        "MESOS_NATIVE_LIBRARY", "The path of libmesos", _MESOS, deprecated="use MESOS_NATIVE_JAVA_LIBRARY"
+        "MESOS_NATIVE_LIBRARY", "The path of libmesos", _MESOS, until=FIRST_WITH_OUR_BACKEND,
+        deprecated="use MESOS_NATIVE_JAVA_LIBRARY",
     ),
     SparkVariable("MESOS_SANDBOX", "The sandbox of a task, as Mesos sets it", _DRIVER),
     SparkVariable("MESOS_DIRECTORY", "The sandbox of a task, as Mesos sets it", _DRIVER),

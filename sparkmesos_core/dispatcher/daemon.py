@@ -28,7 +28,7 @@ def start(
     subscribe_timeout: float | None,
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Start a dispatcher in the background; what it says of itself when it is ready (`DispatcherState`).
+    """Start a dispatcher in the background; what it says of itself when it is ready (`FrameworkState`).
 
     Ready is as `foreground.serve` has it. Raises DaemonError if one of this number runs, or it does not come
     to be ready, and what `foreground.serve` raises, with the end of its log; nothing is left running then.

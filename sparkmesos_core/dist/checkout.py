@@ -22,9 +22,6 @@ _LARGEST_PIECE = 1 << 16
 _OWN_FLAGS = frozenset(["--tgz", "--pip", "--r", "--connect", "--clean", "--sbt-enabled"])
 _OWN_OPTIONS = frozenset(["--name", "--mvn", "--sbt"])
 _MESOS_PROFILE = re.compile(r"<id>\s*mesos\s*</id>")
-_VERSION = re.compile(
-    r"<artifactId>\s*spark-parent[^<]*</artifactId>\s*<version>\s*(?P<version>(?P<major>\d+)[^<\s]*)"
-)
 
 
 def is_checkout(path: Path) -> bool:
@@ -46,8 +43,8 @@ def build_distribution(
     line and to the file `log`, whose folder is made and which is removed if it ends well. Takes as long as
     a build of Spark. An interrupt ends the script and what it has started.
 
-    Raises ArchiveError if this Spark cannot be built for Mesos, or the script fails or makes no archive, or
-    several; UsageError for options that it does not have.
+    Raises ArchiveError if the script fails or makes no archive, or several; UsageError for options that it
+    does not have.
     """
     command = [str(checkout / _SCRIPT), *_script_arguments(checkout, arguments)]
     before = _archives(checkout)
@@ -98,7 +95,7 @@ def _script_arguments(checkout: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def _has_mesos_profile(checkout: Path) -> bool:
-    """Raises ArchiveError, before hours are spent, if this Spark cannot run on Mesos."""
+    """Whether there is a Mesos module, to be asked for. Raises ArchiveError if pom.xml cannot be read."""
     try:
         project = (checkout / "pom.xml").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -106,17 +103,8 @@ def _has_mesos_profile(checkout: Path) -> bool:
             f"{printable(str(checkout / 'pom.xml'))} cannot be read: {error.strerror or error}",
             hint="Check its permissions.",
         ) from error
-    if _MESOS_PROFILE.search(project):
-        return True
-    version = _VERSION.search(project)
-    if version and int(version["major"]) >= 4:
-        raise ArchiveError(
-            f"{printable(str(checkout))} is Spark {printable(version['version'])}, which cannot run on "
-            "Mesos: Spark 4.0 removed its support for it",
-            hint="Check out branch-3.5, the last line with Mesos.",
-        )
-    # Before Spark 2.1 all builds could.
-    return False
+    # Before Spark 2.1 all builds could run on Mesos. Spark 4 has no such profile, and needs none.
+    return _MESOS_PROFILE.search(project) is not None
 
 
 def _archives(checkout: Path) -> dict[Path, tuple[int, int, int]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.entry import Entry, EntryKind
 from sparkmesos_core.dist.facts import BRIDGE, Facts, core_jars, segments_of, spark_folder
@@ -15,7 +16,6 @@ from sparkmesos_core.quoting import quoted
 
 LARGE_BYTES = 600_000_000
 """Above this, an archive gets a note. Spark's own releases have up to 400 MB."""
-OLDEST_WITH_BRIDGE = (2, 4)
 
 _SPARK_JAR = re.compile(r"spark-[a-z-]+_(?P<scala>\d+\.\d+)-\d.*\.jar")
 _SOURCED = ("load-spark-env.sh", "find-spark-home")
@@ -23,7 +23,7 @@ _MOST_NAMED = 5
 _MOST_LINKS = 40
 """So many links Linux follows on one path (path_resolution(7)); links in a circle have more."""
 _BUILD = (
-    "Use a release of Spark 2.4 to 3.5, or build one with the profile -Pmesos: "
+    "Use a release of Spark 2.4 or newer, or build one with the profile -Pmesos: "
     "./dev/make-distribution.sh --tgz -Pmesos"
 )
 
@@ -178,13 +178,19 @@ def _spark(archive: _Archive) -> Iterator[Finding]:
             else "Name a released spark-*.tgz, a SPARK_HOME or a checkout of Spark.",
         )
         return
-    if facts.release >= (4, 0):
-        yield _error(
-            "spark-4",
-            f"Spark {facts.spark_version} cannot run on Mesos: Spark 4.0 removed its support for it",
-            "Use Spark 3.5, the last line with Mesos.",
+    if facts.bridge_kind is not BridgeKind.BACKEND:
+        yield from _mesos_of_its_own(archive)
+    if facts.hadoop_version is None:
+        yield _warning(
+            "no-hadoop",
+            "this Spark was built without Hadoop",
+            "Every agent needs Hadoop's jars, and SPARK_DIST_CLASSPATH in the environment of executors.",
         )
-        return
+
+
+def _mesos_of_its_own(archive: _Archive) -> Iterator[Finding]:
+    """What a Spark before 4.0 needs inside; since then the bridge brings all of it."""
+    facts = archive.facts
     if not facts.has_spark_mesos:
         yield _error(
             "no-mesos",
@@ -193,17 +199,12 @@ def _spark(archive: _Archive) -> Iterator[Finding]:
         )
     if facts.mesos_version is None:
         yield _error("no-mesos-jar", "there is no jars/mesos-*.jar, the library of Mesos", _BUILD + ".")
-    if archive.bridge and facts.release < OLDEST_WITH_BRIDGE:
+    if archive.bridge and facts.has_spark_mesos and facts.bridge_kind is None:
+        made_for = " and ".join(kind.sparks for kind in BridgeKind)
         yield _error(
             "too-old-for-bridge",
-            f"the bridge to Mesos is made for Spark 2.4 to 3.5, and this is {facts.spark_version}",
+            f"the bridge to Mesos is made for {made_for}, and this is {facts.spark_version}",
             "Leave it out by --no-bridge; agents then need libmesos.",
-        )
-    if facts.hadoop_version is None:
-        yield _warning(
-            "no-hadoop",
-            "this Spark was built without Hadoop",
-            "Every agent needs Hadoop's jars, and SPARK_DIST_CLASSPATH in the environment of executors.",
         )
 
 
@@ -294,10 +295,13 @@ def _what_is_missing(archive: _Archive) -> Iterator[Finding]:
     if not archive.spark:
         return
     if not archive.bridge and not archive.facts.has_bridge:
+        is_backend = archive.facts.bridge_kind is BridgeKind.BACKEND
         yield _note(
             "no-bridge",
             f"it holds no {BRIDGE}",
-            "Drivers that run in the cluster need libmesos on every agent.",
+            "Drivers that run in the cluster need one that the dispatcher names (--bridge-uri)."
+            if is_backend
+            else "Drivers that run in the cluster need libmesos on every agent.",
         )
     if archive.find("python", "lib", "pyspark.zip") is None:
         yield _warning(

@@ -25,7 +25,7 @@ from sparkmesos_core.errors import ArchiveError
 from sparkmesos_core.progress import Progress
 from sparkmesos_core.quoting import printable, quoted
 from sparkmesos_core.spark.home import SparkHome, read_spark
-from sparkmesos_core.spark.java import find_java
+from sparkmesos_core.spark.java import find_compiling_java
 
 # Jars are compressed already; what is beside them is little.
 _LEAST_PART = 0.8
@@ -109,7 +109,7 @@ class FolderDraft:
         cached = bridge_path(self._home / "jars", cache)
         if cached.is_file():
             return cached
-        java = find_java(read_spark(self._home, "the source"), making.environment)
+        java = find_compiling_java(read_spark(self._home, "the source"), making.environment)
         return ensure_bridge(self._home / "jars", java.executable, cache, making.announce)
 
     def make(self, name: str, bridge: bytes | None, making: Making) -> tuple[Path, Plan]:
@@ -177,7 +177,7 @@ class ArchiveDraft:
                 has_mesos=self._facts.has_spark_mesos,
                 origin="the source",
             )
-            return find_java(spark, making.environment).executable
+            return find_compiling_java(spark, making.environment).executable
 
         def unpack(names: Collection[str]) -> Path:
             wanted = {self._jars[name].name: name for name in names}

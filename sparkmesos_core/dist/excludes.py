@@ -23,7 +23,7 @@ DEFAULT_EXCLUDES: tuple[str, ...] = (
     "/R/lib/SparkR/help",
     "/R/lib/SparkR/html",
     "/R/lib/SparkR/tests",
-    # For YARN and for Kubernetes; Mesos' own shuffle service is among the jars
+    # For YARN and for Kubernetes; the shuffle service for Mesos is among the jars of Spark 3
     "/yarn",
     "/kubernetes",
     # The operator's own configuration: it may hold secrets, and agents would source this spark-env.sh.
@@ -51,7 +51,8 @@ DEFAULT_EXCLUDES: tuple[str, ...] = (
 _NEEDED = re.compile(
     r"RELEASE"
     r"|bin/(?:spark-class|spark-submit|find-spark-home|load-spark-env\.sh)"
-    r"|jars/(?:spark-(?:core|mesos|launcher|network-common|network-shuffle|unsafe|common-utils)_[^/]*"
+    r"|jars/(?:spark-(?:core|mesos|launcher|network-common|network-shuffle|unsafe|common-utils(?:-java)?|config)"
+    r"_[^/]*"
     r"|mesos-[^/]*|scala-library-[^/]*)\.jar"
 )
 

@@ -15,7 +15,7 @@ from sparkmesos_core.dist.prepare import PrepareOptions
 from sparkmesos_core.dist.source import Source, SourceKind
 from sparkmesos_core.errors import ArchiveError, JavaNotFoundError
 from sparkmesos_core.spark.home import SparkHome
-from sparkmesos_core.spark.java import find_java
+from sparkmesos_core.spark.java import find_compiling_java
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
 _LIKELY_VERSION = "3.5.0"
@@ -56,7 +56,7 @@ def _has_java(path: Path, name: str, environment: Mapping[str, str]) -> bool:
     told = _VERSION.search(name)
     version = told[0] if told is not None else _LIKELY_VERSION
     try:
-        find_java(SparkHome(path, version, "", has_mesos=True, origin="the source"), environment)
+        find_compiling_java(SparkHome(path, version, "", has_mesos=True, origin="the source"), environment)
     except JavaNotFoundError:
         return False
     return True

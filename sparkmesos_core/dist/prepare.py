@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkmesos_core.bridge.compile import check_jars
+from sparkmesos_core.bridge.recipes import recipe_for
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.directories import state_directory
 from sparkmesos_core.dist.checkout import build_distribution
-from sparkmesos_core.dist.checks import OLDEST_WITH_BRIDGE, check_archive
+from sparkmesos_core.dist.checks import check_archive
 from sparkmesos_core.dist.drafts import ArchiveDraft, Draft, FolderDraft, Making, Plan
 from sparkmesos_core.dist.excludes import Excludes
 from sparkmesos_core.dist.facts import Facts, facts_of
@@ -241,9 +241,9 @@ def _inspected(
                 "Let the name end in .tgz.",
             ),
         )
-    if options.bridge and facts.has_spark_mesos and (facts.release or (0, 0)) >= OLDEST_WITH_BRIDGE:
+    if options.bridge and facts.bridge_kind is not None:
         try:
-            check_jars(draft.jars, draft.jars_place)
+            recipe_for(draft.jars, draft.jars_place)
         except BridgeError as error:
             findings.insert(0, Finding("bridge", Severity.ERROR, error.message, error.hint))
     return Inspection(source, name, facts, findings, plan.left_out, plan.makes)

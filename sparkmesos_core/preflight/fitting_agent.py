@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from sparkmesos_core.conf.checks.sizing import LEAST_HEAP
 from sparkmesos_core.conf.finding import Finding, Severity
-from sparkmesos_core.mesos.constraints import in_words, met_by_none, unmet, unmet_in_spark
+from sparkmesos_core.mesos.constraints import in_words, met_by_none, unmet
 from sparkmesos_core.mesos.resources import Ranges, Resources, scalar_text
 from sparkmesos_core.preflight import need as of
 from sparkmesos_core.preflight.agent_names import some
@@ -74,7 +74,7 @@ def shortage(need: ExecutorNeed, meeting: Sequence[AgentFacts], facts: ClusterFa
 
 def meets_constraints(agent: AgentFacts, need: ExecutorNeed) -> bool:
     """Whether Spark takes offers of an agent, by its attributes."""
-    return not unmet_in_spark(need.constraints, agent.attributes)
+    return not need.unmet(agent.attributes)
 
 
 def would_hold(agent: AgentFacts, need: ExecutorNeed, facts: ClusterFacts) -> bool:
@@ -126,7 +126,7 @@ def constraints_unmet(need: ExecutorNeed, facts: ClusterFacts) -> Finding:
     """What is to be said where none of the agents, of which there are some, meets the constraints."""
     attributes = [agent.attributes for agent in facts.agents]
     written = ";".join(map(str, need.constraints))
-    if any(not unmet(need.constraints, each) for each in attributes):
+    if not need.finds_ranges and any(not unmet(need.constraints, each) for each in attributes):
         return Finding(
             "constraint-on-ranges",
             _severity(facts),
@@ -134,7 +134,7 @@ def constraints_unmet(need: ExecutorNeed, facts: ClusterFacts) -> Finding:
             "Ask for the attribute only (NAME: without values), or give agents one that is a text or a set.",
             of.CONSTRAINTS,
         )
-    found = met_by_none(need.constraints, attributes, unmet_in_spark)
+    found = met_by_none(need.constraints, attributes, need.judge)
     return Finding(
         "constraints-unmet",
         _severity(facts),

@@ -25,6 +25,7 @@ from sparkmesos_core.preflight.python_version import check_python_version
 from sparkmesos_core.preflight.role import check_role
 from sparkmesos_core.preflight.shuffle_service import check_shuffle_service
 from sparkmesos_core.preflight.side_by_side import Outcome, side_by_side
+from sparkmesos_core.spark.core_jar import Release
 from sparkmesos_core.spark.submit_options import find_option
 
 logger = logging.getLogger(__name__)
@@ -47,17 +48,19 @@ def preflight(
     *,
     timeout: float,
     runs_python: bool = False,
+    release: Release | None = None,
 ) -> list[Finding]:
     """What would make an application hang or fail on the cluster that `access` leads to; the worst first.
 
-    The driver is to run on this machine, in `environment`; `runs_python` says that it is Python's. Errors are
+    The driver is to run on this machine, in `environment`; `runs_python` says that it is Python's, `release`
+    which Spark it has. Errors are
     certain, as far as the cluster stays as it is and the application itself configures nothing else; warnings
     are likely. What cannot be known is not found, and a check that fails, or has not come to its end after
     `timeout` seconds, never keeps an application from starting. Never raises.
     """
 
     def checks(facts: ClusterFacts | None, deadline: float) -> dict[str, _Check]:
-        return _checks(configuration, environment, access, facts, deadline, runs_python)
+        return _checks(configuration, environment, access, facts, deadline, runs_python, release)
 
     return _look(configuration, lambda until: read_cluster_facts(access, deadline=until), checks, timeout)
 
@@ -132,6 +135,7 @@ def _checks(
     facts: ClusterFacts | None,
     deadline: float,
     runs_python: bool,
+    release: Release | None,
 ) -> dict[str, _Check]:
     """By the name of what they look at."""
     given = (configuration, facts, environment)
@@ -145,9 +149,13 @@ def _checks(
     if runs_python:
         checks["the version of Python"] = partial(check_python_version, *given, deadline=deadline)
     if facts is not None:
-        checks["the role"] = lambda: check_role(executor_need(configuration), facts)
-        checks["the size of agents"] = lambda: check_fitting_agent(executor_need(configuration), facts)
-        checks[_SERVICES] = partial(check_shuffle_service, configuration, facts, deadline=deadline)
+        checks["the role"] = lambda: check_role(executor_need(configuration, release), facts)
+        checks["the size of agents"] = lambda: check_fitting_agent(
+            executor_need(configuration, release), facts
+        )
+        checks[_SERVICES] = partial(
+            check_shuffle_service, configuration, facts, deadline=deadline, release=release
+        )
     return checks
 
 

@@ -4,7 +4,8 @@ When the first executor starts on an agent the driver registers with the service
 delete the application's files (`MesosCoarseGrainedSchedulerBackend.statusUpdate`). Where it cannot connect
 that method fails, which ends what speaks to Mesos, and with it the jobs that run (`TaskSchedulerImpl.error`);
 without one the application goes on, with the executors that it has. Executors register, too, and end after
-three trials where they cannot (`BlockManager.registerWithExternalShuffleServer`).
+three trials where they cannot (`BlockManager.registerWithExternalShuffleServer`). With Spark 4 it is only
+they who end: our backend goes on, and tries again to tell the service (`ShuffleServiceContacts`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sparkmesos_core.bridge.kinds import FIRST_WITH_BACKEND
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.master import MesosMaster
@@ -35,6 +37,7 @@ from sparkmesos_core.preflight.shuffle_reading import (
     with_one_for_mesos,
 )
 from sparkmesos_core.preflight.this_machine import is_loopback_name, this_machine
+from sparkmesos_core.spark.core_jar import Release
 from sparkmesos_core.spark.shuffle_service import ServiceKind
 
 PORT = "spark.shuffle.service.port"
@@ -55,6 +58,8 @@ class Circumstances:
     """Whether there are no agents that may still come back."""
     driver_here: bool = True
     """Whether the driver runs on this machine."""
+    is_backend_ours: bool = False
+    """Whether its Spark runs on Mesos through our backend."""
     master: Master | None = None
     """The Mesos master, as far as it lasts."""
     without: str = f"do without it: {ENABLED}=false"
@@ -67,17 +72,23 @@ def uses_shuffle_service(configuration: Configuration) -> bool:
 
 
 def check_shuffle_service(
-    configuration: Configuration, facts: ClusterFacts, *, deadline: float, driver_here: bool = True
+    configuration: Configuration,
+    facts: ClusterFacts,
+    *,
+    deadline: float,
+    driver_here: bool = True,
+    release: Release | None = None,
 ) -> list[Finding]:
     """What is wrong with the services of the agents that executors would run on, by the `deadline`.
 
     Those are the agents that take part, meet the constraints and are large enough for one executor of the
-    role. It is an error where no agent is left, and where a driver that is to run here would end with its
-    first executor on some. Raises UsageError for values that Spark could not use either.
+    role, of a Spark of this `release`. It is an error where no agent is left, and where a driver that is to
+    run here would end with its first executor on some. Raises UsageError for values that Spark could not use
+    either.
     """
     if not uses_shuffle_service(configuration):
         return []
-    need = executor_need(configuration)
+    need = executor_need(configuration, release)
     agents = [
         agent
         for agent in facts.agents
@@ -90,6 +101,7 @@ def check_shuffle_service(
         authenticates=configuration.typed(AUTHENTICATE) is True,
         all_known=facts.recovering == 0,
         driver_here=driver_here,
+        is_backend_ours=release is not None and release >= FIRST_WITH_BACKEND,
         # In cluster mode spark.master is the dispatcher.
         master=lasting_master(configuration.get("spark.master"))
         if driver_here
@@ -125,7 +137,7 @@ def judge(services: ShuffleServices, circumstances: Circumstances) -> list[Findi
     found = []
     if refusing:
         # A driver here is refused just so; one on an agent may be let through by another firewall.
-        ends = none_left or circumstances.driver_here
+        ends = none_left or (circumstances.driver_here and not circumstances.is_backend_ours)
         severity_here = Severity.ERROR if ends else Severity.WARNING
         found.append(_missing(services, refusing, none_left, severity_here, circumstances))
     if foreign:
@@ -148,6 +160,9 @@ def _missing(
 ) -> Finding:
     of_all = f", {len(without)} of {services.asked} hosts of agents" if services.asked > 1 else ""
     there = "" if none_left else " there"
+    follows = f"the application ends as soon as an executor starts{there}"
+    if circumstances.is_backend_ours:
+        follows = f"executors{there} fail to register, and end"
     hint = f"Start it there: {how_to_start(circumstances.master)}. "
     if none_left:
         hint += f"Or set {PORT} to the port that it has, or {circumstances.without}."
@@ -156,8 +171,7 @@ def _missing(
     return Finding(
         "shuffle-service-missing",
         severity,
-        f"No shuffle service listens at port {services.port} of {some(without)}{of_all}: the application "
-        f"ends as soon as an executor starts{there}",
+        f"No shuffle service listens at port {services.port} of {some(without)}{of_all}: {follows}",
         hint,
         ENABLED,
     )
@@ -204,11 +218,13 @@ def _not_reached(services: ShuffleServices, hosts: Sequence[str], circumstances:
         "answers here"
     )
     if circumstances.driver_here:
+        follows = "the application ends as soon as an executor starts there"
+        if circumstances.is_backend_ours:
+            follows = "it takes the application for ended when executors there have been silent for long"
         return Finding(
             "shuffle-service-not-reached",
             Severity.WARNING,
-            f"{message}, where the driver is to register with it: if it cannot, the application ends as soon "
-            "as an executor starts there",
+            f"{message}, where the driver is to register with it: if it cannot, {follows}",
             f"See that the service runs there, and open that port to this machine; or keep executors off "
             f"these agents with {CONSTRAINTS}.",
             ENABLED,

@@ -12,7 +12,9 @@ from __future__ import annotations
 from sparkmesos_core.shuffle_service.cleaner import AGAIN, DEAD, STARTS, THREAD
 
 VERDICT = "sparkmesos-cleaner"
-"""The file in the sandbox with what was found: `alive`, `dead` or `unknown`. There is none before that."""
+"""The file in the sandbox with what was found: `alive`, DIED or `unknown`. There is none before that."""
+DIED = "dead"
+"""What stands there for one that stays though it will never delete a file."""
 _SECONDS = 60
 """How long the cleaner is waited for. The JVM takes two or three."""
 _UNNAMED_SECONDS = 15
@@ -59,7 +61,7 @@ find_cleaner() {{  # alive, dead, unknown if that cannot be told, or nothing if 
     states=$(sed -n '/{THREAD}/{{n;s/.*Thread\.State: \([A-Z_]*\).*/\1/p;}}' "$threads")
     case $states in
       *TIMED_WAITING*) cleaner=alive; return ;;
-      *WAITING*WAITING*) cleaner=dead; return ;;
+      *WAITING*WAITING*) cleaner={DIED}; return ;;
     esac
   done
   say "it cannot be told whether Spark's cleaner of shuffle files is alive: going on"
@@ -78,7 +80,7 @@ while :; do
   [ -z "$ended" ] || kill -TERM $pid 2>/dev/null
   find_cleaner
   [ -z "$threads" ] || rm -f "$threads"
-  [ "$cleaner" = dead ] && [ -z "$ended" ] || break
+  [ "$cleaner" = {DIED} ] && [ -z "$ended" ] || break
   if [ $starts -eq {STARTS} ]; then say "{DEAD}"; break; fi
   say "{AGAIN}"
   kill -KILL $pid

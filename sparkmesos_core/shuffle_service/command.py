@@ -12,6 +12,8 @@ every program of Spark.
     export SPARK_SHUFFLE_OPTS='-Dspark.shuffle.service.port=7337 …'
     "$spark"/bin/spark-class org.apache.spark.deploy.mesos.MesosExternalShuffleService &
 
+Whether it is a Spark 4, which has no such class, is seen there: then it is that of the bridge (`spark_4`).
+
 Options are seen by everybody on the agent, so no secret is among them. The one of `spark.authenticate` comes
 in the variable that executors get theirs in, which `SecurityManager.getSecretKey` prefers to the property.
 """
@@ -35,10 +37,13 @@ from sparkmesos_core.launch.fetched_uris import fetched_uri
 from sparkmesos_core.launch.secrets import is_secret
 from sparkmesos_core.launch.spark_place import SparkPlace, finding, spark_place, word
 from sparkmesos_core.shuffle_service.cleaner_script import started_with_cleaner
+from sparkmesos_core.shuffle_service.container import told_local_folders
+from sparkmesos_core.shuffle_service.spark_4 import start_lines
 
 SECRET_VARIABLE = "_SPARK_AUTH_SECRET"  # noqa: S105 - its name
 
 _AUTHENTICATE = "spark.authenticate"
+_LOCAL_DIR = "spark.local.dir"
 _SECRET = "spark.authenticate.secret"  # noqa: S105 - its name
 _FAMILIES = ("spark.shuffle.io.", "spark.network.", "spark.metrics.", "spark.shuffle.service.")
 """What the service's network library and metrics read, beyond what the registry of properties knows."""
@@ -63,10 +68,12 @@ def service_command(
     heap: int,
     spark_home: str | None = None,
     variables: Mapping[str, str] | None = None,
+    bridge: str | None = None,
 ) -> ServiceCommand:
     """How a service of this configuration is started.
 
-    `heap` is in MiB, `spark_home` is where agents have Spark unless a property says, or they fetch it.
+    `heap` is in MiB, `spark_home` is where agents have Spark unless a property says, or they fetch it, and
+    `bridge` where those on this machine have the bridge for it, if it is a Spark 4 without one inside.
     Of `variables` SPARK_DAEMON_JAVA_OPTS and SPARK_SHUFFLE_OPTS go to the JVM but for their -Dspark.…, which
     are to be in `properties`; SPARK_DAEMON_CLASSPATH and SPARK_EXECUTOR_URI mean what they mean to Spark.
 
@@ -87,6 +94,12 @@ def service_command(
         lines.append(f"export SPARK_SHUFFLE_OPTS={word(' '.join(map(_quoted, options)))}")
     if class_path := given.get("SPARK_DAEMON_CLASSPATH"):
         lines.append(f"export SPARK_DAEMON_CLASSPATH={word(class_path)}")
+    lines += start_lines(
+        shown=place.shown,
+        sandbox=place.sandbox,
+        own_bridge=bridge,
+        local_folders=",".join(told_local_folders(properties)),
+    )
     lines += started_with_cleaner(f'"$spark"/bin/spark-class {CLASSES[Reader.SHUFFLE_SERVICE]}')
     return ServiceCommand("\n".join(lines), _secrets(properties), _uris(properties, archive))
 
@@ -108,7 +121,8 @@ def _definitions(properties: Mapping[str, str]) -> list[str]:
     """Options that set what the service reads."""
     found = []
     for name, value in sorted(properties.items()):
-        if name == _SECRET or not is_read_by_service(name):
+        # What is said of local folders depends on more than this property (`start_lines`).
+        if name in (_SECRET, _LOCAL_DIR) or not is_read_by_service(name):
             continue
         if is_secret(name, value):
             raise UsageError(

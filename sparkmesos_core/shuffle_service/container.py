@@ -17,9 +17,14 @@ _NETWORK_PARAMETERS = frozenset({"net", "network"})
 
 
 def local_folders(properties: Mapping[str, str]) -> tuple[str, ...]:
-    """Where executors have their shuffle files, as far as this configuration tells."""
+    """Where executors have their shuffle files: as this configuration tells, else where Spark has them."""
+    return told_local_folders(properties) or ("/tmp",)  # noqa: S108
+
+
+def told_local_folders(properties: Mapping[str, str]) -> tuple[str, ...]:
+    """Where executors have their shuffle files, if this configuration tells."""
     told = properties.get("spark.executorEnv.SPARK_LOCAL_DIRS", "").strip()
-    return tuple(to_sequence(told or properties.get("spark.local.dir", "").strip() or "/tmp"))  # noqa: S108
+    return tuple(to_sequence(told or properties.get("spark.local.dir", "").strip()))
 
 
 def service_container(properties: Mapping[str, str]) -> dict[str, Any]:

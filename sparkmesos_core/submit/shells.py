@@ -222,7 +222,10 @@ def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Pr
     # exit code once there was a Ctrl-C. This is what it runs. The REPL gives the terminal back as it was, and
     # where the JVM is killed, the user's own shell does.
     java_options = f"{environment.get('SPARK_SUBMIT_OPTS', '')} -Dscala.usejavacp=true".strip()
-    return Program("spark-submit", first=shell.prefix, variables={"SPARK_SUBMIT_OPTS": java_options})
+    variables = {"SPARK_SUBMIT_OPTS": java_options}
+    if spark.release >= (4, 0):  # whose launcher asks for it where the shell is to be one of Spark Connect
+        variables["SPARK_SCALA_SHELL"] = "1"
+    return Program("spark-submit", first=shell.prefix, variables=variables)
 
 
 def _python_program(

@@ -56,7 +56,7 @@ def requirements_of(subject: Subject) -> tuple[Requirement, ...]:
     if configuration.get("spark.mesos.network.name"):
         found.append(_NETWORK)
     if not configuration.typed(COARSE) and speaks_http(
-        subject.options, subject.master.spark_url, subject.environment
+        subject.options, subject.master.spark_url, subject.environment, subject.client.spark
     ):
         found.append(_FINE_GRAINED)
     if key := next((key for key in _SECRETS if key in configuration), None):

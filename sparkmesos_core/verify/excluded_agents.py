@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from sparkmesos_core.conf.values.constraints import Constraint
 from sparkmesos_core.mesos.attributes import Attribute
-from sparkmesos_core.mesos.constraints import unmet_in_spark
 from sparkmesos_core.preflight.cluster_facts import AgentFacts
+from sparkmesos_core.preflight.need import ExecutorNeed
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.verify.named_agents import counted, many_agents
 
@@ -41,7 +41,7 @@ class Division:
         ]
 
 
-def divide(agents: Iterable[AgentFacts], constraints: Sequence[Constraint]) -> Division:
+def divide(agents: Iterable[AgentFacts], need: ExecutorNeed) -> Division:
     """Which agents Spark takes offers of, and why it does not take those of others."""
     meeting: list[AgentFacts] = []
     excluded: dict[tuple[Constraint, str], list[AgentFacts]] = {}
@@ -49,14 +49,14 @@ def divide(agents: Iterable[AgentFacts], constraints: Sequence[Constraint]) -> D
     for agent in agents:
         reasons = judged.get(agent.attributes)  # of thousands of agents most have the same
         if reasons is None:
-            failing = unmet_in_spark(constraints, agent.attributes)
+            failing = need.unmet(agent.attributes)
             reasons = tuple((one, _value_of(one, agent.attributes)) for one in failing)
             judged[agent.attributes] = reasons
         for reason in reasons:
             excluded.setdefault(reason, []).append(agent)
         if not reasons:
             meeting.append(agent)
-    in_order = sorted(excluded.items(), key=lambda one: constraints.index(one[0][0]))
+    in_order = sorted(excluded.items(), key=lambda one: need.constraints.index(one[0][0]))
     return Division(tuple(meeting), dict(in_order))
 
 

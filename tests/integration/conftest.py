@@ -21,9 +21,8 @@ import psutil
 import pytest
 import requests
 
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.integration.packed_spark import ARCHIVE, EXCLUDES
+from tests.integration.spark_under_test import BOTH, INSTALLED, SparkUnderTest, runs_with_both, spark_of
 from tests.servers.hdfs import Hdfs, real_hdfs
 
 if TYPE_CHECKING:
@@ -101,22 +100,38 @@ class Commands:
                 started.kill()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that run with both Sparks, a module's with the one and then with the other."""
+    if "spark_under_test" in metafunc.fixturenames and runs_with_both(metafunc.definition.nodeid):
+        only = metafunc.definition.get_closest_marker("only_spark")
+        versions = [one for one in BOTH if only is None or one.startswith(f"{only.args[0]}.")]
+        metafunc.parametrize("spark_under_test", versions, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def spark_under_test(request: pytest.FixtureRequest) -> SparkUnderTest:
+    """The Spark that the test's commands find: which tests run with both is in spark_under_test.py."""
+    return spark_of(getattr(request, "param", INSTALLED))
+
+
 @pytest.fixture
-def commands(tmp_path: Path, cache_dir: Path) -> Iterator[Commands]:
+def commands(tmp_path: Path, cache_dir: Path, spark_under_test: SparkUnderTest) -> Iterator[Commands]:
     (tmp_path / "app.py").touch()  # for tests in which it never comes to running it
-    with _commands_in(tmp_path, cache_dir) as made:
+    with _commands_in(tmp_path, cache_dir, spark_under_test) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def module_commands(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Commands]:
+def module_commands(
+    tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, spark_under_test: SparkUnderTest
+) -> Iterator[Commands]:
     """As `commands`, for what a module's tests share."""
-    with _commands_in(tmp_path_factory.mktemp("module"), cache_dir) as made:
+    with _commands_in(tmp_path_factory.mktemp("module"), cache_dir, spark_under_test) as made:
         yield made
 
 
 @contextlib.contextmanager
-def _commands_in(folder: Path, cache_dir: Path) -> Iterator[Commands]:
+def _commands_in(folder: Path, cache_dir: Path, spark: SparkUnderTest) -> Iterator[Commands]:
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -127,6 +142,7 @@ def _commands_in(folder: Path, cache_dir: Path) -> Iterator[Commands]:
         SPARKMESOS_STATE_DIR=str(folder / "state"),
         SPARKMESOS_CACHE_DIR=str(cache_dir),
         SPARKMESOS_PREFLIGHT_TIMEOUT="60",  # a busy machine is slow to answer
+        **spark.environment,
     )
     made = Commands(folder, environment)
     try:
@@ -245,7 +261,7 @@ def built_bridge(made_once: MadeOnce, cache_dir: Path) -> Path:
     """The JAR that `sparkmesos bridge build` makes for the installed Spark."""
 
     def build(folder: Path) -> None:
-        with _commands_in(folder, cache_dir) as commands:
+        with _commands_in(folder, cache_dir, spark_of(INSTALLED)) as commands:
             built = commands.run("bridge", "build", "--output", "bridge.jar")
             assert built.returncode == 0, built.stderr
 
@@ -257,21 +273,22 @@ def packed_spark(made_once: MadeOnce, cache_dir: Path) -> Path:
     """The archive that `sparkmesos upload-dist` makes of the installed Spark, with the bridge inside."""
 
     def pack(folder: Path) -> None:
-        with _commands_in(folder, cache_dir) as commands:
-            home = str(find_spark(None, {}).path)
-            packed = commands.run("upload-dist", home, f"{folder}/", *EXCLUDES, timeout=300)
+        spark = spark_of(INSTALLED)
+        with _commands_in(folder, cache_dir, spark) as commands:
+            packed = commands.run("upload-dist", str(spark.home.path), f"{folder}/", *EXCLUDES, timeout=300)
             assert packed.returncode == 0, packed.stderr
 
     return made_once("packed-spark", pack) / ARCHIVE
 
 
-@pytest.fixture(scope="session")
-def scala_application(made_once: MadeOnce) -> Path:
+@pytest.fixture(scope="module")
+def scala_application(made_once: MadeOnce, spark_under_test: SparkUnderTest) -> Path:
     """A JAR with the class `Sum`, compiled by Spark's own compiler: prints the sum of 0..N-1 and its other arguments."""
-    return made_once("scala-application", _make_scala_application) / "sum.jar"
+    name = f"scala-application-{spark_under_test.version}"
+    return made_once(name, lambda folder: _make_scala_application(folder, spark_under_test)) / "sum.jar"
 
 
-def _make_scala_application(folder: Path) -> None:
+def _make_scala_application(folder: Path, spark: SparkUnderTest) -> None:
     source = folder / "Sum.scala"
     source.write_text(
         "object Sum {\n"
@@ -283,16 +300,14 @@ def _make_scala_application(folder: Path) -> None:
         "  }\n"
         "}\n"
     )
-    spark = find_spark(None, {})
-    java = find_java(spark, {"PATH": ""})
     classes = folder / "classes"
     classes.mkdir()
     compiler = [
-        str(java.executable),
+        str(spark.java.executable),
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         "-cp",
-        f"{spark.jars}/*",
+        f"{spark.home.jars}/*",
         "scala.tools.nsc.Main",
         "-usejavacp",
         "-nowarn",

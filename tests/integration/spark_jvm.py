@@ -12,15 +12,15 @@ from typing import Any
 
 from py4j.java_gateway import GatewayParameters, JavaGateway, java_import
 
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
+from sparkmesos_core.spark.home import SparkHome, find_spark
+from sparkmesos_core.spark.java import Java, find_java
 
 
 @contextmanager
-def spark_jvm() -> Iterator[Any]:
-    """A JVM whose environment holds no variable of Spark; it ends with the context."""
-    spark = find_spark(None, os.environ)
-    java = find_java(spark, os.environ)
+def spark_jvm(spark: SparkHome | None = None, java: Java | None = None) -> Iterator[Any]:
+    """A JVM whose environment holds no variable of Spark; it ends with the context. The installed Spark is the default."""
+    spark = spark or find_spark(None, os.environ)
+    java = java or find_java(spark, os.environ)
     (server,) = (Path(sysconfig.get_path("data")) / "share" / "py4j").glob("py4j0.*.jar")
     process = subprocess.Popen(
         [

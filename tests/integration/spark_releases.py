@@ -1,13 +1,14 @@
 """Other releases of Spark than the installed one, for tests: from PyPI's source distributions into a cache.
 
 The cache is kept between runs: `SPARKMESOS_TEST_CACHE`, else `sparkmesos-tests` in the user's cache folder. A release is
-about 300 MB to download (10 to 20 s where that was measured), and as much on disk.
+about 300 MB to download, Spark 4 about 450 MB (10 to 40 s where that was measured), and as much on disk.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,14 +24,26 @@ import pytest
 RUNNABLE = ("3.3.4", "3.4.4")
 # The same of those that need Java 8 or 11, or 8 only.
 OLDER = ("2.4.8", "3.0.3", "3.1.3", "3.2.4")
-_PARTS = ("jars", "bin")
+# The Spark 4 that the suite runs against besides the installed Spark: see spark_under_test.py.
+SPARK_4 = "4.3.0"
+# The last patches of its older minor releases, for which the bridge is compiled only.
+OLDER_4 = ("4.0.5", "4.1.4", "4.2.1")
+# Where the parts of a Spark home are in a source distribution.
+_PARTS = {
+    ("deps", "bin"): "bin",
+    ("deps", "sbin"): "sbin",
+    ("deps", "jars"): "jars",
+    ("lib",): "python/lib",
+    ("pyspark", "python", "pyspark"): "python/pyspark",
+}
+_PROGRAMS = ("bin", "sbin")
 _TIMEOUT = 600
 # What the setup.py of old releases can do without, or stumbles upon: Spark 2.4's calls a function that pypandoc lost in 1.8.
 _CONSTRAINTS = "pypandoc<1.8\nsetuptools<66\n"
 
 
 def spark_release(version: str) -> Path:
-    """A Spark home of this version with `jars` and `bin`; downloads it if it is not in the cache.
+    """A Spark home of this version with `jars`, programs and Python's archives; downloads it if it is not in the cache.
 
     Skips the test if it cannot be downloaded, unless in CI, where that is a failure.
     """
@@ -40,6 +54,13 @@ def spark_release(version: str) -> Path:
                 _unpack(_download(version, Path(folder)), unpacked)
                 unpacked.rename(home)
     return home
+
+
+def cannot_run(why: str) -> NoReturn:
+    """Skips a test for what this machine lacks; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
 
 
 @contextmanager
@@ -78,25 +99,23 @@ def _download(version: str, folder: Path) -> Path:
         },
     )
     if done.returncode:
-        said = f"pyspark {version} cannot be downloaded:\n{done.stdout[-1500:]}"
-        if os.environ.get("CI"):
-            pytest.fail(said, pytrace=False)
-        pytest.skip(said)
+        cannot_run(f"pyspark {version} cannot be downloaded:\n{done.stdout[-1500:]}")
     (archive,) = folder.glob(f"pyspark-{version}.tar.gz")
     return archive
 
 
 def _unpack(archive: Path, home: Path) -> None:
-    """The Java part of the distribution, as a Spark home."""
+    """What an official release would have of the distribution, but for the sources of Python."""
     with tarfile.open(archive) as tar:
         for member in tar:
-            parts = Path(member.name).parts
-            if len(parts) == 4 and parts[1] == "deps" and parts[2] in _PARTS and member.isfile():
-                target = home / parts[2] / parts[3]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                content = tar.extractfile(member)
-                assert content is not None
-                with content, target.open("wb") as file:
-                    while piece := content.read(1 << 20):
-                        file.write(piece)
-                target.chmod(0o755 if parts[2] == "bin" else 0o644)
+            *folder, name = Path(member.name).parts[1:] or ("",)
+            part = _PARTS.get(tuple(folder))
+            if part is None or not member.isfile():
+                continue
+            target = home / part / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = tar.extractfile(member)
+            assert content is not None
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            target.chmod(0o755 if part in _PROGRAMS else 0o644)

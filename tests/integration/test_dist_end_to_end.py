@@ -20,9 +20,14 @@ import pyspark
 import pytest
 import requests
 
+from sparkmesos_core.bridge.compile import bridge_path
+from sparkmesos_core.dist.archive import read_archive
+from sparkmesos_core.dist.facts import BRIDGE
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.upload.local_file import read_local_file
 from tests.integration.packed_spark import ARCHIVE, EXCLUDES, TOP
+from tests.integration.spark_releases import SPARK_4
+from tests.integration.spark_under_test import spark_of
 from tests.servers.hdfs import Hdfs
 from tests.servers.nginx import nginx_server
 from tests.servers.s3 import S3Server, moto_s3, rclone_s3
@@ -148,6 +153,15 @@ class Stage:
         assert run.returncode == 0, "\n".join([run.stderr[-4000:], *logs])
         return json.loads(run.stdout)
 
+    def verify(self, cluster: Cluster, settings: Mapping[str, str], **environment: str) -> dict[str, str]:
+        """What came of each check of `verify-cluster`, none of which has found an error."""
+        conf = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+        run = self.commands.run(
+            "verify-cluster", "--master", cluster.url, "--output", "json", *conf, timeout=120, **environment
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return {check["id"]: check["status"] for check in json.loads(run.stdout)["checks"]}
+
     def run_executors(self, uri: str, archive: Path, **environment: str) -> None:
         """Run an application whose executor has to fetch its Spark from this URI, and see that it did.
 
@@ -201,10 +215,11 @@ def check_executor(cluster: Cluster, said: Any, uri: str, archive: Path, *, cach
     assert (sandbox / archive.name).exists() != cached
     (fetched,) = (cluster.work_dir / "agents").rglob("fetch/**/*.tgz") if cached else [sandbox / archive.name]
     assert sha256(fetched) == sha256(archive)
-    home = sandbox / TOP
+    home = sandbox / archive.name.removesuffix(".tgz")
+    first_of_4 = [str(jar) for jar in home.glob("jars/slf4j-api-*.jar")] if "spark-4" in archive.name else []
     assert said["executor"] == {
         "cwd": str(home),
-        "class_path": [f"{home}/conf", f"{home}/jars/*"],
+        "class_path": [f"{home}/conf", *first_of_4, f"{home}/jars/*"],
         "pyspark": f"{home}/python/lib/pyspark.zip/pyspark/__init__.py",
         "libmesos": [],
     }
@@ -235,6 +250,26 @@ def test_a_mount_and_a_written_configuration(stage: Stage, archive: Path) -> Non
     with stage.cluster() as cluster:
         said = stage.submit(cluster, SMALL, SPARK_CONF_DIR=str(conf))
         check_executor(cluster, said, uri, archive, cached=True)
+
+
+def test_spark_4(stage: Stage) -> None:
+    """Its bridge goes with it, verify-cluster finds nothing wrong, and executors run from what they fetched."""
+    four = spark_of(SPARK_4)
+    archive = stage.folder / "four" / f"spark-{SPARK_4}-bin-hadoop3.tgz"
+    uri = stage.upload(four.home.path, archive, *EXCLUDES, **four.environment)
+    assert uri == archive.as_uri()
+    found = read_archive(archive, wanted=lambda name: name.endswith(BRIDGE)).files
+    bridge = bridge_path(four.home.jars, Path(stage.commands.environment["SPARKMESOS_CACHE_DIR"]) / "bridge")
+    assert found == {f"{archive.name.removesuffix('.tgz')}/{BRIDGE}": bridge.read_bytes()}
+    try:
+        with stage.cluster(**four.environment) as cluster:
+            settings = {**SMALL, "spark.executor.uri": uri}
+            verified = stage.verify(cluster, settings, **four.environment)
+            assert verified["uri-version"] == verified["uri-programs"] == verified["uri-layout"] == "ok"
+            said = stage.submit(cluster, settings, **four.environment)
+            check_executor(cluster, said, uri, archive)
+    finally:
+        shutil.rmtree(archive.parent)
 
 
 def test_webdav(stage: Stage, archive: Path, folder: Path) -> None:

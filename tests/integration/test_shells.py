@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sparkmesos_core.spark.home import find_spark
 from tests.integration.short_lived_jvm import JVM, SHORT_LIVED_OPTIONS
-from tests.terminal_session import CTRL_C, CTRL_D, ENTER, UP, TerminalSession
+from tests.terminal_session import APPLICATION_UP, CTRL_C, CTRL_D, ENTER, UP, TerminalSession
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -72,28 +73,41 @@ def jvm_at_home(tmp_path: Path) -> list[str]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    """A Spark for executors, which says that it was started and lets the installed one do the work."""
-    spark = find_spark(None, {}).path
+def archive(tmp_path: Path, spark_under_test: SparkUnderTest) -> Path:
+    """A Spark for executors, which says that it was started and lets the one under test do the work."""
+    spark, version, scala = (
+        spark_under_test.home.path,
+        spark_under_test.version,
+        spark_under_test.home.scala_version,
+    )
+    jars = [
+        f"spark-core_{scala}-{version}",
+        *([] if spark_under_test.is_4 else [f"spark-mesos_{scala}-{version}"]),
+    ]
     script = (
         "#!/bin/sh\n"
         'touch "$MESOS_SANDBOX/started-from-the-archive"\n'
         f'SPARK_HOME="{spark}" exec "{spark}/bin/spark-class" "$@"\n'
     ).encode()
-    path = tmp_path / "spark-3.5.9-stand-in.tgz"
+    path = tmp_path / f"spark-{version}-stand-in.tgz"
     with tarfile.open(path, "w:gz") as tar:
         for name in ("spark-class", "spark-submit"):
-            info = tarfile.TarInfo(f"spark-3.5.9-stand-in/bin/{name}")
+            info = tarfile.TarInfo(f"spark-{version}-stand-in/bin/{name}")
             info.size, info.mode = len(script), 0o755
             tar.addfile(info, io.BytesIO(script))
-        for jar in ("spark-core_2.12-3.5.9", "spark-mesos_2.12-3.5.9"):
-            tar.addfile(tarfile.TarInfo(f"spark-3.5.9-stand-in/jars/{jar}.jar"))
+        for jar in jars:
+            tar.addfile(tarfile.TarInfo(f"spark-{version}-stand-in/jars/{jar}.jar"))
     return path
 
 
 @pytest.mark.proves("spark.executor.uri")
 def test_scala_at_a_terminal(
-    at_terminal: AtTerminal, url: str, tmp_path: Path, module_commands: Commands, archive: Path
+    at_terminal: AtTerminal,
+    url: str,
+    tmp_path: Path,
+    module_commands: Commands,
+    archive: Path,
+    spark_under_test: SparkUnderTest,
 ) -> None:
     (tmp_path / "first.scala").write_text("val first = sc.parallelize(1 to 100, 2).map(_ * 2).sum()\n")
     shell = at_terminal(
@@ -121,20 +135,22 @@ def test_scala_at_a_terminal(
     shell.expect("Cancelling all active jobs")
     shell.expect("cancelled as part of cancellation of all jobs")
     shell.expect("scala> ")
-    shell.press(UP + UP)
+    shell.press(2 * (APPLICATION_UP if spark_under_test.is_4 else UP))
     shell.expect(r"map\(_ \* first\)\.sum\(\)")
     shell.press(ENTER)
     shell.expect(r"res\d+: Double = 60600\.0")
     shell.expect("scala> ")
     shell.enter("sys.exit(3)")
     assert shell.end() == 3  # and not 127, as with bin/spark-shell once there was a Ctrl-C
-    assert shell.modes() == shell.modes_before
-    history = (tmp_path / "home" / ".scala_history").read_text()
+    keep_speed = not spark_under_test.is_4
+    assert without_speed(shell.modes(), keep=keep_speed) == without_speed(shell.modes_before, keep=keep_speed)
+    name = ".scala_history_jline3" if spark_under_test.is_4 else ".scala_history"  # Scala's own difference
+    history = (tmp_path / "home" / name).read_text()
     assert "map(_ * first)" in history
 
 
 def test_python_at_a_terminal_with_an_embedded_cluster(
-    at_terminal: AtTerminal, tmp_path: Path, module_commands: Commands
+    at_terminal: AtTerminal, tmp_path: Path, module_commands: Commands, spark_under_test: SparkUnderTest
 ) -> None:
     before = {process.pid for process in module_commands.processes()}
     (tmp_path / "own_start.py").write_text("greeting = f'hello from {sc.master}'\n")
@@ -145,7 +161,8 @@ def test_python_at_a_terminal_with_an_embedded_cluster(
     shell.expect("Embedded Mesos: http")
     shell.expect(">>> ")
     shell.enter("greeting")
-    shell.expect("^'hello from mesos://127")
+    prefix = r"spark\+" if spark_under_test.is_4 else ""
+    shell.expect(f"^'hello from {prefix}mesos://127")
     shell.expect(">>> ")
     shell.enter("sc.parallelize(range(100), 2).map(lambda n: n * 2).sum()")
     shell.expect("^9900$")
@@ -176,6 +193,14 @@ def test_python_at_a_terminal_with_an_embedded_cluster(
     assert shell.modes() == shell.modes_before
     assert "range(100)" in (tmp_path / "home" / ".python_history").read_text()
     assert ended(module_commands, before) == []
+
+
+def without_speed(modes: list[Any], *, keep: bool) -> list[Any]:
+    """The modes of a terminal but for its speed, unless that is to be kept."""
+    if keep:
+        return modes
+    iflag, oflag, cflag, lflag, _, _, characters = modes
+    return [iflag, oflag, cflag & ~termios.CBAUD, lflag, characters]
 
 
 def ended(commands: Commands, before: set[int]) -> list[str]:
@@ -229,7 +254,7 @@ def test_scala_with_piped_input(module_commands: Commands, url: str) -> None:
     text = "println(sc.parallelize(1 to 100, 2).sum())\n"
     ran = piped(module_commands, text, "--master", url, "--conf", "spark.cores.max=1")
     assert ran.returncode == 0, ran.stderr
-    assert "5050.0" in ran.stdout.splitlines()
+    assert "5050.0" in [line.removeprefix("scala> ") for line in ran.stdout.splitlines()]
     assert state(url)["completed_frameworks"][-1]["name"] == "Spark shell"
 
 

@@ -19,9 +19,11 @@ import psutil
 import pytest
 
 from sparkmesos_core.process_end import has_ended, wait_for_end
+from sparkmesos_core.shuffle_service.spark_4 import CLASS as CLASS_FOR_SPARK_4
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.shuffle_service import ServiceKind, ask_shuffle_service, is_for_mesos
 from tests.integration.short_lived_jvm import JVM
+from tests.integration.spark_under_test import SparkUnderTest
 
 COMMAND = Path(sys.executable).with_name("sparkmesos")
 CLASS = "org.apache.spark.deploy.mesos.MesosExternalShuffleService"
@@ -121,8 +123,10 @@ def command_lines() -> Iterator[str]:
             yield " ".join(process.cmdline())
 
 
-def test_from_start_to_stop(machine: Machine) -> None:
+def test_from_start_to_stop(machine: Machine, cache_dir: Path, spark_under_test: SparkUnderTest) -> None:
     """With a secret, which only its owner can see, and with what else the configuration folder holds."""
+    machine.environment.update(spark_under_test.environment, SPARKMESOS_CACHE_DIR=str(cache_dir))
+    java_class = CLASS_FOR_SPARK_4 if spark_under_test.is_4 else CLASS
     port = free_port()
     (machine.conf / "spark-defaults.conf").write_text(
         f"spark.shuffle.service.port {port}\nspark.authenticate true\nspark.authenticate.secret {SECRET}\n"
@@ -157,7 +161,7 @@ def test_from_start_to_stop(machine: Machine) -> None:
     }
     java = psutil.Process(pid)
     assert Path(java.exe()).name == "java"
-    assert java.cmdline()[-1] == CLASS
+    assert java.cmdline()[-1] == java_class
     assert "-Xmx200m" in java.cmdline()
     assert any("/extra/classes" in word for word in java.cmdline())
     assert java.rlimit(psutil.RLIMIT_NOFILE)[0] == 512
@@ -173,7 +177,7 @@ def test_from_start_to_stop(machine: Machine) -> None:
     other = machine.run("start-shuffle-service", "--instance", "2")
     assert other.returncode == 1
     assert f"error: Port {port} is in use by process {pid} (" in other.stderr
-    assert CLASS in other.stderr
+    assert java_class in other.stderr
 
     stopped = machine.run("stop-shuffle-service")
     assert stopped.returncode == 0

@@ -20,11 +20,12 @@ from sparkmesos_core.conf.properties.registered_property import Reader
 from sparkmesos_core.daemon_configuration import CLASSES
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, cluster_in_thread
+from sparkmesos_core.shuffle_service.spark_4 import CLASS
 from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from sparkmesos_core.spark.shuffle_service import ServiceKind, ask_shuffle_service
 from tests.integration.services_stage import ServicesStage, agent, services_stage
 from tests.integration.short_lived_jvm import JVM
+from tests.integration.spark_under_test import SparkUnderTest
 from tests.integration.zookeeper import ZooKeeperServer, zookeeper_server
 from tests.servers.dispatcher import COMMAND, free_ports
 from tests.servers.shuffle_framework import ShuffleFramework, running
@@ -225,9 +226,9 @@ def test_of_several_processes_another_one_goes_on(tmp_path: Path, zookeeper: Zoo
 
 
 @pytest.mark.slow
-def test_sparks_own_service_in_the_background(tmp_path: Path) -> None:
-    spark = find_spark(None, {})
-    java = find_java(spark, {"PATH": ""})
+def test_a_real_service_in_the_background(
+    tmp_path: Path, cache_dir: Path, spark_under_test: SparkUnderTest
+) -> None:
     service_port, port = free_ports(2)
     properties = tmp_path / "services.conf"
     properties.write_text(
@@ -242,6 +243,8 @@ def test_sparks_own_service_in_the_background(tmp_path: Path) -> None:
         "SPARKMESOS_STATE_DIR": str(tmp_path / "state"),
         "SPARK_IDENT_STRING": "ops",
         "SPARK_SHUFFLE_OPTS": JVM,
+        "SPARKMESOS_CACHE_DIR": str(cache_dir),
+        **spark_under_test.environment,
     }
 
     def command(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -260,7 +263,7 @@ def test_sparks_own_service_in_the_background(tmp_path: Path) -> None:
     spec = ClusterSpec(
         work_dir=tmp_path / "cluster",
         agents=(AgentSpec(),),
-        executor_environment=default_executor_environment(java),
+        executor_environment=default_executor_environment(spark_under_test.java),
         allocation_interval=0.1,
     )
     with cluster_in_thread(spec) as cluster:
@@ -293,6 +296,8 @@ def test_sparks_own_service_in_the_background(tmp_path: Path) -> None:
                 and f"-Dspark.shuffle.service.port={service_port}" in process.info["cmdline"]
             )
             assert not any(SECRET in word for word in service.cmdline())
+            sparks_class = CLASSES[Reader.SHUFFLE_SERVICE]
+            assert service.cmdline()[-1] == (CLASS if spark_under_test.is_4 else sparks_class)
             refused = command("start-shuffle-service", "--on-mesos", "--status", check=False)
             assert (refused.returncode, refused.stdout) == (1, "")
             assert "wants a token" in refused.stderr

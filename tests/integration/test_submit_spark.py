@@ -11,12 +11,15 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
+
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -193,7 +196,9 @@ print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     assert "hunter2" not in run.stderr
 
 
-def test_dry_run_prints_the_command_that_runs(commands, url: str, application: Callable[..., str]) -> None:
+def test_dry_run_prints_the_command_that_runs(
+    commands, url: str, application: Callable[..., str], spark_under_test: SparkUnderTest
+) -> None:
     app = application('print("ran", sc.master)')
     options = [*SMALL, "--conf", "spark.cores.max=1", "--name", "it's"]
     printed = commands.run("submit", "--master", url, "--dry-run", *options, app)
@@ -207,7 +212,8 @@ def test_dry_run_prints_the_command_that_runs(commands, url: str, application: C
         timeout=120,
         check=False,
     )
-    assert (ran.returncode, ran.stdout) == (0, f"ran {url}\n"), ran.stderr
+    master = f"spark+{url}" if spark_under_test.is_4 else url
+    assert (ran.returncode, ran.stdout) == (0, f"ran {master}\n"), ran.stderr
 
 
 def test_dry_run_of_embedded_starts_nothing(commands) -> None:
@@ -319,10 +325,32 @@ def test_a_java_and_a_spark_that_do_not_fit(commands, tmp_path: Path) -> None:
     (tmp_path / "java" / "release").write_text('JAVA_VERSION="25"\n')
     run = commands.run("submit", "--master", "embedded", "app.py", JAVA_HOME=str(tmp_path / "java"))
     assert (run.returncode, "is Java 25" in run.stderr) == (1, True)
+    (tmp_path / "without" / "jars").mkdir(parents=True)
+    (tmp_path / "without" / "jars" / "spark-core_2.12-3.5.9.jar").touch()
+    run = commands.run("submit", "--master", "embedded", "--spark-home", str(tmp_path / "without"), "app.py")
+    assert (run.returncode, "was built without Mesos" in run.stderr) == (1, True)
+
+
+def test_libmesos_for_spark_4(commands, tmp_path: Path) -> None:
+    """Of which nothing is looked at but the name of its core jar."""
     (tmp_path / "four" / "jars").mkdir(parents=True)
-    (tmp_path / "four" / "jars" / "spark-core_2.13-4.0.1.jar").touch()
-    run = commands.run("submit", "--master", "embedded", "--spark-home", str(tmp_path / "four"), "app.py")
-    assert (run.returncode, "Spark 4.0 removed its support" in run.stderr) == (1, True)
+    (tmp_path / "four" / "jars" / "spark-core_2.13-4.3.0.jar").touch()
+    line = (
+        "submit",
+        "--spark-home",
+        str(tmp_path / "four"),
+        "--mesos-driver",
+        "native",
+        "--master",
+        "mesos://h",
+    )
+    run = commands.run(*line, "app.py", MESOS_NATIVE_JAVA_LIBRARY=str(tmp_path / "four" / "jars"))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: --mesos-driver native was asked for, but Spark 4.3.0 has no backend")
+    run = commands.run(
+        "submit", *line[1:3], "--master", "mesos://h", "--conf", "spark.mesos.coarse=false", "app.py"
+    )
+    assert (run.returncode, "Spark 4.3.0 has no fine-grained mode on Mesos" in run.stderr) == (2, True)
 
 
 def test_the_master_can_be_a_variable(commands) -> None:
@@ -355,11 +383,11 @@ def test_bridge_build_makes_a_jar_for_spark_submit(
 
 
 def test_bridge_build_of_a_spark_without_mesos(commands, tmp_path: Path) -> None:
-    (tmp_path / "four" / "jars").mkdir(parents=True)
-    (tmp_path / "four" / "jars" / "spark-core_2.13-4.0.1.jar").touch()
-    run = commands.run("bridge", "build", "--output", "x.jar", "--spark-home", str(tmp_path / "four"))
+    (tmp_path / "without" / "jars").mkdir(parents=True)
+    (tmp_path / "without" / "jars" / "spark-core_2.12-3.5.9.jar").touch()
+    run = commands.run("bridge", "build", "--output", "x.jar", "--spark-home", str(tmp_path / "without"))
     assert run.returncode == 1
-    assert "Spark 4.0 removed its support" in run.stderr
+    assert "was built without Mesos" in run.stderr
     assert not (tmp_path / "x.jar").exists()
 
 

@@ -30,16 +30,22 @@ def make_spark(tmp_path: Path) -> SparkMaker:
 
 @pytest.fixture
 def make_java(tmp_path: Path) -> JavaMaker:
-    """Makes a folder that looks like a Java of a given version; without a release file its java tells it."""
+    """Makes a folder that looks like a Java of a given version; without a release file its java tells it.
 
-    def make(version: str = "17.0.9", *, release: bool = True, name: str = "java") -> Path:
+    `modules` are those that it tells of, with blanks between.
+    """
+
+    def make(
+        version: str = "17.0.9", *, release: bool = True, name: str = "java", modules: str | None = None
+    ) -> Path:
         home = tmp_path / name
         (home / "bin").mkdir(parents=True)
         java = home / "bin" / "java"
         java.write_text(f"#!/bin/sh\nprintf '    java.home = {home}\\n    java.version = {version}\\n' >&2\n")
         java.chmod(0o755)
         if release:
-            (home / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+            told = "" if modules is None else f'MODULES="{modules}"\n'
+            (home / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n{told}')
         return home
 
     return make

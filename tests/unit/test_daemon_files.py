@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -295,7 +296,8 @@ def test_a_user_has_one_of_each_number_whatever_its_files_are_called(
     with daemon_files.locked(first) as locks:
         daemon = subprocess.Popen(["sleep", "600"], pass_fds=tuple(locks.values()))
         first.pid_file.write_text(f"{daemon.pid}\n")
-    with daemon:
+    with daemon, contextlib.ExitStack() as end:
+        end.callback(daemon.kill)
         runs = "Dispatcher 1 runs already"
         with pytest.raises(AlreadyRunningError, match=runs) as raised, daemon_files.locked(second):
             pass
@@ -312,6 +314,20 @@ def test_a_user_has_one_of_each_number_whatever_its_files_are_called(
         pass
     assert daemon_files.stop(second) is None
     assert not first.number_file.exists()
+
+
+def test_machines_that_share_homes_have_numbers_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Spark's scripts, too, whose pid files are in /tmp, one can be started on each."""
+    for folder in ("here", "there", "home"):
+        (tmp_path / folder).mkdir()
+    here = files_of(1, {"SPARK_PID_DIR": str(tmp_path / "here")}, tmp_path / "home")
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere.example")
+    there = files_of(1, {"SPARK_PID_DIR": str(tmp_path / "there")}, tmp_path / "home")
+    with daemon_files.locked(here), daemon_files.locked(there):
+        assert daemon_files.in_use(here) == here
+        assert daemon_files.in_use(there) == there
 
 
 def test_in_the_foreground_it_has_its_number_too(tmp_path: Path) -> None:

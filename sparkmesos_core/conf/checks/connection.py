@@ -41,20 +41,6 @@ def is_in_clear(dispatcher: str) -> bool:
 
 
 @RULES.add(
-    "spark-without-mesos",
-    Severity.ERROR,
-    "a Spark that has no support for Mesos: 4.0 and newer",
-    modes=frozenset({Mode.CLIENT, Mode.DISPATCHER, Mode.SHUFFLE_SERVICE}),
-)
-def _spark(subject: Subject) -> Iterable[Found]:
-    if subject.since(4):
-        yield Found(
-            f"Spark {subject.circumstances.spark_version} has no support for Mesos, which 4.0 removed",
-            "Use Spark 3.5: pip install 'pyspark>=3.5.9,<3.6'.",
-        )
-
-
-@RULES.add(
     "master-url",
     Severity.ERROR,
     "a master that Spark on Mesos cannot use: of another kind of cluster, or, in cluster mode, no dispatcher",
@@ -231,12 +217,13 @@ def _authenticate(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "io-encryption",
     Severity.ERROR,
-    "`spark.io.encryption.enabled`, which Spark refuses on Mesos (2.2 and newer)",
+    "`spark.io.encryption.enabled`, which Spark refuses on Mesos (2.2 to 3.5)",
     modes=APPLICATION,
 )
 def _io_encryption(subject: Subject) -> Iterable[Found]:
     key = "spark.io.encryption.enabled"
-    if subject.value(key) is True and not subject.before(2, 2):
+    # It is Mesos' backend of Spark 3 that refuses it; ours for Spark 4 does not.
+    if subject.value(key) is True and not subject.before(2, 2) and not subject.since(4):
         yield Found(f"{key} is not supported on Mesos: Spark refuses to start", "Remove it.", key)
 
 

@@ -80,7 +80,7 @@ def _numbers(subject: Subject) -> Iterable[Found]:
         if not numbers:
             continue
         least = min(numbers, key=lambda value: numbers[value])
-        if texts and key == _EXECUTORS:
+        if texts and key == _EXECUTORS and not subject.since(4):
             yield Found(
                 f"{key} asks for {quoted(name)} to be {quoted(least)} or {quoted(texts[0])}: on an agent "
                 "where it is a number Spark fails at the text, and takes no offer at all",

@@ -173,8 +173,8 @@ def _nowhere(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "secret-and-docker",
     Severity.WARNING,
-    "secrets that the docker containerizer does not hand on: those of executors, and of a driver those in "
-    "files, or given by name",
+    "secrets that the docker containerizer does not hand on: those of executors (with Spark 4 where they are "
+    "in files, or given by name), and of a driver those in files, or given by name",
     modes=APPLICATION,
 )
 def _secrets_in_docker(subject: Subject) -> Iterable[Found]:
@@ -188,8 +188,9 @@ def _secrets_in_docker(subject: Subject) -> Iterable[Found]:
                 "Set spark.mesos.containerizer=mesos.",
                 f"{prefix}filenames",
             )
-        # Those of a driver that are given by value a dispatcher of ours hands on as plain variables.
-        if subject.text(f"{prefix}envkeys") and (role == "executor" or subject.text(f"{prefix}names")):
+        # Those given by value a dispatcher of ours, and our backend for Spark 4, hand on as plain variables.
+        by_spark = role == "executor" and not subject.since(4)
+        if subject.text(f"{prefix}envkeys") and (by_spark or subject.text(f"{prefix}names")):
             yield Found(
                 f"{prefix}envkeys makes empty variables in the docker containerizer, which the image runs in",
                 "Set spark.mesos.containerizer=mesos.",

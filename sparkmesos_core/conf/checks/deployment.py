@@ -31,6 +31,7 @@ _OFTEN_MEANT = ("http", "https", "file", "hdfs", "ftps", "webhdfs", "swebhdfs")
 _NEAR_BUT_MEANT = frozenset({"hftp", "dfs"})
 """Schemes of file systems of Hadoop that are near one of these."""
 _FETCHING = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
+_WITH_QUERY = re.compile(r"(?:https?|ftps?)://", re.IGNORECASE)
 
 
 @RULES.add(
@@ -75,12 +76,19 @@ def _differs(subject: Subject) -> Iterable[Found]:
     "executor-uri-not-unpacked",
     Severity.WARNING,
     "an executor URI whose name the Mesos fetcher does not take for an archive, so that it is not "
-    "unpacked; a query behind the name hides it, too",
+    "unpacked; with Spark 3 a query behind the name hides it, too",
     modes=APPLICATION,
 )
 def _unpacked(subject: Subject) -> Iterable[Found]:
     uri = subject.executor_uri
     if uri is None or not uri.value or "<" in uri.value or uri.value.endswith(UNPACKED):
+        return
+    # Our backend for Spark 4 has such an archive named for its path.
+    if (
+        subject.since(4)
+        and _WITH_QUERY.match(uri.value)
+        and re.split("[?#]", uri.value)[0].endswith(UNPACKED)
+    ):
         return
     if is_quoted(uri.value):
         return
@@ -118,10 +126,13 @@ def _home(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "uri-file-slash",
     Severity.ERROR,
-    "a URI to fetch that is written `file:/path`, which the Mesos fetcher takes for a relative path",
+    "a URI to fetch that is written `file:/path`, which the Mesos fetcher takes for a relative path; the "
+    "backend for Spark 4 corrects that",
     modes=_FETCHING,
 )
 def _file_slash(subject: Subject) -> Iterable[Found]:
+    if subject.since(4) and subject.mode is Mode.CLIENT:
+        return
     for setting, uri in _uris(subject):
         if re.match(r"file:/(?!/)", uri):
             yield Found(

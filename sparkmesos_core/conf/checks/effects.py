@@ -10,7 +10,7 @@ from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, either, is_re
 from sparkmesos_core.conf.checks.rule import DELIBERATE, Found, Rules, Subject, severity_without_effect
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
-from sparkmesos_core.conf.properties.registry import exists_in, find_property
+from sparkmesos_core.conf.properties.registry import exists_in
 from sparkmesos_core.conf.setting import Source
 
 RULES = Rules()
@@ -39,7 +39,7 @@ _READER_NAMES = {
 @RULES.add("deprecated-property", Severity.NOTE, "a property that is deprecated")
 def _deprecated(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
-        found = find_property(meant(setting)[0])
+        found = subject.property(meant(setting)[0])
         if found is not None and found.deprecated and not _is_of_another_spark(subject, found):
             yield Found(f"{setting.key} is deprecated", _sentence(found.deprecated), setting.key)
 
@@ -51,13 +51,19 @@ def _deprecated(subject: Subject) -> Iterable[Found]:
 )
 def _version(subject: Subject) -> Iterable[Found]:
     version = subject.circumstances.spark_version
-    if version is None or subject.circumstances.version is None or subject.since(4):
+    if version is None or subject.circumstances.version is None:
         return
     for setting in settings(subject):
-        found = find_property(meant(setting)[0])
+        found = subject.property(meant(setting)[0])
         if found is None or not _is_of_another_spark(subject, found) or not subject.is_changed(setting.key):
             continue
-        since = f"it came with {found.since}" if _later(found.since, subject) else f"{found.until} removed it"
+        since = (
+            "sparkmesos' backend for Spark 4 does"
+            if found.own
+            else f"it came with {found.since}"
+            if _later(found.since, subject)
+            else f"{found.until} removed it"
+        )
         yield Found(
             f"Spark {version} does not read {setting.key}: {since}",
             _sentence(found.deprecated) if found.deprecated else "Remove it, or use another Spark.",
@@ -74,7 +80,7 @@ def _version(subject: Subject) -> Iterable[Found]:
 def _no_effect(subject: Subject) -> Iterable[Found]:
     shared = []
     for setting in settings(subject):
-        found = find_property(setting.key)
+        found = subject.property(setting.key)
         if found is None or not subject.is_changed(setting.key) or is_read(subject, setting, found):
             continue
         if setting.origin.source is Source.OPTION or setting.key in _IMPLIED:
@@ -119,11 +125,11 @@ def _no_effect(subject: Subject) -> Iterable[Found]:
     "comes from a file",
 )
 def _grain(subject: Subject) -> Iterable[Found]:
-    if not subject.circumstances.is_application:
-        return
+    if not subject.circumstances.is_application or subject.since(4):
+        return  # Spark 4 has one mode: other rules say so
     other, now = (Grain.COARSE, Grain.FINE) if subject.is_fine_grained else (Grain.FINE, Grain.COARSE)
     for setting in settings(subject):
-        found = find_property(setting.key)
+        found = subject.property(setting.key)
         if setting.origin.source is Source.OPTION:
             continue
         if found is not None and found.grain is other and subject.is_changed(setting.key):
@@ -136,9 +142,9 @@ def _grain(subject: Subject) -> Iterable[Found]:
 
 
 def _is_of_another_spark(subject: Subject, found: Property) -> bool:
-    """Whether the Spark here, which knows Mesos, does not know the property."""
+    """Whether nobody reads the property with the Spark here."""
     version = subject.circumstances.spark_version
-    if version is None or subject.circumstances.version is None or subject.since(4):
+    if version is None or subject.circumstances.version is None:
         return False
     return not exists_in(found, version)
 

@@ -72,7 +72,7 @@ def _home_of_here(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "executor-home-characters",
     Severity.ERROR,
-    "`spark.mesos.executor.home` with characters that end the word of the shell that Spark makes of it: a "
+    "`spark.mesos.executor.home` with characters that end the word of the shell that Spark 3 makes of it: a "
     "quote, or in fine-grained mode a blank; or a `~` in front, which is no home in the quotes around it",
     modes=APPLICATION,
 )
@@ -89,7 +89,7 @@ def _home_characters(subject: Subject) -> Iterable[Found]:
             "Name the folder from / on.",
             _HOME,
         )
-    elif match := special.search(home):
+    elif not subject.since(4) and (match := special.search(home)):
         yield Found(
             f"{_HOME} has a {quoted(match[0])}, which Spark does not quote in the command of executors",
             "Name a folder without it, which may be a link.",
@@ -100,13 +100,13 @@ def _home_characters(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "executor-uri-name",
     Severity.ERROR,
-    "an executor URI whose name the shell of an agent does not take for one word: Spark starts executors "
+    "an executor URI whose name the shell of an agent does not take for one word: Spark 3 starts executors "
     "with `cd NAME*`",
     modes=APPLICATION,
 )
 def _uri_name(subject: Subject) -> Iterable[Found]:
     uri = subject.executor_uri
-    if uri is None or not uri.value.strip() or is_quoted(uri.value) or "<" in uri.value:
+    if uri is None or not uri.value.strip() or is_quoted(uri.value) or "<" in uri.value or subject.since(4):
         return
     name = folder_pattern(uri.value)
     match = _SPECIAL.search(name)
@@ -125,13 +125,13 @@ def _uri_name(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "executor-uri-ambiguous",
     Severity.WARNING,
-    "a file of `spark.mesos.uris` that begins like the archive of the executor URI: the `cd NAME*` of "
-    "executors has to find one folder",
+    "a file of `spark.mesos.uris` that begins like the archive of the executor URI: the `cd NAME*` by which "
+    "Spark 3 starts executors has to find one folder",
     modes=APPLICATION,
 )
 def _ambiguous(subject: Subject) -> Iterable[Found]:
     uri, key = subject.executor_uri, "spark.mesos.uris"
-    if uri is None or not (name := folder_pattern(uri.value)):
+    if uri is None or subject.since(4) or not (name := folder_pattern(uri.value)):
         return
     for other in to_sequence(subject.text(key) or ""):
         if _name(other).startswith(name) and other != uri.value.strip():
@@ -169,31 +169,44 @@ def _local_dir(subject: Subject) -> Iterable[Found]:
 
 @RULES.add(
     "gpus-not-asked-for",
-    Severity.WARNING,
-    "`spark.executor.resource.gpu.amount` without `spark.mesos.gpus.max`: Mesos is asked for no GPU",
+    Severity.ERROR,
+    "`spark.executor.resource.gpu.amount` without `spark.mesos.gpus.max`: Mesos is asked for no GPU; with "
+    "Spark 4 an amount above it, with which an application does not start; a warning with Spark 3, and in "
+    "cluster mode",
     modes=APPLICATION,
 )
 def _gpus(subject: Subject) -> Iterable[Found]:
-    key = "spark.executor.resource.gpu.amount"
-    amount = (subject.text(key) or "0").strip()
-    if amount != "0" and subject.value("spark.mesos.gpus.max") == 0 and not subject.is_fine_grained:
+    key, limit = "spark.executor.resource.gpu.amount", "spark.mesos.gpus.max"
+    amount, most = subject.value(key), subject.value(limit)
+    if amount is None or most is None or subject.is_fine_grained:
+        return
+    if subject.since(4):
+        if amount > most:
+            yield Found(
+                f"{key} is {amount}, but all executors together may have {most} (spark.mesos.gpus.max)",
+                f"Set {limit} to what the application may have at most.",
+                key,
+                Severity.WARNING if subject.mode is Mode.CLUSTER else None,
+            )
+    elif amount and most == 0:
         yield Found(
-            f"{key} does not ask Mesos for GPUs, and spark.mesos.gpus.max is 0: agents give executors none",
-            "Set spark.mesos.gpus.max to what the application may have at most.",
+            f"{key} does not ask Mesos for GPUs, and {limit} is 0: agents give executors none",
+            f"Set {limit} to what the application may have at most.",
             key,
+            Severity.WARNING,
         )
 
 
 @RULES.add(
     "authentication-of-executors",
     Severity.WARNING,
-    "`spark.authenticate`, which Spark's coarse-grained backend does not tell executors: they cannot speak "
-    "to the driver unless their environment tells them",
+    "`spark.authenticate`, which the coarse-grained backend of Spark 3 does not tell executors: they cannot "
+    "speak to the driver unless their environment tells them",
     modes=APPLICATION,
 )
 def _authentication(subject: Subject) -> Iterable[Found]:
     key = "spark.authenticate"
-    if subject.value(key) is not True or subject.is_fine_grained:
+    if subject.value(key) is not True or subject.is_fine_grained or subject.since(4):
         return
     told = (subject.configuration.get(f"{_ENVIRONMENT}{name}") or "" for name in _OPTIONS_OF_JAVA)
     if not any("-Dspark.authenticate=true" in options for options in told):

@@ -119,7 +119,7 @@ def _ignored(subject: Subject) -> Iterable[Found]:
 def _wrong_value(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
         key, text = meant(setting)
-        found = find_property(key)
+        found = subject.property(key)
         if found is None or is_reference(text) or _is_mistakenly_quoted(text, found):
             continue
         try:
@@ -149,7 +149,7 @@ def _wrong_value(subject: Subject) -> Iterable[Found]:
 def _quoted(subject: Subject) -> Iterable[Found]:
     for setting in settings(subject):
         key, text = meant(setting)
-        found = find_property(key)
+        found = subject.property(key)
         in_file = setting.origin.source is Source.FILE
         if not _is_mistakenly_quoted(text, found) or is_reference(text) or (found is None and not in_file):
             continue
@@ -292,13 +292,7 @@ def _twice(subject: Subject) -> Iterable[Found]:
 
 
 # The fork that DC/OS shipped, mesosphere/spark.
-_OF_A_FORK = frozenset(
-    {
-        "spark.mesos.checkpoint",
-        "spark.mesos.dispatcher.role.enforce",
-        "spark.mesos.scheduler.revive.interval",
-    }
-)
+_OF_A_FORK = frozenset({"spark.mesos.scheduler.revive.interval"})
 _ANY_TEXT = frozenset({"spark.app.name", "spark.job.description"})
 # What spark-submit reads only to send it to the dispatcher.
 _SENT_ON = frozenset({"spark.driver.cores", "spark.driver.supervise"})

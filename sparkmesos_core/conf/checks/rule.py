@@ -13,6 +13,7 @@ from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.properties.registered_property import Property
 from sparkmesos_core.conf.properties.registry import find_property
+from sparkmesos_core.conf.properties.spark_4 import in_spark_4
 from sparkmesos_core.conf.setting import Origin, Setting, Source
 from sparkmesos_core.errors import UsageError
 
@@ -94,10 +95,10 @@ class Subject:
         found = self.property(key)
         return found is None or found.default is None or self.value(key) != found.default_value()
 
-    @staticmethod
-    def property(key: str) -> Property | None:
-        """What the registry knows about a key."""
-        return find_property(key)
+    def property(self, key: str) -> Property | None:
+        """What the registry knows about a key: what it is with the Spark that is meant."""
+        found = find_property(key)
+        return in_spark_4(found) if found is not None and self.since(4) else found
 
     @cached_property
     def is_fine_grained(self) -> bool:

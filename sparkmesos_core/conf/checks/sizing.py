@@ -57,11 +57,28 @@ def _cores_max_unset(subject: Subject) -> Iterable[Found]:
     modes=APPLICATION,
 )
 def _fine_grained(subject: Subject) -> Iterable[Found]:
-    if subject.is_fine_grained:
+    if subject.is_fine_grained and not subject.since(4):
         yield Found(
             "Fine-grained mode is deprecated since Spark 2.0",
             "Dynamic allocation gives idle executors back, too.",
             "spark.mesos.coarse",
+        )
+
+
+@RULES.add(
+    "fine-grained-gone",
+    Severity.ERROR,
+    "`spark.mesos.coarse=false` with Spark 4, which has no fine-grained mode; a warning in cluster mode, "
+    "where drivers may have another Spark",
+    modes=APPLICATION,
+)
+def _fine_grained_gone(subject: Subject) -> Iterable[Found]:
+    if subject.is_fine_grained and subject.since(4):
+        yield Found(
+            f"Spark {subject.circumstances.spark_version} has no fine-grained mode on Mesos",
+            "Leave out spark.mesos.coarse: dynamic allocation gives idle executors back, too.",
+            "spark.mesos.coarse",
+            Severity.WARNING if subject.mode is Mode.CLUSTER else None,
         )
 
 
@@ -118,13 +135,15 @@ def _task_cpus(subject: Subject) -> Iterable[Found]:
 @RULES.add(
     "executor-cores-unset",
     Severity.WARNING,
-    "`spark.task.cpus` above 1 without `spark.executor.cores`: an executor takes what an agent offers, be it "
-    "too little for a task",
+    "`spark.task.cpus` above 1 without `spark.executor.cores`: with Spark 3 an executor takes what an agent "
+    "offers, be it too little for a task",
     modes=APPLICATION,
 )
 def _task_cpus_alone(subject: Subject) -> Iterable[Found]:
     each, task = subject.value("spark.executor.cores"), subject.value("spark.task.cpus")
-    if each is None and task is not None and task > 1 and not subject.is_fine_grained:
+    if subject.since(4) or subject.is_fine_grained:
+        return  # our backend declines such an offer
+    if each is None and task is not None and task > 1:
         yield Found(
             f"Each task wants {task} cores (spark.task.cpus), but an executor takes what an agent offers, "
             "and with fewer it keeps them and runs nothing",

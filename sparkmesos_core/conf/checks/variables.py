@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sparkmesos_core.conf.checks.properties import is_one_mistake_away
 from sparkmesos_core.conf.checks.rule import Found, Rules, Subject
 from sparkmesos_core.conf.finding import Severity
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
 from sparkmesos_core.conf.spark_variables import VARIABLES, find_variable
 
 RULES = Rules()
@@ -33,19 +34,22 @@ _OF_OTHER_PROGRAMS = re.compile(r"SPARK_(?:MASTER|WORKER|HISTORY|YARN|SSH|CONNEC
 )
 def _without_effect(subject: Subject) -> Iterable[Found]:
     for name in sorted(subject.circumstances.environment):
-        reason, hint = "", ""
+        reason, hint, severity = "", "", _severity(subject, name)
         if name in _NEVER_READ:
             reason, hint = "Spark does not read it", _NEVER_READ[name]
-        elif (found := find_variable(name)) is not None and found.until and not subject.since(4):
+        elif (found := find_variable(name)) is not None and found.until:
             numbers = tuple(int(part) for part in found.until.split("."))
-            if subject.since(*numbers):
+            if found.until == FIRST_WITH_OUR_BACKEND and subject.since(*numbers):
+                reason, severity = "with Spark 4 nothing uses libmesos", Severity.NOTE
+                hint = "Nothing to do if it is there for other Sparks."
+            elif subject.since(*numbers):
                 reason = f"Spark {found.until} stopped reading it"
                 hint = found.deprecated[:1].upper() + found.deprecated[1:] + "."
         if reason:
             yield Found(
                 f"{name} has no effect: {reason}",
                 hint,
-                severity=_severity(subject, name),
+                severity=severity,
                 origin=subject.variable_origin(name),
             )
 

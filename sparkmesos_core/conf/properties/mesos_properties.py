@@ -6,7 +6,10 @@ Facts: Spark's `deploy/mesos/config.scala` from 2.0 to 3.5 and the places that r
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
+from collections.abc import Mapping
+
+from sparkmesos_core.conf.properties.registered_property import Grain, InSpark4, Property, Reader
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
 from sparkmesos_core.conf.values import value_types as types
 
 _D = frozenset({Reader.DISPATCHER})
@@ -14,6 +17,7 @@ _S = frozenset({Reader.SUBMISSION})
 _B = frozenset({Reader.BACKEND})
 
 _FINE_GRAINED = "it belongs to fine-grained mode, which Spark 2.0 deprecated: leave spark.mesos.coarse true"
+_STRICT = InSpark4("What cannot be understood is refused when the application starts")
 _MOVED = "Spark 2.0 renamed it: use "
 
 _MODES = (
@@ -25,6 +29,10 @@ _MODES = (
         since="0.6.0",
         readers=_B,
         default="true",
+        spark_4=InSpark4(
+            "`false` is refused: there is no fine-grained mode",
+            meaning="Nothing but true: executors live as long as the application",
+        ),
     ),
     Property(
         "spark.mesos.coarse.shutdownTimeout",
@@ -52,6 +60,7 @@ _MODES = (
         since="1.4.0",
         readers=_B,
         default="1.0",
+        until=FIRST_WITH_OUR_BACKEND,
         deprecated=_FINE_GRAINED,
         grain=Grain.FINE,
     ),
@@ -63,6 +72,7 @@ _MODES = (
         readers=_D | _B,
         default="0",
         grain=Grain.COARSE,
+        spark_4=InSpark4("Executors that ask for GPUs get just those (spark.executor.resource.gpu.amount)"),
     ),
 )
 
@@ -73,6 +83,9 @@ _SOFTWARE = (
         "The Spark archive that agents fetch and unpack; without it Spark must be installed on every agent",
         since="0.8.0",
         readers=_S | _B,
+        spark_4=InSpark4(
+            "The folder with Spark in it is found whatever it is called; signed URLs are unpacked"
+        ),
     ),
     Property(
         "spark.mesos.executor.home",
@@ -81,6 +94,7 @@ _SOFTWARE = (
         since="1.1.1",
         readers=_S | _B,
         computed_default="the SPARK_HOME of the driver",
+        spark_4=InSpark4("Blanks and quotes mean themselves; of variables only $MESOS_SANDBOX is expanded"),
     ),
     Property(
         "spark.mesos.uris",
@@ -89,6 +103,9 @@ _SOFTWARE = (
         since="1.5.0",
         readers=_D | _S | _B,
         default="",
+        spark_4=InSpark4(
+            "`file:/path` and `local:/path` are files of the agent; a signed URL is named for its path"
+        ),
     ),
     Property(
         "spark.mesos.fetcherCache.enable",
@@ -150,6 +167,7 @@ _CONTAINERS = (
         "Directories of the agent to mount into the containers",
         since="1.4.0",
         readers=_S | _B,
+        spark_4=_STRICT,
     ),
     Property(
         "spark.mesos.executor.docker.parameters",
@@ -157,6 +175,7 @@ _CONTAINERS = (
         "Options of `docker run` without their dashes; only with the docker containerizer",
         since="2.2.0",
         readers=_S | _B,
+        spark_4=_STRICT,
     ),
     Property(
         "spark.mesos.executor.docker.portmaps",
@@ -165,6 +184,7 @@ _CONTAINERS = (
         since="1.4.0",
         readers=_S | _B,
         documented=False,
+        spark_4=_STRICT,
     ),
     Property(
         "spark.mesos.network.name",
@@ -179,6 +199,7 @@ _CONTAINERS = (
         "Labels for the plugin of the CNI network",
         since="2.3.0",
         readers=_S | _B,
+        spark_4=_STRICT,
     ),
 )
 
@@ -190,6 +211,11 @@ _MEMORY = (
         since="1.1.1",
         readers=_B,
         computed_default="10% of spark.executor.memory, at least 384",
+        spark_4=InSpark4(
+            "Where it is not set, spark.executor.memoryOverhead counts",
+            computed_default="spark.executor.memoryOverhead, or a tenth of spark.executor.memory, at least"
+            " spark.executor.minMemoryOverhead",
+        ),
     ),
     Property(
         "spark.mesos.driver.memoryOverhead",
@@ -217,6 +243,7 @@ _OFFERS = (
         since="1.5.0",
         readers=_B,
         default="",
+        spark_4=InSpark4("Attributes that are ranges are understood"),
     ),
     Property(
         "spark.mesos.driver.constraints",
@@ -250,6 +277,7 @@ _OFFERS = (
         readers=_B,
         computed_default="spark.mesos.rejectOfferDuration",
         grain=Grain.COARSE,
+        spark_4=InSpark4("Mesos is told to offer nothing while all executors are there"),
     ),
     Property(
         "spark.mesos.task.labels",
@@ -259,6 +287,7 @@ _OFFERS = (
         readers=_B,
         default="",
         grain=Grain.COARSE,
+        spark_4=_STRICT,
     ),
     Property(
         "spark.mesos.driver.labels",
@@ -285,6 +314,7 @@ _CREDENTIALS = (
         since="2.4.0",
         readers=_D | _B,
         computed_default="SPARK_MESOS_PRINCIPAL_FILE",
+        spark_4=InSpark4("A line end at the end of the file is not a part of it"),
     ),
     Property(
         "spark.mesos.secret",
@@ -302,12 +332,15 @@ _CREDENTIALS = (
         since="2.4.0",
         readers=_D | _B,
         computed_default="SPARK_MESOS_SECRET_FILE",
+        spark_4=InSpark4("A line end at the end of the file is not a part of it"),
     ),
 )
 
 
-def _secrets(whom: str, readers: frozenset[Reader], grain: Grain) -> tuple[Property, ...]:
-    """The four properties of the secrets of drivers, or of executors."""
+def _secrets(
+    whom: str, readers: frozenset[Reader], grain: Grain, in_spark_4: Mapping[str, InSpark4]
+) -> tuple[Property, ...]:
+    """The four properties of the secrets of drivers, or of executors; `in_spark_4` by their last parts."""
     meanings = {
         "names": f"Secrets for the {whom}, by their names in the secret store of Mesos",
         "values": f"Secrets for the {whom}, as they are",
@@ -323,10 +356,16 @@ def _secrets(whom: str, readers: frozenset[Reader], grain: Grain) -> tuple[Prope
             readers=readers,
             grain=grain,
             secret=part == "values",
+            spark_4=in_spark_4.get(part),
         )
         for part, meaning in meanings.items()
     )
 
+
+_IN_DOCKER = InSpark4(
+    "With the Docker containerizer they reach executors, and who may read the agent's state sees them"
+)
+_SECRETS_OF_EXECUTORS = {"values": _IN_DOCKER, "envkeys": _IN_DOCKER}
 
 _DRIVERS = (
     Property(
@@ -468,7 +507,10 @@ MESOS_GROUPS: tuple[tuple[str, tuple[Property, ...]], ...] = (
     ("Credentials", _CREDENTIALS),
     (
         "Secrets for drivers and executors",
-        (*_secrets("driver", _S, Grain.BOTH), *_secrets("executor", _B, Grain.COARSE)),
+        (
+            *_secrets("driver", _S, Grain.BOTH, {}),
+            *_secrets("executor", _B, Grain.COARSE, _SECRETS_OF_EXECUTORS),
+        ),
     ),
     ("Drivers", _DRIVERS),
     ("The dispatcher", _DISPATCHER),

@@ -1,12 +1,14 @@
-"""Properties that sparkmesos' own dispatcher reads, and no Spark: to Spark's they mean nothing."""
+"""Properties of sparkmesos itself: no Spark reads them, and to Spark's own dispatcher they mean nothing."""
 
 from __future__ import annotations
 
 from sparkmesos_core.conf.properties.registered_property import Property, Reader
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
 from sparkmesos_core.conf.values import value_types as types
 
 _D = frozenset({Reader.DISPATCHER})
 _S = frozenset({Reader.SUBMISSION})
+_B = frozenset({Reader.BACKEND})
 
 _DISPATCHER = (
     Property(
@@ -64,5 +66,38 @@ _DISPATCHER = (
     ),
 )
 
-OWN_GROUPS: tuple[tuple[str, tuple[Property, ...]], ...] = (("The dispatcher of sparkmesos", _DISPATCHER),)
+_BACKEND = (
+    Property(
+        "spark.mesos.executor.agentFailures.max",
+        types.at_least(types.INTEGER, 0),
+        "How many executors may fail on an agent before it gets no more for a while; 0 means any number",
+        since=FIRST_WITH_OUR_BACKEND,
+        readers=_B,
+        default="2",
+        own=True,
+    ),
+    Property(
+        "spark.mesos.executor.agentFailures.expiry",
+        types.at_least(types.MILLISECONDS, 0),
+        "How long a failure counts for spark.mesos.executor.agentFailures.max",
+        since=FIRST_WITH_OUR_BACKEND,
+        readers=_B,
+        default="1h",
+        own=True,
+    ),
+    Property(
+        "spark.mesos.checkpoint",
+        types.BOOLEAN,
+        "Whether agents keep on disk what they know of executors, which then outlive restarts of agents",
+        since=FIRST_WITH_OUR_BACKEND,
+        readers=_B,
+        computed_default="Mesos' own, false",
+        own=True,
+    ),
+)
+
+OWN_GROUPS: tuple[tuple[str, tuple[Property, ...]], ...] = (
+    ("The backend for Spark 4", _BACKEND),
+    ("The dispatcher of sparkmesos", _DISPATCHER),
+)
 """The properties under the headings that the reference has."""

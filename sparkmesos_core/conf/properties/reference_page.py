@@ -19,12 +19,14 @@ _TITLE = """\
 <!-- Made by `python -m sparkmesos_core.conf.properties.reference_page`: change the registry instead. -->
 
 Every property that only Spark on Mesos knows, and those of every Spark that matter there, as they are in
-Spark 2.0 to 3.5. `sparkmesos config list` prints the same; `sparkmesos config explain KEY` adds the value
-that a property has where you are and the place that sets it.
+Spark 2.0 to 3.5. With Spark 4 [the backend of sparkmesos](../how-to/moving-to-spark-4.md) reads them; what is
+different then is said at the end of a meaning. `sparkmesos config list` prints the same; `sparkmesos config
+explain KEY` adds the value that a property has where you are and the place that sets it.
 
 How to read the tables:
 
-- *Since* is the first Spark that reads the property on Mesos; *own* are those of sparkmesos' dispatcher.
+- *Since* is the first Spark that reads the property on Mesos; *own* are those of sparkmesos
+  itself: its dispatcher's and, with a release of Spark, its backend's.
 - *Read by*: {readers}.
 - The unit behind a type is what a bare number means.
 - A name that ends in capitals stands for many: `spark.mesos.driverEnv.NAME` for `spark.mesos.driverEnv.LANG`.
@@ -66,7 +68,8 @@ def _row(entry: Property) -> str:
     kind = entry.type.name + (f" ({entry.type.unit})" if entry.type.unit else "")
     if entry.type.choices and entry.type.name != "boolean":
         kind = ", ".join(f"`{word}`" for word in entry.type.choices)
-    since = (entry.since or "own") + (f", gone in {entry.until}" if entry.until else "")
+    since = " ".join(filter(None, ("own" if entry.own else "", entry.since)))
+    since += f", gone in {entry.until}" if entry.until else ""
     readers = ", ".join(reader.value for reader in Reader if reader in entry.readers) or "nothing"
     cells = (f"`{entry.name}`", _default(entry), kind, since, readers, _meaning(entry))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
@@ -89,6 +92,8 @@ def _meaning(entry: Property) -> str:
         sentences.append("A secret: never shown")
     if not entry.documented:
         sentences.append("Not in Spark's documentation")
+    if entry.spark_4 is not None:
+        sentences.append(f"*Spark 4:* {entry.spark_4.note}")
     return ". ".join(sentences)
 
 

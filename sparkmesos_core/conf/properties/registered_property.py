@@ -50,6 +50,22 @@ class ValueType:
 
 
 @dataclass(frozen=True)
+class InSpark4:
+    """What is different about a property with Spark 4, which runs on Mesos by the backend of sparkmesos."""
+
+    note: str
+    """What is different, as a phrase: one line, without a full stop at the end."""
+    meaning: str = ""
+    """What it means there; empty if that is the same."""
+    readers: frozenset[Reader] | None = None
+    """Who reads it there; None if that is the same."""
+    default: str | None = None
+    """Its default there; None if that is the same."""
+    computed_default: str = ""
+    """Its computed default there; empty if that is the same."""
+
+
+@dataclass(frozen=True)
 class Property:
     """One property, or one family of them."""
 
@@ -59,7 +75,7 @@ class Property:
     meaning: str
     """One line, without a full stop at the end."""
     since: str
-    """The first Spark that reads it: "1.5.0"; empty for one of our own."""
+    """The first Spark that reads it: "1.5.0"; empty for those of our own that do not depend on Spark."""
     readers: frozenset[Reader]
     """Empty if it does nothing on Mesos, which its meaning then says."""
     default: str | None = None
@@ -67,7 +83,7 @@ class Property:
     computed_default: str = ""
     """What a default that is computed is, in words or as the key that it falls back to."""
     until: str = ""
-    """The first Spark that no longer reads it; empty if all of 2.0 to 3.5 after `since` do."""
+    """The first Spark that no longer reads it; empty if all after `since` do, with Spark 4 our backend."""
     deprecated: str = ""
     """Why not to use it, and what instead; empty if it is not deprecated."""
     grain: Grain = Grain.BOTH
@@ -76,7 +92,9 @@ class Property:
     documented: bool = True
     """Whether Spark's own documentation lists it."""
     own: bool = False
-    """Whether sparkmesos made it up: only its own dispatcher reads it, no Spark does."""
+    """Whether sparkmesos made it up: its dispatcher or its backend for Spark 4 reads it, and no Spark."""
+    spark_4: InSpark4 | None = None
+    """What is different about it with Spark 4; None if nothing is, or if Spark 4 alone has it."""
 
     @property
     def is_mesos(self) -> bool:

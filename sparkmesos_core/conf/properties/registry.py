@@ -1,7 +1,8 @@
 """The registry: every property of Spark that matters on Mesos, and how to find one.
 
 Validation, defaults, documentation and completion are made from it. Its facts are those of Spark's own
-sources from 2.0 to 3.5; tests compare them with the real Spark and with what its documentation lists.
+sources from 2.0 to 3.5; tests compare them with the real Spark and with what its documentation lists. With
+Spark 4 they are those of our backend, whose readings tests compare with it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from collections.abc import Iterator
 from sparkmesos_core.conf.properties.mesos_properties import MESOS_GROUPS
 from sparkmesos_core.conf.properties.own_properties import OWN_GROUPS
 from sparkmesos_core.conf.properties.registered_property import Property
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND, in_spark_4
 from sparkmesos_core.conf.properties.spark_properties import SPARK_GROUPS
 
 PROPERTIES: tuple[Property, ...] = tuple(
     entry for _, entries in (*MESOS_GROUPS, *OWN_GROUPS, *SPARK_GROUPS) for entry in entries
 )
 """Those of Spark on Mesos first, each part in the order in which one would read about them."""
-
-MESOS_IN_SPARK = ("0.6.0", "4.0.0")
-"""The first Spark whose properties name Mesos, and the first that has no support for it."""
 
 _BY_NAME = {entry.name: entry for entry in PROPERTIES}
 _FAMILIES = sorted(
@@ -52,17 +51,26 @@ def search(text: str) -> list[Property]:
 
 
 def exists_in(entry: Property, spark_version: str) -> bool:
-    """Whether a Spark reads a property: 3.5.9, or 3.5, which means its last patch.
+    """Whether a property is read where this Spark runs on Mesos: 3.5.9, or 3.5, which means its last patch.
 
-    A property of Spark on Mesos does not exist where Spark has no support for Mesos, and our own exist beside
-    every other. Raises ValueError for a text that does not begin with a number.
+    With Spark 4 it is the backend of sparkmesos that reads those of Spark on Mesos. What belongs to the
+    dispatcher of sparkmesos exists beside every Spark. Raises ValueError for a text that does not begin
+    with a number.
     """
     version = _version(spark_version)
-    if entry.own:
-        return version < _version(MESOS_IN_SPARK[1])
-    if entry.is_mesos and version >= _version(MESOS_IN_SPARK[1]):
+    if entry.since and version < _version(entry.since):
         return False
-    return _version(entry.since) <= version and (not entry.until or version < _version(entry.until))
+    return not entry.until or version < _version(entry.until)
+
+
+def as_in(entry: Property, spark_version: str | None) -> Property:
+    """A property as it is with this Spark: from 4.0 on, some mean something else; None for an unknown Spark.
+
+    Raises ValueError as `exists_in` does.
+    """
+    if spark_version is None or _version(spark_version) < _version(FIRST_WITH_OUR_BACKEND):
+        return entry
+    return in_spark_4(entry)
 
 
 def similar_names(key: str, count: int = 3) -> list[str]:
@@ -102,8 +110,8 @@ def _candidates(key: str) -> Iterator[tuple[str, float]]:
     """What a key could be meant to be, each with how likely that is, from 0 to 1."""
     parts = key.split(".")
     for entry in PROPERTIES:
-        if entry.until:
-            continue
+        if entry.until and entry.until != FIRST_WITH_OUR_BACKEND:
+            continue  # which no Spark of today reads
         if entry.prefix is None:
             yield entry.name, _likeness(key, entry.name)
             continue

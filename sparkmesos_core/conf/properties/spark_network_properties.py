@@ -5,7 +5,7 @@ Facts: see `spark_properties.py`, of whose table this is a part.
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registered_property import Property, Reader
+from sparkmesos_core.conf.properties.registered_property import InSpark4, Property, Reader
 from sparkmesos_core.conf.values import value_types as types
 
 _D = frozenset({Reader.DISPATCHER})
@@ -106,6 +106,7 @@ NETWORK: tuple[Property, ...] = (
         since="1.0.0",
         readers=_A | _X,
         default="false",
+        spark_4=InSpark4("Executors are told of it, and get the secret"),
     ),
     Property(
         "spark.authenticate.secret",
@@ -145,6 +146,7 @@ NETWORK: tuple[Property, ...] = (
         since="2.1.0",
         readers=_B | _A,
         default="false",
+        spark_4=InSpark4("It works", meaning="Whether shuffle files are encrypted", readers=_A),
     ),
     Property(
         "spark.kerberos.principal",
@@ -152,6 +154,7 @@ NETWORK: tuple[Property, ...] = (
         "The Kerberos principal of the application, in client mode",
         since="3.0.0",
         readers=_C | _A,
+        spark_4=InSpark4("The driver logs in, not spark-submit: what that reads takes a ticket"),
     ),
     Property(
         "spark.kerberos.keytab",
@@ -159,6 +162,7 @@ NETWORK: tuple[Property, ...] = (
         "The Kerberos keytab of the application, in client mode",
         since="3.0.0",
         readers=_C | _A,
+        spark_4=InSpark4("The driver logs in, not spark-submit: what that reads takes a ticket"),
     ),
     Property(
         "spark.yarn.queue",

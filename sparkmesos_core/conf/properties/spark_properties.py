@@ -6,7 +6,8 @@ Facts: Spark's `core/.../internal/config/` from 2.0 to 3.5 and the places that r
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
+from sparkmesos_core.conf.properties.registered_property import Grain, InSpark4, Property, Reader
+from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
 from sparkmesos_core.conf.properties.spark_network_properties import NETWORK
 from sparkmesos_core.conf.properties.spark_scheduling_properties import (
     DYNAMIC_ALLOCATION,
@@ -38,6 +39,7 @@ _APPLICATION = (
         "The Mesos master, or with deploy mode cluster the dispatcher: mesos://HOST:PORT, mesos://zk://HOST:PORT/PATH",
         since="0.9.0",
         readers=_C | _A,
+        spark_4=InSpark4("Applications see it as `spark+mesos://HOST:PORT`; one writes `mesos://` as before"),
     ),
     Property(
         "spark.submit.deployMode",
@@ -74,6 +76,9 @@ _RESOURCES = (
         since="0.6.0",
         readers=_S | _B,
         grain=Grain.COARSE,
+        spark_4=InSpark4(
+            "Executors that are ending count, but others may take their place as far as it allows"
+        ),
     ),
     Property(
         "spark.executor.cores",
@@ -83,6 +88,7 @@ _RESOURCES = (
         readers=_B,
         computed_default="all CPUs of an offer, up to spark.cores.max",
         grain=Grain.COARSE,
+        spark_4=InSpark4("Where it is not set, offers with fewer CPUs than spark.task.cpus are declined"),
     ),
     Property(
         "spark.executor.memory",
@@ -106,6 +112,21 @@ _RESOURCES = (
         "Nothing on Mesos: spark.mesos.executor.memoryOverhead means it there",
         since="2.3.0",
         readers=_NOBODY,
+        spark_4=InSpark4(
+            "It counts where spark.mesos.executor.memoryOverhead is not set",
+            meaning="Memory of an executor's container beyond spark.executor.memory, where"
+            " spark.mesos.executor.memoryOverhead is not set",
+            readers=_B,
+            computed_default="a tenth of spark.executor.memory, at least spark.executor.minMemoryOverhead",
+        ),
+    ),
+    Property(
+        "spark.executor.minMemoryOverhead",
+        types.MEBIBYTES,
+        "The least memory of an executor's container beyond its heap, where nothing says how much",
+        since=FIRST_WITH_OUR_BACKEND,
+        readers=_B,
+        default="384m",
     ),
     Property(
         "spark.executor.pyspark.memory",
@@ -113,6 +134,11 @@ _RESOURCES = (
         "What the Python of an executor may use; on Mesos it is not added to the container",
         since="2.4.0",
         readers=_A,
+        spark_4=InSpark4(
+            "It is added to the container",
+            meaning="What the Python of an executor may use; it is added to the container",
+            readers=_A | _B,
+        ),
     ),
     Property(
         "spark.executor.instances",
@@ -121,6 +147,19 @@ _RESOURCES = (
         since="1.0.0",
         readers=_A,
         grain=Grain.COARSE,
+    ),
+    Property(
+        "spark.executor.resource.gpu.amount",
+        types.at_least(types.INTEGER, 0),
+        "GPUs that Spark counts on in each executor; on Mesos it is spark.mesos.gpus.max that takes them",
+        since="3.0.0",
+        readers=_A,
+        grain=Grain.COARSE,
+        spark_4=InSpark4(
+            "Each executor takes just these, and does not start without",
+            meaning="GPUs of each executor; spark.mesos.gpus.max has to allow them",
+            readers=_A | _B,
+        ),
     ),
     Property(
         "spark.task.cpus",
@@ -137,6 +176,7 @@ _RESOURCES = (
         since="0.8.0",
         readers=_A,
         default="4",
+        spark_4=InSpark4("What Mesos ended, or an agent that is away, does not count"),
     ),
     Property(
         "spark.driver.memory",
@@ -193,6 +233,7 @@ _RESOURCES = (
         since="1.6.0",
         readers=_A,
         default="false",
+        spark_4=InSpark4("What spark.memory.offHeap.size says is added to the container", readers=_A | _B),
     ),
     Property(
         "spark.memory.offHeap.size",
@@ -201,6 +242,11 @@ _RESOURCES = (
         since="1.6.0",
         readers=_A,
         default="0",
+        spark_4=InSpark4(
+            "It is added to the container",
+            meaning="What executors may use outside of their heap; it is added to the container",
+            readers=_A | _B,
+        ),
     ),
 )
 
@@ -268,6 +314,7 @@ _FILES = (
         since="1.3.0",
         readers=_C | _A,
         computed_default="~/.ivy2",
+        spark_4=InSpark4("Its default is another folder", computed_default="~/.ivy2.5.2"),
     ),
     Property(
         "spark.jars.ivySettings",
@@ -281,7 +328,7 @@ _FILES = (
         types.LIST,
         "Where shuffle files and blocks go; in executors the sandbox, unless the shuffle service is on",
         since="0.5.0",
-        readers=_A,
+        readers=_A | _X,  # of services that of Spark 4
         default="/tmp",  # noqa: S108 - it is what Spark does
     ),
 )
@@ -328,6 +375,7 @@ _PROCESSES = (
         "Directories of native libraries for the executors; in the dispatcher's configuration, for drivers",
         since="1.0.0",
         readers=_D | _B,
+        spark_4=InSpark4("Blanks and quotes mean themselves; of variables only $MESOS_SANDBOX is expanded"),
     ),
     Property(
         "spark.executor.extraJavaOptions",
@@ -349,6 +397,9 @@ _PROCESSES = (
         "An environment variable of the executors",
         since="0.9.0",
         readers=_B,
+        spark_4=InSpark4(
+            "Variables that are secrets by their names are of Mesos' type SECRET, which agents hide"
+        ),
     ),
     Property(
         "spark.driver.userClassPathFirst",
@@ -480,6 +531,7 @@ _OBSERVATION = (
         since="1.0.0",
         readers=_A,
         default="false",
+        spark_4=InSpark4("It is on by default", default="true"),
     ),
     Property(
         "spark.metrics.conf",

@@ -5,7 +5,7 @@ Facts: see `spark_properties.py`, of whose table this is a part.
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
+from sparkmesos_core.conf.properties.registered_property import Grain, InSpark4, Property, Reader
 from sparkmesos_core.conf.values import value_types as types
 
 _B = frozenset({Reader.BACKEND})
@@ -83,6 +83,15 @@ SCHEDULING: tuple[Property, ...] = (
         since="3.1.0",
         readers=_B | _A,
         computed_default="false",
+    ),
+    Property(
+        "spark.decommission.enabled",
+        types.BOOLEAN,
+        "Whether executors that are to end hand on what they have before",
+        since="3.1.0",
+        readers=_A,
+        default="false",
+        spark_4=InSpark4("So do those on agents that are drained or are to be maintained", readers=_A | _B),
     ),
 )
 

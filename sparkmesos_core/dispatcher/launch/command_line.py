@@ -6,7 +6,7 @@ spark-submit in client mode, with the options of `MesosClusterScheduler.getDrive
     for spark in ./spark-3*/ ./*/; do …    # the folder that holds bin/spark-submit
     cd "$spark"; spark=.                   # an unpacked archive only
     set -- --name … --master … --conf …    # "$@" are the options from here on
-    …                                      # adds --properties-file, --driver-class-path
+    …                                      # adds --properties-file, --driver-class-path, for Spark 4 --master
     exec "$spark"/bin/spark-submit "$@" ../app.jar …
 """
 
@@ -74,7 +74,7 @@ def command_line(submission: Submission, cluster: Cluster) -> CommandLine:
         *(_library_path(submission, cluster) if place.is_entered else ()),
         " ".join(["set --", *_options(submission, cluster, place, properties, hidden)]),
         *(_secret_lines(place) if secrets else ()),
-        *bridge_lines(properties, fetched),
+        *bridge_lines(properties, fetched, f"mesos://{cluster.master}", place.shown),
         " ".join(['exec "$spark"/bin/spark-submit "$@"', *application]),
     ]
     return CommandLine("\n".join(lines), secrets)

@@ -67,7 +67,7 @@ def start(
             require_free(settings.port)
             private = make_run_folder(folder)
             private.write_configuration(settings.properties_text(), settings.conf_dir)
-            watch = CleanerWatch(warn)
+            watch = CleanerWatch(warn, settings)
             with new_log(files) as output:
                 while True:
                     with held_signals():

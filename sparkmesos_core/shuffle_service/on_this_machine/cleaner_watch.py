@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from sparkmesos_core.shuffle_service.cleaner import AGAIN, DEAD, STARTS, cleaner_lives
+from sparkmesos_core.shuffle_service.on_this_machine.settings import ServiceSettings
 from sparkmesos_core.shuffle_service.on_this_machine.thread_dump import thread_dump
 
 _SECONDS = 10.0
@@ -15,10 +16,14 @@ _OFTEN_ENOUGH = 3
 
 
 class CleanerWatch:
-    """What becomes of the cleaners of one service and those that are started in its place."""
+    """What becomes of the cleaners of one service and those that are started in its place.
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    The one for Spark 4 is ours, and its cleaner does not die.
+    """
+
+    def __init__(self, warn: Callable[[str], None], settings: ServiceSettings) -> None:
         self._warn = warn
+        self._is_sparks = settings.bridge is None
         self._starts = 0
 
     def starts_again(self, pid: int) -> bool:
@@ -26,7 +31,7 @@ class CleanerWatch:
         if it is kept only since all before it did not fare better. One that cannot be asked is kept.
         """
         self._starts += 1
-        if not cleaner_has_died(pid):
+        if not self._is_sparks or not cleaner_has_died(pid):
             return False
         self._warn(DEAD if self._starts == STARTS else AGAIN)
         return self._starts < STARTS

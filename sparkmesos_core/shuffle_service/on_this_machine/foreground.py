@@ -86,7 +86,7 @@ def _serve(
         private = make_run_folder(folder)
         private.write_configuration(settings.properties_text(), settings.conf_dir)
         sys.stderr.flush()
-        watch = CleanerWatch(warn)
+        watch = CleanerWatch(warn, settings)
         while True:
             process = start_java(
                 settings,

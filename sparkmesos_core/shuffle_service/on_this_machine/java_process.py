@@ -17,7 +17,7 @@ from sparkmesos_core.errors import DaemonError, TimedOutError, UsageError
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.shuffle_service.on_this_machine.listeners import listening_ports, require_free
 from sparkmesos_core.shuffle_service.on_this_machine.run_folder import RunFolder
-from sparkmesos_core.shuffle_service.on_this_machine.settings import CLASS, ServiceSettings
+from sparkmesos_core.shuffle_service.on_this_machine.settings import ServiceSettings
 from sparkmesos_core.spark.shuffle_service import ServiceKind, ask_shuffle_service
 
 _POLL_SECONDS = 0.05
@@ -41,7 +41,7 @@ def start_java(
     niceness: int,
     prepare: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start Spark's class with the configuration in `folder`, whose lock it gets, too.
+    """Start the service with the configuration in `folder`, whose lock it gets, too.
 
     `output` is what it writes to, and `keep_open` are descriptors that it has open besides. `prepare` is
     called in its process before all. Its current folder is ours, as with spark-daemon.sh: the configuration
@@ -60,7 +60,7 @@ def start_java(
     needs_preparation = prepare is not None or settings.limits != NO_LIMITS
     try:
         process = subprocess.Popen(
-            [str(settings.spark_class), CLASS],
+            settings.command,
             env={**settings.variables, "SPARK_CONF_DIR": str(folder.conf)},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,4 +1,4 @@
-"""What a shuffle service on this machine is started with: Spark's class, its properties and its environment.
+"""What a shuffle service on this machine is started with: its class, its properties and its environment.
 
 The class takes no arguments. It reads spark-defaults.conf of SPARK_CONF_DIR
 (`Utils.loadDefaultSparkProperties`), which gives way to -Dspark.… of its JVM.
@@ -21,6 +21,7 @@ from sparkmesos_core.conf.values.sizes import parse_mebibytes
 from sparkmesos_core.daemon_configuration import CLASSES, DaemonConfiguration
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.quoting import printable
+from sparkmesos_core.shuffle_service.spark_4 import start_words
 from sparkmesos_core.spark.home import SparkHome, require_mesos
 from sparkmesos_core.spark.java import Java
 
@@ -50,6 +51,13 @@ class ServiceSettings:
     """Whether executors have to know a secret."""
     limits: ProcessLimits = NO_LIMITS
     """The umask and the limits it gets."""
+    bridge: Path | None = None
+    """The jar with the service for a Spark 4; None for a Spark that has its own."""
+
+    @property
+    def command(self) -> list[str]:
+        """The program that becomes the service, with its arguments."""
+        return [str(self.spark_class), CLASS] if self.bridge is None else start_words(str(self.bridge))
 
     @property
     def heap(self) -> int:
@@ -69,8 +77,10 @@ class ServiceSettings:
         return text
 
 
-def make_settings(read: DaemonConfiguration, spark: SparkHome, java: Java) -> ServiceSettings:
-    """What a configuration means to the service.
+def make_settings(
+    read: DaemonConfiguration, spark: SparkHome, java: Java, bridge: Path | None = None
+) -> ServiceSettings:
+    """What a configuration means to the service. A Spark 4 needs the `bridge` that is made for it.
 
     Raises SparkNotFoundError for a Spark without Mesos or without bin/spark-class, and UsageError for values
     that it could not use.
@@ -104,6 +114,7 @@ def make_settings(read: DaemonConfiguration, spark: SparkHome, java: Java) -> Se
         port=configuration.typed("spark.shuffle.service.port"),
         authenticates=configuration.typed("spark.authenticate"),
         limits=read.env.limits,
+        bridge=bridge,
     )
 
 

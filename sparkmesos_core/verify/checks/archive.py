@@ -18,7 +18,6 @@ CHECKS = Checks(Group.DISTRIBUTION)
 _KEY = "spark.executor.uri"
 _PACK = "`sparkmesos upload-dist` makes and uploads an archive that fits."
 _CHMOD = "Set it by `chmod +x bin/*`, and pack it again."
-_NO_MESOS_FROM = 4
 
 
 @CHECKS.add(
@@ -84,8 +83,8 @@ def program_problems(contents: Contents) -> tuple[Problem, ...]:
     "uri-version",
     "Same Spark on driver and executors",
     Severity.ERROR,
-    finds="an archive of another Spark than the driver's, or of Spark 4, which has no Mesos "
-    "(*InvalidClassException: local class incompatible*, *Exception while invoking … serialVersionUID*)",
+    finds="an archive of another Spark than the driver's (*InvalidClassException: local class incompatible*, "
+    "*Exception while invoking … serialVersionUID*)",
     remedy="Upload the driver's own Spark (`sparkmesos upload-dist $SPARK_HOME`), or run the driver with "
     "that of the archive.",
 )
@@ -109,9 +108,6 @@ def _is_version(version: str, contents: Contents) -> bool:
 def version_problems(contents: Contents, driver: SparkHome | None) -> tuple[Problem, ...]:
     """What is wrong with the Spark in an archive beside that of a driver, if the driver's is known."""
     told = contents.version
-    if int(told.partition(".")[0]) >= _NO_MESOS_FROM:
-        problem = f"The executors' archive holds Spark {told}, and Spark 4.0 removed its support for Mesos"
-        return (Problem(Severity.ERROR, problem, f"Use Spark 3.5. {_PACK}", _KEY),)
     if driver is None:
         return ()
     hint = (

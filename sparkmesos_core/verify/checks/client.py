@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from sparkmesos_core.bridge.compile import bridge_path
+from sparkmesos_core.bridge.kinds import FIRST_WITH_DRIVER, LAST_WITH_BACKEND, BridgeKind
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.directories import cache_directory
-from sparkmesos_core.dist.checks import OLDEST_WITH_BRIDGE
 from sparkmesos_core.errors import BridgeError
-from sparkmesos_core.spark.home import SparkHome, require_mesos
+from sparkmesos_core.spark.home import require_mesos
 from sparkmesos_core.spark.java import usable_java
 from sparkmesos_core.spark.native_library import VARIABLE
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
@@ -31,7 +30,7 @@ CHECKS = Checks(Group.CLIENT)
 
 _PROGRAMS = ("spark-submit", "spark-class")
 _OLD_VARIABLE = "MESOS_NATIVE_LIBRARY"
-_MESOS_GONE = (4, 0)
+_MADE_FOR = " and ".join(kind.sparks for kind in BridgeKind)
 
 
 @CHECKS.add(
@@ -68,49 +67,45 @@ def _spark_programs(known: Known) -> Verdict:
     "spark-version",
     "Version of Spark",
     Severity.ERROR,
-    finds="a Spark that has no Mesos any more (4.0 and newer: *Could not parse Master URL*), or is too old "
-    "for the bridge (before 2.4)",
-    remedy="Use Spark 2.4 to 3.5, best the last of them: 3.5.9.",
+    finds="a Spark that is too old for the bridge (before 2.4), or newer than those that it was tried with",
+    remedy=f"Use {' or '.join(kind.sparks for kind in BridgeKind)}.",
 )
 @of_driver_here
 def _spark_version(known: Known) -> Verdict:
     spark = known[SPARK]
-    if spark.release >= _MESOS_GONE:
-        require_mesos(_without_mesos(spark))
     seen = f"Spark {spark.version} for Scala {spark.scala_version}"
-    if spark.release < OLDEST_WITH_BRIDGE and known[LIBMESOS] is None:
-        return Verdict(
-            seen,
-            (
-                Problem(
-                    Severity.ERROR,
-                    f"The bridge to Mesos is made for Spark 2.4 to 3.5, and {spark.path} is {spark.version}",
-                    "Use Spark 3.5, or install libmesos and use it by --mesos-driver native.",
-                ),
-            ),
+    if spark.release < FIRST_WITH_DRIVER and known[LIBMESOS] is None:
+        problem = Problem(
+            Severity.ERROR,
+            f"The bridge to Mesos is made for {_MADE_FOR}, and {spark.path} is {spark.version}",
+            "Use Spark 3.5, or install libmesos and use it by --mesos-driver native.",
         )
+        return Verdict(seen, (problem,))
+    if spark.release > LAST_WITH_BACKEND:
+        problem = Problem(
+            Severity.WARNING,
+            f"{spark.path} is Spark {spark.version}, which the bridge to Mesos was not tried with: that is "
+            f"made for {BridgeKind.BACKEND.sparks}",
+            "See whether it compiles, by `sparkmesos bridge build`; if not, look for a newer sparkmesos.",
+        )
+        return Verdict(seen, (problem,))
     return Verdict(seen)
-
-
-def _without_mesos(spark: SparkHome) -> SparkHome:
-    """The same as it is for Mesos: a jar that somebody has put into a Spark 4 does not help."""
-    return replace(spark, has_mesos=False)
 
 
 @CHECKS.add(
     "spark-mesos-support",
     "Support for Mesos in Spark",
     Severity.ERROR,
-    finds="a Spark that was built without its Mesos module (*Could not parse Master URL*, "
+    finds="a Spark before 4.0 that was built without its Mesos module (*Could not parse Master URL*, "
     "*No suitable external cluster manager*)",
-    remedy="Take an official release up to 3.5, or build Spark with the profile `-Pmesos`.",
+    remedy="Take an official release, or build Spark with the profile `-Pmesos`.",
 )
 @of_driver_here
 def _spark_mesos(known: Known) -> Verdict:
     spark = known[SPARK]
-    if spark.release >= _MESOS_GONE:
-        return not_applicable(f"no Spark {spark.version} has it: see spark-version")
     require_mesos(spark)
+    if spark.bridge_kind is BridgeKind.BACKEND:
+        return not_applicable(f"Spark {spark.version} needs none of its own: the bridge is its backend")
     modules = sorted(jar.name for jar in spark.jars.glob("spark-mesos_*.jar"))
     return Verdict(", ".join(modules))
 
@@ -135,8 +130,9 @@ def _java_found(known: Known) -> Verdict:
     Severity.ERROR,
     finds="a Java that this Spark does not run on: too new (*InaccessibleObjectException*, "
     "*IllegalArgumentException: Unsupported class file major version*) or too old "
-    "(*UnsupportedClassVersionError*)",
-    remedy="Set `JAVA_HOME` to one that fits: Java 8, 11 or 17 for Spark 3.3 to 3.5.",
+    "(*UnsupportedClassVersionError*), or cut down (*Module jdk.incubator.vector not found*)",
+    remedy="Set `JAVA_HOME` to one that fits: Java 8, 11 or 17 for Spark 3.3 to 3.5, a full 17 or 21 for "
+    "Spark 4.",
 )
 @of_driver_here
 def _java_fits(known: Known) -> Verdict:
@@ -237,7 +233,7 @@ def _mesos_bridge(known: Known) -> Verdict:
     if (libmesos := known[LIBMESOS]) is not None:
         return not_applicable(f"libmesos is used, {libmesos}")
     spark = known[SPARK]
-    if not spark.has_mesos or not OLDEST_WITH_BRIDGE <= spark.release < _MESOS_GONE:
+    if spark.bridge_kind is None:
         return not_applicable("there is none for this Spark: see spark-version and spark-mesos-support")
     cache = cache_directory(known.subject.environment) / "bridge"
     jar = bridge_path(spark.jars, cache)

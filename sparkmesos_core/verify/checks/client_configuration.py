@@ -16,7 +16,6 @@ from sparkmesos_core.verify.known import Known, UnknownFactError
 CHECKS = Checks(Group.CLIENT)
 
 OTHER_CHECKS = {
-    "spark-without-mesos": "spark-version",
     "libmesos-missing": "mesos-library",
     "driver-on-loopback": "driver-host",
     "master-url": "master-url",

@@ -169,7 +169,7 @@ def _frameworks_hoarding(known: Known) -> Verdict:
 def hoarding_verdict(
     state: ClusterState, agents: AgentsState, keeping: Mapping[str, FrameworkState], master: str
 ) -> Verdict:
-    """Who keeps offers, by two looks at the cluster, and who uses most of it while others have nothing."""
+    """Who keeps offers, by several looks, and who uses most of the cluster while others have nothing."""
     present = [one for one in _present(state) if one.connected]
     whole = whole_of(agents)
     problems = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sparkmesos_core.errors import MesosError
-from sparkmesos_core.mesos.constraints import unmet_in_spark
 from sparkmesos_core.verify.facts.application import NEED
 from sparkmesos_core.verify.facts.cluster_state import AgentState
 from sparkmesos_core.verify.facts.fitting_agents import MATCHING
@@ -32,11 +31,11 @@ They are not read.
 
 
 def _agents_to_try(known: Known) -> tuple[AgentState, ...]:
-    agents, constraints = known[REGISTERED].agents, known[NEED].constraints
+    agents, need = known[REGISTERED].agents, known[NEED]
     active = [agent for agent in agents if agent.facts.active]
     if not active:
         _tell_absence(agents)
-    found = tuple(agent for agent in active if not unmet_in_spark(constraints, agent.facts.attributes))
+    found = tuple(agent for agent in active if not need.unmet(agent.facts.attributes))
     if not found:
         others = [agent.facts for agent in known[MATCHING]]
         raise MesosError(

@@ -71,7 +71,8 @@ def _application(known: Known) -> Application:
     cores, most = configuration.typed(CORES), configuration.typed(CORES_MAX)
     is_dynamic = configuration.typed("spark.dynamicAllocation.enabled")
     uses_service = configuration.typed("spark.shuffle.service.enabled")
-    need = executor_need(configuration)
+    spark = known.subject.client.spark
+    need = executor_need(configuration, spark.release if spark is not None else None)
     return Application(
         need,
         executor_cores=None if cores is None or need.fine_grained else cores * _UNITS,

@@ -108,7 +108,7 @@ JAVA: Fact[Java] = Fact("the Java that fits", _java, reported_by="java-fits")
 
 def _libmesos(known: Known) -> Path | None:
     subject = known.subject
-    return libmesos_for(subject.options, asked_master(subject), subject.environment)
+    return libmesos_for(subject.options, asked_master(subject), subject.environment, subject.client.spark)
 
 
 LIBMESOS: Fact[Path | None] = Fact("what speaks to Mesos", _libmesos, reported_by="mesos-library")
@@ -122,7 +122,7 @@ def _findings(known: Known) -> tuple[Finding, ...]:
         check_submission(
             subject.client,
             directory=Path.cwd(),
-            over_http=speaks_http(subject.options, master, subject.environment),
+            over_http=speaks_http(subject.options, master, subject.environment, subject.client.spark),
             starts_here=False,
         )
     )

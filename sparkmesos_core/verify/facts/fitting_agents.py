@@ -15,7 +15,7 @@ from sparkmesos_core.verify.known import Fact, Known
 
 def _division(known: Known) -> Division:
     agents = [agent.facts for agent in known[REGISTERED].agents]
-    return divide(agents, known[APPLICATION].need.constraints)
+    return divide(agents, known[APPLICATION].need)
 
 
 DIVISION: Fact[Division] = Fact(

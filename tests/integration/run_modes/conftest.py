@@ -30,8 +30,6 @@ import pytest
 
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.integration.docker_command import StandInDocker
 from tests.integration.run_modes.applications import Applications
 from tests.integration.run_modes.cluster_mode_applications import Drivers, drivers_on
@@ -39,6 +37,7 @@ from tests.integration.run_modes.conversation import Conversation
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +62,15 @@ def conversation() -> Iterator[Conversation]:
 @pytest.fixture(scope="module")
 def cluster(
     module_commands: Commands,
+    spark_under_test: SparkUnderTest,
     conversation: Conversation,
     agents: tuple[AgentSpec, ...],
     cluster_options: dict[str, Any],
 ) -> Iterator[RunningCluster]:
     """The module's cluster; its sandboxes are where `module_commands` looks for processes that are left."""
-    java = find_java(find_spark(None, {}), {"PATH": ""})
     options: dict[str, Any] = {
         "work_dir": module_commands.folder / "cluster",
-        "executor_environment": default_executor_environment(java),
+        "executor_environment": default_executor_environment(spark_under_test.java),
         "allocation_interval": 0.2,
         "executor_shutdown_grace_period": 60.0,  # a busy machine may take its time to end a JVM
         **cluster_options,

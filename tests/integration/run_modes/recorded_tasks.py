@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.integration.spark_4_tasks import as_in_spark_4
+
 JsonObject = dict[str, Any]
 
 RECORDINGS = Path(__file__).parents[2] / "contract" / "recordings" / "spark-3.5.9-taskinfo"
@@ -19,14 +21,20 @@ _PLACES = (
     (r"(--cores) \d+", r"\1 CORES"),
     (r'"[^"]*(/\./bin/spark-class)"', r'"HOME\1"'),
 )
-_PLAIN_VARIABLES = {"SPARK_EXECUTOR_OPTS", "SPARK_EXECUTOR_MEMORY", "SPARK_USER"}
+_PLAIN_VARIABLES = {
+    "SPARK_EXECUTOR_MEMORY",
+    "SPARK_EXECUTOR_OPTS",
+    "SPARK_LOG_URL_STDERR",
+    "SPARK_LOG_URL_STDOUT",
+    "SPARK_USER",
+}
 """Whose values are other ones everywhere."""
 
 
-def recorded_tasks(name: str) -> list[JsonObject]:
-    """What was launched in a recording, `essence` of each."""
+def recorded_tasks(name: str, *, is_4: bool = False) -> list[JsonObject]:
+    """What was launched in a recording, `essence` of each; with `is_4`, what Spark 4 is to launch there."""
     recording: JsonObject = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
-    return [essence(task) for task in recording["launched"]]
+    return [essence(task) for task in (as_in_spark_4(recording) if is_4 else recording["launched"])]
 
 
 def essence(task_info: JsonObject) -> JsonObject:

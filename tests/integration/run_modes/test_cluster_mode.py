@@ -370,6 +370,7 @@ class TestEverythingAtOnce:
         assert (status["queue"], status["outcome"]) == ("urgent", "succeeded")
 
 
+@pytest.mark.only_spark(3)
 @pytest.mark.proves(
     "spark.mesos.coarse", "spark.mesos.mesosExecutor.cores", "spark.mesos.driver.memoryOverhead"
 )
@@ -400,6 +401,25 @@ def test_fine_grained(drivers: Drivers, scala_application: Path) -> None:
     assert sum(resources["cpus"].values()) == 0.5
     assert sum(resources["mem"].values()) == SMALL_MEMORY
     assert all("spark.mesos.secret" not in json.dumps(task) for task in tasks)
+
+
+@pytest.mark.proves("spark.driver.supervise", mode="cluster")
+def test_a_driver_that_is_supervised(drivers: Drivers) -> None:
+    """It fails in the middle of a job, is started again, and then succeeds; `submit` waits for that."""
+    tried = drivers.applications.commands.folder / "tried"
+    body = """
+    total = sc.parallelize(range(100), 2).sum()
+    if not os.path.exists(sys.argv[1]):
+        open(sys.argv[1], "w").close()
+        os._exit(9)
+    print(total)
+    """
+    secret = {"spark.mesos.secret": ANALYSTS_SECRET}
+    ended = drivers.run_body(body, secret, str(tried), options=("--supervise",))
+    assert ended.out.splitlines()[-1] == "4950"
+    assert tried.exists()
+    status = drivers.server.ask("GET", f"/status/{ended.submission_id}")[1]
+    assert status["outcome"] == "succeeded"
 
 
 def test_a_driver_that_fails(drivers: Drivers, module_commands: Commands) -> None:

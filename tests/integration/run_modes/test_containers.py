@@ -11,15 +11,16 @@ import pwd
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sparkmesos_core.localcluster.cluster import AgentSpec
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.integration.docker_command import StandInDocker, empty_image, option_values, real_docker
 from tests.integration.run_modes.applications import Applications, Ended
+
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -31,12 +32,11 @@ print((sc.parallelize(range(100), 4).sum(), sorted(set(sc.parallelize(range(4), 
 """
 
 
-def programs(folder: Path) -> dict[str, str]:
+def programs(folder: Path, spark: SparkUnderTest) -> dict[str, str]:
     """Where a container finds what an image would hold: those of this machine."""
-    spark = find_spark(None, {})
     return {
-        "spark.mesos.executor.home": str(spark.path),
-        "spark.executorEnv.JAVA_HOME": str(find_java(spark, {"PATH": ""}).home),
+        "spark.mesos.executor.home": str(spark.home.path),
+        "spark.executorEnv.JAVA_HOME": str(spark.java.home),
         "spark.executorEnv.SPARK_LOCAL_DIRS": str(folder),  # there is no sandbox at its path in a container
         "spark.pyspark.python": sys.executable,
     }
@@ -67,7 +67,12 @@ def cluster_options(docker: StandInDocker) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def ended(applications: Applications, docker: StandInDocker, block_manager_port: int) -> Ended:
+def ended(
+    applications: Applications,
+    docker: StandInDocker,
+    block_manager_port: int,
+    spark_under_test: SparkUnderTest,
+) -> Ended:
     (docker.folder / "images").write_text(IMAGE)  # it is there, and pulled nevertheless
     folder = applications.commands.folder
     return applications.run(
@@ -84,7 +89,7 @@ def ended(applications: Applications, docker: StandInDocker, block_manager_port:
             "spark.driver.blockManager.port": "0",
             # The name of the host is not theirs: with a network Spark leaves it to executors who they are.
             "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
-            **programs(folder),
+            **programs(folder, spark_under_test),
         },
     )
 
@@ -170,11 +175,13 @@ class TestInAStandIn:
         assert "--hostname" not in command
 
 
-def test_in_a_real_container(applications: Applications, engine: str) -> None:
+def test_in_a_real_container(
+    applications: Applications, engine: str, spark_under_test: SparkUnderTest
+) -> None:
     """An image that holds nothing gets the programs of this machine as volumes, and a file of its own to prove it."""
     folder = applications.commands.folder
     (folder / "mounted.txt").write_text("seen in the container")
-    ours = programs(folder)
+    ours = programs(folder, spark_under_test)
     volumes = [f"{path}:{path}:ro" for path in folders_of(ours)]
     volumes += [f"{folder}:{folder}", f"{folder / 'mounted.txt'}:/mnt/mounted.txt:ro"]
     body = """

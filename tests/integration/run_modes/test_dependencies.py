@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparkmesos_core.localcluster.cluster import AgentSpec
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.integration.run_modes.applications import Applications, Ended
 from tests.integration.run_modes.cluster_mode_applications import Drivers, EndedDriver
 from tests.integration.run_modes.conversation import JsonObject
@@ -29,6 +27,7 @@ from tests.servers.webdav import webdav_server
 
 if TYPE_CHECKING:
     from tests.conftest import MadeOnce
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -115,11 +114,12 @@ class Bundle:
 
 
 @pytest.fixture(scope="module")
-def bundle(made_once: MadeOnce) -> Bundle:
-    return Bundle(made_once("dependencies", _make_bundle))
+def bundle(made_once: MadeOnce, spark_under_test: SparkUnderTest) -> Bundle:
+    name = f"dependencies-{spark_under_test.version}"
+    return Bundle(made_once(name, lambda folder: _make_bundle(folder, spark_under_test)))
 
 
-def _make_bundle(folder: Path) -> None:
+def _make_bundle(folder: Path, spark: SparkUnderTest) -> None:
     (folder / "words.txt").write_text("ahab")
     (folder / "in_py.py").write_text("WHAT = 'a file'\n")
     for name, module in (("in_zip.zip", "in_zip/__init__.py"), ("in_egg-1.0-py3.egg", "in_egg.py")):
@@ -133,7 +133,7 @@ def _make_bundle(folder: Path) -> None:
     with tarfile.open(folder / "packed.tar.gz", "w:gz") as archive:
         archive.add(environment, ".")
     classes = folder / "classes"
-    _compile(folder, classes)
+    _compile(folder, classes, spark)
     maven = folder / "repository" / "org" / "example" / "tripling" / "1.0"
     maven.mkdir(parents=True)
     (maven / "tripling-1.0.pom").write_text(POM)
@@ -144,13 +144,12 @@ def _make_bundle(folder: Path) -> None:
         archive.write(classes / "example" / "Doubling.class", "example/Doubling.class")
 
 
-def _compile(folder: Path, classes: Path) -> None:
+def _compile(folder: Path, classes: Path, spark: SparkUnderTest) -> None:
     classes.mkdir()
     source = folder / "Functions.scala"
     source.write_text(FUNCTIONS)
-    spark = find_spark(None, {})
-    java = find_java(spark, {"PATH": ""})
-    compiler = [str(java.executable), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{spark.jars}/*"]
+    java = [str(spark.java.executable), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    compiler = [*java, "-cp", f"{spark.home.jars}/*"]
     options = ["scala.tools.nsc.Main", "-usejavacp", "-nowarn", "-d", str(classes)]
     subprocess.run([*compiler, *options, str(source)], check=True, timeout=120)
 
@@ -161,10 +160,10 @@ def agents() -> tuple[AgentSpec, ...]:
     return (AgentSpec(cpus=2, mem=2048),)
 
 
-def said_by(ended: Ended | EndedDriver) -> JsonObject:
-    """What the application has printed, behind the line that Ivy writes to stdout before all others."""
-    ivys, application = ended.out.splitlines()
-    assert ivys.startswith(":: loading settings ::")
+def said_by(ended: Ended | EndedDriver, spark: SparkUnderTest) -> JsonObject:
+    """What the application has printed, in Spark 3 behind the line that Ivy writes to stdout before all others."""
+    *ivys, application = ended.out.splitlines()
+    assert [line[:22] for line in ivys] == ([] if spark.is_4 else [":: loading settings ::"])
     said: JsonObject = json.loads(application)
     return said
 
@@ -215,8 +214,8 @@ def in_client_mode(applications: Applications, bundle: Bundle) -> Ended:
     "spark.pyspark.python",
     mode="client",
 )
-def test_in_client_mode(in_client_mode: Ended) -> None:
-    said = said_by(in_client_mode)
+def test_in_client_mode(in_client_mode: Ended, spark_under_test: SparkUnderTest) -> None:
+    said = said_by(in_client_mode, spark_under_test)
     check(said)
     check_sandbox(said, in_client_mode)
 
@@ -269,9 +268,9 @@ def staged(drivers: Drivers, bundle: Bundle) -> Iterator[tuple[EndedDriver, Path
     "spark.pyspark.python",
     mode="cluster",
 )
-def test_in_cluster_mode(staged: tuple[EndedDriver, Path, str]) -> None:
+def test_in_cluster_mode(staged: tuple[EndedDriver, Path, str], spark_under_test: SparkUnderTest) -> None:
     ended, _, _ = staged
-    said = said_by(ended)
+    said = said_by(ended, spark_under_test)
     check(said)
     check_sandbox(said, ended)
     assert ended.task["state"] == "TASK_FINISHED"

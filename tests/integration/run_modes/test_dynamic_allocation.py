@@ -1,4 +1,4 @@
-"""Dynamic allocation with Spark's own shuffle service: executors come and go, what they have shuffled stays until the end.
+"""Dynamic allocation with a shuffle service: executors come and go, what they have shuffled stays until the end.
 
 One machine is all agents here, so one service, which listens at all addresses, is that of each of them.
 """
@@ -11,7 +11,7 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,14 @@ from sparkmesos_core.preflight.shuffle_service import check_shuffle_service
 from tests.integration.run_modes.applications import PATIENCE, Applications, Ended, Running
 from tests.integration.run_modes.cluster_mode_applications import Drivers
 from tests.integration.short_lived_jvm import JVM
+from tests.integration.spark_releases import SPARK_4
+from tests.integration.spark_under_test import spark_of
 from tests.servers.cutting_proxy import cutting_proxy
 from tests.unit.preflight.clusters import agent, cluster
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +81,7 @@ OWN_SIZES: dict[str, str | None] = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Service:
-    """A shuffle service of Spark that `start-shuffle-service` has started."""
+    """A shuffle service that `start-shuffle-service` has started."""
 
     port: int
     log: Path
@@ -94,22 +97,35 @@ def agents() -> tuple[AgentSpec, ...]:
 
 
 @contextlib.contextmanager
-def started_service(commands: Commands, name: str, *options: str) -> Iterator[Service]:
+def started_service(
+    commands: Commands,
+    name: str,
+    *options: str,
+    instance: int = 1,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Service]:
     folder = commands.folder / name
     environment = {
         "SPARK_PID_DIR": str(folder),
         "SPARK_LOG_DIR": str(folder),
         "SPARK_DAEMON_JAVA_OPTS": JVM,
+        **(variables or {}),
     }
-    properties = ("spark.shuffle.service.port=0", "spark.shuffle.cleaner.interval=1s", *options)
+    properties = (
+        "spark.shuffle.service.port=0",
+        "spark.shuffle.cleaner.interval=1s",
+        f"spark.local.dir={commands.folder},/tmp",  # where the tests' executors may have their files
+        *options,
+    )
     conf = [part for one in properties for part in ("--conf", one)]
-    started = commands.run("start-shuffle-service", *conf, timeout=PATIENCE, **environment)
+    number = ("--instance", str(instance))
+    started = commands.run("start-shuffle-service", *number, *conf, timeout=PATIENCE, **environment)
     assert started.returncode == 0, started.stderr
     try:
         (log,) = folder.glob("*.out")
         yield Service(int(started.stdout.strip().rpartition(":")[2]), log)
     finally:
-        stopped = commands.run("stop-shuffle-service", timeout=PATIENCE, **environment)
+        stopped = commands.run("stop-shuffle-service", *number, timeout=PATIENCE, **environment)
         assert stopped.returncode == 0, stopped.stderr
 
 
@@ -177,6 +193,8 @@ def course(applications: Applications, service: Service) -> Course:
         "spark.shuffle.service.port": str(service.port),
         "spark.local.dir": str(folder / "local"),
         "spark.eventLog.enabled": "true",
+        "spark.eventLog.rolling.enabled": "false",  # as it is before Spark 4
+        "spark.eventLog.compress": "false",
         "spark.eventLog.dir": (folder / "events").as_uri(),
     }
     options = ["--dynamic-allocation", "1:3"]
@@ -315,6 +333,7 @@ def test_in_cluster_mode(drivers: Drivers, service: Service) -> None:
     assert ended.mesos.framework["id"] in service.log.read_text()
 
 
+@pytest.mark.only_spark(3)  # it is about preflight alone
 def test_some_agents_without(service: Service) -> None:
     """Those are told that lack the service, and that is an error, as long as executors are not kept off them."""
 
@@ -347,6 +366,7 @@ def test_some_agents_without(service: Service) -> None:
         assert missing.severity is Severity.ERROR
 
 
+@pytest.mark.only_spark(3)
 class TestWithoutTheService:
     """The same application says within seconds what is missing, and nothing of it starts."""
 
@@ -426,7 +446,9 @@ class TestWithoutTheService:
 
 @pytest.mark.proves("spark.storage.blockManagerHeartbeatTimeoutMs")
 @pytest.mark.proves("spark.shuffle.cleaner.interval", mode="cluster")
-def test_the_service_cleans_up(course: Course, service: Service) -> None:
+def test_the_service_cleans_up(
+    applications: Applications, course: Course, service: Service, spark_under_test: SparkUnderTest
+) -> None:
     """The files were there as long as the application; the service hears no more of it, and deletes all.
 
     It stands here, and not with the others of that application, for the time that this takes.
@@ -435,4 +457,130 @@ def test_the_service_cleans_up(course: Course, service: Service) -> None:
     until(lambda: not list(course.local.iterdir()), "the end of shuffle files")
     log = service.log.read_text()
     application = course.ended.mesos.framework["id"]
-    assert f"Application {application} timed out. Removing shuffle files." in log
+    if spark_under_test.is_4:  # shuffle-service-end
+        assert f"Application {application} has ended" in log
+        assert f"Nothing is heard of application {application} any more: removing its files" in log
+    else:
+        assert f"Application {application} timed out. Removing shuffle files." in log
+
+
+@pytest.mark.only_spark(4)
+def test_a_driver_that_is_killed(applications: Applications, service: Service) -> None:
+    """It cannot say that it ends: its files stay for as long as it has asked for, and are removed then."""
+    local = applications.commands.folder / "killed"
+    local.mkdir()
+    conf = {
+        **OWN_SIZES,
+        "spark.cores.max": "1",
+        "spark.executor.cores": "1",
+        "spark.shuffle.service.enabled": "true",
+        "spark.shuffle.service.port": str(service.port),
+        "spark.executor.heartbeatInterval": "1s",
+        "spark.storage.blockManagerHeartbeatTimeoutMs": "6s",
+        "spark.network.timeoutInterval": "5s",
+        "spark.local.dir": str(local),
+    }
+    body = """
+    print(sc.parallelize(range(4), 2).map(lambda n: (n % 2, n)).groupByKey(2).count(), flush=True)
+    pause()
+    """
+    with applications.running(body, conf) as running:
+        running.wait_until_paused()
+        assert len(shuffle_files(local)) == 2
+        application = applications.seen(running.name).framework["id"]
+        (driver,) = (
+            process
+            for process in applications.commands.processes()
+            if "org.apache.spark.deploy.SparkSubmit" in process.cmdline()
+        )
+        driver.kill()
+        killed = time.monotonic()
+        until(lambda: not shuffle_files(local), "the end of shuffle files")
+        assert time.monotonic() - killed > 3  # the last word may be a second old, or two on a busy machine
+        running.process.wait(PATIENCE)
+    applications.tear_down(application)  # it could come back for a while yet
+    log = service.log.read_text()
+    assert f"Files of application {application} are kept until 6000 ms after its last word" in log
+    assert f"Application {application} has ended" not in log
+
+
+@pytest.mark.only_spark(4)
+def test_a_service_that_is_started_again(applications: Applications, block_manager_port: int) -> None:
+    """It finds in its database who the executors were, and hears of their application again.
+
+    The one executor is killed meanwhile, so that another one has to ask the service for what it has mapped.
+    """
+    folder = applications.commands.folder / "again"
+    local = folder / "local"
+    local.mkdir(parents=True)
+    conf = {
+        **OWN_SIZES,
+        "spark.cores.max": "1",
+        "spark.executor.cores": "1",
+        "spark.shuffle.service.enabled": "true",
+        "spark.shuffle.service.port": str(block_manager_port),
+        "spark.executor.heartbeatInterval": "1s",
+        "spark.local.dir": str(local),
+    }
+    body = """
+    mapped = sc.accumulator(0)
+    def map_task(number):
+        mapped.add(1)
+        return number % 2, number
+    shuffled = sc.parallelize(range(4), 2).map(map_task).groupByKey(2).mapValues(sorted)
+    print(sorted(shuffled.collect()), mapped.value, flush=True)
+    pause()
+    print(sorted(shuffled.collect()), mapped.value, flush=True)
+    """
+    service_conf = (f"spark.shuffle.service.port={block_manager_port}", f"spark.local.dir={folder}")
+    with contextlib.ExitStack() as first:
+        before = first.enter_context(
+            started_service(applications.commands, "before", *service_conf, instance=2)
+        )
+        with applications.running(body, conf) as running:
+            running.wait_until_paused()
+            application = applications.seen(running.name).framework["id"]
+            assert f"Files of application {application} are kept" in before.log.read_text()
+            first.close()
+            with started_service(applications.commands, "behind", *service_conf, instance=2) as behind:
+                _kill_an_executor(applications, running)
+                running.go()
+                ended = running.end()
+                assert ended.out == "[(0, [0, 2]), (1, [1, 3])] 4\n" * 2
+                assert f"Files of application {application} are kept" in behind.log.read_text()
+                until(lambda: not list(local.iterdir()), "the end of shuffle files")
+
+
+@pytest.mark.only_spark(3)
+def test_a_service_of_spark_4(applications: Applications) -> None:
+    """It serves applications of Spark 3 as well, and removes their files when they have fallen silent."""
+    spark_4 = spark_of(SPARK_4)
+    local = applications.commands.folder / "served"
+    local.mkdir()
+    body = """
+    print(sc.parallelize(range(4), 2).map(lambda n: (n % 2, n)).groupByKey(2).count(), flush=True)
+    pause()
+    """
+    variables = spark_4.environment
+    with started_service(applications.commands, "four", instance=2, variables=variables) as four:
+        conf = {
+            **OWN_SIZES,
+            **SHORT,
+            "spark.storage.blockManagerHeartbeatTimeoutMs": "6s",
+            "spark.cores.max": "1",
+            "spark.shuffle.service.enabled": "true",
+            "spark.shuffle.service.port": str(four.port),
+            "spark.local.dir": str(local),
+        }
+        with applications.running(body, conf) as running:
+            running.wait_until_paused()
+            application = applications.seen(running.name).framework["id"]
+            for _ in range(8):  # longer than without the driver's beats
+                time.sleep(1)
+                assert len(shuffle_files(local)) == 2
+            running.go()
+            running.end()
+        until(lambda: not shuffle_files(local), "the end of shuffle files")
+        log = four.log.read_text()
+        assert f"Files of application {application} are kept until 6000 ms after its last word" in log
+        assert f"Nothing is heard of application {application} any more" in log

@@ -15,6 +15,7 @@ from tests.integration.run_modes.recorded_tasks import RECORDINGS, essence, reco
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +107,7 @@ class TestARole:
         assert (framework["id"], framework["failover_timeout"]) == (FRAMEWORK_ID, 60.0)
         assert f"--app-id {FRAMEWORK_ID} " in ended.mesos.commands[0]
 
-    def test_as_recorded(self, ended: Ended) -> None:
+    def test_as_recorded(self, ended: Ended, spark_under_test: SparkUnderTest) -> None:
         recorded = json.loads((RECORDINGS / "executor-role-principal.json").read_text())["framework_info"]
         framework = ended.mesos.framework
         ours = {
@@ -116,7 +117,7 @@ class TestARole:
         }
         assert ended.mesos.info == {**recorded, **ours}
         (launched,) = (essence(info) for info in ended.mesos.task_infos)
-        (expected,) = recorded_tasks("executor-role-principal")
+        (expected,) = recorded_tasks("executor-role-principal", is_4=spark_under_test.is_4)
         # That offer was made by hand: in those of Mesos what is reserved comes first.
         assert set(launched.pop("resources")) < set(expected.pop("resources"))
         assert launched == expected

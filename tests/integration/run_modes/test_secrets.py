@@ -21,6 +21,7 @@ from tests.integration.run_modes.recorded_tasks import essence, recorded_tasks
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -195,8 +196,9 @@ class TestByReference:
     """Mesos resolves them by a module of its agents, which the embedded ones do not have."""
 
     @pytest.mark.proves("spark.mesos.executor.secret.names", "spark.mesos.executor.secret.envkeys")
-    def test_what_mesos_is_asked_for(self, refused: Ended) -> None:
-        assert essence(refused.mesos.task_infos[0]) == recorded_tasks("executor-secrets-references")[0]
+    def test_what_mesos_is_asked_for(self, refused: Ended, spark_under_test: SparkUnderTest) -> None:
+        recorded = recorded_tasks("executor-secrets-references", is_4=spark_under_test.is_4)
+        assert essence(refused.mesos.task_infos[0]) == recorded[0]
         assert [task["state"] for task in refused.mesos.tasks] == ["TASK_FAILED", "TASK_FAILED"]
 
     def test_the_operator_is_told_why_there_are_no_executors(self, refused: Ended) -> None:

@@ -194,7 +194,7 @@ def test_paths(looked: Looked) -> None:
         assert {"name": "SPARK_EXECUTOR_CLASSPATH", "value": "/opt/x.jar"} in info["command"]["environment"][
             "variables"
         ]
-        assert info["command"]["value"].startswith('LD_LIBRARY_PATH="/opt/lib:$LD_LIBRARY_PATH" "')
+        assert info["command"]["value"].startswith('LD_LIBRARY_PATH="/opt/lib:$LD_LIBRARY_PATH" ')
 
 
 @pytest.mark.proves("spark.pyspark.python", "spark.pyspark.driver.python")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from tests.integration.run_modes.applications import PATIENCE, SMALL, Applicatio
 from tests.integration.run_modes.conversation import Conversation
 from tests.integration.run_modes.recorded_tasks import RECORDINGS, essence, recorded_tasks
 
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
+
 pytestmark = pytest.mark.slow
 
 JsonObject = dict[str, Any]
@@ -27,7 +30,7 @@ NO_SPARK = "/opt/no-spark-here"
 RECORDED_SPARK = "/opt/spark"
 RECORDED_SERVER = "http://repo.mesos.example"
 FINE_GRAINED = ("fine-grained", "fine-grained-uri")
-CASES = (
+COARSE_GRAINED = (
     "executor-docker",
     "executor-labels",
     "executor-mesos-containerizer-image",
@@ -36,7 +39,6 @@ CASES = (
     "executor-secrets",
     "executor-secrets-references",
     "executor-uris-cache",
-    *FINE_GRAINED,
 )
 
 APPLICATION = """
@@ -96,7 +98,7 @@ def url(server: HttpStub) -> str:
 
 
 @pytest.fixture(scope="module")
-def seen(applications: Applications, url: str) -> dict[str, Seen]:
+def seen(applications: Applications, spark_under_test: SparkUnderTest, url: str) -> dict[str, Seen]:
     """What Mesos saw of each SparkContext, by the name of the recording."""
     program = applications.commands.folder / "contexts.py"
     program.write_text(APPLICATION)
@@ -110,7 +112,8 @@ def seen(applications: Applications, url: str) -> dict[str, Seen]:
         "spark.scheduler.minRegisteredResourcesRatio": "0",
     }
     options = [f"--conf={key}={value}" for key, value in settings.items() if value is not None]
-    cases = {name: properties(name, url) for name in CASES}
+    names = COARSE_GRAINED if spark_under_test.is_4 else (*COARSE_GRAINED, *FINE_GRAINED)
+    cases = {name: properties(name, url) for name in names}
     given = json.dumps([cluster.http_url.removeprefix("http://"), cases])
     run = applications.commands.run(
         *("submit", "--master", cluster.url, "--mesos-driver", "http", *options, str(program), given),
@@ -118,8 +121,8 @@ def seen(applications: Applications, url: str) -> dict[str, Seen]:
     )
     assert run.returncode == 0, run.stderr
     said = [json.loads(line) for line in run.stdout.splitlines()]
-    assert said == [[name, 0] for name in CASES], "no executor can have come"
-    return {name: applications.seen(name) for name in CASES}
+    assert said == [[name, 0] for name in names], "no executor can have come"
+    return {name: applications.seen(name) for name in names}
 
 
 def launched(seen: Seen, url: str) -> JsonObject:
@@ -127,9 +130,6 @@ def launched(seen: Seen, url: str) -> JsonObject:
     text = json.dumps(seen.task_infos[0])
     info: JsonObject = json.loads(text.replace(url, RECORDED_SERVER).replace(NO_SPARK, RECORDED_SPARK))
     return info
-
-
-COARSE = [name for name in CASES if name not in FINE_GRAINED]
 
 
 @pytest.mark.proves(
@@ -149,9 +149,9 @@ COARSE = [name for name in CASES if name not in FINE_GRAINED]
     "spark.mesos.task.labels",
     "spark.mesos.uris",
 )
-@pytest.mark.parametrize("name", COARSE)
-def test_coarse_grained(name: str, seen: dict[str, Seen], url: str) -> None:
-    assert essence(launched(seen[name], url)) == recorded_tasks(name)[0]
+@pytest.mark.parametrize("name", COARSE_GRAINED)
+def test_coarse_grained(name: str, seen: dict[str, Seen], url: str, spark_under_test: SparkUnderTest) -> None:
+    assert essence(launched(seen[name], url)) == recorded_tasks(name, is_4=spark_under_test.is_4)[0]
 
 
 def test_java_options(seen: dict[str, Seen]) -> None:
@@ -164,6 +164,7 @@ def test_java_options(seen: dict[str, Seen]) -> None:
 
 @pytest.mark.proves("spark.mesos.coarse", "spark.mesos.mesosExecutor.cores")
 @pytest.mark.parametrize("name", FINE_GRAINED)
+@pytest.mark.only_spark(3)
 def test_fine_grained(name: str, seen: dict[str, Seen], url: str) -> None:
     """One Mesos executor, described in each of its tasks, one of which is a task of Spark; `data` is Spark's own."""
     recording = json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.home import SparkHome, find_spark
 from sparkmesos_core.spark.java import find_java
 
 VERSION = find_spark(None, {}).version
@@ -17,17 +17,17 @@ NAME = f"spark-{VERSION}-bin-hadoop3"
 PROGRAMS = ("spark-submit", "spark-class", "load-spark-env.sh", "find-spark-home")
 
 
-def make_home(folder: Path, *, without: str = "", version: str = "") -> Path:
-    """A Spark with the jars of the installed one, but for those that a pattern matches; or of another version.
+def make_home(folder: Path, *, of: SparkHome | None = None, without: str = "", version: str = "") -> Path:
+    """A Spark with the jars of `of`, else the installed one, but for those that a pattern matches.
 
-    That has no jars but the one by which a version is known.
+    Or one of another version, which has no jars but the one by which a version is known.
     """
     jars = folder / "jars"
     jars.mkdir(parents=True)
     if version:
         (jars / f"spark-core_2.13-{version}.jar").touch()
     else:
-        for jar in find_spark(None, {}).jars.iterdir():
+        for jar in (of or find_spark(None, {})).jars.iterdir():
             if not fnmatch.fnmatchcase(jar.name, without):
                 (jars / jar.name).symlink_to(jar)
     (folder / "bin").mkdir()

@@ -14,6 +14,9 @@ from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
 from sparkmesos_core.preflight.this_machine import ThisMachine, this_machine
 from sparkmesos_core.process_end import wait_for_end
 from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
+from tests.integration.spark_releases import SPARK_4
+from tests.integration.spark_under_test import spark_of
 from tests.integration.verify.conftest import NewCluster
 from tests.integration.verify.made_up_spark import make_home, make_java
 from tests.integration.verify.verifying import SOUND, Report, verify
@@ -74,14 +77,33 @@ def test_a_program_that_cannot_be_run(cluster: RunningCluster, tmp_path: Path) -
 
 
 @pytest.mark.breaks("spark-version")
-def test_a_spark_that_has_no_mesos_any_more(cluster: RunningCluster, tmp_path: Path) -> None:
-    home = make_home(tmp_path / "spark", version="4.0.0")
-    report = check(cluster, SPARK_HOME=str(home))
-    assert report.failing() == report.errors() == {"spark-version"}, report
-    assert "Spark 4.0 removed its support for it" in report.message("spark-version")
-    assert "Use Spark 3.5" in report.hint("spark-version")
-    assert report.status("spark-mesos-support") == report.status("mesos-bridge") == "skipped"
-    assert_sound(check(cluster))
+def test_a_spark_that_is_newer_than_those_that_were_tried(cluster: RunningCluster, tmp_path: Path) -> None:
+    four = spark_of(SPARK_4)
+    java = four.environment["JAVA_HOME"]
+    home = make_home(tmp_path / "spark", of=four.home, without="spark-core_*")
+    (home / "jars" / "spark-core_2.13-4.9.0.jar").touch()
+    report = check(cluster, SPARK_HOME=str(home), JAVA_HOME=java)
+    assert (report.failing(), report.errors()) == ({"spark-version"}, set()), report
+    assert f"{home} is Spark 4.9.0, which the bridge to Mesos was not tried with" in report.message(
+        "spark-version"
+    )
+    assert "sparkmesos bridge build" in report.hint("spark-version")
+    sound = check(cluster, SPARK_HOME=str(four.home.path), JAVA_HOME=java)
+    assert_sound(sound)
+    assert sound.status("spark-mesos-support") == "skipped"  # it needs none
+    assert sound.status("mesos-bridge") in ("ok", "note")
+
+
+@pytest.mark.breaks("java-fits")
+def test_a_java_that_was_cut_down(cluster: RunningCluster, tmp_path: Path) -> None:
+    four = spark_of(SPARK_4)
+    small = find_java(find_spark(None, {}), {"PATH": ""})
+    report = check(cluster, SPARK_HOME=str(four.home.path), JAVA_HOME=str(small.home))
+    assert report.failing() == report.errors() == {"java-fits"}, report
+    assert "with the module jdk.incubator.vector, but JAVA_HOME=" in report.message("java-fits")
+    assert "Install a full Java 17 or 21" in report.hint("java-fits")
+    assert report.follows() == {"java-starts": "java-fits"}
+    assert_sound(check(cluster, SPARK_HOME=str(four.home.path), JAVA_HOME=four.environment["JAVA_HOME"]))
 
 
 @pytest.mark.breaks("spark-version")
@@ -91,7 +113,9 @@ def test_a_spark_that_is_too_old_for_the_bridge(cluster: RunningCluster, tmp_pat
     java = make_java(tmp_path / "java", version="1.8.0_392")
     report = check(cluster, SPARK_HOME=str(home), JAVA_HOME=str(java))
     assert report.failing() == report.errors() == {"spark-version"}, report
-    assert report.message("spark-version").endswith(f"is made for Spark 2.4 to 3.5, and {home} is 2.3.4")
+    assert report.message("spark-version").endswith(
+        f"is made for Spark 2.4 to 3.5 and Spark 4.0 to 4.3, and {home} is 2.3.4"
+    )
     assert (
         report.hint("spark-version")
         == "Use Spark 3.5, or install libmesos and use it by --mesos-driver native."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.bridge.compile import (
-    bridge_key,
+    bridge_path,
     ensure_bridge,
     ensure_packed_bridge,
     jar_sizes,
@@ -39,13 +40,39 @@ JARS = [
     "zookeeper-3.6.3.jar",
     "hadoop-client-api-3.3.4.jar",
 ]
+SPARK_4_JARS = [
+    "hadoop-client-api-3.5.0.jar",
+    "jackson-annotations-2.21.jar",
+    "jackson-core-2.21.2.jar",
+    "jackson-databind-2.21.2.jar",
+    "metrics-core-4.2.33.jar",
+    "scala-compiler-2.13.18.jar",
+    "scala-library-2.13.18.jar",
+    "scala-reflect-2.13.18.jar",
+    "slf4j-api-2.0.17.jar",
+    "spark-common-utils-java_2.13-4.3.0.jar",
+    "spark-common-utils_2.13-4.3.0.jar",
+    "spark-core_2.13-4.3.0.jar",
+    "spark-network-common_2.13-4.3.0.jar",
+    "spark-network-shuffle_2.13-4.3.0.jar",
+    "spark-sql_2.13-4.3.0.jar",
+    "zookeeper-3.9.5.jar",
+]
 
 
 @pytest.fixture
 def jars(tmp_path: Path) -> Path:
-    folder = tmp_path / "spark home" / "jars"
+    return write_jars(tmp_path / "spark home" / "jars", JARS)
+
+
+@pytest.fixture
+def jars_of_4(tmp_path: Path) -> Path:
+    return write_jars(tmp_path / "spark 4" / "jars", SPARK_4_JARS)
+
+
+def write_jars(folder: Path, names: list[str]) -> Path:
     folder.mkdir(parents=True)
-    for name in JARS:
+    for name in names:
         (folder / name).write_text(name)
     return folder
 
@@ -110,8 +137,33 @@ def test_the_compiler_is_sparks_own(jars: Path, java: FakeJava, tmp_path: Path) 
     assert str(jars / "zookeeper-3.6.3.jar") in libraries
     assert str(jars / "hadoop-client-api-3.3.4.jar") not in libraries
     sources = [Path(name) for name in arguments[program:] if name.endswith(".scala")]
-    assert "MesosSchedulerDriver.scala" in {source.name for source in sources}
     assert all(source.is_file() for source in sources)
+    names = {f"{source.parent.name}/{source.name}" for source in sources}
+    assert {"driver/MesosSchedulerDriver.scala", "conversation/Conversation.scala"} <= names
+    assert not any(name.startswith("backend/") for name in names)
+
+
+def test_spark_4_gets_the_backend_and_java_is_told_of_it(
+    jars_of_4: Path, java: FakeJava, tmp_path: Path
+) -> None:
+    jar = ensure_bridge(jars_of_4, java.path, tmp_path / "cache", silent)
+    (arguments,) = java.calls()
+    libraries = arguments[arguments.index("-classpath") + 1].split(os.pathsep)
+    told = {Path(library).name for library in libraries}
+    assert told == {name for name in SPARK_4_JARS if not re.match(r"scala-[cr]|spark-sql", name)}
+    folders = {Path(name).parent.name for name in arguments if name.endswith(".scala")}
+    assert folders == {"conversation", "backend"}
+    with zipfile.ZipFile(jar) as archive:
+        service = "META-INF/services/org.apache.spark.scheduler.ExternalClusterManager"
+        assert archive.read(service) == b"org.apache.spark.sparkmesos.MesosClusterManager\n"
+
+
+def test_a_jar_of_mesos_that_somebody_put_into_spark_4_makes_no_difference(
+    jars_of_4: Path, tmp_path: Path
+) -> None:
+    before = bridge_path(jars_of_4, tmp_path)
+    (jars_of_4 / "mesos-1.4.3-shaded-protobuf.jar").write_text("of no use")
+    assert bridge_path(jars_of_4, tmp_path) == before
 
 
 def test_the_jar_is_reproducible(jars: Path, java: FakeJava, tmp_path: Path) -> None:
@@ -156,7 +208,7 @@ def test_jars_in_an_archive_are_named_by_it(jars: Path, tmp_path: Path) -> None:
     with pytest.raises(BridgeError, match=r"no scala-compiler-\*\.jar in spark\.tgz"):
         ensure_packed_bridge(sizes, "spark.tgz", lambda names: jars, lambda: tmp_path, tmp_path, silent)
     broken = FakeJava(tmp_path, "sys.exit(1)")
-    with pytest.raises(BridgeError, match=r"with the Spark of spark\.tgz"):
+    with pytest.raises(BridgeError, match=r"with the Spark 3\.5\.9 of spark\.tgz"):
         ensure_packed_bridge(
             jar_sizes(jars), "spark.tgz", lambda names: jars, lambda: broken.path, tmp_path / "c", silent
         )
@@ -172,22 +224,31 @@ def test_write_replaces(jars: Path, java: FakeJava, tmp_path: Path) -> None:
 def test_the_key_depends_on_sources_and_jars(
     jars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [bridge_key(jar_sizes(jars))]
+    def key() -> str:
+        return bridge_path(jars, tmp_path).name
+
+    keys = [key()]
     (jars / "hive-exec-2.3.9.jar").write_text("which the bridge knows nothing of")
-    assert bridge_key(jar_sizes(jars)) == keys[0]
+    assert key() == keys[0]
     (jars / "zookeeper-3.6.3.jar").rename(jars / "zookeeper-3.6.4.jar")
-    keys.append(bridge_key(jar_sizes(jars)))
+    keys.append(key())
     (jars / "zookeeper-3.6.4.jar").write_text("longer than it was before")
-    keys.append(bridge_key(jar_sizes(jars)))
-    sources = tmp_path / "scala"
-    sources.mkdir()
-    monkeypatch.setattr("sparkmesos_core.bridge.compile._SOURCES", sources)
+    keys.append(key())
+    sources = tmp_path / "scala" / "driver"
+    sources.mkdir(parents=True)
+    monkeypatch.setattr("sparkmesos_core.bridge.recipes.SOURCES", sources.parent)
     (sources / "A.scala").write_text("object A")
-    keys.append(bridge_key(jar_sizes(jars)))
+    keys.append(key())
     (sources / "A.scala").write_text("object B")
-    keys.append(bridge_key(jar_sizes(jars)))
+    keys.append(key())
+    (sources.parent / "backend").mkdir()
+    (sources.parent / "backend" / "C.scala").write_text("which is for another Spark")
+    assert key() == keys[-1]
+    (sources.parent / "conversation").mkdir()
+    (sources / "A.scala").rename(sources.parent / "conversation" / "A.scala")
+    keys.append(key())
     monkeypatch.setattr("sparkmesos_core.bridge.compile._FORMAT", 0)
-    keys.append(bridge_key(jar_sizes(jars)))
+    keys.append(key())
     assert len(set(keys)) == len(keys)
 
 
@@ -212,9 +273,22 @@ def test_a_failing_compiler(jars: Path, tmp_path: Path) -> None:
         ensure_bridge(jars, java.path, tmp_path / "cache", silent)
     assert failure.value.message.endswith("error 38\nerror 39")
     assert "error 24" not in failure.value.message
+    assert "Spark 3.5.9 of" in failure.value.message
     assert "Spark 2.4 to 3.5" in failure.value.hint
+    assert "native" in failure.value.hint
     assert failure.value.exit_code == ExitCode.FAILED
     assert left_over(tmp_path / "cache") == []
+
+
+def test_a_spark_whose_internals_have_moved(jars_of_4: Path, tmp_path: Path) -> None:
+    (jars_of_4 / "spark-core_2.13-4.3.0.jar").rename(jars_of_4 / "spark-core_2.13-4.9.0.jar")
+    java = FakeJava(tmp_path, "print('SparkInternals.scala:7: error: not found: type X')\nsys.exit(1)")
+    with pytest.raises(BridgeError, match=r"with the Spark 4\.9\.0 of .*jars; the compiler says") as failure:
+        ensure_bridge(jars_of_4, java.path, tmp_path / "cache", silent)
+    assert failure.value.message.endswith("SparkInternals.scala:7: error: not found: type X")
+    assert "made for Spark 4.0 to 4.3 on Java 17 or 21" in failure.value.hint
+    assert "Spark 4.9.0" in failure.value.hint
+    assert "native" not in failure.value.hint
 
 
 def test_the_compiler_of_spark_2_on_a_java_that_it_cannot_read(jars: Path, tmp_path: Path) -> None:
@@ -274,9 +348,9 @@ def test_a_full_disk(jars: Path, java: FakeJava, tmp_path: Path, monkeypatch: py
 
 
 def test_links_that_lead_nowhere_are_no_jars(jars: Path, java: FakeJava, tmp_path: Path) -> None:
-    key = bridge_key(jar_sizes(jars))
+    path = bridge_path(jars, tmp_path)
     (jars / "removed.jar").symlink_to(tmp_path / "none")
-    assert bridge_key(jar_sizes(jars)) == key
+    assert bridge_path(jars, tmp_path) == path
     (jars / "scala-library-9.jar").symlink_to(tmp_path / "none")
     ensure_bridge(jars, java.path, tmp_path / "cache", silent)
     assert not any("scala-library-9" in argument for argument in java.calls()[0])
@@ -290,7 +364,7 @@ def test_links_that_lead_nowhere_are_no_jars(jars: Path, java: FakeJava, tmp_pat
 @pytest.mark.parametrize(
     ("missing", "said", "advice"),
     [
-        ("mesos-1.4.3-shaded-protobuf.jar", "no Mesos support", "Spark 4 has dropped Mesos"),
+        ("mesos-1.4.3-shaded-protobuf.jar", "no Mesos support", "or Spark 4, which needs none"),
         ("scala-compiler-2.12.18.jar", "no scala-compiler-", "bridge build"),
         ("zookeeper-3.6.3.jar", r"does not have: zookeeper-\*\.jar$", "without Hadoop"),
         ("spark-core_2.12-3.5.9.jar", r"does not have: spark-core-\*\.jar$", "includes Hadoop"),
@@ -308,6 +382,20 @@ def test_a_jar_is_missing(
     with pytest.raises(BridgeError, match=said):
         write_bridge(tmp_path / "bridge.jar", jars, java.path, silent)
     assert java.calls() == []
+
+
+def test_a_jar_is_missing_in_spark_4(jars_of_4: Path, java: FakeJava, tmp_path: Path) -> None:
+    (jars_of_4 / "hadoop-client-api-3.5.0.jar").unlink()
+    with pytest.raises(BridgeError, match=r"does not have: hadoop-client-api-\*\.jar$") as failure:
+        ensure_bridge(jars_of_4, java.path, tmp_path / "cache", silent)
+    assert "without Hadoop" in failure.value.hint
+    assert "native" not in failure.value.hint
+
+
+def test_a_spark_that_is_too_old(jars: Path, java: FakeJava, tmp_path: Path) -> None:
+    (jars / "spark-core_2.12-3.5.9.jar").rename(jars / "spark-core_2.11-2.3.4.jar")
+    with pytest.raises(BridgeError, match=r"for Spark 2\.4 to 3\.5 and Spark 4\.0 to 4\.3, .* is 2\.3\.4$"):
+        ensure_bridge(jars, java.path, tmp_path / "cache", silent)
 
 
 def test_no_spark(java: FakeJava, tmp_path: Path) -> None:

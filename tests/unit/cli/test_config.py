@@ -63,7 +63,9 @@ class TestList:
             (["--mesos-only"], "spark.mesos.coarse", "spark.cores.max"),
             (["--reader", "shuffle-service"], "spark.shuffle.service.port", "spark.cores.max"),
             (["--spark-version", "2.0.2"], "spark.mesos.coarse", "spark.mesos.rejectOfferDuration"),
-            (["--spark-version", "4.0.0"], "spark.cores.max", "spark.mesos.coarse"),
+            (["--spark-version", "4.0.0"], "spark.mesos.coarse", "spark.mesos.mesosExecutor.cores"),
+            (["--spark-version", "4.3"], "spark.mesos.checkpoint", "spark.mesos.fetchCache.enable"),
+            (["--spark-version", "3.5.9"], "spark.mesos.mesosExecutor.cores", "spark.mesos.checkpoint"),
             (["--deprecated"], "spark.mesos.mesosExecutor.cores", "spark.mesos.constraints"),
             ([], "spark.mesos.fetchCache.enable", "spark.nothing"),
             (["--spark-version", "3.5"], "spark.mesos.fetcherCache.enable", "spark.mesos.fetchCache.enable"),
@@ -83,12 +85,23 @@ class TestList:
         assert run(["config", "list", "--spark-version", "three"]) == ExitCode.USAGE
         assert "three is not a version of Spark" in capsys.readouterr().err
 
-    @pytest.mark.parametrize(
-        ("version", "says_so"), [("3.5", False), ("4.0", True), ("9.9", True), ("10.0", True)]
-    )
-    def test_a_spark_without_mesos(self, capsys, version: str, says_so: bool) -> None:
-        assert run(["config", "list", "--spark-version", version]) == 0
-        assert ("has no support for Mesos" in capsys.readouterr().err) == says_so
+    def test_what_it_is_with_that_spark(self, capsys) -> None:
+        meanings = {}
+        for version in ("3.5", "4.3"):
+            assert run(["config", "list", "--spark-version", version, "--filter", "memoryOverhead"]) == 0
+            meanings[version] = rows(capsys.readouterr().out)["spark.executor.memoryOverhead"][-1]
+        assert meanings["3.5"].startswith("Nothing on Mesos")
+        assert meanings["4.3"].startswith("Memory of an executor's container")
+
+    def test_how_it_fares_with_spark_4(self, capsys) -> None:
+        assert run(["config", "list", "--mesos-only", "--output", "json"]) == 0
+        properties = json.loads(capsys.readouterr().out)["properties"]
+        told = {one["name"]: (one["since"], one["spark_4"]) for one in properties}
+        assert told["spark.mesos.role"] == ("1.5.0", {"status": "works", "note": None})
+        assert told["spark.mesos.checkpoint"] == ("4.0.0", {"status": "new", "note": None})
+        since, coarse = told["spark.mesos.coarse"]
+        assert (since, coarse["status"]) == ("0.6.0", "differs")
+        assert "no fine-grained mode" in coarse["note"]
 
 
 class TestExplain:
@@ -133,7 +146,33 @@ class TestExplain:
         assert run(["config", "explain", "spark.mesos.coarse"]) == 0
         fields = rows(capsys.readouterr().out)
         assert fields["value here"] == ["not set; the default holds: true"]
+        assert fields["with Spark 4"] == ["`false` is refused: there is no fine-grained mode"]
+        assert "until" not in fields
+
+    def test_what_has_gone(self, capsys) -> None:
+        assert run(["config", "explain", "spark.mesos.mesosExecutor.cores"]) == 0
+        fields = rows(capsys.readouterr().out)
         assert fields["until"] == ["before Spark 4.0.0"]
+        assert "with Spark 4" not in fields
+
+    def test_what_our_backend_brings(self, capsys) -> None:
+        assert run(["config", "explain", "spark.mesos.checkpoint"]) == 0
+        fields = rows(capsys.readouterr().out)
+        assert fields["since"] == ["sparkmesos, with Spark 4.0.0"]
+        assert "does not read it" in fields["note"][0]  # the installed one, which is 3.5
+
+    def test_it_is_as_the_spark_here_has_it(self, make_spark, capsys) -> None:
+        spark = make_spark("4.3.0", "2.13", mesos=False, name="spark-4")
+        arguments = ["config", "explain", "spark.executor.memoryOverhead", "--spark-home", str(spark)]
+        assert run(arguments) == 0
+        fields = rows(capsys.readouterr().out)
+        assert fields["meaning"][0].startswith("Memory of an executor's container")
+        assert fields["read by"] == ["executor backend"]
+        assert "note" not in fields
+        assert run([*arguments, "--output", "json"]) == 0
+        explained = json.loads(capsys.readouterr().out)["explanation"]
+        assert explained["property"]["read_by"] == ["executor backend"]
+        assert explained["note"] is None
         assert "set in" not in fields
 
     def test_a_wrong_value(self, capsys) -> None:

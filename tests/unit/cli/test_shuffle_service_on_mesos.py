@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,22 +15,12 @@ from sparkmesos_cli.terminal import Terminal
 from sparkmesos_core.durable_framework.actions import SaveFramework
 from sparkmesos_core.durable_framework.store.sqlite import open_sqlite
 from sparkmesos_core.shuffle_service.on_agents.kind import SERVICES
+from sparkmesos_core.shuffle_service.on_agents.settings import database_path, instance_folder
 from tests.http_stub import Answer, http_stub
 from tests.unit.shuffle_service.on_agents.test_status import report, status
 
 SPARK = ["--conf", "spark.mesos.executor.home=/opt/spark"]
 ON_MESOS = ["start-shuffle-service", "--on-mesos"]
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "conf").mkdir()
-    return {
-        "SPARKMESOS_STATE_DIR": str(tmp_path / "state"),
-        "SPARK_CONF_DIR": str(tmp_path / "conf"),
-        "PATH": "/usr/bin:/bin",
-        "USER": "ops",
-    }
 
 
 @pytest.mark.parametrize(
@@ -101,6 +94,24 @@ def test_the_status_where_none_runs(environment: dict[str, str], capsys: pytest.
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: No shuffle service framework 3 runs on this machine\nhint: ")
+
+
+def test_the_status_where_records_are_left_disturbs_no_start(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = database_path(instance_folder(environment, 3))
+    with closing(open_sqlite(database, SERVICES)) as store:
+        store.apply([SaveFramework("F-0001")])
+    lock = os.open(f"{database}.lock", os.O_RDWR)
+    try:
+        # Of one that is just starting: it would end at once if who only looks had the lock.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.ftruncate(lock, 0)
+        assert run([*ON_MESOS, "--status", "--instance", "3"], Terminal(environment=environment)) == 1
+    finally:
+        os.close(lock)
+    err = capsys.readouterr().err
+    assert "runs on this machine; its records are here, and its services may run on\n" in err
 
 
 def test_the_status_of_one_elsewhere(

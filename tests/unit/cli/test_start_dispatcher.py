@@ -45,15 +45,8 @@ class Asked:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "conf").mkdir()
-    return {
-        "SPARKMESOS_STATE_DIR": str(tmp_path / "state"),
-        "SPARK_CONF_DIR": str(tmp_path / "conf"),
-        "PATH": "/usr/bin:/bin",
-        "USER": "ops",
-        "SPARK_USER": "ops",
-    }
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "SPARK_USER": "ops"}
 
 
 @pytest.fixture
@@ -312,7 +305,8 @@ def test_one_in_the_foreground_is_not_stopped_but_named(
     assert json.loads(capsys.readouterr().out) == {"version": 1, "stopped": None}
     with closing(open_sqlite(database_path(environment, 4), DRIVERS)):
         assert run(stop, Terminal(environment=environment)) == 0
-    assert f"Process {os.getpid()} is it, in the foreground: kill" in capsys.readouterr().err
+    named = f"Process {os.getpid()} is it, in the foreground or without a pid file: kill"
+    assert named in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("killed", [True, False])

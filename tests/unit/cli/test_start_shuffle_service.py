@@ -18,17 +18,6 @@ from sparkmesos_core.shuffle_service.on_this_machine import background
 from sparkmesos_core.shuffle_service.on_this_machine.run_folder import ServiceNote, make_run_folder
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "conf").mkdir()
-    return {
-        "SPARKMESOS_STATE_DIR": str(tmp_path / "state"),
-        "SPARK_CONF_DIR": str(tmp_path / "conf"),
-        "PATH": "/usr/bin:/bin",
-        "USER": "ops",
-    }
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -119,8 +108,10 @@ def a_service(files: DaemonFiles) -> Iterator[int]:
     folder.write_note(ServiceNote("h", 1, process.pid, authenticates=False, log=str(files.log)))
     folder.release()
     with process:
-        yield process.pid
-        process.kill()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 OTHER_NAMES = [{}, {"USER": "b"}, {"SPARK_IDENT_STRING": "c"}, {"USER": "ops", "SPARK_PID_DIR": "/nowhere"}]

@@ -474,6 +474,13 @@ class TestCheckOnly:
         assert (facts["Spark"], facts["Scala"], facts["Mesos support"]) == ("3.5.9", "2.12.18", "yes")
         assert (facts["Bridge"], facts["Top folder"]) == ("no", TOP)
 
+    def test_spark_4_has_no_row_for_mesos_that_it_lacks(self, upload, tmp_path: Path, capsys) -> None:
+        home = write_home(tmp_path / "spark-4.3.0-bin-hadoop3", small_spark("4.3.0", "2.13"))
+        assert upload("--check-only", home) == 0
+        rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        facts = {row[0]: row[1] for row in rows if len(row) == 2}
+        assert (facts["Spark"], facts["Mesos support"], "Mesos" in facts) == ("4.3.0", "by the bridge", False)
+
     def test_what_is_wrong_with_it(self, upload, tmp_path: Path, capsys) -> None:
         broken = write_archive(
             tmp_path / NAME, without=("bin/spark-class", "jars/mesos-1.4.3-shaded-protobuf.jar")

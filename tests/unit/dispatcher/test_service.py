@@ -15,6 +15,7 @@ from sparkmesos_core.dispatcher.drivers.driver import Driver, Outcome, State
 from sparkmesos_core.dispatcher.drivers.kind import DRIVERS
 from sparkmesos_core.dispatcher.drivers.limits import Limits
 from sparkmesos_core.dispatcher.service import DispatcherService
+from sparkmesos_core.durable_framework import pauses
 from sparkmesos_core.durable_framework import service as service_module
 from sparkmesos_core.durable_framework.actions import (
     Acknowledge,
@@ -164,7 +165,7 @@ def test_a_repeated_submission_is_answered_when_the_first_is_on_disk() -> None:
 @pytest.mark.parametrize("after_writing", [False, True])
 def test_a_store_that_fails_loses_nothing(after_writing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the write was made or not: what the store holds in the end counts, also for a repeated request."""
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
 
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         service.on_subscribed("f-1", "")
@@ -196,7 +197,7 @@ def test_a_store_that_fails_loses_nothing(after_writing: bool, monkeypatch: pyte
 def test_a_store_that_another_dispatcher_took_is_left_to_it(
     when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
     taken_over = StoreTakenOverError("another dispatcher has taken over")
 
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
@@ -316,7 +317,7 @@ def test_a_write_that_fails_at_the_end_leaves_nothing_behind() -> None:
 
 
 def test_nothing_of_a_decision_that_was_not_written_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
 
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         service.on_subscribed("f-1", "")
@@ -341,7 +342,7 @@ def test_nothing_of_a_decision_that_was_not_written_is_done(monkeypatch: pytest.
 
 
 def test_an_event_that_nobody_understands_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
 
     async def test(service: DispatcherService, disk: Disk, mesos: PlayedMesos) -> None:
         service.on_subscribed("f-1", "")
@@ -488,7 +489,7 @@ def test_who_has_left_does_not_try_a_store_that_fails_again() -> None:
 
 def test_who_leaves_while_it_begins_anew_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its successor, perhaps of the same process, has the framework."""
-    monkeypatch.setattr(service_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE", 0.01)
     loading, go_on = threading.Event(), threading.Event()
 
     class SlowDisk(Disk):
@@ -505,7 +506,7 @@ def test_who_leaves_while_it_begins_anew_does_not_come_back(monkeypatch: pytest.
         await _in_thread(loading.wait)
         service.leave("another dispatcher leads")
         go_on.set()
-        while service._repair is not None and not service._repair.done():
+        while service._repair.under_way:
             await asyncio.sleep(0)
         assert not ready(service)
         assert mesos.subscriptions == [None]

@@ -73,7 +73,6 @@ def test_a_good_archive_has_no_findings() -> None:
         (edited("bin/spark-class", mode=0o644), "not-executable", "mode is 644"),
         (edited("bin/spark-submit", mode=0o744), "not-executable", "mode is 744"),
         (without("jars/spark-core_2.12-3.5.9.jar"), "no-spark", "no Spark in it"),
-        (entries_of(small_spark("4.0.1", "2.13")), "spark-4", "4.0 removed"),
         (without("jars/spark-mesos_2.12-3.5.9.jar"), "no-mesos", "built without Mesos"),
         (without("jars/mesos-1.4.3-shaded-protobuf.jar"), "no-mesos-jar", "no jars/mesos-"),
         (entries_of(small_spark("2.3.4", "2.11", "2.7.3")), "too-old-for-bridge", "2.3.4"),
@@ -137,6 +136,15 @@ def test_warnings(entries: list[Entry], id: str, words: str) -> None:
     (finding,) = check(entries)
     assert (finding.id, finding.severity) == (id, Severity.WARNING)
     assert words in finding.message
+
+
+def test_spark_4_has_nothing_for_mesos_and_needs_nothing() -> None:
+    four = entries_of(small_spark("4.3.0", "2.13"))
+    assert check(four) == []
+    (note,) = check(four, bridge=False)
+    assert (note.id, note.severity) == ("no-bridge", Severity.NOTE)
+    assert "libmesos" not in note.hint
+    assert "--bridge-uri" in note.hint
 
 
 def test_notes() -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.dist.entry import Entry, EntryKind
 from sparkmesos_core.dist.facts import core_jars, facts_of, segments_of, spark_folder
 from tests.small_spark import small_spark
@@ -32,7 +33,8 @@ def test_the_names_tell_all() -> None:
     assert facts.top_folders == ("spark",)
     assert (facts.entries, facts.unpacked_size, facts.packed_size) == (len(spark()), len(spark()), 1234)
     assert facts.release == (3, 5)
-    assert json.loads(json.dumps(facts.as_json()))["top_folders"] == ["spark"]
+    record = json.loads(json.dumps(facts.as_json()))
+    assert (record["top_folders"], record["bridge_kind"]) == (["spark"], "driver")
 
 
 def test_what_else_there_may_be() -> None:
@@ -71,8 +73,17 @@ def test_versions_of_any_kind() -> None:
     assert facts.hadoop_version is None
 
 
+def test_spark_4_takes_the_backend() -> None:
+    facts = facts_of(spark(version="4.3.0", scala="2.13"))
+    assert (facts.has_spark_mesos, facts.mesos_version) == (False, None)
+    assert facts.bridge_kind is BridgeKind.BACKEND
+    assert facts.as_json()["bridge_kind"] == "backend"
+
+
 def test_nothing_is_known_of_nothing() -> None:
     facts = facts_of([])
+    assert facts.bridge_kind is None
+    assert facts.as_json()["bridge_kind"] is None
     assert (facts.spark_version, facts.release, facts.top_folders) == (None, None, ())
 
 

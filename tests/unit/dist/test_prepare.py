@@ -182,11 +182,33 @@ def test_all_errors_at_once_before_anything_is_made(bench: Bench) -> None:
 
 
 def test_one_error_is_told_in_one_line(bench: Bench) -> None:
-    with pytest.raises(
-        ArchiveError, match=r"^Executors could not run from [^\n]*: Spark 4\.0\.0 cannot"
-    ) as error:
-        bench.prepare(write_home(bench.folder / "four", small_spark("4.0.0", "2.13")))
-    assert "3.5" in error.value.hint
+    files = small_spark()
+    del files["jars/spark-mesos_2.12-3.5.9.jar"]
+    with pytest.raises(ArchiveError, match=r"^Executors could not run from [^\n]*: this Spark 3\.5\.9 was"):
+        bench.prepare(write_home(bench.folder / "without", files))
+
+
+def test_spark_4_gets_the_backend(bench: Bench) -> None:
+    files = small_spark("4.3.0", "2.13", "3.5.0")
+    home = write_home(bench.folder / "four", files)
+    packed = bench.prepare(home)
+    assert (packed.name, packed.findings) == ("spark-4.3.0-bin-hadoop3.tgz", [])
+    bridge = bridge_path(home / "jars", bench.folder / "cache" / "bridge").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(bridge)) as jar:
+        assert "META-INF/services/org.apache.spark.scheduler.ExternalClusterManager" in jar.namelist()
+    path = "spark-4.3.0-bin-hadoop3/sparkmesos/bridge.jar"
+    assert files_of(packed.path)[path] == bridge
+    released = write_archive(bench.folder / packed.name, files, "spark-4.3.0-bin-hadoop3")
+    assert files_of(bench.prepare(released).path)[path] == bridge
+    assert bench.compiled() == 1
+
+
+def test_spark_4_that_no_bridge_can_be_compiled_with(bench: Bench) -> None:
+    files = {name: data for name, data in small_spark("4.3.0", "2.13").items() if "zookeeper" not in name}
+    home = write_home(bench.folder / "four", files)
+    with pytest.raises(ArchiveError, match=r"does not have: zookeeper-\*\.jar"):
+        bench.prepare(home)
+    assert bench.prepare(home, options=PrepareOptions(bridge=False)).made
 
 
 def test_the_inspection_finds_the_same_and_makes_nothing(bench: Bench) -> None:
@@ -317,7 +339,7 @@ def test_a_compiler_that_fails(bench: Bench) -> None:
     source = bench.archive()
     with pytest.raises(BridgeError, match="no such class") as error:
         bench.prepare(source)
-    assert f"the Spark of {source}" in error.value.message
+    assert f"the Spark 3.5.9 of {source}" in error.value.message
 
 
 def test_too_little_room_is_told_before_anything_is_written(

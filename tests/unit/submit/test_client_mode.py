@@ -157,6 +157,60 @@ class TestWhereSparkLooksForTheLeader:
 
 
 @pytest.mark.usefixtures("bridges")
+class TestSpark4:
+    """Its spark-submit refuses mesos://; what begins with `spark` it leaves to whoever takes it."""
+
+    @pytest.fixture
+    def spark_home(self, make_spark) -> Path:
+        return make_spark("4.3.0", "2.13", mesos=False, name="four")
+
+    @staticmethod
+    def values(command: Launch, option: str) -> list[str]:
+        """What the option is given, the last one counts."""
+        pairs = zip(command.arguments, command.arguments[1:], strict=False)
+        return [value for word, value in pairs if word == option]
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "mesos://10.0.0.1:5050",
+            "mesos://h2:5050,h1:5050",
+            "mesos://https://h1:5050",
+            "mesos://zk://u:hunter2@z1:2181,z2:2181/mesos",
+        ],
+    )
+    def test_the_master(self, environment, url: str) -> None:
+        command = launched(environment, "app.py", url=url)
+        assert self.values(command, "--master") == [MASTER, f"spark+{url}"]
+        assert "hunter2" not in shlex.join(command.printable())
+
+    def test_the_bridge_is_on_the_class_path(self, environment) -> None:
+        command = launched(environment, "--conf", "spark.driver.extraClassPath=/a.jar", "app.py")
+        assert self.values(command, "--driver-class-path") == ["/cache/bridge.jar:/a.jar"]
+
+    def test_libmesos_is_left_alone(self, environment, tmp_path: Path) -> None:
+        library = tmp_path / "libmesos.so"
+        library.touch()
+        environment["MESOS_NATIVE_JAVA_LIBRARY"] = str(library)
+        assert planned(environment, "app.py").libmesos is None
+        assert self.values(launched(environment, "app.py"), "--master")[-1] == f"spark+{MASTER}"
+
+    def test_a_local_master_is_known_as_one(self, environment) -> None:
+        command = launched(environment, "app.py", master="mesos://127.0.0.1", url="mesos://127.0.0.1:5050")
+        assert command.environment["SPARK_LOCAL_IP"] == "127.0.0.1"
+
+    def test_without_a_master_to_ask(self, environment) -> None:
+        submission = planned(environment, "app.py", master="embedded")
+        command = launch(submission, client_mode.future_url(submission), None, environment)
+        assert self.values(command, "--master") == ["embedded", "spark+mesos://EMBEDDED"]
+
+    def test_a_java_that_is_too_old(self, environment, make_java) -> None:
+        environment["JAVA_HOME"] = str(make_java("11.0.2", name="eleven"))
+        with pytest.raises(JavaNotFoundError, match=r"Spark 4\.3\.0 needs Java 17"):
+            planned(environment, "app.py")
+
+
+@pytest.mark.usefixtures("bridges")
 class TestCredentialsForTheMaster:
     KNOWN = ("--conf", "spark.mesos.principal=spark", "--conf", "spark.mesos.secret=hunter2", "app.py")
 
@@ -368,10 +422,15 @@ class TestRefusals:
         with pytest.raises(UsageError, match="The argument"):
             planned(environment, "app.py", argument)
 
-    def test_spark_4(self, environment, make_spark) -> None:
-        spark = make_spark("4.0.1", "2.13", mesos=False, name="four")
-        with pytest.raises(SparkNotFoundError, match="removed its support"):
+    def test_a_spark_without_mesos(self, environment, make_spark) -> None:
+        spark = make_spark("3.5.9", mesos=False, name="without")
+        with pytest.raises(SparkNotFoundError, match="was built without Mesos"):
             planned(environment, "app.py", spark_home=spark)
+
+    def test_libmesos_for_spark_4(self, environment, make_spark) -> None:
+        spark = make_spark("4.3.0", "2.13", mesos=False, name="four")
+        with pytest.raises(UsageError, match=r"--mesos-driver native .* Spark 4\.3\.0 has no"):
+            planned(environment, "app.py", spark_home=spark, mesos_driver=MesosDriver.NATIVE)
 
     def test_a_python_that_is_not_there(self, environment) -> None:
         environment["PYSPARK_PYTHON"] = "/nonexistent/python"

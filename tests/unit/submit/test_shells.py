@@ -186,6 +186,16 @@ class TestProgram:
         alone = program("scala")
         assert alone.variables == {"SPARK_SUBMIT_OPTS": "-Dscala.usejavacp=true"}
 
+    def test_scala_of_spark_4(self, program, spark_home: Path) -> None:
+        """Its script sets one variable more."""
+        (spark_home / "jars" / "spark-core_2.12-3.5.9.jar").rename(
+            spark_home / "jars" / "spark-core_2.13-4.3.0.jar"
+        )
+        assert program("scala").variables == {
+            "SPARK_SUBMIT_OPTS": "-Dscala.usejavacp=true",
+            "SPARK_SCALA_SHELL": "1",
+        }
+
     def test_sql_is_sparks_program(self, program) -> None:
         assert program("sql") == Program("spark-sql")
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sparkmesos_core.conf.values.constraints import parse_constraints
+from sparkmesos_core.preflight.need import executor_need
 from sparkmesos_core.verify.excluded_agents import divide
 from tests.unit.preflight.clusters import agent
 
@@ -13,7 +13,7 @@ def test_each_agent_is_with_what_leaves_it_out() -> None:
         agent(attributes="zone:c", hostname="both"),
         agent(hostname="bare"),
     ]
-    division = divide(agents, parse_constraints("zone:a;os:"))
+    division = divide(agents, executor_need({"spark.mesos.constraints": "zone:a;os:"}))
     assert division.meeting == (agents[0],)
     assert division.lines() == [
         "1 agent will do: good",
@@ -26,14 +26,14 @@ def test_each_agent_is_with_what_leaves_it_out() -> None:
 
 def test_nothing_is_left_out_without_constraints() -> None:
     agents = [agent(), agent(attributes="zone:a")]
-    division = divide(agents, ())
+    division = divide(agents, executor_need({}))
     assert division.meeting == tuple(agents)
     assert division.lines() == []
 
 
 def test_thousands_of_agents_take_a_few_lines() -> None:
     agents = [agent(attributes=f"zone:{'abc'[n % 3]}", hostname=f"n{n}") for n in range(3000)]
-    division = divide(agents, parse_constraints("zone:a"))
+    division = divide(agents, executor_need({"spark.mesos.constraints": "zone:a"}))
     assert len(division.meeting) == 1000
     met, *rest = division.lines()
     assert met.startswith("1000 agents will do: n0, n3, ")
@@ -45,5 +45,7 @@ def test_thousands_of_agents_take_a_few_lines() -> None:
 
 
 def test_what_spark_makes_of_ranges() -> None:
-    division = divide([agent(attributes="ports:[1-9]")], parse_constraints("ports:5"))
+    division = divide(
+        [agent(attributes="ports:[1-9]")], executor_need({"spark.mesos.constraints": "ports:5"})
+    )
     assert division.lines() == ["ports:5 leaves out 1 agent, where ports is '[1-9]': agent1"]

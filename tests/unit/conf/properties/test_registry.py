@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from sparkmesos_core.conf.properties.reference_page import page
 from sparkmesos_core.conf.properties.registered_property import Grain, Property, Reader
 from sparkmesos_core.conf.properties.registry import (
-    MESOS_IN_SPARK,
     PROPERTIES,
+    as_in,
     exists_in,
     find_property,
     search,
     similar_names,
 )
+from sparkmesos_core.conf.properties.spark_4 import Spark4Status, spark_4_status
 from sparkmesos_core.redaction import is_secret_name
 
 ROOT = Path(__file__).parents[4]
@@ -43,7 +44,8 @@ def test_an_entry_is_complete(entry: Property) -> None:
     assert not (entry.default is not None and entry.computed_default)
     entry.default_value()  # is of the type, or it raises
     assert not entry.until or exists_in(entry, entry.since)
-    assert entry.own == (not entry.since)
+    assert not entry.own or entry.since == ("4.0.0" if entry.readers == {Reader.BACKEND} else "")
+    assert entry.own or entry.since
     assert entry.readers or entry.meaning.startswith("Nothing on Mesos: ")
     # A run mode is about executors.
     assert entry.grain is Grain.BOTH or entry.readers & {
@@ -55,7 +57,9 @@ def test_an_entry_is_complete(entry: Property) -> None:
 
 @pytest.mark.parametrize("entry", PROPERTIES, ids=lambda entry: entry.name)
 def test_every_property_that_a_text_points_to_exists(entry: Property) -> None:
-    for text in (entry.meaning, entry.computed_default, entry.deprecated):
+    there = entry.spark_4
+    in_spark_4 = () if there is None else (there.note, there.meaning, there.computed_default)
+    for text in (entry.meaning, entry.computed_default, entry.deprecated, *in_spark_4):
         words = (word.strip(".,;:()`").split("=")[0] for word in text.split())
         for key in (word for word in words if word.startswith("spark.")):
             assert find_property(key) is not None, key
@@ -107,7 +111,12 @@ def test_what_no_spark_reads_finds_none(key: str) -> None:
     [
         ("spark.mesos.role", "2.0.2", True),
         ("spark.mesos.role", "3.5.9", True),
-        ("spark.mesos.role", "4.0.0", False),
+        ("spark.mesos.role", "4.0.0", True),  # by our backend
+        ("spark.mesos.mesosExecutor.cores", "3.5", True),
+        ("spark.mesos.mesosExecutor.cores", "4.0.0", False),
+        ("spark.mesos.checkpoint", "3.5.9", False),
+        ("spark.mesos.checkpoint", "4.3.0", True),
+        ("spark.executor.minMemoryOverhead", "3.5.9", False),
         ("spark.cores.max", "4.0.0", True),
         ("spark.mesos.driver.constraints", "2.2.0", False),
         ("spark.mesos.driver.constraints", "2.2.1", True),
@@ -123,7 +132,7 @@ def test_what_no_spark_reads_finds_none(key: str) -> None:
         ("spark.mesos.driver.memoryOverhead", "3.10.0", True),
         ("spark.mesos.deploy.recoveryMode", "2.0.0", False),
         ("spark.mesos.maxQueuedDrivers", "2.0.0", True),
-        ("spark.mesos.maxQueuedDrivers", "4.0.0", False),
+        ("spark.mesos.maxQueuedDrivers", "4.0.0", True),
     ],
 )
 def test_what_exists_in_a_version(key: str, version: str, exists: bool) -> None:
@@ -135,7 +144,50 @@ def test_mesos_was_in_spark_from_its_first_property_on() -> None:
         return [int(part) for part in version.split(".")]
 
     theirs = [entry.since for entry in PROPERTIES if entry.is_mesos and not entry.own]
-    assert min(theirs, key=parts) == MESOS_IN_SPARK[0]
+    assert min(theirs, key=parts) == "0.6.0"
+
+
+@pytest.mark.parametrize("entry", [one for one in PROPERTIES if one.spark_4], ids=lambda entry: entry.name)
+def test_what_is_different_with_spark_4_is_complete(entry: Property) -> None:
+    there = entry.spark_4
+    assert there is not None
+    assert re.fullmatch(r"[^\n]+[^\n.]", there.note)
+    assert there.readers != entry.readers
+    assert there.default is None or there.default != entry.default
+    changed = as_in(entry, "4.0.0")
+    changed.default_value()  # is of the type, or it raises
+    assert not (changed.default is not None and changed.computed_default)
+    assert exists_in(entry, "4.0.0"), "nothing is different about what has gone"
+    assert spark_4_status(entry) is Spark4Status.DIFFERS
+
+
+def test_a_property_is_as_the_spark_has_it() -> None:
+    entry = registered("spark.executor.memoryOverhead")
+    assert as_in(entry, None) is as_in(entry, "3.5") is as_in(entry, "2.0.2") is entry
+    assert entry.meaning.startswith("Nothing on Mesos: ")
+    with_4 = as_in(entry, "4.0")
+    assert with_4.readers == {Reader.BACKEND}
+    assert with_4.meaning.startswith("Memory of an executor's container")
+    assert as_in(registered("spark.eventLog.compress"), "4.3.0").default == "true"
+    same = registered("spark.mesos.role")
+    assert as_in(same, "4.3.0") is same
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("spark.mesos.role", Spark4Status.WORKS),
+        ("spark.mesos.maxQueuedDrivers", Spark4Status.WORKS),
+        ("spark.mesos.constraints", Spark4Status.DIFFERS),
+        ("spark.mesos.coarse", Spark4Status.DIFFERS),
+        ("spark.mesos.checkpoint", Spark4Status.NEW),
+        ("spark.executor.minMemoryOverhead", Spark4Status.NEW),
+        ("spark.mesos.mesosExecutor.cores", Spark4Status.GONE),
+        ("spark.mesos.deploy.recoveryMode", Spark4Status.GONE),
+    ],
+)
+def test_how_a_property_fares_with_spark_4(name: str, status: Spark4Status) -> None:
+    assert spark_4_status(registered(name)) is status
 
 
 def test_a_version_that_is_none() -> None:
@@ -212,6 +264,8 @@ def test_beside_a_likely_name_unlikely_ones_are_not_suggested() -> None:
 
 def test_what_spark_no_longer_reads_is_never_suggested() -> None:
     assert "spark.mesos.fetchCache.enable" not in similar_names("spark.mesos.fetchCache.enabled", 10)
+    # Spark 3.5 still does.
+    assert similar_names("spark.mesos.mesosExecutor.core") == ["spark.mesos.mesosExecutor.cores"]
 
 
 @given(st.text() | st.text(alphabet=string.ascii_letters + "._-", max_size=80).map("spark.mesos.".__add__))

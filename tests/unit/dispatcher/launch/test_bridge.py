@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from sparkmesos_core.dispatcher.launch.bridge import URI_PROPERTY, bridge_uri
 from sparkmesos_core.dispatcher.launch.cluster import Cluster
-from tests.driver_shell import CLUSTER, Launched, launched, submission, task_info, write_spark
+from tests.driver_shell import CLUSTER, Launched, launched, run, submission, task_info, write_spark
 
 URI = "http://repo.mesos.example/bridges/bridge-3.5.jar?sig=1"
 WITH_URI = Cluster("127.0.0.1:5050", {}, bridge_uri=URI)
@@ -23,9 +25,19 @@ def home(folder: Path, *, bridge: bool) -> Path:
     return spark
 
 
-def add_bridge(spark: Path) -> None:
+def add_bridge(spark: Path, content: bytes = b"PK") -> None:
     (spark / "sparkmesos").mkdir()
-    (spark / "sparkmesos" / "bridge.jar").write_bytes(b"PK")
+    (spark / "sparkmesos" / "bridge.jar").write_bytes(content)
+
+
+def bridge_for_spark_4() -> bytes:
+    """A jar with what the backend declares, among other things that are compressed."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as jar:
+        jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\r\n" * 50)
+        jar.writestr("META-INF/services/org.apache.spark.scheduler.ExternalClusterManager", "a.B\n")
+        jar.writestr("a/B.class", bytes(range(256)))
+    return content.getvalue()
 
 
 def started(
@@ -130,6 +142,83 @@ class TestOtherClasses:
         assert self.path(sandbox, shell, spark) == f"{spark}/sparkmesos/bridge.jar:/opt/x y/*"
         ours: dict[str, Any] = {"spark.driver.extraClassPath": "/ours"}
         assert self.path(sandbox, shell, spark, **ours) == f"{spark}/sparkmesos/bridge.jar:/ours"
+
+
+class TestSpark4:
+    """Which Spark it is turns out on the agent. A Spark 4 knows neither libmesos nor mesos:// masters."""
+
+    @pytest.fixture(params=["4.0.0", "4.3.0", "4.3.0-SNAPSHOT"])
+    def spark(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+        return write_spark(tmp_path / "spark 4", core=request.param)
+
+    def test_the_master_and_the_bridge(self, spark: Path, shell: str, sandbox: Path) -> None:
+        add_bridge(spark, bridge_for_spark_4())
+        got = started(sandbox, shell, spark)
+        assert got.option("--master") == "spark+mesos://127.0.0.1:5050"
+        assert got.option(PATH) == f"{spark}/sparkmesos/bridge.jar"
+
+    def test_a_master_in_zookeeper(self, spark: Path, sandbox: Path) -> None:
+        add_bridge(spark, bridge_for_spark_4())
+        cluster = Cluster("zk://u:it's $1@z1:2181,z2:2181/mesos", {})
+        got = started(sandbox, "sh", spark, cluster)
+        assert got.option("--master") == "spark+mesos://zk://u:it's $1@z1:2181,z2:2181/mesos"
+
+    def test_libmesos_makes_no_difference(
+        self, spark: Path, shell: str, sandbox: Path, tmp_path: Path
+    ) -> None:
+        add_bridge(spark, bridge_for_spark_4())
+        library = tmp_path / "libmesos.so"
+        library.write_bytes(b"ELF")
+        got = started(sandbox, shell, spark, agent={"MESOS_NATIVE_JAVA_LIBRARY": str(library)})
+        assert got.option(PATH) == f"{spark}/sparkmesos/bridge.jar"
+        assert got.option("--master").startswith("spark+")
+        assert "MESOS_NATIVE_JAVA_LIBRARY" not in got.environment
+
+    def test_the_class_path_of_the_driver_is_kept(self, spark: Path, shell: str, sandbox: Path) -> None:
+        add_bridge(spark, bridge_for_spark_4())
+        theirs: dict[str, Any] = {"spark.driver.extraClassPath": "/opt/a b.jar"}
+        assert started(sandbox, shell, spark, **theirs).option(PATH) == (
+            f"{spark}/sparkmesos/bridge.jar:/opt/a b.jar"
+        )
+
+    def test_the_one_that_was_fetched(self, spark: Path, shell: str, sandbox: Path) -> None:
+        """Also where the one inside Spark is of the other kind."""
+        (sandbox / "bridge-3.5.jar").write_bytes(bridge_for_spark_4())
+        assert started(sandbox, shell, spark, WITH_URI).option(PATH) == "./bridge-3.5.jar"
+        add_bridge(spark)
+        assert started(sandbox, shell, spark, WITH_URI).option(PATH) == "./bridge-3.5.jar"
+
+    @pytest.mark.parametrize("which", ["none", "of the other kind"])
+    def test_without_a_bridge(self, spark: Path, shell: str, sandbox: Path, which: str) -> None:
+        """It says what is missing, and nothing starts: spark-submit would complain about its master."""
+        if which != "none":
+            (sandbox / "bridge-3.5.jar").write_bytes(b"PK")
+            add_bridge(spark)
+        task = task_info(submission(properties={"spark.mesos.executor.home": str(spark)}), WITH_URI)
+        process = run(task, sandbox, shell)
+        assert process.returncode == 1
+        said = process.stderr.decode()
+        assert f"{spark} holds a Spark 4, which needs a bridge that is made for it, and there is none" in said
+        assert "sparkmesos upload-dist" in said
+        assert not (sandbox / "arguments").exists()
+
+    def test_in_an_archive(self, shell: str, sandbox: Path) -> None:
+        add_bridge(write_spark(sandbox / "spark-4.3.0", core="4.3.0"), bridge_for_spark_4())
+        task = task_info(submission(properties={"spark.executor.uri": "http://h/spark-4.3.0.tgz"}))
+        got = launched(task, sandbox, shell)
+        assert got.option("--master") == "spark+mesos://127.0.0.1:5050"
+        assert got.option(PATH) == "./sparkmesos/bridge.jar"
+
+
+def test_a_bridge_for_spark_4_is_not_for_spark_3(shell: str, sandbox: Path, tmp_path: Path) -> None:
+    """A Spark 3 would find two that take its master."""
+    (sandbox / "bridge-3.5.jar").write_bytes(bridge_for_spark_4())
+    spark = write_spark(tmp_path / "spark", core="3.5.9")
+    got = started(sandbox, shell, spark, WITH_URI)
+    assert PATH not in got.arguments
+    assert got.option("--master") == "mesos://127.0.0.1:5050"
+    add_bridge(spark)
+    assert started(sandbox, shell, spark, WITH_URI).option(PATH) == f"{spark}/sparkmesos/bridge.jar"
 
 
 class TestFineGrained:

@@ -79,5 +79,11 @@ def test_names_leave_out_what_vendors_add(told_by: str, version: str, fits: bool
 def test_versions_without_a_driver() -> None:
     contents = Contents({}, "3.4.4", "RELEASE")
     assert version_problems(contents, None) == ()
-    (problem,) = version_problems(replace(contents, version="4.1.0"), None)
-    assert "Spark 4.0 removed its support for Mesos" in problem.message
+    assert version_problems(replace(contents, version="4.1.0"), None) == ()
+
+
+@pytest.mark.parametrize(("driver", "told"), [("3.5.9", "4.3.0"), ("4.3.0", "3.5.9"), ("4.2.0", "4.3.0")])
+def test_spark_4_and_another_do_not_go_together(driver: str, told: str) -> None:
+    (problem,) = version_problems(Contents({}, told, "RELEASE"), replace(DRIVER, version=driver))
+    assert problem.severity is Severity.ERROR
+    assert f"holds Spark {told} (RELEASE), and the driver is {driver}" in problem.message

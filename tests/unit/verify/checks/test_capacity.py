@@ -24,15 +24,13 @@ from tests.unit.verify.agent_states import application, state
 def test_constraints() -> None:
     agents = [agent(attributes="zone:a"), agent(attributes="zone:b", hostname="other")]
     need = ExecutorNeed(1000, 1408, 384, constraints=parse_constraints("zone:a"))
-    found = judge_division(divide(agents, need.constraints), 2, need)
+    found = judge_division(divide(agents, need), 2, need)
     assert found.seen == "1 of 2 agents meets zone:a"
     (note,) = found.problems
     assert (note.severity, note.message) == (Severity.NOTE, "1 agent left out by spark.mesos.constraints")
-    assert judge_division(divide(agents[:1], need.constraints), 1, need).problems == ()
+    assert judge_division(divide(agents[:1], need), 1, need).problems == ()
     everywhere = ExecutorNeed(1000, 1408, 384, constraints=parse_constraints("zone:"))
-    assert (
-        judge_division(divide(agents, everywhere.constraints), 2, everywhere).seen == "both agents meet zone:"
-    )
+    assert judge_division(divide(agents, everywhere), 2, everywhere).seen == "both agents meet zone:"
 
 
 @pytest.mark.parametrize(

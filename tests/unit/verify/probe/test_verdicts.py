@@ -282,6 +282,12 @@ def test_java(says: str, jar: str, words: str) -> None:
         ),
         ("Failed to find Spark jars directory (/x).", "jars are missing", "uri"),
         ("Error: Could not find or load main class x", "classes of Spark are missing", "uri"),
+        (
+            "Error occurred during initialization of boot layer\n"
+            "java.lang.module.FindException: Module jdk.incubator.vector not found",
+            "its Java has no module jdk.incubator.vector",
+            "JAVA_HOME",
+        ),
         ("Killed", "it was killed (137)", ""),
     ],
 )

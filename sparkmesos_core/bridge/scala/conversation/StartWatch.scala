@@ -180,7 +180,10 @@ object StartWatch {
   /** A watch for the Spark application of this JVM; none without one, and none if its configuration cannot be read: what is
     * wrong there, Spark finds itself when it uses it.
     */
-  def forSpark(conversation: Conversation): Option[StartWatch] =
+  def forSpark(conversation: Conversation): Option[StartWatch] = forSpark(conversation, conf => needs(conf))
+
+  /** The same; `needs` tells what one executor needs. */
+  def forSpark(conversation: Conversation, needs: SparkConf => Needs): Option[StartWatch] =
     try Option(SparkEnv.get).map(env => new StartWatch(conversation, needs(env.conf), idle(env.conf)))
     catch {
       case e @ (_: Exception | _: LinkageError) =>

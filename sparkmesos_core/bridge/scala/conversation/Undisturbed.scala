@@ -5,7 +5,7 @@ import java.util.concurrent.{CountDownLatch, TimeUnit}
 /** Waits that an interruption of the thread does not shorten; the thread counts as interrupted afterwards. Threads that were
   * interrupted stop Spark, too, and that must leave neither a framework nor a thread behind.
   */
-private[bridge] object Undisturbed {
+private[sparkmesos] object Undisturbed {
   /** Whether the latch was opened within so many milliseconds. */
   def await(latch: CountDownLatch, millis: Long): Boolean = {
     insist(millis)(left => latch.await(left, TimeUnit.MILLISECONDS))

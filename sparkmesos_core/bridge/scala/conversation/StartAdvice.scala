@@ -101,7 +101,7 @@ object StartAdvice {
   /** A URI without what may be secret: its user, password, query and fragment. What follows the first colon is a password if
     * it is no port, and may hold anything, slashes too: it ends at the last @.
     */
-  private[bridge] def shown(uri: String): String = {
+  private[sparkmesos] def shown(uri: String): String = {
     val begin = uri.indexOf("://") + 3
     if (begin < 3) uri
     else {

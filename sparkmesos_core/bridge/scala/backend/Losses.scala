@@ -1,0 +1,80 @@
+package org.sparkmesos.backend
+
+/** Why an executor is no more, as far as Spark and the books want to know.
+  *
+  * @param exitCode of its process, if it is known
+  * @param byApplication its tasks count against spark.task.maxFailures
+  * @param agentFailed it counts against its agent: whatever is launched there may end so
+  * @param agentGone nothing of its agent can be reached any more, what a shuffle service there keeps included
+  */
+final case class Loss(exitCode: Option[Int], byApplication: Boolean, agentFailed: Boolean, agentGone: Boolean, message: String)
+
+/** What the end of an executor means: decided from values alone. States and reasons are those that Mesos 1.12 was recorded
+  * with, and those of its mesos.proto.
+  */
+object Losses {
+  /** @param hadStarted it had registered with the driver, so that its agent can run executors
+    * @param wasKilled we asked Mesos for its end; Spark knows best whether its tasks are to count then
+    */
+  def of(update: TaskUpdate, hostname: String, hadStarted: Boolean, wasKilled: Boolean): Loss = {
+    val code = exitCode(update)
+    val isGone = AgentGone(update.reason) || StatesOfAgents(update.state)
+    val byMesos = isGone || ByMesos(update.reason) || !StatesOfProcesses(update.state)
+    Loss(
+      exitCode = code,
+      byApplication = wasKilled || !byMesos,
+      agentFailed = !hadStarted && !wasKilled && countsAgainstAgent(update, isGone),
+      agentGone = isGone && update.reason != "AGENT_RESTARTED",
+      message = s"The executor on $hostname is lost: $update" + advice(update, code, hadStarted, wasKilled))
+  }
+
+  /** An executor cut off from the driver of which Mesos says nothing: had its process ended on an agent that can be reached,
+    * Mesos would have said so.
+    */
+  def silent(hostname: String): Loss = Loss(None, byApplication = false, agentFailed = false, agentGone = false,
+    s"The executor on $hostname is lost: its connection to the driver has ended, and Mesos has not said why. " +
+      "Its agent, or the network, may be away")
+
+  private val StatesOfProcesses = Set("FINISHED", "FAILED")
+  private val StatesOfAgents = Set("UNREACHABLE", "GONE", "GONE_BY_OPERATOR")
+  private val AgentGone =
+    Set("AGENT_REMOVED", "AGENT_REMOVED_BY_OPERATOR", "AGENT_UNKNOWN", "AGENT_DISCONNECTED", "AGENT_RESTARTED")
+  /** Ends of a task that its own process did not bring about. */
+  private val ByMesos = Set(
+    "AGENT_DRAINING", "CONTAINER_LAUNCH_FAILED", "CONTAINER_PREEMPTED", "CONTAINER_UPDATE_FAILED", "EXECUTOR_PREEMPTED",
+    "EXECUTOR_REGISTRATION_TIMEOUT", "EXECUTOR_REREGISTRATION_TIMEOUT", "EXECUTOR_TERMINATED", "EXECUTOR_UNREGISTERED",
+    "FRAMEWORK_REMOVED", "GC_ERROR", "IO_SWITCHBOARD_EXITED", "MASTER_DISCONNECTED", "TASK_KILLED_DURING_LAUNCH")
+  /** A launch that came to nothing for reasons that pass by themselves. */
+  private val Passing = Set("INVALID_OFFERS", "MASTER_DISCONNECTED", "RECONCILIATION", "TASK_KILLED_DURING_LAUNCH",
+    "FRAMEWORK_REMOVED", "AGENT_DRAINING", "CONTAINER_PREEMPTED", "EXECUTOR_PREEMPTED")
+
+  /** Spark 3.5 counts each task that failed or was lost. What an operator ended (TASK_KILLED), and what the agent's or the
+    * master's being away ended, says nothing of the next executor there.
+    */
+  private def countsAgainstAgent(update: TaskUpdate, isGone: Boolean): Boolean =
+    !isGone && !Passing(update.reason) && update.state != "KILLED" && !isDuplicate(update)
+
+  /** The id is that of a task of an earlier driver with the same framework id. */
+  private def isDuplicate(update: TaskUpdate) = update.state == "ERROR" && update.message.contains("duplicate ID")
+
+  private val Exited = "(?:Command|Container) exited with status (\\d{1,3}).*".r
+  private val Signalled = "(?:Command|Container) terminated with signal ([A-Za-z ]+?)(?: \\(core dumped\\))?".r
+  private val Signals = Map("Hangup" -> 1, "Interrupt" -> 2, "Quit" -> 3, "Illegal instruction" -> 4, "Aborted" -> 6,
+    "Bus error" -> 7, "Floating point exception" -> 8, "Killed" -> 9, "Segmentation fault" -> 11, "Terminated" -> 15)
+
+  /** As shells count: that of a process which a signal ended is 128 more than the signal's number. */
+  private[backend] def exitCode(update: TaskUpdate): Option[Int] = update.message match {
+    case Exited(code) => code.toIntOption
+    case Signalled(name) => Signals.get(name).map(_ + 128)
+    case _ => None
+  }
+
+  private def advice(update: TaskUpdate, code: Option[Int], hadStarted: Boolean, wasKilled: Boolean) =
+    if (wasKilled) ""
+    else if (update.reason == "CONTAINER_LIMITATION_MEMORY" || code.contains(137))
+      ". It may have needed more memory than its container has: raise spark.executor.memoryOverhead"
+    else if (update.reason == "CONTAINER_LIMITATION_DISK") ". It needed more disk than it has"
+    else if (!hadStarted && update.state == "FAILED")
+      ". It had not reached the driver; stderr in its sandbox on the agent tells more"
+    else ""
+}

@@ -1,0 +1,53 @@
+package org.apache.spark.deploy.sparkmesos
+
+import java.util.concurrent.TimeUnit
+
+import scala.util.control.NonFatal
+
+import org.apache.spark.{SecurityManager, SparkConf}
+import org.apache.spark.deploy.ExternalShuffleService
+import org.apache.spark.network.shuffle.{ExternalBlockHandler, LeasedBlockHandler}
+import org.apache.spark.network.util.TransportConf
+import org.apache.spark.sparkmesos.ShuffleServiceTimes
+import org.apache.spark.util.ThreadUtils
+import org.slf4j.LoggerFactory
+
+/** Spark's external shuffle service, which also removes the files of applications that have ended, as that of Spark 3.5 for
+  * Mesos does: nobody tells it of their end. It is in this package since its class can be seen from nowhere else.
+  */
+object ShuffleService {
+  private val log = LoggerFactory.getLogger("org.sparkmesos.backend.ShuffleService")
+
+  /** Runs one until the process is ended. It takes no arguments, but properties as all daemons of Spark do. */
+  def main(arguments: Array[String]): Unit =
+    ExternalShuffleService.main(arguments, (conf, security) => new LeasedShuffleService(conf, security))
+
+  private class LeasedShuffleService(conf: SparkConf, security: SecurityManager) extends ExternalShuffleService(conf, security) {
+    private val interval = ShuffleServiceTimes.betweenLooks(conf)
+    private val cleaner = ThreadUtils.newDaemonSingleThreadScheduledExecutor("mesos-shuffle-cleaner")
+
+    // This is called by the constructor above, before the fields here are set: so nothing of them is in it.
+    override protected def newShuffleBlockHandler(transport: TransportConf): ExternalBlockHandler =
+      new LeasedBlockHandler(super.newShuffleBlockHandler(transport), ShuffleServiceTimes.keep(conf))
+
+    override def start(): Unit = {
+      super.start()
+      cleaner.scheduleWithFixedDelay(() => clean(), interval, interval, TimeUnit.MILLISECONDS)
+      log.info(s"Looking every $interval ms for applications that have ended")
+    }
+
+    override def stop(): Unit = {
+      cleaner.shutdownNow()
+      super.stop()
+    }
+
+    /** A timer does not run again what has thrown something. */
+    private def clean(): Unit =
+      try getBlockHandler.asInstanceOf[LeasedBlockHandler].takeExpired(interval).foreach { application =>
+        log.info(s"Nothing is heard of application $application any more: removing its files")
+        applicationRemoved(application)
+      } catch {
+        case NonFatal(e) => log.error("The files of applications that have ended could not be removed; going on", e)
+      }
+  }
+}
