@@ -158,19 +158,14 @@ def _with_bridge(
 
     So a cluster on one machine needs neither an archive nor libmesos.
     """
-    from sparkmesos_core.bridge.compile import ensure_bridge
-    from sparkmesos_core.directories import cache_directory
     from sparkmesos_core.dispatcher.settings import BRIDGE_URI
-    from sparkmesos_core.errors import BridgeError, JavaNotFoundError
-    from sparkmesos_core.spark.java import find_compiling_java
+
+    from .bridge_here import bridge_here
 
     if not settings.agents_are_here or read.spark is None or BRIDGE_URI in settings.properties:
         return settings
-    try:
-        java = find_compiling_java(read.spark, read.env.variables).executable
-        cache = cache_directory(terminal.environment) / "bridge"
-        bridge = ensure_bridge(read.spark.jars, java, cache, terminal.say)
-    except (BridgeError, JavaNotFoundError) as error:
-        terminal.warn(f"drivers will need libmesos, or an archive of upload-dist: {error.message}")
+    without = "drivers will need libmesos, or an archive of upload-dist"
+    bridge = bridge_here(terminal, read.spark, read.env.variables, without=without)
+    if bridge is None:
         return settings
     return replace(settings, properties={**settings.properties, BRIDGE_URI: bridge.as_uri()})

@@ -178,12 +178,11 @@ def _with_bridge(
     terminal: Terminal, settings: ServicesSettings, variables: Mapping[str, str]
 ) -> ServicesSettings:
     """The settings with this machine's bridge, if agents are here, too, and have a Spark 4 that needs it."""
-    from sparkmesos_core.bridge.compile import ensure_bridge
     from sparkmesos_core.bridge.kinds import BridgeKind
-    from sparkmesos_core.directories import cache_directory
-    from sparkmesos_core.errors import BridgeError, JavaNotFoundError, SparkNotFoundError
+    from sparkmesos_core.errors import SparkNotFoundError
     from sparkmesos_core.spark.home import read_spark
-    from sparkmesos_core.spark.java import find_compiling_java
+
+    from .bridge_here import bridge_here
 
     if not settings.agents_are_here or (home := settings.home_on_agents) is None:
         return settings
@@ -193,14 +192,8 @@ def _with_bridge(
         return settings  # in a container, say
     if spark.bridge_kind is not BridgeKind.BACKEND:
         return settings
-    try:
-        java = find_compiling_java(spark, variables).executable
-        cache = cache_directory(terminal.environment) / "bridge"
-        bridge = ensure_bridge(spark.jars, java, cache, terminal.say)
-    except (BridgeError, JavaNotFoundError) as error:
-        terminal.warn(f"services will need an archive of upload-dist: {error.message}", hint=error.hint)
-        return settings
-    return replace(settings, bridge=str(bridge))
+    bridge = bridge_here(terminal, spark, variables, without="services will need an archive of upload-dist")
+    return settings if bridge is None else replace(settings, bridge=str(bridge))
 
 
 def _report(terminal: Terminal, output: str, state: dict[str, Any], place: str) -> None:
