@@ -204,8 +204,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "drained-agents",
         "Agents that an operator drains, or schedules for maintenance",
         "Their executors end with them.",
-        "They get no executors any more. With `spark.decommission.enabled` those that run there hand on what they have, while others "
-        "take their place.",
+        "An agent that is to be maintained within five minutes gets no executors any more; with `spark.decommission.enabled` those "
+        "that run there hand on what they have. Mesos ends the executors of a drained agent at once, which is not charged to the "
+        "application.",
         "Spark 3.1 and newer could, and its backend for Mesos did not.",
         ("spark.decommission.enabled",),
     ),

@@ -91,7 +91,7 @@ SCHEDULING: tuple[Property, ...] = (
         since="3.1.0",
         readers=_A,
         default="false",
-        spark_4=InSpark4("So do those on agents that are drained or are to be maintained", readers=_A | _B),
+        spark_4=InSpark4("So do those on agents that are to be maintained", readers=_A | _B),
     ),
 )
 
