@@ -86,8 +86,8 @@ def plan(client: ClientConfiguration, options: ClientModeOptions) -> Submission:
     locale_variables(arguments, environment)  # so that what it refuses is refused before anything starts
     if options.ca_file is not None:
         check_ca_file(str(options.ca_file))
-    java = find_java(spark, environment)
     libmesos = libmesos_for(options, master, environment, spark)
+    java = find_java(spark, environment)
     # A shell's Python is looked for by whoever makes its Program.
     if client.arguments.is_python and client.arguments.resource not in SHELLS:
         python = python_of_application(client.configuration, environment)

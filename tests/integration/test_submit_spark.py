@@ -332,7 +332,12 @@ def test_a_java_and_a_spark_that_do_not_fit(commands, tmp_path: Path) -> None:
 
 
 def test_libmesos_for_spark_4(commands, tmp_path: Path) -> None:
-    """Of which nothing is looked at but the name of its core jar."""
+    """Of which nothing is looked at but the name of its core jar, and of Java what it says it is."""
+    (tmp_path / "java" / "bin").mkdir(parents=True)
+    (tmp_path / "java" / "bin" / "java").touch(mode=0o755)
+    release = 'JAVA_VERSION="17.0.9"\nMODULES="java.base jdk.incubator.vector"\n'
+    (tmp_path / "java" / "release").write_text(release)
+    java = {"JAVA_HOME": str(tmp_path / "java")}
     (tmp_path / "four" / "jars").mkdir(parents=True)
     (tmp_path / "four" / "jars" / "spark-core_2.13-4.3.0.jar").touch()
     line = (
@@ -348,7 +353,7 @@ def test_libmesos_for_spark_4(commands, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("error: --mesos-driver native was asked for, but Spark 4.3.0 has no backend")
     run = commands.run(
-        "submit", *line[1:3], "--master", "mesos://h", "--conf", "spark.mesos.coarse=false", "app.py"
+        "submit", *line[1:3], "--master", "mesos://h", "--conf", "spark.mesos.coarse=false", "app.py", **java
     )
     assert (run.returncode, "Spark 4.3.0 has no fine-grained mode on Mesos" in run.stderr) == (2, True)
 
