@@ -53,8 +53,8 @@ def cluster_options() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def conversation() -> Iterator[Conversation]:
-    """All that frameworks and masters say to each other."""
+def conversation(spark_under_test: SparkUnderTest) -> Iterator[Conversation]:
+    """All that frameworks of this Spark and masters say to each other."""
     with Conversation.overheard() as heard:
         yield heard
 

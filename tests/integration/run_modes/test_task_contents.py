@@ -20,6 +20,7 @@ from sparkmesos_core.localcluster.cluster import AgentSpec
 from tests.http_stub import Answer, HttpStub, http_stub
 from tests.integration.run_modes.applications import Applications, Ended
 from tests.integration.short_lived_jvm import JVM
+from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -70,8 +71,8 @@ def agents() -> tuple[AgentSpec, ...]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[HttpStub]:
-    """A server of an archive and a file."""
+def server(spark_under_test: SparkUnderTest) -> Iterator[HttpStub]:
+    """A server of an archive and a file, for the executors of this Spark alone: what it was asked for is counted."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as writer:
         member = tarfile.TarInfo("words/a.txt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -215,7 +216,9 @@ def test_waiting_ends_in_time(cluster: RunningCluster) -> None:
         "--master", cluster.url, "--wait-for-agents", "3", "--interval", "0.1", "--timeout", "0.5"
     )
     assert report.exit_code == 6, report
-    assert "After 0.5 s: 2 of 3 agents are active" in report.stderr
+    told = re.search(r"After (\d+\.\d) s: 2 of 3 agents are active", report.stderr)
+    assert told, report
+    assert float(told[1]) >= 0.5  # more on a busy machine: it says how long it really was
     assert not report.checks
 
 
