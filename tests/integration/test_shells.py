@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.integration.short_lived_jvm import JVM, SHORT_LIVED_OPTIONS
 from tests.terminal_session import APPLICATION_UP, CTRL_C, CTRL_D, ENTER, UP, TerminalSession
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
@@ -172,8 +173,9 @@ def test_python_at_a_terminal_with_an_embedded_cluster(
     shell.press(CTRL_C)
     shell.expect("KeyboardInterrupt")
     shell.expect(">>> ")
-    shell.press("not yet a line" + CTRL_C)  # of which the cluster does not hear, either
-    shell.expect("KeyboardInterrupt")
+    shell.press("not yet a line")
+    shell.expect("not yet a line")
+    interrupt_line(shell)  # of which the cluster does not hear, either
     shell.expect(">>> ")
     shell.press(UP + UP)
     shell.expect(r"n \* 2\)\.sum\(\)")
@@ -193,6 +195,19 @@ def test_python_at_a_terminal_with_an_embedded_cluster(
     assert shell.modes() == shell.modes_before
     assert "range(100)" in (tmp_path / "home" / ".python_history").read_text()
     assert ended(module_commands, before) == []
+
+
+def interrupt_line(shell: TerminalSession) -> None:
+    """Gives up the line at Python's prompt. Python itself does not notice a Ctrl-C that comes between its echo
+    of a key and its wait for the next one, about one in a thousand on a busy machine: users press again.
+    """
+    for _ in range(2):
+        shell.press(CTRL_C)
+        with contextlib.suppress(AssertionError):
+            shell.expect("KeyboardInterrupt", timeout=20)
+            return
+    shell.press(CTRL_C)
+    shell.expect("KeyboardInterrupt")
 
 
 def without_speed(modes: list[Any], *, keep: bool) -> list[Any]:
