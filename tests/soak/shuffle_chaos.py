@@ -14,9 +14,7 @@ import contextlib
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkmesos_core.errors import SparkMesosError
@@ -25,11 +23,12 @@ from tests.integration.services_stage import services_stage
 from tests.integration.zookeeper import zookeeper_server
 from tests.servers.shuffle_framework import ShuffleFramework
 from tests.soak.chaos_program import Say, add_options, end_on_sigterm, run_program
-from tests.soak.shuffle_chaos_findings import frameworks_at, tracebacks
+from tests.soak.findings import frameworks_at, tracebacks
 from tests.soak.shuffle_chaos_plan import Blow, Size, plan
 from tests.soak.shuffle_chaos_strikes import PATIENCE, Strikes, await_all_ended
 from tests.soak.shuffle_chaos_verdict import Life, failures, hasty_starts, violations
 from tests.soak.stand_in_service import plan as plan_service
+from tests.soak.strike_report import StrikeReport
 
 _AWAY_SECONDS = 2.0
 """After which the master gives an agent up."""
@@ -40,22 +39,7 @@ _CRASHED = "its memory is too small"
 """What `--status` makes of the last words of stand-ins that crash."""
 
 
-@dataclass
-class Report:
-    """What has happened."""
-
-    counts: Counter[Blow] = field(default_factory=Counter)
-    skipped: int = 0
-    launches: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        told = ", ".join(f"{number} times {blow.value}" for blow, number in self.counts.most_common())
-        skipped = f" ({self.skipped} met nobody)" if self.skipped else ""
-        return f"{self.counts.total()} strikes{skipped}, {self.launches} launches: {told}"
-
-
-def run_chaos(seed: int, size: Size, folder: Path, say: Say) -> Report:
+def run_chaos(seed: int, size: Size, folder: Path, say: Say) -> StrikeReport[Blow]:
     """One run from the start of a cluster to the verdict."""
     hosts = [f"127.0.0.{number + 2}" for number in range(size.agents + 1)]
     # Every other one has the port of services among its resources. Where it is not, as with agents that nobody
@@ -121,7 +105,7 @@ def run_chaos(seed: int, size: Size, folder: Path, say: Say) -> Report:
             problems.append(f"in the end the master has {left}")
         for number, process in enumerate(processes):
             problems += tracebacks(f"process {number}", process.log)
-    return Report(
+    return StrikeReport(
         counts=strikes.counts,
         skipped=strikes.skipped,
         launches=sum(map(len, strikes.lives().values())),

@@ -12,15 +12,15 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from sparkmesos_core.process_end import has_ended
 from tests.integration.services_stage import ServicesStage
 from tests.integration.zookeeper import ZooKeeperServer
 from tests.servers.shuffle_framework import ShuffleFramework
+from tests.soak.findings import frameworks_at
+from tests.soak.nodes import Nodes, Who
 from tests.soak.returns import Returns
-from tests.soak.shuffle_chaos_findings import frameworks_at
 from tests.soak.shuffle_chaos_plan import Blow, Size, Strike
 from tests.soak.shuffle_chaos_verdict import GRACE, Deeds, Life, failures, lives
 from tests.soak.stand_in_service import plan, recorded
@@ -30,14 +30,6 @@ PATIENCE = 120.0
 _MOST_FAILURES = 4
 """Of services on one agent, after which another agent takes its place: back-offs would get too long."""
 _POLL_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Who:
-    """Somebody who is down, or fares otherwise than usual."""
-
-    kind: str
-    number: int = 0
 
 
 class Strikes:
@@ -66,6 +58,7 @@ class Strikes:
         self._size = size
         self._stop_options = stop_options
         self._returns: Returns[Who] = Returns()
+        self._nodes = Nodes(stage.cluster.control, self._returns)
         self._begun = [time.monotonic()] * len(processes)
         self._zookeeper_seen = -float("inf")
         """When ZooKeeper was found or made absent last."""
@@ -155,9 +148,11 @@ class Strikes:
             case Blow.PROCESS_KILLED | Blow.PROCESS_ENDED | Blow.PROCESS_PAUSED:
                 return self._strike_process(blow, strike)
             case Blow.MASTER_KILLED:
-                return self._kill_masters(strike, [self._stage.cluster.control.leading_master()])
+                leading = self._stage.cluster.control.leading_master()
+                return self._nodes.kill_masters([leading], strike.downtime, self._start_master)
             case Blow.MASTERS_KILLED:
-                return self._kill_masters(strike, range(self._size.masters))
+                masters = range(self._size.masters)
+                return self._nodes.kill_masters(masters, strike.downtime, self._start_master)
             case Blow.SERVICE_KILLED | Blow.SERVICE_CRASHES:
                 return self._strike_service(blow, strike)
             case Blow.ZOOKEEPER_ENDED:
@@ -167,7 +162,7 @@ class Strikes:
                 for process in range(len(self._processes)):
                     self._start(process)
                 return True
-        number = self._upright("agent", strike.number, self._size.agents)
+        number = self._nodes.upright("agent", strike.number, self._size.agents)
         return number is not None and self._strike_agent(blow, number, strike.downtime)
 
     def _strike_process(self, blow: Blow, strike: Strike) -> bool:
@@ -175,7 +170,7 @@ class Strikes:
         if strike.leading:
             leading = (n for n, process in enumerate(self._processes) if self._up(n) and process.leads())
             first = next(leading, first)
-        number = self._upright("process", first, len(self._processes))
+        number = self._nodes.upright("process", first, len(self._processes))
         if number is None:
             return False
         process = self._processes[number]
@@ -194,15 +189,6 @@ class Strikes:
         self._returns.after(strike.downtime, Who("process", number), lambda: self._start(number))
         return True
 
-    def _kill_masters(self, strike: Strike, numbers: Sequence[int | None]) -> bool:
-        control = self._stage.cluster.control
-        down = {who.number for who in self._returns.away() if who.kind == "master"}
-        up = [number for number in numbers if number is not None and number not in down]
-        for number in up:
-            control.kill_master(number)
-            self._returns.after(strike.downtime, Who("master", number), _call(self._start_master, number))
-        return bool(up)
-
     def _start_master(self, number: int) -> None:
         """It waits for its ZooKeeper, which would have to come back meanwhile, and so does before."""
         for one in self._returns.pending:
@@ -213,15 +199,8 @@ class Strikes:
     def _strike_agent(self, blow: Blow, number: int, downtime: float) -> bool:
         control, host, begin = self._stage.cluster.control, self._hosts[number], time.time()
         if blow is Blow.AGENT_PAUSED:
-            control.pause_agent(number)
-            self._returns.after(downtime, Who("agent", number), _call(control.resume_agent, number))
+            self._nodes.pause_agent(number, downtime)
             return True
-        if blow is Blow.AGENT_REPLACED:
-            control.shut_down_agent(number)
-        else:
-            control.kill_agent(number)
-        if blow is Blow.AGENT_WIPED:
-            shutil.rmtree(self._stage.folder / "cluster" / f"agent{number + 1}" / "meta")
 
         def back() -> None:
             control.start_agent(number)
@@ -231,7 +210,9 @@ class Strikes:
             if blow is Blow.AGENT_WIPED:
                 self.deeds.wipes.append(times)
 
-        self._returns.after(downtime, Who("agent", number), back)
+        self._nodes.end_agent(number, downtime, for_good=blow is Blow.AGENT_REPLACED, back=back)
+        if blow is Blow.AGENT_WIPED:
+            shutil.rmtree(self._stage.folder / "cluster" / f"agent{number + 1}" / "meta")
         return True
 
     def _strike_service(self, blow: Blow, strike: Strike) -> bool:
@@ -323,11 +304,6 @@ class Strikes:
         except OSError:
             return False
 
-    def _upright(self, kind: str, first: int, count: int) -> int | None:
-        """One of a kind that is not down, from a number on; None if all are."""
-        down = {who.number for who in self._returns.away() if who.kind == kind}
-        return next((n % count for n in range(first, first + count) if n % count not in down), None)
-
     def _usual(self, number: int) -> str:
         """How the services of an agent fare that nothing is planned for."""
         return "slow" if number % 2 else ""
@@ -349,7 +325,3 @@ def await_all_ended(strikes: Strikes, hosts: Sequence[str]) -> Sequence[Life]:
             break
         time.sleep(_POLL_SECONDS)
     return living
-
-
-def _call(function: Callable[[int], None], number: int) -> Callable[[], None]:
-    return lambda: function(number)

@@ -1,0 +1,70 @@
+"""What the application of chaos around Spark is submitted with, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.servers.cutting_proxy import CuttingProxy
+from tests.soak.spark_chaos_plan import Size
+
+SILENCE_SECONDS = 12.0
+"""After which Spark gives an executor up that says nothing."""
+MOST_CORES = 6
+CORES = 2
+"""Of an executor."""
+_LEAST_EXECUTORS = 1
+_CONF = {
+    "spark.cores.max": str(MOST_CORES),
+    "spark.executor.cores": str(CORES),
+    "spark.executor.memory": "512m",
+    "spark.driver.memory": "512m",
+    "spark.ui.enabled": "false",
+    "spark.locality.wait": "0",
+    "spark.mesos.coarse.shutdownTimeout": "60s",  # executors of a busy machine end by themselves, too
+    # Whoever is killed may have had any task, and any stage's files: the limits of 4 are against applications that
+    # fail by themselves, which would reach these as well.
+    "spark.task.maxFailures": "40",
+    "spark.stage.maxConsecutiveAttempts": "40",
+    # Executors that cannot reach the driver end before they have registered, as on an agent that is not fit to run
+    # any; with the default of an hour all agents would be excluded.
+    "spark.mesos.executor.agentFailures.expiry": "10s",
+    # Silence is noticed in seconds, not minutes. Requests may take longer, when JVMs start on few cores.
+    "spark.executor.heartbeatInterval": "1s",
+    "spark.network.timeout": f"{SILENCE_SECONDS:g}s",
+    "spark.network.timeoutInterval": "1s",
+    "spark.rpc.askTimeout": "60s",
+    "spark.shuffle.io.retryWait": "200ms",
+    "spark.shuffle.io.maxRetries": "2",
+}
+_DYNAMIC = {
+    "spark.dynamicAllocation.enabled": "true",
+    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+    "spark.dynamicAllocation.shuffleTracking.timeout": "4s",
+    "spark.dynamicAllocation.executorIdleTimeout": "2s",
+    "spark.dynamicAllocation.minExecutors": str(_LEAST_EXECUTORS),
+}
+_DECOMMISSION = {
+    "spark.decommission.enabled": "true",
+    "spark.storage.decommission.enabled": "true",
+    "spark.storage.decommission.shuffleBlocks.enabled": "true",
+}
+
+
+def properties(size: Size, to_driver: Sequence[CuttingProxy]) -> dict[str, str]:
+    """All of them; executors reach the driver, and what it stores, through these two proxies."""
+    calls, blocks = to_driver
+    return {
+        **_CONF,
+        "spark.driver.host": calls.address.host,
+        "spark.driver.port": str(calls.address.port),
+        "spark.driver.blockManager.port": str(blocks.address.port),
+        "spark.driver.bindAddress": calls.target.host,
+        "spark.port.maxRetries": "0",  # with another port the driver would not be behind the proxy
+        **(_DYNAMIC if size.dynamic else {}),
+        **(_DECOMMISSION if size.decommission else {}),
+    }
+
+
+def executors_at_rest(size: Size) -> int:
+    """How many executors an application without work has, once nobody strikes any more."""
+    return _LEAST_EXECUTORS if size.dynamic else MOST_CORES // CORES

@@ -1,0 +1,26 @@
+"""What has happened in a run whose strikes are of several kinds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, TypeVar
+
+Blow = TypeVar("Blow", bound=Enum)
+"""The kinds, whose values say what happens to whom."""
+
+
+@dataclass
+class StrikeReport(Generic[Blow]):
+    """What has happened."""
+
+    counts: Counter[Blow] = field(default_factory=Counter)
+    skipped: int = 0
+    launches: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{number} times {blow.value}" for blow, number in self.counts.most_common())
+        skipped = f" ({self.skipped} met nobody)" if self.skipped else ""
+        return f"{self.counts.total()} strikes{skipped}, {self.launches} launches: {told}"
