@@ -12,8 +12,8 @@ Without a master, on the embedded Mesos:
   of the same bytes in the same JVM; and acknowledgements, in turn with plain calls on one connection.
 
 With a real master and the path of a libmesos: the same application in turn through both, in the phases of
-`startup.py`. The clocks of this machine and of the master's should agree. Without --libmesos only the bridge
-runs.
+`spark_runs.py`. The clocks of this machine and of the master's should agree. Without --libmesos only the
+bridge runs.
 """
 
 from __future__ import annotations
@@ -32,19 +32,18 @@ from pathlib import Path
 
 import requests
 
-from benchmarks import startup
 from benchmarks.bare_scheduler import BareScheduler, Json, TaskTimes, leader_http_url
 from benchmarks.cluster_process import ClusterProcess, cluster_process
 from benchmarks.driver_jvm import DriverJvm, compile_classes, driver_jvm
+from benchmarks.installed_spark import ENVIRONMENT, JAVA, PI, SIZES, SPARK, SUBMIT
 from benchmarks.replaying_master import offers_event, replaying, update_event
-from benchmarks.startup import JAVA, SPARK
+from benchmarks.spark_runs import PHASES, Run, run_application
 from benchmarks.tables import machine, median_ratio, milliseconds, percentile, print_table
 from sparkmesos_core.errors import SparkMesosError, UsageError
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster_spec import AgentSpec, ClusterSpec
 from sparkmesos_core.spark import native_library
 
-SUBMIT = [str(Path(sys.executable).parent / "sparkmesos"), "submit"]
 THROUGH_BRIDGE = [*SUBMIT, "--mesos-driver", "http"]
 THROUGH_LIBMESOS = [*SUBMIT, "--mesos-driver", "native"]
 APPLICATION_NAME = "Pi"
@@ -65,7 +64,7 @@ def beside_libmesos(master: str, libmesos: str | None, conf: Mapping[str, str], 
     """Runs the application in turn through the bridge and through libmesos, and prints the phases."""
     http_url = leader_http_url(master)
     # Which address of this machine the agents can reach is not ours to say, as it is on loopback.
-    environment = {key: value for key, value in startup.ENVIRONMENT.items() if key != "SPARK_LOCAL_IP"}
+    environment = {key: value for key, value in ENVIRONMENT.items() if key != "SPARK_LOCAL_IP"}
     environment.update({key: os.environ[key] for key in ("SPARK_LOCAL_IP",) if key in os.environ})
     contenders = {"bridge": THROUGH_BRIDGE}
     if libmesos is not None:
@@ -80,23 +79,25 @@ def beside_libmesos(master: str, libmesos: str | None, conf: Mapping[str, str], 
         return max(map(float, times))
 
     for command in contenders.values():
-        check = [*command, "--dry-run", "--master", master, *startup.APPLICATION]
+        check = [*command, "--dry-run", "--master", master, *PI]
         done = subprocess.run(check, env=environment, check=False, capture_output=True, text=True)
         if done.returncode != 0:
             raise UsageError(f"`{' '.join(check[1:4])}` refuses: {done.stderr.strip()}")
+
+    def run(command: Sequence[str]) -> Run:
+        return run_application([*command, "--master", master], PI, registered, {**SIZES, **conf}, environment)
+
     for command in contenders.values():
-        startup.run(command, master, registered, conf, environment)  # compiles the bridge, fills caches
-    measured: dict[str, list[dict[str, float]]] = {label: [] for label in contenders}
+        run(command)  # compiles the bridge, fills caches
+    measured: dict[str, list[Run]] = {label: [] for label in contenders}
     for _ in range(runs):
         for label, command in contenders.items():
-            measured[label].append(startup.run(command, master, registered, conf, environment))
+            measured[label].append(run(command))
     print(f"Pi on {master}, Spark {SPARK.version}, median of {runs} runs, seconds ({machine()}):")
     rows = []
     ratio = ""
-    for phase in (*startup.PHASES, "total"):
-        values = [
-            [times.get(phase, sum(times.values())) for times in all_times] for all_times in measured.values()
-        ]
+    for phase in (*PHASES, "total"):
+        values = [[run.phases.get(phase, run.total) for run in all_runs] for all_runs in measured.values()]
         ratio = median_ratio(values[0], values[1]) if len(values) > 1 else "-"
         rows.append((phase, *(f"{statistics.median(column):.2f}" for column in values), ratio))
     print_table(("Phase", *measured, "ratio"), rows)
@@ -120,7 +121,8 @@ def cpu_share(cluster: ClusterProcess, classes: Path, runs: int) -> None:
             "spark.benchmarks.cpuFile": file.name,
         }
         for _ in range(runs):
-            totals.append(sum(startup.run(THROUGH_BRIDGE, cluster.url, time.time, conf).values()))
+            command = [*THROUGH_BRIDGE, "--master", cluster.url]
+            totals.append(run_application(command, PI, time.time, {**SIZES, **conf}, ENVIRONMENT).total)
             used: Json = json.loads(Path(file.name).read_text(encoding="utf-8"))
             threads.append(sum(used["threads"].values()))
             process.append(used["process"])

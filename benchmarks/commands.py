@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.agreeing_dispatcher import SUBMISSION_ID, agreeing_dispatcher
-from benchmarks.startup import APPLICATION, ENVIRONMENT, JAVA, SPARK
+from benchmarks.installed_spark import ENVIRONMENT, JAVA, PI, SPARK
 from benchmarks.tables import machine, median_ratio, milliseconds, print_table
 from sparkmesos_core.errors import SparkMesosError
 
@@ -112,7 +112,7 @@ def alone(environment: Mapping[str, str], runs: int) -> None:
         ),
         "submit --dry-run, client mode": (
             *("submit", "--dry-run", "--mesos-driver", "http", "--master", "embedded[2]"),
-            *APPLICATION,
+            *PI,
         ),
     }
     rows = []

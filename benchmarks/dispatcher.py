@@ -22,8 +22,8 @@ import psutil
 
 from benchmarks.cluster_process import cluster_process
 from benchmarks.driver_jvm import bridge_jar
+from benchmarks.installed_spark import ENVIRONMENT, JAVA, SPARK
 from benchmarks.offer_cycle import OfferCycle
-from benchmarks.startup import ENVIRONMENT, JAVA, SPARK
 from benchmarks.tables import machine, milliseconds, print_table
 from sparkmesos_core.errors import SparkMesosError
 from sparkmesos_core.localcluster.cluster_spec import ClusterSpec

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,19 @@ def bridge_jar(spark: SparkHome, java: Java) -> Path:
 def compile_classes(spark: SparkHome, java: Java, classes: Path) -> None:
     """Compiles the Scala classes of this folder with Spark's own compiler."""
     libraries = [bridge_jar(spark, java), *(jar for name in _LIBRARIES for jar in spark.jars.glob(name))]
+    compile_scala(spark, java, sorted(_SOURCES.glob("*.scala")), libraries, classes)
+
+
+def compile_scala(
+    spark: SparkHome, java: Java, sources: Sequence[Path], libraries: Sequence[Path], classes: Path
+) -> None:
+    """Compiles sources into the folder `classes` with Spark's own compiler."""
     subprocess.run(
         [
             *(str(java.executable), "-XX:TieredStopAtLevel=1"),
             *("-cp", os.pathsep.join(map(str, spark.jars.glob("scala-[clr]*.jar")))),
             *("scala.tools.nsc.Main", "-nowarn", "-classpath", os.pathsep.join(map(str, libraries))),
-            *("-d", str(classes), *map(str, sorted(_SOURCES.glob("*.scala")))),
+            *("-d", str(classes), *map(str, sources)),
         ],
         check=True,
     )

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.startup import SPARK
+from benchmarks.installed_spark import SPARK
 from benchmarks.tables import machine, median_ratio, print_table
 from benchmarks.whole_process import Run, run
 from sparkmesos_core.dist.excludes import Excludes

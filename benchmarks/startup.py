@@ -1,230 +1,99 @@
-"""Where the time goes when a Spark application starts: on the embedded Mesos, beside Spark standalone.
+"""Where the time goes when a Spark application starts: Spark 4 and 3.5, on the embedded Mesos and standalone.
 
-Both run the same application with the same Spark, sizes and machine, in turn. Usage:
+Pi in Python on two executors, with the same Java, sizes and machine, in turn; with --scala an application
+that has two tasks and nothing else, neither SQL nor Python. Usage:
 
-    python -m benchmarks.startup [RUNS]
+    python -m benchmarks.startup [--runs 7] [--scala] [--spark-4 SPARK_HOME]
 
-The phases of one run, from the moment the command is started:
-
-- driver: until SparkContext begins to start (finding things, two JVMs, Python)
-- registration: until the master knows the application
-- first executor: until the first executor has registered with the driver
-- job: until the job has ended
-- exit: until the command has ended
+The phases of a run are explained at the top of spark_runs.py. The target is that Spark 4 on the embedded
+Mesos has its first task after at most 1.15 times as long as Spark 3.5; standalone shows what of a difference
+is Spark's own.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import itertools
-import json
-import os
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import requests
-
+from benchmarks.installed_spark import PI, SIZES, SPARK, SUBMIT
+from benchmarks.scala_application import application_jar
+from benchmarks.spark_4 import add_option, spark_4_and_java
+from benchmarks.spark_clusters import embedded_mesos, standalone
+from benchmarks.spark_contenders import Contender, environment_of, in_turn
+from benchmarks.spark_runs import PHASES, START_UP, Run
+from benchmarks.tables import machine, median_ratio, print_table
 from sparkmesos_core.errors import SparkMesosError
-from sparkmesos_core.examples import FOLDER as EXAMPLES
-from sparkmesos_core.localcluster import daemon, embedded
-from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
+from sparkmesos_core.spark.home import SparkHome
+from sparkmesos_core.spark.java import Java, choose_java
 
-PHASES = ("driver", "registration", "first executor", "job", "exit")
-SIZES = {
-    "spark.cores.max": "2",
-    "spark.executor.cores": "1",
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.ui.enabled": "false",
-    "spark.scheduler.minRegisteredResourcesRatio": "0.0",
-}
-APPLICATION = [str(EXAMPLES / "pi.py"), "2"]
-
-SPARK = find_spark(None, os.environ)
-JAVA = find_java(SPARK, os.environ)
-ENVIRONMENT = {
-    **os.environ,
-    "JAVA_HOME": str(JAVA.home),
-    "SPARK_HOME": str(SPARK.path),
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "PYSPARK_PYTHON": sys.executable,
-}
+TARGET = 1.15
+TO_FIRST_TASK = "to the first task"
 
 
-def run(
-    command: Sequence[str],
-    master: str,
-    registered: Callable[[], float],
-    conf: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] = ENVIRONMENT,
-) -> dict[str, float]:
-    """Runs the application once; the seconds of each phase.
-
-    `registered` tells when, since the epoch, the master got to know it; `conf` are more Spark properties.
-    Raises SparkMesosError if it fails.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        log = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": Path(folder).as_uri()}
-        properties = {**SIZES, **(conf or {}), **log}
-        options = [part for item in properties.items() for part in ("--conf", "=".join(item))]
-        began = time.time()
-        done = subprocess.run(
-            [*command, "--master", master, *options, *APPLICATION],
-            env=environment,
-            check=False,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        )
-        ended = time.time()
-        if done.returncode != 0:
-            last = "\n".join(done.stderr.splitlines()[-20:])
-            raise SparkMesosError(f"The application on {master} has failed ({done.returncode})", hint=last)
-        (file,) = Path(folder).iterdir()
-        events = [json.loads(line) for line in file.read_text().splitlines()]
-
-    def first(kind: str, field: str) -> float:
-        return (
-            float(next(event[field] for event in events if event["Event"] == f"SparkListener{kind}")) / 1000
-        )
-
-    moments = (
-        began,
-        first("ApplicationStart", "Timestamp"),
-        registered(),
-        first("ExecutorAdded", "Timestamp"),
-        first("JobEnd", "Completion Time"),
-        ended,
-    )
-    return dict(zip(PHASES, (b - a for a, b in itertools.pairwise(moments)), strict=True))
+def report(measured: Mapping[str, Sequence[Run]]) -> None:
+    """Prints the medians of every phase, in seconds, and of the first one's ratios to the others."""
+    _, *others = measured
+    rows = []
+    for name in (*START_UP, TO_FIRST_TASK, *PHASES[len(START_UP) :], "total"):
+        columns = [[seconds(run, name) for run in runs] for runs in measured.values()]
+        medians = [f"{statistics.median(column):.2f}" for column in columns]
+        rows.append((name, *medians, *(median_ratio(columns[0], column) for column in columns[1:])))
+    print_table(("phase", *measured, *(f"ratio to {label}" for label in others)), rows)
 
 
-@contextlib.contextmanager
-def embedded_mesos(folder: Path) -> Iterator[daemon.ClusterState]:
-    """An embedded cluster of two agents."""
-    settings = daemon.DaemonSettings(
-        work_dir=str(folder / "mesos"),
-        agents=embedded.agent_settings(2, cpus=2, mem=4096),
-        executor_environment=default_executor_environment(JAVA),
-    )
-    state = daemon.start(settings)
+def first_task(spark: SparkHome, java: Java, folder: Path) -> list[str]:
+    """The application of --scala, as arguments for spark-submit."""
+    jar = application_jar("startup", spark, java, folder)
+    return ["--class", "org.sparkmesos.benchmarks.FirstTask", str(jar)]
+
+
+def seconds(run: Run, row: str) -> float:
+    """What a run took, by the label of a row of the table."""
+    sums = {TO_FIRST_TASK: run.start_up, "total": run.total}
+    return sums[row] if row in sums else run.phases[row]
+
+
+def main() -> int:
+    """Runs all in turn and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7, help="of each [7]")
+    parser.add_argument("--scala", action="store_true", help="the least that an application can do")
+    add_option(parser)
+    given = parser.parse_args()
     try:
-        yield state
-    finally:
-        daemon.stop(state.work_dir)
-
-
-@contextlib.contextmanager
-def standalone(folder: Path) -> Iterator[tuple[str, str]]:
-    """Spark's own master with two workers; yields the URLs of the master and of its page."""
-    with contextlib.ExitStack() as stack:
-        master = stack.enter_context(
-            _spark_class("deploy.master.Master", "--host", "127.0.0.1", "-p", "0", "--webui-port", "0")
-        )
-        url = _await(master, r"Starting Spark master at (spark://\S+)")
-        page = _await(master, r"MasterWebUI.*started at (http://\S+)")
-        for number in range(2):
-            arguments = [
-                "--host",
-                "127.0.0.1",
-                "--webui-port",
-                "0",
-                "-c",
-                "2",
-                "-m",
-                "4g",
-                "-d",
-                str(folder / f"worker{number}"),
-            ]
-            worker = stack.enter_context(_spark_class("deploy.worker.Worker", *arguments, url))
-            _await(worker, r"(Successfully registered) with master")
-        yield url, page
-
-
-@contextlib.contextmanager
-def _spark_class(name: str, *arguments: str) -> Iterator[Path]:
-    """Runs a program of Spark's; yields the file that it logs to."""
-    with tempfile.NamedTemporaryFile() as log:
-        process = subprocess.Popen(
-            [str(SPARK.program("spark-class")), f"org.apache.spark.{name}", *arguments],
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-        try:
-            yield Path(log.name)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _await(log: Path, pattern: str) -> str:
-    """The first group of the pattern, as soon as the log has it."""
-    deadline = time.monotonic() + 60
-    while (found := re.search(pattern, log.read_text())) is None:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"no line matches {pattern}")
-        time.sleep(0.1)
-    return found[1]
-
-
-def main() -> None:
-    """Runs both in turn and prints the median of every phase and the ratios."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    with (
-        tempfile.TemporaryDirectory() as name,
-        embedded_mesos(Path(name)) as mesos,
-        standalone(Path(name)) as (url, page),
-    ):
-
-        def mesos_registered() -> float:
-            state = requests.get(f"{mesos.http_url}/state", timeout=10).json()
-            return max(float(framework["registered_time"]) for framework in state["completed_frameworks"])
-
-        def standalone_registered() -> float:
-            state = requests.get(f"{page}/json/", timeout=10).json()
-            apps = [*state["activeapps"], *state["completedapps"]]
-            return max(float(app["starttime"]) for app in apps) / 1000
-
-        contenders = {
-            "embedded Mesos": (
-                [str(Path(sys.executable).parent / "sparkmesos"), "submit", "--mesos-driver", "http"],
-                mesos.url,
-                mesos_registered,
-            ),
-            "Spark standalone": ([str(SPARK.program("spark-submit"))], url, standalone_registered),
-        }
-        for contender in contenders.values():
-            run(*contender)  # compiles the bridge, warms the file cache
-        measured: dict[str, list[dict[str, float]]] = {label: [] for label in contenders}
-        for _ in range(runs):
-            for label, contender in contenders.items():
-                measured[label].append(run(*contender))
-    report(measured, runs)
-
-
-def report(measured: dict[str, list[dict[str, float]]], runs: int) -> None:
-    """Prints a table of medians in seconds."""
-    (ours, peer) = measured
-    print(f"Spark {SPARK.version}, Java {JAVA.major}, {os.cpu_count()} cores, median of {runs} runs, seconds")
-    print(f"{'':<16}{ours:>18}{peer:>18}{'ratio':>8}")
-    for phase in (*PHASES, "total"):
-        pairs = [
-            (a.get(phase, sum(a.values())), b.get(phase, sum(b.values())))
-            for a, b in zip(measured[ours], measured[peer], strict=True)
-        ]
-        a, b = (statistics.median(values) for values in zip(*pairs, strict=True))
-        print(f"{phase:<16}{a:>18.2f}{b:>18.2f}{statistics.median(x / y for x, y in pairs):>8.2f}")
+        spark_4, java = spark_4_and_java(given.spark_4)
+        choose_java(SPARK, [java])  # one for all
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            mesos = stack.enter_context(embedded_mesos(folder, java))
+            on_mesos, alone = [], []
+            for spark in (spark_4, SPARK):
+                environment = environment_of(spark, java)
+                application = first_task(spark, java, folder) if given.scala else PI
+                ours = Contender(f"Mesos, {spark.version}", SUBMIT, mesos, environment, application)
+                on_mesos.append(ours)
+                submit = (str(spark.program("spark-submit")),)
+                cluster = stack.enter_context(standalone(folder, spark, environment))
+                peer = Contender(f"standalone, {spark.version}", submit, cluster, environment, application)
+                alone.append(peer)
+            measured = in_turn([*on_mesos, *alone], SIZES, given.runs)
+    except SparkMesosError as error:
+        print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)
+        return int(error.exit_code)
+    print(f"{machine()}, Java {java.major}, medians of {given.runs} runs, seconds:")
+    report(measured)
+    after, before = ([run.start_up for run in measured[one.label]] for one in on_mesos)
+    ratio = median_ratio(after, before)
+    verdict = "met" if float(ratio) <= TARGET else "MISSED"
+    target = f"{TARGET:.2f} times as long to the first task as with Spark {SPARK.version}"
+    print(f"Target: at most {target}: {ratio}, {verdict}.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.startup import SPARK
+from benchmarks.installed_spark import SPARK
 from benchmarks.tables import machine, median_ratio, print_table
 from benchmarks.whole_process import Run, run
 from sparkmesos_core.dist.entry import Entry, EntryKind
