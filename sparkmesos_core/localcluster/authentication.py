@@ -34,6 +34,8 @@ _REALMS = {
     "/containers": Realm.READONLY,
     "/flags": Realm.READONLY,
     "/frameworks": Realm.READONLY,
+    "/maintenance/schedule": Realm.READWRITE,
+    "/maintenance/status": Realm.READONLY,
     "/metrics/snapshot": Realm.READONLY,
     "/monitor/statistics": Realm.READONLY,
     "/monitor/statistics.json": Realm.READONLY,

@@ -197,11 +197,15 @@ class RunTask:
 
 @dataclass(frozen=True)
 class KillTask:
-    """End this task; `grace_seconds` overrides the task's own kill policy."""
+    """End this task; `grace_seconds` overrides the task's own kill policy.
+
+    `draining` is whether that is since the agent is drained, which the task's updates are to say.
+    """
 
     framework_id: str
     task_id: str
     grace_seconds: float | None
+    draining: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def body_of(name: str, path: str | None = None) -> Any:
         "master-GET_tasks",
         "master-GET_roles",
         "master-GET_health",
+        "master-GET_maintenance_status",
         "master-GET_master_health",
         "master-GET_nope",
         "master-GET_api_v1",
@@ -411,6 +412,42 @@ def test_what_cannot_be_drained(cluster: RunningCluster) -> None:
     ):
         answer = call(cluster.http_url, kind, **{kind.lower(): {"agent_id": {"value": "nope"}}})
         assert (answer[0], answer[2]) == (400, text)
+
+
+def test_the_operator_schedules_maintenance(tmp_path: Path) -> None:
+    """By the operator API and by the older endpoints."""
+    machine = {"hostname": "127.0.0.1", "ip": "127.0.0.1"}
+    window = {"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 10**18}}}
+    schedule = {"windows": [window]}
+    with cluster_in_thread(ClusterSpec(work_dir=tmp_path)) as cluster:
+        url = cluster.http_url
+
+        def operate(kind: str, **fields: Any) -> tuple[int, Any]:
+            status, _, answer = call(url, kind, **{kind.lower(): fields})
+            return status, answer
+
+        assert operate("UPDATE_MAINTENANCE_SCHEDULE", schedule=schedule)[0] == 200
+        told = call(url, "GET_MAINTENANCE_SCHEDULE")[2]
+        assert told == {
+            "type": "GET_MAINTENANCE_SCHEDULE",
+            "get_maintenance_schedule": {"schedule": schedule},
+        }
+        assert get(url, "/maintenance/schedule")[2] == schedule
+        told = call(url, "GET_MAINTENANCE_STATUS")[2]
+        assert told["get_maintenance_status"] == {"status": {"draining_machines": [{"id": machine}]}}
+        refused = operate("STOP_MAINTENANCE", machines=[machine])
+        assert (refused[0], "is not in DOWN mode" in refused[1]) == (400, True)
+        refused = operate("UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": [{}]})
+        assert refused == (400, "List of machines in the maintenance window is empty")
+        assert operate("START_MAINTENANCE", machines=[machine])[0] == 200
+        assert get(url, "/slaves")[2]["slaves"] == []
+        assert get(url, "/master/maintenance/status")[2] == {"down_machines": [machine]}
+        assert operate("STOP_MAINTENANCE", machines=[machine])[0] == 200
+        assert request(url, "POST", "/maintenance/schedule", schedule)[0] == 200
+        assert request(url, "POST", "/maintenance/schedule", {})[0] == 200
+        assert get(url, "/maintenance/schedule")[2] == {}
+        assert request(url, "POST", "/maintenance/status", {})[0] == 405
+        assert request(url, "DELETE", "/maintenance/schedule", {})[0] == 405
 
 
 def test_the_operator_marks_agents_gone_that_there_are(cluster: RunningCluster) -> None:

@@ -177,6 +177,8 @@ class AgentExecutors:
             return
         if executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
             return
+        if message.draining and (known := executor.task(message.task_id)) is not None:
+            known.draining = True
         task_ = executor.queued.get(message.task_id)
         if task_ is None:
             if executor.channel is not None:

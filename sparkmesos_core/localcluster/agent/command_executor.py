@@ -54,11 +54,6 @@ class CommandExecutorOptions:
     shutdown_grace_period: float
     subject: str = "Command"
     """What the messages of its updates begin with."""
-    names_real_end: bool = False
-    """Whether the message of TASK_KILLED says how the program has really ended.
-
-    Mesos signals a helper process above a command, so its message names SIGTERM however the command ended.
-    """
 
 
 class CommandExecutor:
@@ -187,8 +182,7 @@ class CommandExecutor:
             self._report("TASK_FAILED", f"Failed to run the task: {error}")
             return
         if self._ending is not None:
-            named = status if self._options.names_real_end else -signal.SIGTERM
-            self._report("TASK_KILLED", f"{self._options.subject} {exit_text(named)}")
+            self._report("TASK_KILLED", f"{self._options.subject} {exit_text(status)}")
         else:
             state = "TASK_FINISHED" if status == 0 else "TASK_FAILED"
             self._report(state, f"{self._options.subject} {exit_text(status)}")

@@ -64,6 +64,8 @@ class Task:
     statuses: list[JsonObject] = field(default_factory=list)
     sent: int = 0
     """How many of the statuses were sent to the master."""
+    draining: bool = False
+    """Whether it is to end since its agent is drained."""
 
     @property
     def task_id(self) -> str:

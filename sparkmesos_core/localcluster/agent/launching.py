@@ -120,7 +120,6 @@ class Launch:
             recovery_timeout=self._options.recovery_timeout,
             shutdown_grace_period=shutdown_grace_period(self._options, self._executor.info),
             subject="Container" if in_docker else "Command",
-            names_real_end=in_docker,
         )
         return CommandExecutor(options, self._clock)
 

@@ -21,6 +21,11 @@ from sparkmesos_core.process_end import call_at_end
 
 _LONGEST_POLL_SECONDS = 0.25
 _KILL_PATIENCE_SECONDS = 10.0
+_LEFTOVER_SECONDS = 1.0
+"""So long after the process that is the task to it Mesos' command executor ends, and the container with it.
+
+See `reaped` in its src/launcher/executor.cpp. What a shell waits for has no longer grace than that.
+"""
 
 
 class Program(Protocol):
@@ -51,6 +56,7 @@ class TaskProcess:
         self.nothing_left = False
         """Whether all that it has started has ended, too, so that its pid may be somebody else's by now."""
         self._process = process
+        self._terminated: set[int] = set()
         self._waiting = asyncio.create_task(self._wait())
 
     async def wait(self) -> int:
@@ -65,6 +71,12 @@ class TaskProcess:
     def kill(self) -> None:
         """SIGKILL it, and it alone."""
         self._process.kill()
+
+    def terminate(self, members: Sequence[psutil.Process]) -> None:
+        """SIGTERM these of its task's processes, each once."""
+        new = [member for member in members if member.pid not in self._terminated]
+        self._terminated.update(member.pid for member in new)
+        _signal(new, signal.SIGTERM)
 
     async def _wait(self) -> int:
         ended = asyncio.Event()
@@ -136,12 +148,13 @@ def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None
 async def end(process: TaskProcess, grace_seconds: float, table: ProcessTable) -> None:
     """End a task: SIGTERM to all its processes, SIGKILL to what is left after the grace period.
 
-    Returns when nothing is left. What began a session of its own after its parent had gone is not found, as
-    on an agent with Mesos' posix launcher; it is ended with the framework or the agent.
+    Or a second after its first process has ended. Asked for again, with less grace, it sends no second
+    SIGTERM, as Mesos does not. Returns when nothing is left. What began a session of its own after its parent
+    had gone is not found, as on an agent with Mesos' posix launcher; it is ended with the framework or the
+    agent.
     """
     known = (await table.look()).members(process.pid)
-    _signal(known, signal.SIGTERM)
-    signalled = {member.pid for member in known}
+    process.terminate(known)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace_seconds
     for pause in _pauses():
@@ -149,10 +162,10 @@ async def end(process: TaskProcess, grace_seconds: float, table: ProcessTable) -
             break
         await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
         known = (await table.look()).still(known, process.pid)
+        if process.has_ended:
+            deadline = min(deadline, loop.time() + _LEFTOVER_SECONDS)
         # A shell may have started its command just before the signal came: that one has not heard of it.
-        late = [member for member in known if member.pid not in signalled]
-        _signal(late, signal.SIGTERM)
-        signalled.update(member.pid for member in late)
+        process.terminate(known)
     if known:
         await kill(process, table, known)
     await process.wait()

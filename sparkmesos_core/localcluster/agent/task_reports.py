@@ -79,6 +79,9 @@ class TaskReports:
         Raises OSError, and has done nothing, if it is to be written down first and cannot be. The end of a
         task is told nevertheless: nothing could be done instead.
         """
+        if task.draining and status["state"] in ("TASK_KILLING", "TASK_KILLED"):
+            # Whatever it said before, as in `Slave::statusUpdate` of Mesos.
+            status = {**status, "reason": "REASON_AGENT_DRAINING"}
         if executor is not None and executor.checkpoint:
             ends = status["state"] in TERMINAL_STATES
             with not_vital("The end of a task") if ends else contextlib.nullcontext():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparkmesos_core.localcluster.master.agent_draining import kill_tasks
 from sparkmesos_core.localcluster.master.agent_loss import ping, remove_agent
 from sparkmesos_core.localcluster.master.allocation import allocate
+from sparkmesos_core.localcluster.master.machines import MachineId
 from sparkmesos_core.localcluster.master.master_actions import Action, TellAgent, master_status
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import (
@@ -30,7 +31,14 @@ from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 from sparkmesos_core.mesos.attributes import parse_attributes
 from sparkmesos_core.mesos.resources import Resources
 
+MACHINE_DOWN = "Machine is `DOWN`"
 _TOO_SMALL = "Agent attempted to reregister with less resources than are used of it"
+
+
+def is_down(books: Books, description: AgentDescription) -> bool:
+    """Whether an agent's machine is being maintained, so that no agent there is taken."""
+    machine = books.registry.machines.get(MachineId.of(description.hostname, description.ip))
+    return machine is not None and machine.mode == "DOWN"
 
 
 def register(books: Books, description: AgentDescription, now: float) -> tuple[str, list[Action]]:
@@ -45,6 +53,9 @@ def register(books: Books, description: AgentDescription, now: float) -> tuple[s
         return known.agent_id, [TellAgent(known.agent_id, _registered(books, known))]
     total = Resources.parse(description.resources)
     attributes = parse_attributes(description.attributes)
+    if is_down(books, description):
+        agent_id = f"{books.master_id}-S{books.number('agent')}"  # nobody ever hears of it
+        return agent_id, [TellAgent(agent_id, ShutdownAgent(MACHINE_DOWN))]
     if known is not None:
         actions += remove_agent(books, known, "a new agent registered at the same address", now)
     agent_id = f"{books.master_id}-S{books.number('agent')}"
@@ -66,6 +77,8 @@ def reregister(books: Books, message: ReregisterAgent, now: float) -> list[Actio
     books.counters["messages_reregister_slave"] += 1
     if message.agent_id in books.registry.gone:
         return [TellAgent(message.agent_id, ShutdownAgent("Agent has been marked gone"))]
+    if is_down(books, message.agent):
+        return [TellAgent(message.agent_id, ShutdownAgent(MACHINE_DOWN))]
     known = books.agents.get(message.agent_id)
     if known is None:
         return _readmit(books, message, now)
@@ -198,6 +211,7 @@ def _welcome_back(books: Books, agent: Agent, message: ReregisterAgent, now: flo
     agent.reregistered_time = now
     agent.connected = True
     agent.awaits_pong, agent.missed_pongs = False, 0
+    agent.draining_tasks.clear()  # it may have missed that, and one that was started again has forgotten
     books.deadlines.cancel("reregister", agent.agent_id)
     books.counters["slave_reregistrations"] += 1
     reported = {(task.framework_id, task.task["task_id"]["value"]): task for task in message.tasks}

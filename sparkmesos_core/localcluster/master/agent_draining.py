@@ -13,9 +13,10 @@ from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.master.allocation import allocate
 from sparkmesos_core.localcluster.master.master_actions import Action, Note, TellAgent
 from sparkmesos_core.localcluster.master.master_books import Books
-from sparkmesos_core.localcluster.master.master_records import Agent
+from sparkmesos_core.localcluster.master.master_records import Agent, Task
 from sparkmesos_core.localcluster.master.registry import Draining
 from sparkmesos_core.localcluster.messages import KillTask
+from sparkmesos_core.localcluster.v1_info import grace_seconds
 
 
 def deactivate(books: Books, agent_id: str) -> list[Action]:
@@ -35,7 +36,7 @@ def drain(books: Books, agent_id: str, grace: float | None, now: float) -> list[
     books.registry.deactivated[agent_id] = Draining(max_grace_seconds=grace)
     if agent is not None:
         agent.drain_start = now
-        agent.killed.clear()  # they are told again, with the new grace
+        agent.draining_tasks.clear()  # they are told again, with the new grace
     return [
         Note(f"Agent {agent_id} is drained by an operator"),
         *_rescind(books, agent_id),
@@ -70,9 +71,23 @@ def kill_tasks(books: Books, agent_id: str) -> list[Action]:
     if not agent.tasks:
         books.registry.deactivated[agent_id] = replace(draining, done=True)
         return [Note(f"Agent {agent_id} is drained")]
-    running = [key for key, task in agent.tasks.items() if not task.ended and key not in agent.killed]
-    agent.killed.update(running)
-    return [TellAgent(agent_id, KillTask(*key, draining.max_grace_seconds)) for key in running]
+    running = {
+        key: task for key, task in agent.tasks.items() if not task.ended and key not in agent.draining_tasks
+    }
+    agent.draining_tasks.update(running)
+    return [
+        TellAgent(agent_id, KillTask(*key, _grace(task, draining.max_grace_seconds), draining=True))
+        for key, task in running.items()
+    ]
+
+
+def _grace(task: Task, most: float | None) -> float | None:
+    """What overrides a task's own kill policy: what the operator grants, if the task may take longer.
+
+    Or says nothing (`Slave::drain` in Mesos' src/slave/slave.cpp).
+    """
+    own = grace_seconds(task.info.get("kill_policy"))
+    return most if most is not None and (own is None or most < own) else None
 
 
 def is_drained(books: Books, agent_id: str) -> list[Action]:
@@ -90,4 +105,8 @@ def _find(books: Books, agent_id: str) -> Agent | None:
 def _rescind(books: Books, agent_id: str) -> list[Action]:
     agent = books.agents.get(agent_id)
     offers = list(agent.offers.values()) if agent is not None else []
-    return [action for offer in offers for action in books.rescind_offer(offer)]
+    actions = [action for offer in offers for action in books.rescind_offer(offer)]
+    if agent is not None:
+        for framework_id in list(agent.inverse_offers):
+            actions += books.rescind_inverse_offer(agent, framework_id)
+    return actions

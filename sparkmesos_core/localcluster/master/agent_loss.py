@@ -177,7 +177,10 @@ def _forget(books: Books, agent: Agent) -> list[Action]:
 
 
 def _rescind_all(books: Books, agent: Agent) -> list[Action]:
-    return [action for offer in list(agent.offers.values()) for action in books.rescind_offer(offer)]
+    actions = [action for offer in list(agent.offers.values()) for action in books.rescind_offer(offer)]
+    for framework_id in list(agent.inverse_offers):
+        actions += books.rescind_inverse_offer(agent, framework_id)
+    return actions
 
 
 def _agent_lost(books: Books, agent_id: str) -> list[Action]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sparkmesos_core.localcluster.master.machines import MachineId
 from sparkmesos_core.localcluster.master.master_actions import Action, SendEvent
 from sparkmesos_core.localcluster.master.master_books import Books
 from sparkmesos_core.localcluster.master.master_records import Agent, Filter, Framework, JsonObject, Offer
@@ -110,11 +111,7 @@ def _offer_json(books: Books, framework: Framework, offer: Offer) -> JsonObject:
         "framework_id": {"value": framework.framework_id},
         "agent_id": {"value": agent.agent_id},
         "hostname": where.hostname,
-        "url": {
-            "scheme": "http",
-            "address": {"hostname": where.hostname, "ip": where.ip, "port": where.port},
-            "path": "/slave(1)",
-        },
+        "url": agent_url(agent),
         "resources": offer.resources.offer_order().to_json(allocation_role=role, refined=refined),
         "attributes": attributes_json(agent.attributes),
     }
@@ -123,4 +120,13 @@ def _offer_json(books: Books, framework: Framework, offer: Offer) -> JsonObject:
         result["executor_ids"] = [{"value": executor_id} for executor_id in executors]
     if role is not None:
         result["allocation_info"] = {"role": role}
+    if (machine := books.registry.machines.get(MachineId.of(where.hostname, where.ip))) is not None:
+        result["unavailability"] = machine.unavailability
     return result
+
+
+def agent_url(agent: Agent) -> JsonObject:
+    """The v1 URL of an agent."""
+    where = agent.description
+    address = {"hostname": where.hostname, "ip": where.ip, "port": where.port}
+    return {"scheme": "http", "address": address, "path": "/slave(1)"}

@@ -11,6 +11,7 @@ from typing import Any
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.link import Link, MasterEnd
+from sparkmesos_core.localcluster.master import maintenance
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.action_log import agent_line, log_line
 from sparkmesos_core.localcluster.master.master_actions import Action, CloseStream, SendEvent, TellAgent
@@ -118,6 +119,18 @@ class Master:
     def reactivate_agent(self, agent_id: str) -> None:
         """An operator wants it offered again; CallRefused if it is active, draining or away."""
         self._perform(self.state.reactivate_agent(agent_id, self.clock()))
+
+    def update_maintenance_schedule(self, schedule: Any) -> None:
+        """An operator says when which machines will be away (a v1 Schedule); CallRefused if it is none."""
+        self._perform(maintenance.update_schedule(self.state, schedule, self.clock()))
+
+    def start_maintenance(self, machines: Any) -> None:
+        """The agents of scheduled machines (v1 MachineIDs) end; CallRefused for others."""
+        self._perform(maintenance.bring_down(self.state, machines, self.clock()))
+
+    def stop_maintenance(self, machines: Any) -> None:
+        """Agents are taken from machines again that are down; CallRefused for others."""
+        self._perform(maintenance.bring_up(self.state, machines))
 
     def _receive(self, link: Link, message: ToMaster) -> None:
         if not self.leading or self._closed:

@@ -53,6 +53,12 @@ def rescind_event(stream_id: str, offer_id: str) -> SendEvent:
     return SendEvent(stream_id, {"type": "RESCIND", "rescind": {"offer_id": {"value": offer_id}}})
 
 
+def rescind_inverse_event(stream_id: str, offer_id: str) -> SendEvent:
+    """An agent is not asked back any more, or no longer for the same time."""
+    rescinded = {"inverse_offer_id": {"value": offer_id}}
+    return SendEvent(stream_id, {"type": "RESCIND_INVERSE_OFFER", "rescind_inverse_offer": rescinded})
+
+
 def update_event(stream_id: str, status: JsonObject) -> SendEvent:
     """A task has changed, or its state was asked for."""
     return SendEvent(stream_id, {"type": "UPDATE", "update": {"status": status}})

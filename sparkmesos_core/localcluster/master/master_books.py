@@ -6,7 +6,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from sparkmesos_core.localcluster.master.deadlines import Deadlines
-from sparkmesos_core.localcluster.master.master_actions import Action, SendEvent, rescind_event, update_event
+from sparkmesos_core.localcluster.master.master_actions import (
+    Action,
+    SendEvent,
+    rescind_event,
+    rescind_inverse_event,
+    update_event,
+)
 from sparkmesos_core.localcluster.master.master_records import (
     MAX_COMPLETED_FRAMEWORKS,
     MAX_UNREACHABLE_TASKS,
@@ -122,6 +128,22 @@ class Books:
         stream_id = self.frameworks[offer.framework_id].stream_id
         return [] if stream_id is None else [rescind_event(stream_id, offer.offer_id)]
 
+    # --- inverse offers
+
+    def add_inverse_offer(self, framework: Framework, agent: Agent) -> str:
+        """Ask a framework for an agent back; the id of the question, as unique as those of offers."""
+        offer_id = f"{self.master_id}-O{self.number('offer')}"
+        agent.inverse_offers[framework.framework_id] = offer_id
+        return offer_id
+
+    def rescind_inverse_offer(self, agent: Agent, framework_id: str) -> list[Action]:
+        """The question is over, and the framework is told if it is there."""
+        offer_id = agent.inverse_offers.pop(framework_id)
+        framework = self.frameworks.get(framework_id)
+        if framework is None or framework.stream_id is None:
+            return []
+        return [rescind_inverse_event(framework.stream_id, offer_id)]
+
     # --- tasks
 
     def add_task(self, task: Task) -> None:
@@ -154,6 +176,7 @@ class Books:
         if (agent := self.agents.get(task.agent_id)) is not None:
             agent.tasks.pop((task.framework_id, task.task_id), None)
             agent.killed.discard((task.framework_id, task.task_id))
+            agent.draining_tasks.discard((task.framework_id, task.task_id))
             if not agent.tasks and self.registry.deactivated.get(agent.agent_id) is not None:
                 self.deadlines.set("drained", agent.agent_id, 0.0)  # at the next tick, which is now
         if not unreachable:

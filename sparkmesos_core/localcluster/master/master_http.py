@@ -22,7 +22,7 @@ from sparkmesos_core.localcluster.http_answers import (
     text_answer,
     wrong_method,
 )
-from sparkmesos_core.localcluster.master import master_json
+from sparkmesos_core.localcluster.master import maintenance_http, master_json
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_files import MasterFiles
 from sparkmesos_core.localcluster.master.notice_page import credentials_wanted, standby
@@ -90,13 +90,15 @@ class MasterApp:
             return _only("GET", request) or self._local[path](request)
         if path.startswith("/files/"):
             return _only("GET", request) or await self._files.answer(request, path)
-        if path not in self._get and path not in self._post:
+        if not (path in self._get or path in self._post or path in maintenance_http.PATHS):
             return not_found()
         if not self._elected:
             query = _query(request)
             return self._redirect(f"/master{path}{f'?{query}' if query else ''}")
         if self._master.recovering and path in _RECOVERS_FIRST:
             return text_answer(503, "Master has not finished recovery")
+        if path in maintenance_http.PATHS:
+            return await maintenance_http.answer_request(self._master, request, path)
         if path in self._get:
             return _only("GET", request) or self._get[path](request)
         return _only("POST", request) or await self._post[path](request)

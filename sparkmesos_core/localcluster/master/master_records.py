@@ -140,6 +140,8 @@ class Framework:
     unregistered_time: float = 0.0
     suppressed: set[str] = field(default_factory=set)
     filters: dict[tuple[str, str], list[Filter]] = field(default_factory=dict)
+    inverse_filters: dict[str, float] = field(default_factory=dict)
+    """Until when it is not asked for agents back, by their ids."""
     offers: dict[str, Offer] = field(default_factory=dict)
     executors: dict[tuple[str, str], Executor] = field(default_factory=dict)
     """By agent id and executor id."""
@@ -193,6 +195,12 @@ class Agent:
     """By framework id and executor id."""
     killed: set[tuple[str, str]] = field(default_factory=set)
     """Tasks that were to be killed, told again to an agent that may have missed it."""
+    inverse_offers: dict[str, str] = field(default_factory=dict)
+    """The ids of those that are not answered, by frameworks."""
+    inverse_answers: dict[str, JsonObject] = field(default_factory=dict)
+    """v1 InverseOfferStatuses, by frameworks."""
+    draining_tasks: set[tuple[str, str]] = field(default_factory=set)
+    """Tasks that are to be killed since the agent is drained."""
     drain_start: float | None = None
     """Since when it is drained, in seconds since the epoch; None also if an earlier master has begun it."""
     awaits_pong: bool = False

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Literal
 
 from sparkmesos_core.localcluster.call_body import CallRefused
-from sparkmesos_core.localcluster.master import agent_admission, agent_draining, agent_loss, subscriptions
+from sparkmesos_core.localcluster.master import (
+    agent_admission,
+    agent_draining,
+    agent_loss,
+    maintenance,
+    subscriptions,
+)
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.allocation import allocate, refuse
 from sparkmesos_core.localcluster.master.launches import accept
@@ -118,6 +125,7 @@ class MasterState(Books):
         if self._next_allocation <= now:
             self._next_allocation = now + self.options.allocation_interval
             actions += allocate(self, now)
+            actions += maintenance.ask_back(self, now)
         return actions
 
     # --- agents
@@ -252,6 +260,10 @@ class MasterState(Books):
                         self.close_offer(offer)
                         refuse(self, framework, offer, offer.resources, call.refuse_seconds, now)
                 return []
+            case calls.AnswerInverse():
+                answer: Literal["ACCEPT", "DECLINE"] = "ACCEPT" if call.accepts else "DECLINE"
+                ids, seconds = call.offer_ids, call.refuse_seconds
+                return maintenance.answered(self, framework, ids, answer, seconds, now)
             case calls.Revive():
                 self.counters["messages_revive_offers"] += 1
                 roles = call.roles or framework.roles

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from sparkmesos_core.localcluster import operator_json
 from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.http_answers import json_answer, text_answer
-from sparkmesos_core.localcluster.master import master_json
+from sparkmesos_core.localcluster.master import maintenance_http, master_json
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_elements import AGENT_CAPABILITIES, drain_info
 from sparkmesos_core.localcluster.master.master_records import (
@@ -54,6 +54,7 @@ _CALLS: dict[str, str | None] = {
     "MARK_AGENT_GONE": "mark_agent_gone",
     "REACTIVATE_AGENT": "reactivate_agent",
     "TEARDOWN": "teardown",
+    **maintenance_http.CALLS,
 }
 
 _OF_AGENTS = frozenset({"DEACTIVATE_AGENT", "DRAIN_AGENT", "MARK_AGENT_GONE", "REACTIVATE_AGENT"})
@@ -71,6 +72,8 @@ async def master_answer(
         return _teardown(master, fields)
     if kind in _OF_AGENTS:
         return _change_agent(master, kind, fields)
+    if kind in maintenance_http.CALLS:
+        return maintenance_http.answer_call(master, request, kind, fields)
     return json_answer(request, {"type": kind, kind.lower(): _content(master.state, kind, flags, metrics)})
 
 

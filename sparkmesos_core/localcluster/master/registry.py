@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkmesos_core.localcluster.master.machines import Machine, MachineId
 from sparkmesos_core.localcluster.messages import AgentDescription
 
 JsonObject = dict[str, Any]
@@ -41,6 +42,8 @@ class Registry:
     gone: dict[str, Departed] = field(default_factory=dict)
     deactivated: dict[str, Draining | None] = field(default_factory=dict)
     """Agents of which nothing is offered, with how they are drained; None for those that are not."""
+    machines: dict[MachineId, Machine] = field(default_factory=dict)
+    """Those that are scheduled for maintenance."""
 
     def admit(self, agent_id: str, agent: AgentDescription) -> None:
         """An agent is part of the cluster, perhaps again."""

@@ -46,6 +46,16 @@ class Decline:
 
 
 @dataclass(frozen=True)
+class AnswerInverse:
+    """ACCEPT_INVERSE_OFFERS and DECLINE_INVERSE_OFFERS: whether these agents are left."""
+
+    framework_id: str
+    offer_ids: tuple[str, ...]
+    accepts: bool
+    refuse_seconds: float
+
+
+@dataclass(frozen=True)
 class Revive:
     """REVIVE: forget filters and suppression, of all roles if none is named."""
 
@@ -126,6 +136,7 @@ Call = (
     Subscribe
     | Accept
     | Decline
+    | AnswerInverse
     | Revive
     | Suppress
     | Kill
@@ -148,8 +159,6 @@ _REQUIRED = {
 _WITHOUT_BODY = {"TEARDOWN", "REVIVE", "SUPPRESS"}
 _WITHOUT_EFFECT = {"REQUEST"}
 _UNSUPPORTED = {
-    "ACCEPT_INVERSE_OFFERS",
-    "DECLINE_INVERSE_OFFERS",
     "ACKNOWLEDGE_OPERATION_STATUS",
     "RECONCILE_OPERATIONS",
     "UPDATE_FRAMEWORK",
@@ -157,7 +166,9 @@ _UNSUPPORTED = {
 _SUPPORTED = {
     "SUBSCRIBE",
     "ACCEPT",
+    "ACCEPT_INVERSE_OFFERS",
     "DECLINE",
+    "DECLINE_INVERSE_OFFERS",
     "KILL",
     "ACKNOWLEDGE",
     "RECONCILE",
@@ -200,6 +211,9 @@ def _typed_call(kind: str, message: JsonObject, body: JsonObject) -> Call:
         return Accept(framework_id, _ids(body, "offer_ids"), operations, _refuse_seconds(body))
     if kind == "DECLINE":
         return Decline(framework_id, _ids(body, "offer_ids"), _refuse_seconds(body))
+    if kind in ("ACCEPT_INVERSE_OFFERS", "DECLINE_INVERSE_OFFERS"):
+        accepts = kind == "ACCEPT_INVERSE_OFFERS"
+        return AnswerInverse(framework_id, _ids(body, "inverse_offer_ids"), accepts, _refuse_seconds(body))
     if kind == "REVIVE":
         return Revive(framework_id, _strings(body, "roles"))
     if kind == "SUPPRESS":

@@ -164,3 +164,6 @@ def _taken_over(books: Books, framework: Framework, call: Subscribe, now: float)
 def _discard_offers(books: Books, framework: Framework) -> None:
     for offer in list(framework.offers.values()):
         books.discard_offer(offer)
+    for agent in books.agents.values():
+        agent.inverse_offers.pop(framework.framework_id, None)
+    framework.inverse_filters.clear()

@@ -9,7 +9,7 @@ from sparkmesos_core.localcluster.master import master_json, operator_api
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.registry import Draining
 from sparkmesos_core.localcluster.messages import KillTask
-from tests.unit.localcluster.master.master_play import Json, Play
+from tests.unit.localcluster.master.master_play import Json, Play, task
 
 
 def shown(play: Play) -> Json:
@@ -49,7 +49,7 @@ def test_a_drained_agent_has_no_tasks() -> None:
     began = play.now
     play.actions = play.state.drain_agent("M-S0", 3.0, began)
     assert play.kinds() == ["RESCIND"]
-    assert play.told() == [KillTask(framework, "t1", 3.0)]
+    assert play.told() == [KillTask(framework, "t1", 3.0, draining=True)]
     config = {"mark_gone": False, "max_grace_period": {"nanoseconds": 3_000_000_000}}
     assert shown(play)["drain_info"] == {"state": "DRAINING", "config": config}
     assert shown(play)["estimated_drain_start_time_seconds"] == began
@@ -73,12 +73,38 @@ def test_a_draining_agent_can_be_hurried() -> None:
     play.state.drain_agent("M-S0", 600.0, play.now)
     play.later(7)
     play.actions = play.state.drain_agent("M-S0", 1.0, play.now)
-    assert play.told() == [KillTask(framework, "t1", 1.0)]
+    assert play.told() == [KillTask(framework, "t1", 1.0, draining=True)]
     assert shown(play)["estimated_drain_start_time_seconds"] == play.now
     end_of_task(play, framework)
     assert shown(play)["drain_info"]["state"] == "DRAINED"
     play.state.drain_agent("M-S0", None, play.now)
     assert shown(play)["drain_info"] == {"state": "DRAINED", "config": {"mark_gone": False}}
+
+
+@pytest.mark.parametrize(
+    ("own", "most", "told"),
+    [(None, 3.0, 3.0), (60, 3.0, 3.0), (2, 3.0, None), (3, 3.0, None), (60, None, None)],
+)
+def test_tasks_have_the_grace_that_they_want_up_to_the_operator_s(
+    own: float | None, most: float | None, told: float | None
+) -> None:
+    play = Play()
+    policy: Json = {} if own is None else {"kill_policy": {"grace_period": {"nanoseconds": int(own * 10**9)}}}
+    framework = play.subscribe()
+    play.launch(framework, play.offers("s")[0], task(**policy))
+    play.actions = play.state.drain_agent("M-S0", most, play.now)
+    assert play.told() == [KillTask(framework, "t1", told, draining=True)]
+
+
+def test_an_agent_that_was_away_while_it_was_drained_is_told_again() -> None:
+    """It may have been started again, and has forgotten."""
+    play = Play()
+    framework = play.running_task(checkpoint=True)
+    play.state.drain_agent("M-S0", None, play.now)
+    play.vanish()
+    play.come_back(tasks=[play.running()])
+    kills = [told for told in play.told() if isinstance(told, KillTask)]
+    assert kills == [KillTask(framework, "t1", None, draining=True)]
 
 
 def test_an_agent_without_tasks_is_drained_at_once() -> None:
@@ -94,8 +120,10 @@ def test_an_agent_that_is_away_is_drained_when_it_comes_back() -> None:
     play.actions = play.state.drain_agent("M-S0", None, play.now)
     assert play.told() == []
     play.come_back(tasks=[play.running()])
-    assert KillTask(framework, "t1", None) in play.told()
-    assert [told for told in play.told() if isinstance(told, KillTask)] == [KillTask(framework, "t1", None)]
+    assert KillTask(framework, "t1", None, draining=True) in play.told()
+    assert [told for told in play.told() if isinstance(told, KillTask)] == [
+        KillTask(framework, "t1", None, draining=True)
+    ]
     end_of_task(play, framework)
     assert shown(play)["drain_info"]["state"] == "DRAINED"
 
@@ -109,7 +137,7 @@ def test_an_unreachable_agent_can_be_drained() -> None:
     assert "M-S0" in play.registry.unreachable
     play.state.drain_agent("M-S0", None, play.now)
     play.come_back(tasks=[running])
-    assert KillTask(framework, "t1", None) in play.told()
+    assert KillTask(framework, "t1", None, draining=True) in play.told()
     assert not play.offers()
     assert "estimated_drain_start_time_seconds" not in shown(play)
 
