@@ -65,6 +65,7 @@ def command(
                 ],
                 "ignored": [setting_record(setting) for setting in configuration.ignored],
                 "properties_file": None if client.properties_file is None else str(client.properties_file),
+                "more_properties_files": [str(path) for path in client.more_properties_files],
                 "spark_env": None if client.env.script is None else str(client.env.script),
                 "spark_home": None if client.spark is None else str(client.spark.path),
                 "spark_version": None if client.spark is None else client.spark.version,
@@ -92,6 +93,8 @@ def _say_what_was_read(terminal: Terminal, client: ClientConfiguration) -> None:
         "Spark: none" if spark is None else f"Spark: {spark.version} in {spark.path} ({spark.origin})"
     )
     terminal.say(f"Properties file: {client.properties_file or 'none'}")
+    for path in client.more_properties_files:
+        terminal.say(f"Another properties file: {path}")
     terminal.say(f"spark-env.sh: {client.env.script or 'none'}")
 
 

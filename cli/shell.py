@@ -16,7 +16,7 @@ from .property_completion import complete_spark_argument
 from .spark_arguments import SparkProgramCommand
 from .terminal import Terminal
 
-_LANGUAGES = ("scala", "python", "sql", "r")
+_LANGUAGES = ("scala", "python", "sql", "r", "connect")
 
 
 class ShellCommand(SparkProgramCommand):
@@ -34,7 +34,7 @@ class ShellCommand(SparkProgramCommand):
     type=click.Choice(_LANGUAGES, case_sensitive=False),
     default=_LANGUAGES[0],
     show_default=True,
-    help="Its language: Spark's spark-shell, pyspark, spark-sql or sparkR.",
+    help="Its language: Spark's spark-shell, pyspark, spark-sql or sparkR; or a server of Spark Connect.",
 )
 @options.master
 @options.own_of_shell
@@ -66,6 +66,7 @@ def command(
     \b
       sparkmesos shell --master mesos://HOST:5050 --conf spark.cores.max=4
       sparkmesos shell --lang sql --master mesos://HOST:5050 -- -e 'SELECT 1'
+      sparkmesos shell --lang connect --master mesos://HOST:5050
     """
     from sparkmesos_core.client_configuration import read_client_configuration
     from sparkmesos_core.settings import own_masters
@@ -94,6 +95,7 @@ def command(
         dynamic_allocation=dynamic_allocation_of(context),
     )
     shells.refuse_cluster_mode(client.configuration)
+    shells.refuse_remote(client.configuration)
     client = shells.client_for(shell, client, Path.cwd())
     if parsed.verbose:
         from sparkmesos_core.submit.verbose_report import verbose_report
@@ -113,6 +115,10 @@ def command(
         return int(ExitCode.USAGE)
     piped = sys.stdin is None or not sys.stdin.isatty()
     program = shells.program_for(shell, client, piped=piped)
+    if shell.is_server and not dry_run:
+        from sparkmesos_core.submit.connect_server import check_port
+
+        check_port(client.configuration, client.spark)
     from .driver_start import start_driver
 
     return start_driver(terminal, client, own, program, dry_run=dry_run, environment=environment)

@@ -18,9 +18,10 @@ from sparkmesos_core.settings import NO_MASTERS, OwnMasters
 from sparkmesos_core.spark.arguments import Action
 from sparkmesos_core.spark.home import SparkHome, find_spark
 from sparkmesos_core.spark.ignored_options import Translation, translate
+from sparkmesos_core.spark.submit_options import find_option
 
 if TYPE_CHECKING:
-    from sparkmesos_core.spark.arguments import SubmitArguments
+    from sparkmesos_core.spark.arguments import GivenOption, SubmitArguments
     from sparkmesos_core.submit.dynamic_allocation import DynamicAllocation
 
 
@@ -39,6 +40,8 @@ class ClientConfiguration:
     """What these options come to alone: Spark's own spark-submit has to be given it as --conf."""
     properties_file: Path | None
     """The properties file that was read; None if there is none."""
+    more_properties_files: tuple[Path, ...]
+    """Those that were read besides, the weakest first: spark-defaults.conf is below it, others are above."""
     findings: tuple[Finding, ...]
     """What is to be said about these options, and about spark-env.sh."""
 
@@ -59,19 +62,24 @@ def read_client_configuration(
     environment: SPARK_HOME too, without `spark_home`. In cluster mode variables that the driver will not get
     stand for no property. Unless it `needs_spark`, a SPARK_HOME that is no Spark counts as none at all.
 
-    Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for a file or a variable
-    that cannot be read or understood, and TimedOutError if spark-env.sh does not come to its end.
+    Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for an option that it does
+    not have and for a file or a variable that cannot be read or understood, and TimedOutError if spark-env.sh
+    does not come to its end.
     """
     find = find_optional_spark if needs_spark else _find_any_spark
     spark = find(spark_home, environment)
     env = load_spark_env(spark.path if spark is not None else None, environment, arguments=_all_of(arguments))
     if spark_home is None and "SPARK_HOME" in env.changed:
         spark = find(None, env.variables)
-    properties_file = find_properties_file(
-        arguments.values.get("--properties-file"), spark.path if spark is not None else None, env.variables
-    )
+    if spark is not None:
+        _check_release(arguments, spark)
+    home = spark.path if spark is not None else None
+    properties_file = find_properties_file(arguments.values.get("--properties-file"), home, env.variables)
+    below = _defaults_below(arguments, home, env.variables)
+    above = tuple(_named_file(one) for one in arguments.given if one.name == "--extra-properties-file")
     options, conf = arguments.settings()
-    file = read_properties_file(properties_file) if properties_file is not None else ()
+    files = (*below, *((properties_file,) if properties_file is not None else ()), *above)
+    file = [setting for path in files for setting in read_properties_file(path)]
 
     def configuration_with(own_settings: Sequence[Setting]) -> Configuration:
         return submit_configuration(options=options, conf=conf, own=own_settings, file=file, env=env)
@@ -92,6 +100,7 @@ def read_client_configuration(
         configuration=configuration.above(translation.settings),
         translated=translation.settings,
         properties_file=properties_file,
+        more_properties_files=(*below, *above),
         findings=(*env.findings(), *translation.findings),
     )
 
@@ -113,6 +122,33 @@ def _translation(
     sized = sizes(asked, configuration.above(ignored.settings))
     settings = {one.key: one for one in (*on.settings, *ignored.settings, *sized.settings)}
     return Translation(tuple(settings.values()), (*on.findings, *ignored.findings, *sized.findings))
+
+
+def _check_release(arguments: SubmitArguments, spark: SparkHome) -> None:
+    """Raises UsageError for an option that the spark-submit of this Spark does not have."""
+    for given in arguments.given:
+        option = find_option(given.name)
+        if option is not None and not option.is_known_to(spark.release):
+            raise UsageError(
+                f"{option.name} came with Spark {option.since}, and {spark.path} is Spark {spark.version}",
+                hint="Leave it out, or use a newer Spark (SPARK_HOME or --spark-home).",
+            )
+
+
+def _defaults_below(
+    arguments: SubmitArguments, spark_home: Path | None, environment: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """The spark-defaults.conf that --load-spark-defaults adds to a --properties-file, if there is one."""
+    if "--load-spark-defaults" not in arguments.values or "--properties-file" not in arguments.values:
+        return ()
+    defaults = find_properties_file(None, spark_home, environment)
+    return () if defaults is None else (defaults,)
+
+
+def _named_file(given: GivenOption) -> Path:
+    if not given.value:
+        raise UsageError(f"{given.name} is empty", hint="Give the path of a file, or leave it out.")
+    return Path(given.value)
 
 
 def find_properties_file(

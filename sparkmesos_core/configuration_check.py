@@ -118,7 +118,8 @@ def read_and_check_submission(
     found = check_submission(client, directory=directory, over_http=over_http, starts_here=False)
     found += submit_refusals.misplaced_options(arguments, client.configuration)
     found += _refused("refused-by-submit", submit_refusals.refusals(client, directory, options), found)
-    return Checked(by_severity(found), _files(client.env, client.properties_file))
+    files = (client.properties_file, *client.more_properties_files)
+    return Checked(by_severity(found), _files(client.env, *files))
 
 
 def read_and_check_daemon(
@@ -173,8 +174,8 @@ def by_severity(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=place)
 
 
-def _files(env: SparkEnv, properties_file: Path | None) -> tuple[Path, ...]:
-    return tuple(path for path in (env.script, properties_file) if path is not None)
+def _files(env: SparkEnv, *properties_files: Path | None) -> tuple[Path, ...]:
+    return tuple(path for path in (env.script, *properties_files) if path is not None)
 
 
 def _not_for_daemons(mode: Mode, arguments: SubmitArguments) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 Spark reads them twice: the launcher (`org.apache.spark.launcher.SparkSubmitCommandBuilder` and
 `SparkSubmitOptionParser`) puts them in order and hands them to `SparkSubmitArguments` of
-`org.apache.spark.deploy`. What a user sees of both together, from Spark 2.0 to 3.5, is here.
+`org.apache.spark.deploy`. What a user sees of both together, from Spark 2.0 to 4.3, is here.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _AS_CONF = {
     "--driver-java-options": "spark.driver.extraJavaOptions",
     "--driver-library-path": "spark.driver.extraLibraryPath",
     "--driver-class-path": "spark.driver.extraClassPath",
+    "--driver-default-class-path": "spark.driver.defaultExtraClassPath",
 }
 
 

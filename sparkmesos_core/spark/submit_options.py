@@ -1,6 +1,6 @@
 """The options of `spark-submit`, as one table: for parsing, for `submit --help` and for completion.
 
-The names are those of `org.apache.spark.launcher.SparkSubmitOptionParser` of Spark 2.0 to 3.5, the properties
+The names are those of `org.apache.spark.launcher.SparkSubmitOptionParser` of Spark 2.0 to 4.3, the properties
 those that `org.apache.spark.deploy.SparkSubmit` sets from them on Mesos.
 """
 
@@ -43,7 +43,7 @@ class SubmitOption:
     since: str = ""
     """The first Spark that knows it; empty if 2.0 does."""
     until: str = ""
-    """The first Spark that no longer knows it; empty if 3.5 does."""
+    """The first Spark that no longer knows it; empty if 4.3 does."""
 
     @builtins.property
     def is_switch(self) -> bool:
@@ -55,10 +55,20 @@ class SubmitOption:
         """Every way to write it, the official one first."""
         return (self.name, *self.aliases)
 
+    def is_known_to(self, release: tuple[int, int]) -> bool:
+        """Whether the spark-submit of a release (major, minor) has it."""
+        first, last = self.since or "0.0", self.until or "999.0"
+        return _release(first) <= release < _release(last)
+
     @builtins.property
     def hidden(self) -> bool:
         """Whether help and completion leave it out, as Spark's do."""
         return self.group is OptionGroup.INTERNAL
+
+
+def _release(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
 
 
 _G = OptionGroup
@@ -118,6 +128,16 @@ OPTIONS: tuple[SubmitOption, ...] = (
     SubmitOption(
         "--properties-file", _G.GENERAL,
         "Reads properties from this file instead of conf/spark-defaults.conf.", "FILE",
+    ),
+    SubmitOption(
+        "--extra-properties-file", _G.GENERAL,
+        "Reads more properties from this file; they win over those of --properties-file and of "
+        "conf/spark-defaults.conf. Can be repeated, and the last one wins.",
+        "FILE", since="4.2.0",
+    ),
+    SubmitOption(
+        "--load-spark-defaults", _G.GENERAL,
+        "Reads conf/spark-defaults.conf even with --properties-file, which wins over it.", since="4.0.0",
     ),
     SubmitOption(
         "--driver-memory", _G.GENERAL, "Memory of the driver, such as 2g. Default: 1g.",
@@ -191,6 +211,11 @@ OPTIONS: tuple[SubmitOption, ...] = (
         "QUEUE",
     ),
     SubmitOption("--usage-error", _G.INTERNAL, "Shows the options and fails."),
+    SubmitOption(
+        "--driver-default-class-path", _G.INTERNAL,
+        "Entries behind the driver's class path, which Spark's own scripts give.",
+        "PATH", "spark.driver.defaultExtraClassPath", since="4.0.0",
+    ),
 )  # fmt: skip
 """Every option, in the order of `spark-submit --help`."""
 

@@ -17,7 +17,7 @@ _HEAD = """\
 <!-- Made by `python -m sparkmesos_core.submit.options_page`: change what it is made of, not this page. -->
 
 `sparkmesos submit`, and `sparkmesos-submit` in the place of `spark-submit`, take every option of
-`bin/spark-submit` of Spark 2.0 to 3.5, mixed with [options of their own](commands.md#submit), in front of the
+`bin/spark-submit` of Spark 2.0 to 4.3, mixed with [options of their own](commands.md#submit), in front of the
 application. What follows the application is its own and reaches it as it is. Values are given as
 `--name value` or `--name=value`.
 

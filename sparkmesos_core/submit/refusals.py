@@ -26,6 +26,7 @@ _OF_SPARK_ALONE = frozenset(
     {
         "--deploy-mode", "--driver-memory", "--executor-memory", "--executor-cores", "--total-executor-cores",
         "--num-executors", "--properties-file", "--py-files", "--driver-class-path", "--driver-java-options",
+        "--load-spark-defaults", "--extra-properties-file",
     }
 )  # fmt: skip
 

@@ -86,7 +86,7 @@ def _check(shell: Shell, among: Sequence[str], behind: Sequence[str]) -> None:
             f"{shell.name} does not run applications: {quoted(first)}",
             hint=f"Use `sparkmesos submit` for that{more}.",
         )
-    if shell.interpreter:
+    if not shell.takes_arguments:
         variable = " Options of Python itself go into PYSPARK_DRIVER_PYTHON_OPTS."
         raise UsageError(
             f"{shell.name} takes no arguments besides options: {quoted(_name_in(first))}",

@@ -1,5 +1,7 @@
 """Spark's interactive shells: what each is, what it needs, and how it is started.
 
+The server of Spark Connect, whose clients are shells of other processes, is one of them: connect_server.py.
+
 Sources: `bin/spark-shell`, `bin/pyspark`, `bin/spark-sql` and `bin/sparkR`; `SparkSubmitCommandBuilder` of
 the launcher, which starts Python and R; the main classes `org.apache.spark.repl.Main` and
 `SparkSQLCLIDriver`.
@@ -24,6 +26,7 @@ from sparkmesos_core.errors import (
 )
 from sparkmesos_core.quoting import quoted
 from sparkmesos_core.spark.home import SparkHome, find_spark
+from sparkmesos_core.submit import connect_server
 from sparkmesos_core.submit.driver_defaults import is_of_this_python
 from sparkmesos_core.submit.driver_python import (
     PROPERTIES,
@@ -65,6 +68,13 @@ class Shell:
     """What holds the driver's JVM as a child, and takes no arguments: Python or R; empty for a JVM."""
     variable_wins: bool = False
     """Whether SPARK_EXECUTOR_URI is stronger than spark.executor.uri, and not weaker as elsewhere."""
+    is_server: bool = False
+    """Whether it has no prompt of its own, but serves others."""
+
+    @property
+    def takes_arguments(self) -> bool:
+        """Whether it reads any besides Spark's options."""
+        return not (self.interpreter or self.is_server)
 
     @property
     def long_options(self) -> frozenset[str]:
@@ -105,6 +115,14 @@ SHELL_OF: Mapping[str, Shell] = {
         scripts={"-f": False, "-i": False},
     ),
     "r": Shell("sparkR", ("sparkr-shell-main",), interpreter="R"),
+    "connect": Shell(
+        "Spark Connect",
+        (
+            *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+            *("--name", "Spark Connect server"),
+        ),
+        is_server=True,
+    ),
 }
 """The shells by the languages that they speak."""
 
@@ -123,6 +141,22 @@ def refuse_cluster_mode(configuration: Configuration) -> None:
         "a shell has no cluster mode, since its driver runs where its terminal is",
         hint=f"{hint}, and give --master the Mesos master. "
         "For an application there is `sparkmesos submit --deploy-mode cluster`.",
+    )
+    raise ConfigurationError(setting, reason)
+
+
+def refuse_remote(configuration: Configuration) -> None:
+    """Raises ConfigurationError, naming the place, if a server of Spark Connect is to be used.
+
+    A client of one has no driver, and no master either.
+    """
+    setting = configuration.setting("spark.remote")
+    if setting is None or "spark.local.connect" in configuration:
+        return
+    reason = UsageError(
+        "the client of a server of Spark Connect has no driver that sparkmesos could run",
+        hint="Use Spark's own `pyspark --remote sc://HOST:PORT` or `spark-shell --remote …`. "
+        "`sparkmesos shell --lang connect` runs a server on Mesos; for a shell on Mesos leave it out.",
     )
     raise ConfigurationError(setting, reason)
 
@@ -169,6 +203,8 @@ def client_for(shell: Shell, client: ClientConfiguration, directory: Path) -> Cl
                 )
             )
     findings += _missing_scripts(shell, client, directory)
+    if shell.is_server:
+        findings += connect_server.exposure(configuration, client.env.variables, client.spark)
     return replace(client, configuration=configuration, findings=tuple(findings))
 
 
@@ -202,10 +238,14 @@ def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Pr
     """The program of Spark that the shell is, once it is sure that everything is there which it needs.
 
     `piped` says that stdin is no terminal. Raises SparkNotFoundError if there is no Spark, or it comes
-    without this shell, and InterpreterNotFoundError if there is no such Python or R.
+    without this shell, InterpreterNotFoundError if there is no such Python or R, and
+    UsageError for an R that would not read what is piped into it.
     """
     environment, configuration = client.env.variables, client.configuration
     spark = client.spark or find_spark(None, environment)
+    if shell.is_server:
+        connect_server.require_server(spark, configuration)
+        return connect_server.server_program(spark, configuration, environment, shell.prefix)
     if shell.jar and not any(spark.jars.glob(f"{shell.jar}*.jar")):
         raise SparkNotFoundError(
             f"The Spark in {spark.path} ({spark.origin}) comes without {shell.name} "
@@ -215,7 +255,7 @@ def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Pr
     if shell.interpreter == "Python":
         return _python_program(shell, spark, configuration, environment, piped=piped)
     if shell.interpreter == "R":
-        return _r_program(shell, spark, configuration, environment)
+        return _r_program(shell, spark, configuration, environment, piped=piped)
     if shell.name != "spark-shell":
         return Program(shell.name)
     # Not bin/spark-shell: it stays as a parent that does not hand on signals, and whose trap makes 127 of the
@@ -260,7 +300,12 @@ def _python_program(
 
 
 def _r_program(
-    shell: Shell, spark: SparkHome, configuration: Configuration, environment: Mapping[str, str]
+    shell: Shell,
+    spark: SparkHome,
+    configuration: Configuration,
+    environment: Mapping[str, str],
+    *,
+    piped: bool,
 ) -> Program:
     setting = configured(configuration, _R)
     command = (setting.value if setting is not None else "") or environment.get("SPARKR_DRIVER_R") or "R"
@@ -274,6 +319,12 @@ def _r_program(
     if problems:
         raise InterpreterNotFoundError(
             f"{shell.name} cannot start: {'; and '.join(problems)}", hint=" ".join(hints)
+        )
+    if piped and Path(command).name == "R":
+        # Without a terminal R wants to be told whether to save, and Spark gives it no arguments.
+        raise UsageError(
+            f"{shell.name} reads from a terminal only",
+            hint="Write an R file, and run it by `sparkmesos submit FILE.R`.",
         )
     return Program(shell.name, options=_on_the_command_line(configuration, _R))
 

@@ -29,6 +29,8 @@ def verbose_report(client: ClientConfiguration) -> Iterator[str]:
     yield f"Spark: {client.spark.path if client.spark else 'none'}"
     yield f"spark-env.sh: {client.env.script or 'none'}"
     yield f"Properties file: {client.properties_file or 'none'}"
+    for path in client.more_properties_files:
+        yield f"Another properties file: {path}"
     yield "Properties, each with where it is set:"
     for key in sorted(client.configuration):
         setting = client.configuration.setting(key)

@@ -116,6 +116,45 @@ def test_the_file_of_an_option_replaces_the_default_one(tmp_path: Path) -> None:
         read("--properties-file", "", "app.py", SPARK_HOME=str(home))
 
 
+def test_files_of_spark_4_on_top_of_each_other(tmp_path: Path) -> None:
+    """As `SparkSubmitArguments.mergeDefaultSparkProperties` of Spark 4.2 has it."""
+    home = make_spark(tmp_path / "spark", "4.2.0", defaults="spark.a 1\nspark.b 1\nspark.c 1\nspark.d 1")
+    named, first, second = (tmp_path / name for name in ("named", "first", "second"))
+    named.write_text("spark.b 2\nspark.c 2\nspark.d 2")
+    first.write_text("spark.c 3\nspark.d 3")
+    second.write_text("spark.d 4")
+    files = ("--extra-properties-file", str(first), f"--extra-properties-file={second}")
+    given = ("--properties-file", str(named), "--load-spark-defaults")
+
+    client = read(*given, *files, "app.py", SPARK_HOME=str(home))
+    assert dict(client.configuration) == {"spark.a": "1", "spark.b": "2", "spark.c": "3", "spark.d": "4"}
+    assert client.properties_file == named
+    assert client.more_properties_files == (home / "conf" / "spark-defaults.conf", first, second)
+
+    without = read("--properties-file", str(named), *files, "app.py", SPARK_HOME=str(home))
+    assert "spark.a" not in without.configuration
+    alone = read("--load-spark-defaults", *files[:2], "app.py", SPARK_HOME=str(home))
+    assert dict(alone.configuration) == {"spark.a": "1", "spark.b": "1", "spark.c": "3", "spark.d": "3"}
+    assert alone.more_properties_files == (first,)
+    with pytest.raises(UsageError, match="--extra-properties-file is empty"):
+        read("--extra-properties-file", "", "app.py", SPARK_HOME=str(home))
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "since"),
+    [
+        ("3.5.9", ("--load-spark-defaults",), "--load-spark-defaults came with Spark 4.0.0"),
+        ("4.1.4", ("--extra-properties-file", "x"), "--extra-properties-file came with Spark 4.2.0"),
+    ],
+)
+def test_an_option_that_this_spark_does_not_have(
+    tmp_path: Path, version: str, options: tuple[str, ...], since: str
+) -> None:
+    home = make_spark(tmp_path / "spark", version)
+    with pytest.raises(UsageError, match=f"{since}, and {home} is Spark {version}"):
+        read(*options, "app.py", SPARK_HOME=str(home))
+
+
 def test_a_script_may_say_where_the_rest_is(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "spark-defaults.conf").write_text("spark.a other")

@@ -127,6 +127,17 @@ class TestDryRun:
         assert said.err.count("warning: ") == 1
         assert "in spark-shell the variable counts" in said.err
 
+    def test_a_server_of_spark_connect_as_a_package(self, shell, spark_home: Path) -> None:
+        package = ("--packages", "org.apache.spark:spark-connect_2.12:3.5.9")
+        said = shell("--lang", "connect", *package, "--master", "embedded", "--dry-run")
+        assert said.command() == [
+            f"{spark_home}/bin/spark-submit",
+            *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+            *("--name", "Spark Connect server", *package),
+            *("--master", "embedded", *EMBEDDED, *BRIDGE),
+        ]
+        assert "warning: the server listens at all addresses of this machine" in said.err
+
     def test_secrets(self, shell) -> None:
         line = ["--lang", "sql", "--", "--hiveconf", "javax.jdo.option.ConnectionPassword=hunter2"]
         said = shell("--master", "embedded", "--dry-run", "-v", *line)
@@ -151,7 +162,7 @@ class TestMistakes:
             (["-I", "nope.scala"], "The file 'nope.scala' of -I does not exist"),
             (["--files", "nope.txt"], "The file nope.txt does not exist"),
             (["--executor-memory", "much"], "executor.memory"),
-            (["--remote", "sc://h"], "Spark Connect"),
+            (["--remote", "sc://h"], "set by --remote: the client of a server of Spark Connect"),
         ],
     )
     def test_stop_it(self, shell, line: list[str], message: str) -> None:
@@ -177,6 +188,18 @@ class TestMistakes:
         assert (said.code, said.out) == (ExitCode.USAGE, "")
         assert "No Mesos master given" in said.err
 
+    def test_a_remote_instead_of_a_master(self, shell) -> None:
+        said = shell("--lang", "python", SPARK_REMOTE="sc://h")
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert "SPARK_REMOTE" in said.err
+        assert "`pyspark --remote sc://HOST:PORT`" in said.err
+
+    @pytest.mark.parametrize("more", [[], ["--dry-run"]])
+    def test_no_spark_connect(self, shell, more: list[str]) -> None:
+        said = shell("--lang", "connect", "--master", "embedded", *more)
+        assert (said.code, said.out) == (ExitCode.FAILED, "")
+        assert "Add --packages org.apache.spark:spark-connect_2.12:3.5.9" in said.err
+
     @pytest.mark.parametrize("more", [[], ["--dry-run"]])
     def test_no_r(self, shell, spark_home: Path, more: list[str]) -> None:
         said = shell("--lang", "r", "--master", "embedded", *more, PATH="/nonexistent")
@@ -196,7 +219,7 @@ def test_help(shell) -> None:
     said = shell("--help")
     assert said.code == 0
     assert "--packages COORDINATES" in said.out
-    assert "--lang [scala|python|sql|r]" in said.out
+    assert "--lang [scala|python|sql|r|connect]" in said.out
     for option in ("--class", "--supervise", "--stage", "--wait", "--kill "):
         assert option not in said.out
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import re
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
 from sparkmesos_core.spark.submit_options import OPTIONS, OptionGroup, find_option, similar_options
+from tests.option_names import known_to, option_names
 
 
 def test_names_are_unique_and_groups_stand_together_in_their_order() -> None:
@@ -22,10 +21,14 @@ def test_they_are_those_of_the_real_spark() -> None:
     assert spec is not None
     assert spec.origin is not None
     (jar,) = (Path(spec.origin).parent / "jars").glob("spark-launcher_*.jar")
-    with zipfile.ZipFile(jar) as archive:
-        parser = archive.read("org/apache/spark/launcher/SparkSubmitOptionParser.class").decode("latin-1")
-    theirs = set(re.findall(r"\x01\x00.(--?[a-z]+(?:-[a-z]+)*)(?=[\x00-\x1f])", parser, re.DOTALL))
-    assert {name for option in OPTIONS for name in option.names} == theirs
+    assert known_to((3, 5)) == option_names(jar)
+
+
+def test_a_release_knows_those_that_it_came_with() -> None:
+    assert known_to((3, 3)) < known_to((3, 5)) < known_to((4, 1)) < known_to((4, 3))
+    assert known_to((3, 5)) - known_to((3, 3)) == {"--remote"}
+    assert known_to((4, 1)) - known_to((3, 5)) == {"--load-spark-defaults", "--driver-default-class-path"}
+    assert known_to((4, 3)) - known_to((4, 1)) == {"--extra-properties-file"}
 
 
 def test_finding() -> None:

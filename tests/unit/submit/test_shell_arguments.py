@@ -64,6 +64,7 @@ def test_options_and_the_shells_own(
         ("python", "pyspark-shell", "PySparkShell"),
         ("sql", "spark-internal", None),
         ("r", "sparkr-shell", None),
+        ("connect", "spark-internal", "Spark Connect server"),
     ],
 )
 def test_it_is_what_sparks_program_says(language: str, resource: str, name: str | None) -> None:
@@ -108,6 +109,9 @@ def test_it_is_what_sparks_program_says(language: str, resource: str, name: str 
         ("python", ["--", "x"], "takes no arguments besides options: 'x'", "PYSPARK_DRIVER_PYTHON_OPTS"),
         ("r", ["--", "script.R", "1"], "sparkR does not run applications: 'script.R'", "sparkmesos submit"),
         ("r", ["--", "--vanilla"], "sparkR takes no arguments", "Leave it out."),
+        ("connect", ["--wait"], "Spark Connect has no option --wait", "sparkmesos shell --help"),
+        ("connect", ["15002"], "Spark Connect takes no arguments besides options: '15002'", "Leave it out."),
+        ("connect", ["--", "app.py"], "Spark Connect does not run applications", "sparkmesos submit"),
         ("sql", ["--", "-v"], "cannot be given -v, which Spark takes", "in front of --"),
         ("scala", ["--", "-e", "1", "--conf=a=hunter2"], "cannot be given --conf,", "in front of --"),
     ],

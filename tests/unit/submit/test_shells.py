@@ -28,6 +28,7 @@ from sparkmesos_core.submit.shells import (
     options_for,
     program_for,
     refuse_cluster_mode,
+    refuse_remote,
 )
 
 Reader = Callable[..., ClientConfiguration]
@@ -95,6 +96,23 @@ class TestClusterMode:
         refuse_cluster_mode(read("scala").configuration)
 
 
+class TestRemote:
+    @pytest.mark.parametrize("language", SHELL_OF)
+    def test_an_option(self, read: Reader, language: str) -> None:
+        client = read(language, "--remote", "sc://h")
+        with pytest.raises(ConfigurationError, match=r"set by --remote: .* has no driver") as caught:
+            refuse_remote(client.configuration)
+        assert "pyspark --remote" in caught.value.hint
+
+    def test_a_variable(self, read: Reader) -> None:
+        with pytest.raises(ConfigurationError, match="SPARK_REMOTE"):
+            refuse_remote(read("python", SPARK_REMOTE="sc://h").configuration)
+
+    def test_a_local_one_of_sparks_own(self, read: Reader) -> None:
+        refuse_remote(read("python", "--remote", "local", "--conf", "spark.local.connect=1").configuration)
+        refuse_remote(read("python").configuration)
+
+
 class TestStartTimeout:
     def test_where_the_shell_is_the_jvm(self) -> None:
         options = ClientModeOptions(start_timeout=9, typed=("--start-timeout",))
@@ -139,7 +157,7 @@ class TestExecutorUri:
     def test_the_variable_alone(self, read: Reader, tmp_path: Path, language: str) -> None:
         client = client_for(SHELL_OF[language], read(language, SPARK_EXECUTOR_URI="http://h/b.tgz"), tmp_path)
         assert client.configuration["spark.executor.uri"] == "http://h/b.tgz"
-        assert client.findings == ()
+        assert [one for one in client.findings if one.id == "executor-uri-differs"] == []
 
     def test_both_the_same(self, read: Reader, tmp_path: Path) -> None:
         same = "http://h/a.tgz"
@@ -327,6 +345,14 @@ class TestR:
         assert "Install R here and on every agent" in caught.value.hint
         with pytest.raises(InterpreterNotFoundError, match="'R-4'"):
             program("r", SPARKR_DRIVER_R="R-4")
+
+    @pytest.mark.usefixtures("spark_r")
+    def test_piped_input(self, program, programs: Path) -> None:
+        with pytest.raises(UsageError, match="sparkR reads from a terminal only") as caught:
+            program("r", piped=True)
+        assert "sparkmesos submit FILE.R" in caught.value.hint
+        (programs / "R-in-scripts").touch(mode=0o755)  # which may give R its arguments
+        program("r", piped=True, SPARKR_DRIVER_R="R-in-scripts")
 
     def test_neither(self, program) -> None:
         with pytest.raises(InterpreterNotFoundError) as caught:

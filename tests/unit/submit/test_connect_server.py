@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sparkmesos_core.client_configuration import ClientConfiguration, read_client_configuration
+from sparkmesos_core.errors import DaemonError, SparkNotFoundError, UsageError
+from sparkmesos_core.submit.connect_server import (
+    ADDRESS,
+    INTERCEPTORS,
+    PORT,
+    RETRIES,
+    TOKEN,
+    TOKEN_VARIABLE,
+    check_port,
+)
+from sparkmesos_core.submit.launch import Program
+from sparkmesos_core.submit.shell_arguments import read_shell_arguments
+from sparkmesos_core.submit.shells import SHELL_OF, client_for, program_for
+
+CONNECT = SHELL_OF["connect"]
+FIRST = (
+    *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+    *("--name", "Spark Connect server"),
+)
+ANNOUNCEMENT = "org.sparkmesos.backend.ConnectAnnouncement"
+
+Reader = Callable[..., ClientConfiguration]
+
+
+@pytest.fixture
+def read(make_spark, tmp_path: Path) -> Reader:
+    """What a command line means with a Spark of this release, which has the server as that release has it."""
+
+    def reader(
+        *words: str, version: str = "4.3.0", jar: bool = True, **environment: str
+    ) -> ClientConfiguration:
+        scala = "2.13" if version.startswith("4") else "2.12"
+        home = make_spark(version, scala, mesos=scala == "2.12", name=f"spark-{version}")
+        if jar and scala == "2.13":
+            (home / "jars" / f"spark-connect_{scala}-{version}.jar").touch()
+        client = read_client_configuration(
+            read_shell_arguments(CONNECT, words),
+            spark_home=home,
+            environment={"PATH": "", **environment},
+        )
+        return client_for(CONNECT, client, tmp_path)
+
+    return reader
+
+
+def conf(**properties: str) -> tuple[str, ...]:
+    return tuple(part for key, value in properties.items() for part in ("--conf", f"{key}={value}"))
+
+
+class TestProgram:
+    def test_it_is_what_its_script_runs(self, read: Reader) -> None:
+        assert program_for(CONNECT, read(), piped=True) == Program(
+            "spark-submit",
+            first=FIRST,
+            options=("--conf", f"spark.extraListeners={ANNOUNCEMENT}"),
+            variables={"SPARK_CONNECT_MODE": "0", "PYSPARK_PYTHON": "python3"},
+        )
+
+    def test_listeners_of_the_user_stay(self, read: Reader) -> None:
+        client = read(*conf(**{"spark.extraListeners": "a.B,a.C"}))
+        assert program_for(CONNECT, client, piped=False).options == (
+            "--conf",
+            f"spark.extraListeners=a.B,a.C,{ANNOUNCEMENT}",
+        )
+
+    @pytest.mark.parametrize(
+        ("words", "variable", "python"),
+        [
+            ((), "/agents/python", "/agents/python"),
+            (conf(**{"spark.pyspark.python": "/other/python"}), "/agents/python", "/other/python"),
+            (conf(**{"spark.pyspark.driver.python": "/here/python"}), "", "python3"),
+        ],
+    )
+    def test_the_python_of_executors(
+        self, read: Reader, words: tuple[str, ...], variable: str, python: str
+    ) -> None:
+        program = program_for(CONNECT, read(*words, PYSPARK_PYTHON=variable), piped=False)
+        assert program.variables["PYSPARK_PYTHON"] == python
+
+    @pytest.mark.parametrize(
+        "named",
+        [
+            ("--packages", "a:b:1,org.apache.spark:spark-connect_2.12:3.5.9"),
+            ("--jars", "/jars/spark-connect_2.12-3.5.9.jar"),
+            ("--driver-class-path", "/jars/spark-connect_2.12-3.5.9.jar"),
+        ],
+    )
+    def test_spark_3_with_its_package(self, read: Reader, named: tuple[str, str]) -> None:
+        program = program_for(CONNECT, read(*named, version="3.5.9"), piped=False)
+        assert (program.first, program.options) == (FIRST, ())
+        assert program.variables == {"PYSPARK_PYTHON": "python3"}
+
+
+class TestNoServer:
+    @pytest.mark.parametrize(
+        ("version", "message", "hint"),
+        [
+            ("3.3.4", r"3\.3\.4 in .* has no Spark Connect, which came with Spark 3\.4", "a newer Spark"),
+            ("3.4.4", "a package of its own", "--packages org.apache.spark:spark-connect_2.12:3.4.4"),
+            ("3.5.9", "a package of its own", "spark-connect_2.12-3.5.9.jar"),
+            ("4.3.0", r"comes without Spark Connect \(it has no jars/spark-connect_\*\.jar", "official"),
+        ],
+    )
+    def test_it_is_said(self, read: Reader, version: str, message: str, hint: str) -> None:
+        client = read(version=version, jar=False)
+        with pytest.raises(SparkNotFoundError, match=message) as caught:
+            program_for(CONNECT, client, piped=False)
+        assert hint in caught.value.hint
+
+
+class TestExposure:
+    @pytest.mark.parametrize(
+        ("version", "properties", "environment"),
+        [
+            ("4.3.0", {ADDRESS: "127.0.0.1"}, {}),
+            ("4.3.0", {ADDRESS: "localhost"}, {}),
+            ("4.3.0", {ADDRESS: "::1"}, {}),
+            ("4.3.0", {TOKEN: "hunter2"}, {}),
+            ("4.3.0", {}, {TOKEN_VARIABLE: "hunter2"}),
+            ("4.3.0", {INTERCEPTORS: "a.B"}, {}),
+            ("3.5.9", {INTERCEPTORS: "a.B"}, {}),
+        ],
+    )
+    def test_protected(
+        self, read: Reader, version: str, properties: dict[str, str], environment: dict[str, str]
+    ) -> None:
+        client = read(*conf(**properties), version=version, **environment)
+        assert client.findings == ()
+
+    @pytest.mark.parametrize(
+        ("version", "properties", "environment", "where", "hint"),
+        [
+            ("4.3.0", {}, {}, "at all addresses of this machine", TOKEN_VARIABLE),
+            ("4.3.0", {ADDRESS: "0.0.0.0"}, {}, "at '0.0.0.0'", f"{ADDRESS}=127.0.0.1"),
+            ("4.3.0", {ADDRESS: "gateway"}, {}, "at 'gateway'", TOKEN_VARIABLE),
+            # Which Spark 3 does not read.
+            ("3.5.9", {ADDRESS: "127.0.0.1"}, {}, "at all addresses of this machine", INTERCEPTORS),
+            (
+                "3.5.9",
+                {TOKEN: "hunter2"},
+                {TOKEN_VARIABLE: "hunter2"},
+                "at all addresses of this machine",
+                "firewall",
+            ),
+        ],
+    )
+    def test_open(
+        self,
+        read: Reader,
+        version: str,
+        properties: dict[str, str],
+        environment: dict[str, str],
+        where: str,
+        hint: str,
+    ) -> None:
+        client = read(*conf(**properties), version=version, **environment)
+        (finding,) = client.findings
+        assert finding.id == "connect-server-is-open"
+        assert f"the server listens {where} and asks nobody" in finding.message
+        assert hint in finding.hint
+        assert "hunter2" not in f"{finding.message} {finding.hint}"
+
+
+class TestPort:
+    @pytest.fixture
+    def taken(self) -> Iterator[int]:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            yield other.getsockname()[1]
+
+    @pytest.mark.parametrize("address", ["", "127.0.0.1", "localhost"])
+    def test_in_use(self, read: Reader, taken: int, address: str) -> None:
+        client = read(*conf(**{PORT: str(taken), **({ADDRESS: address} if address else {})}))
+        with pytest.raises(DaemonError, match=rf"^Port {taken} is in use.*, where the server") as caught:
+            check_port(client.configuration, client.spark)
+        assert f"--conf {PORT}=PORT" in caught.value.hint
+        assert RETRIES in caught.value.hint
+
+    def test_of_spark_3(self, read: Reader, taken: int) -> None:
+        """It has neither an address nor another port to try."""
+        ignored = conf(**{PORT: str(taken), ADDRESS: "203.0.113.1", RETRIES: "3"})
+        client = read(*ignored, version="3.5.9")
+        with pytest.raises(DaemonError, match=rf"Port {taken} is in use, where") as caught:
+            check_port(client.configuration, client.spark)
+        assert RETRIES not in caught.value.hint
+
+    def test_spark_tries_the_next(self, read: Reader, taken: int) -> None:
+        client = read(*conf(**{PORT: str(taken), RETRIES: "1"}))
+        check_port(client.configuration, client.spark)
+
+    @pytest.mark.parametrize("text", ["0", "x", "-1", "70000"])
+    def test_any_and_what_is_refused_elsewhere(self, read: Reader, text: str) -> None:
+        client = read(*conf(**{PORT: text}))
+        check_port(client.configuration, client.spark)
+
+    @pytest.mark.parametrize(
+        ("address", "message"),
+        [("203.0.113.1", "is not an address of this machine"), ("no.such.invalid", "cannot be resolved")],
+    )
+    def test_no_address_of_this_machine(self, read: Reader, address: str, message: str) -> None:
+        client = read(*conf(**{PORT: "0", ADDRESS: address}))
+        with pytest.raises(UsageError, match=f"{ADDRESS} '{address}' {message}"):
+            check_port(client.configuration, client.spark)
