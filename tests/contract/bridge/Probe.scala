@@ -91,6 +91,16 @@ object Probe {
       case "run" => driver.run()
       case "advice" => Refusals.advice(command.path("text").asText)
       case "missing" => missing().mkString("; ")
+      case "after failure" => // of a call that is made for the present subscription
+        val failure = command.path("failure").asText match {
+          case "unsent" => Unsent
+          case "cut" => Unanswered(isCut = true)
+          case "silence" => Unanswered(isCut = false)
+          case status => Refused(status.toInt)
+        }
+        def is(name: String) = command.path("states").elements().asScala.exists(_.asText == name)
+        AfterFailure.decide(new Call(command.path("kind").asText, null), failure, isCurrent = !is("outdated"),
+          isStopping = is("stopping"), hasTries = !is("tired")).toString
       case "master url" => Masters.of(command.path("text").asText).toString
       case "node" => // the leader's, and where it can be reached
         val children = list(command.path("children")).map(_.path("name").asText)

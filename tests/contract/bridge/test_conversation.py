@@ -374,7 +374,7 @@ def test_a_launch_with_an_answer_of_nonsense_is_asked_about(
     start(probe, master, name)
     master.on_call = lambda call: (400, {"Content-Length": length}, "") if call["type"] == "ACCEPT" else None
     probe.do("launch", name, offers=["O-1"], tasks=[task()])
-    assert master.call()["type"] == "ACCEPT"
+    assert [master.call()["type"] for _ in range(2)] == ["ACCEPT", "DECLINE"]
     call = master.call()
     assert call["type"] == "RECONCILE"
     assert call["reconcile"]["tasks"] == [{"task_id": {"value": "t-1"}, "agent_id": {"value": "S-0"}}]

@@ -1,7 +1,7 @@
 package org.sparkmesos.bridge
 
 /** Threads that do not keep the JVM alive. */
-private[sparkmesos] object Daemon {
+object Daemon {
   /** One that has not been started yet. */
   def apply(name: String)(work: => Unit): Thread = {
     val thread = new Thread(name) { override def run(): Unit = work }

@@ -4,23 +4,6 @@ import java.util.LinkedHashMap
 
 import com.fasterxml.jackson.databind.node.ObjectNode
 
-/** A call to be made. `body` is the part of it that is named for its kind, null when there is none; `lost` is told if the call
-  * was in vain.
-  */
-private[bridge] final class Call(val kind: String, val body: ObjectNode, val lost: (String, Boolean) => Unit) {
-  def isTeardown: Boolean = kind == Call.Teardown
-  /** It is about offers or updates of one subscription, which mean nothing to the next. */
-  def isPassing: Boolean = Call.Passing(kind)
-  /** It does no harm when Mesos gets it twice. */
-  def isRepeatable: Boolean = Call.Repeatable(kind)
-}
-
-private[bridge] object Call {
-  val Teardown = "TEARDOWN"
-  private val Passing = Set("ACCEPT", "DECLINE", "ACKNOWLEDGE")
-  private val Repeatable = Set("KILL", "REVIVE", "SUPPRESS", "RECONCILE", Teardown)
-}
-
 /** Calls that Mesos did not get, to be made after the next subscription: each once, and none that a later one undoes. For one
   * thread.
   */

@@ -51,9 +51,7 @@ final class Reconciliation(ask: Set[String] => Unit) {
 
   /** The tasks to ask about once more after so many milliseconds. */
   private def remaining(mine: Int, millis: Long): Set[String] = lock.synchronized {
-    val until = System.nanoTime() + millis * 1000000
-    def left = (until - System.nanoTime()) / 1000000
-    while (round == mine && silent.nonEmpty && left > 0) lock.wait(math.max(1L, left))
+    Waiting.during(lock, millis)(round == mine && silent.nonEmpty)
     if (round == mine) silent else Set.empty
   }
 }

@@ -11,6 +11,12 @@ object Refusals {
   /** Answers that change by themselves: a master that recovers after its election (503), or is overloaded. */
   def isPassing(status: Int): Boolean = (status >= 500 && status != 501) || status == 408 || status == 429
 
+  /** Answers of who redirects to the leading master. */
+  def isRedirect(status: Int): Boolean = Set(301, 302, 307, 308)(status)
+
+  /** Answers to calls of a master that does not lead, or does not count the framework as subscribed (403). */
+  def isByNoLeader(status: Int): Boolean = isRedirect(status) || status == 403
+
   /** Answers of a master that does not know the scheduler API at all, or of another server. */
   def isUnknownPath(status: Int): Boolean = status == 404 || status == 405 || status == 501
 

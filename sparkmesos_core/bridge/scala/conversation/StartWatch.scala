@@ -11,6 +11,8 @@ import org.slf4j.LoggerFactory
   *
   * It says so on stderr 15 s after the start, and every 30 s from then on until an executor runs. With
   * SPARKMESOS_START_TIMEOUT=SECONDS in the environment it ends the application after that time, with exit code 6.
+  *
+  * It only advises: whatever goes wrong in it is written to the log and ends it, and nobody who tells it something hears of it.
   */
 final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean) {
   import StartWatch._
@@ -28,17 +30,13 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   private var lastUris = Seq.empty[String]
   private val offered = mutable.LinkedHashMap.empty[String, Room]
 
-  def start(): Unit = {
-    val thread = new Thread("sparkmesos-start-watch") { override def run(): Unit = watch() }
-    thread.setDaemon(true)
-    thread.start()
-  }
+  def start(): Unit = advising(Daemon("sparkmesos-start-watch")(advising(watch())).start())
 
   def stop(): Unit = lock.synchronized { over = true; lock.notifyAll() }
-  def registered(): Unit = lock.synchronized { known = true }
+  def registered(): Unit = advising(lock.synchronized { known = true })
 
   /** Tasks by their ids, each with the URIs that its agent fetches for it. */
-  def launched(tasks: Map[String, Seq[String]]): Unit = lock.synchronized { preparing ++= tasks }
+  def launched(tasks: => Map[String, Seq[String]]): Unit = advising(lock.synchronized { preparing ++= tasks })
 
   /** Mesos has ended the conversation. */
   def failed(lines: Seq[String]): Unit = {
@@ -47,7 +45,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   }
 
   /** An event of Mesos in v1 JSON. */
-  def event(kind: String, body: JsonNode): Unit = kind match {
+  def event(kind: String, body: JsonNode): Unit = advising(kind match {
     case "OFFERS" =>
       val each = body.path("offers").elements()
       lock.synchronized {
@@ -58,7 +56,15 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
       }
     case "UPDATE" => lock.synchronized { update(body.path("status")) }
     case _ =>
-  }
+  })
+
+  private def advising(work: => Unit): Unit =
+    try work
+    catch {
+      case e @ (_: Exception | _: LinkageError) =>
+        if (!lock.synchronized(over)) log.warn("Whether executors start is no longer watched", e)
+        stop()
+    }
 
   private def update(status: JsonNode): Unit = {
     val task = status.path("task_id").path("value").asText
@@ -149,9 +155,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   }
 
   private def exit(): Unit = {
-    val thread = new Thread("sparkmesos-exit") { override def run(): Unit = System.exit(TimedOut) }
-    thread.setDaemon(true)
-    thread.start() // not from here: shutdown hooks stop this watch
+    Daemon("sparkmesos-exit")(System.exit(TimedOut)).start() // not from here: shutdown hooks stop this watch
   }
 }
 

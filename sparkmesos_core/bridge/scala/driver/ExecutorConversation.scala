@@ -2,7 +2,7 @@ package org.sparkmesos.bridge
 
 import java.io.IOException
 import java.nio.ByteBuffer
-import java.util.{Base64, LinkedHashMap, UUID}
+import java.util.{Base64, UUID}
 import java.util.concurrent.{LinkedBlockingQueue, ThreadLocalRandom}
 import java.util.concurrent.atomic.AtomicInteger
 
@@ -24,28 +24,6 @@ trait ExecutorListener {
   def shutdown(): Unit
   /** The conversation is over, and nothing here will change that. */
   def failed(message: String): Unit
-}
-
-/** What an agent has to be told again when the executor subscribes anew. */
-private[bridge] final class Unacknowledged {
-  private val tasks = new LinkedHashMap[String, JsonNode]()
-  private val updates = new LinkedHashMap[String, JsonNode]()
-  private val waiting = new java.util.HashSet[String]() // updates of which the agent has not heard yet
-
-  def launched(task: JsonNode): Unit = tasks.put(task.path("task_id").path("value").asText, task)
-  def add(uuid: String, update: JsonNode): Unit = { updates.put(uuid, update); waiting.add(uuid) }
-  /** The agent has an update safely. From then on it knows that the task has reached its executor. */
-  def acknowledged(taskId: String, uuid: String): Unit =
-    if (updates.remove(uuid) != null) { waiting.remove(uuid); tasks.remove(taskId) }
-  def isWaiting(uuid: String): Boolean = waiting.contains(uuid)
-
-  /** Writes all of it into a SUBSCRIBE call, and returns the updates it holds, for `told` once the agent has the call. */
-  def writeTo(body: ObjectNode): Seq[String] = {
-    body.putArray("unacknowledged_tasks").addAll(tasks.values)
-    body.putArray("unacknowledged_updates").addAll(updates.values)
-    updates.keySet.toArray(Array.empty[String]).toList
-  }
-  def told(uuids: Seq[String]): Unit = uuids.foreach(waiting.remove(_))
 }
 
 /** An executor's conversation with its agent over the v1 HTTP executor API in JSON.
@@ -214,7 +192,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
     exchange.status match {
       case 200 =>
         exchange.readMillis(0) // an agent may have nothing to say for hours
-        readEvents(exchange, repeated)
+        EventStream.read(exchange.body, hasEnded)((kind, body) => take(kind, body, repeated))
       case status =>
         val text = exchange.text(MaxText).trim
         // 404: the agent's process has no routes yet; 503: it recovers
@@ -223,40 +201,31 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
     }
   }
 
-  private def readEvents(exchange: Exchange, repeated: Seq[String]): Unit = {
-    var record = RecordIO.read(exchange.body)
-    while (record != null && !hasEnded) {
-      val event = Conversation.mapper.readTree(record)
-      val kind = event.path("type").asText("")
-      val body = event.path(kind.toLowerCase(java.util.Locale.ROOT))
-      kind match {
-        case "ACKNOWLEDGED" => lock.synchronized {
-          unacknowledged.acknowledged(body.path("task_id").path("value").asText, body.path("uuid").asText)
-        }
-        case _ if lock.synchronized(shuttingDown) => log.debug(s"$kind comes too late, the executor ends")
-        case "SUBSCRIBED" =>
-          lock.synchronized {
-            connected = true
-            unacknowledged.told(repeated)
-            lock.notifyAll()
-          }
-          val again = subscribedBefore
-          subscribedBefore = true
-          deliver(() => listener.subscribed(body, again))
-        case "HEARTBEAT" => // keeps routers from forgetting the connection
-        case "SHUTDOWN" =>
-          lock.synchronized { shuttingDown = true }
-          deliver(() => listener.shutdown())
-        case "ERROR" => fail(body.path("message").asText("The Mesos agent reported an error without saying which"))
-        case _ =>
-          lock.synchronized {
-            if (kind == "LAUNCH") unacknowledged.launched(body.path("task"))
-            else if (kind == "LAUNCH_GROUP") tasksOfGroup(body).foreach(unacknowledged.launched)
-          }
-          deliver(() => listener.event(kind, body))
-      }
-      record = if (hasEnded) null else RecordIO.read(exchange.body)
+  private def take(kind: String, body: JsonNode, repeated: Seq[String]): Unit = kind match {
+    case "ACKNOWLEDGED" => lock.synchronized {
+      unacknowledged.acknowledged(body.path("task_id").path("value").asText, body.path("uuid").asText)
     }
+    case _ if lock.synchronized(shuttingDown) => log.debug(s"$kind comes too late, the executor ends")
+    case "SUBSCRIBED" =>
+      lock.synchronized {
+        connected = true
+        unacknowledged.told(repeated)
+        lock.notifyAll()
+      }
+      val again = subscribedBefore
+      subscribedBefore = true
+      deliver(() => listener.subscribed(body, again))
+    case "HEARTBEAT" => // keeps routers from forgetting the connection
+    case "SHUTDOWN" =>
+      lock.synchronized { shuttingDown = true }
+      deliver(() => listener.shutdown())
+    case "ERROR" => fail(body.path("message").asText("The Mesos agent reported an error without saying which"))
+    case _ =>
+      lock.synchronized {
+        if (kind == "LAUNCH") unacknowledged.launched(body.path("task"))
+        else if (kind == "LAUNCH_GROUP") tasksOfGroup(body).foreach(unacknowledged.launched)
+      }
+      deliver(() => listener.event(kind, body))
   }
 
   // ---- calls -------------------------------------------------------------------------------------------------------
@@ -323,14 +292,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
     if (ended) null else stream
   }
 
-  private def pause(millis: Long): Unit = lock.synchronized {
-    val until = System.nanoTime() + millis * 1000000
-    var left = millis
-    while (!ended && left > 0) {
-      lock.wait(left)
-      left = (until - System.nanoTime()) / 1000000
-    }
-  }
+  private def pause(millis: Long): Unit = lock.synchronized { Waiting.during(lock, millis)(!ended) }
 }
 
 object ExecutorConversation {
