@@ -23,7 +23,7 @@ from sparkmesos_core.errors import BridgeError
 from sparkmesos_core.spark.core_jar import find_core_jar
 
 # Raised when the jar would differ although sources and jars do not, say by other compiler options.
-_FORMAT = 1
+_FORMAT = 2
 # The program runs for seconds: the quick compiler of the JVM and the simplest collector halve its time.
 _JAVA_OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -159,7 +159,7 @@ def _build(
         classes.mkdir()
         _compile(recipe, classes, jars_dir, place, java)
         finished = Path(work) / "bridge.jar"
-        _pack(classes, recipe.services, finished)
+        _pack(classes, recipe.services, _named(jar_sizes(jars_dir)), finished)
         finished.replace(jar)
 
 
@@ -189,8 +189,7 @@ def _compile(recipe: Recipe, classes: Path, jars_dir: Path, place: str, java: Pa
             hint=f"Set JAVA_HOME to a Java that this Spark supports: {recipe.kind.javas}.",
         ) from error
     if done.returncode != 0 or not any(classes.rglob("*.class")):
-        core = find_core_jar(jars)
-        spark = f"Spark {core.version}" if core else "Spark"
+        spark = _named(jars)
         last = "\n".join(done.stdout.strip().splitlines()[-_LAST_LINES:])
         raise BridgeError(
             f"The Mesos bridge does not compile with the {spark} of {place}; "
@@ -215,11 +214,19 @@ def _compiler_advice(kind: BridgeKind, spark: str, jars: Collection[str], java: 
     )
 
 
-def _pack(classes: Path, services: Mapping[str, Collection[str]], jar: Path) -> None:
-    """Writes a jar that depends on nothing but what is in it: sorted, with fixed dates and modes."""
-    entries = {
-        "META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\r\nImplementation-Title: sparkmesos bridge\r\n\r\n"
-    }
+def _named(jars: Collection[str]) -> str:
+    """The Spark that has these jars, for messages."""
+    core = find_core_jar(jars)
+    return f"Spark {core.version}" if core else "Spark"
+
+
+def _pack(classes: Path, services: Mapping[str, Collection[str]], spark: str, jar: Path) -> None:
+    """Writes a jar that depends on nothing but what is in it, and says which Spark it was compiled for.
+
+    It is sorted, with fixed dates and modes.
+    """
+    manifest = f"Implementation-Title: sparkmesos bridge\r\nImplementation-Version: {spark}\r\n"
+    entries = {"META-INF/MANIFEST.MF": f"Manifest-Version: 1.0\r\n{manifest}\r\n".encode()}
     for service in sorted(services):
         entries[f"META-INF/services/{service}"] = "".join(f"{name}\n" for name in services[service]).encode()
     for file in sorted(classes.rglob("*.class")):

@@ -2,52 +2,73 @@ package org.sparkmesos.harness
 
 import com.fasterxml.jackson.databind.JsonNode
 
-import org.sparkmesos.backend.{Acknowledge, AcceptInverse, Answered, Calls, Decline, Decommission, DriverLogs, Effect,
-  FrameworkIds, Kill, Launch, Losses, Maintenance, Offer, Reconcile, ReconcileAll, Remove, Revive, Roster, Suppress, TaskUpdate,
-  Turn}
+import org.sparkmesos.backend.{Acknowledge, AcceptInverse, AgentLost, Answered, Calls, Decline, Decommission, DriverLogs, Effect,
+  FrameworkIds, Kill, Late, Launch, Losses, Maintenance, Offer, Reconcile, ReconcileAll, Remove, Revive, Roster, Standing, Suppress,
+  TaskUpdate, Turn}
 
 /** A story of an application, told to its roster. */
 object RosterCommands extends Commands {
   /** `roster`: {"properties", "environment", "profiles", "events"}. Events, each with "at" in milliseconds:
     *
-    *   - {"subscribed": isAgain}, {"offers": body of OFFERS, "excluded": hosts, "wall": milliseconds}, {"update": TaskStatus},
-    *     {"notLaunched": ids, "isCertain"}, {"inverse": body of INVERSE_OFFERS, "wall"}
-    *   - {"wanted": number by profile, "localTasks": by profile, then by host}, {"killed": ids}, {"knocks": id}, {"silent": id},
-    *     {"over": true}
+    *   - {"subscribed": isAgain}, {"offers": body of OFFERS, "excluded": hosts, "wall": milliseconds}, {"update": TaskStatus,
+    *     "excluded"}, {"notLaunched": ids, "isCertain"}, {"inverse": body of INVERSE_OFFERS, "wall"}
+    *   - {"wanted": number by profile, "localTasks": by profile, then by host}, {"killed": ids}, {"leaving": ids}, {"knocks": id},
+    *     {"launched": id}, {"silent": id}, {"compared": ids that Spark has}, {"reconsidered": true}, {"over": true}
     *
     * The result has, for each event, the "effects", and the roster behind it: "executors" by their states, "cores", "isQuiet",
-    * "failures" and "draining" agents; for a knock "isOurs".
+    * "failures" and "draining" agents, "doomed" tasks; for a knock "isOurs".
     *
-    * `loss`: {"status": TaskStatus, "hadStarted", "wasKilled"}. `driver_logs`: variables. `framework_suffix`: how many before.
-    * `accepted`: {"offer", "tasks"} to the body of a call, and so on for `declined`, `reconciled`.
+    * Where events depend on what followed from those before, `begin` takes all but the "events" of a story, and `next` one event
+    * after the other.
+    *
+    * `loss`: {"status": TaskStatus, "hadRegistered", "hadStarted", "wasKilled", "isExcluded"}. `driver_logs`: variables.
+    * `framework_suffix`: how many before. `declined`: {"offer", "seconds"} to the body of a call. `reconciled`: agents by tasks.
     */
   def commands: Map[String, JsonNode => JsonNode] = Map(
-    "roster" -> story,
-    "loss" -> (argument => Json.of(Losses.of(
-      TaskUpdate.parse(argument.get("status")), "host", argument.path("hadStarted").asBoolean, argument.path("wasKilled").asBoolean))),
+    "roster" -> (argument => {
+      begin(argument)
+      Json.of(Json.items(argument.get("events")).map(next))
+    }),
+    "begin" -> (argument => {
+      begin(argument)
+      Json.of(None)
+    }),
+    "next" -> next,
+    "loss" -> (argument => {
+      def is(name: String) = argument.path(name).asBoolean
+      val mine = Standing(hasRegistered = is("hadRegistered"), hasStarted = is("hadStarted"), isKilled = is("wasKilled"))
+      Json.of(Losses.of(TaskUpdate.parse(argument.get("status")), "host", mine, is("isExcluded")))
+    }),
     "driver_logs" -> (argument => Json.of(DriverLogs.urls(Json.texts(argument)))),
     "framework_suffix" -> (argument => Json.of(FrameworkIds.suffixAfter(argument.asInt))),
     "declined" -> (argument => Calls.decline(argument.get("offer").asText, Option(argument.get("seconds")).map(_.asDouble))),
+    "killed" -> (argument => Calls.kill(
+      argument.get("task").asText, Option(argument.get("agent")).map(_.asText), Option(argument.get("grace")).map(_.asLong))),
     "reconciled" -> (argument => Calls.reconcile(Json.entries(argument).map { case (task, agent) => task -> Option(agent.asText) })))
 
-  private def story(argument: JsonNode): JsonNode = {
+  /** The roster of the story that is being told. */
+  private var current: Roster = _
+
+  private def begin(argument: JsonNode): Unit = {
     val settings = SettingsCommands.read(argument)
-    val start = Turn(Roster.initial(settings), Nil)
-    val told = Json.items(argument.get("events")).scanLeft((start, Option.empty[Boolean])) { case ((before, _), event) =>
-      happen(before.roster.copy(profiles = before.roster.profiles ++ SettingsCommands.profiles(settings, argument)), event)
-    }
-    Json.of(told.drop(1).map { case (turn, isOurs) =>
-      val books = turn.roster.books
-      Map(
-        "effects" -> turn.effects.map(effect),
-        "executors" -> books.executors.map { case (id, one) => id -> one.state.toString },
-        "profiles" -> books.executors.map { case (id, one) => id -> one.profileId },
-        "cores" -> books.cores,
-        "isQuiet" -> turn.roster.isQuiet,
-        "failures" -> books.failures.map { case (agent, times) => agent -> times.size },
-        "draining" -> books.draining,
-        "isOurs" -> isOurs)
-    })
+    val start = Roster.initial(settings)
+    current = start.copy(profiles = start.profiles ++ SettingsCommands.profiles(settings, argument))
+  }
+
+  private def next(event: JsonNode): JsonNode = {
+    val (turn, isOurs) = happen(current, event)
+    current = turn.roster
+    val books = current.books
+    Json.of(Map(
+      "effects" -> turn.effects.map(effect),
+      "executors" -> books.executors.map { case (id, one) => id -> one.state.toString },
+      "profiles" -> books.executors.map { case (id, one) => id -> one.profileId },
+      "cores" -> books.cores,
+      "isQuiet" -> current.isQuiet,
+      "failures" -> books.failures.map { case (agent, times) => agent -> times.size },
+      "draining" -> books.draining,
+      "doomed" -> current.doomed.keySet,
+      "isOurs" -> isOurs))
   }
 
   private def happen(roster: Roster, event: JsonNode): (Turn, Option[Boolean]) = {
@@ -55,12 +76,13 @@ object RosterCommands extends Commands {
     val (name, what) = Json.entries(event).filterNot(_._1 == "at").head
     def ids = Json.items(what).map(_.asText)
     val wall = event.path("wall").asLong
+    def excluded = Json.items(event.path("excluded")).map(_.asText).toSet
     val turn = name match {
       case "subscribed" => roster.subscribed(what.asBoolean)
       case "offers" =>
-        val excluded = Json.items(event.path("excluded")).map(_.asText).toSet
-        roster.offered(Json.items(what.get("offers")).map(Offer.parse), Maintenance.leaving(what, wall), excluded, at)
-      case "update" => roster.updated(TaskUpdate.parse(what), at)
+        val leaving = Maintenance.leaving(what, wall, roster.settings.leaving.leadMillis)
+        roster.offered(Json.items(what.get("offers")).map(Offer.parse), leaving, excluded, at)
+      case "update" => roster.updated(TaskUpdate.parse(what), excluded, at)
       case "notLaunched" => roster.notLaunched(ids, "no master", event.path("isCertain").asBoolean, at)
       case "inverse" => roster.askedBack(Maintenance.parse(what), wall, at)
       case "wanted" =>
@@ -69,6 +91,10 @@ object RosterCommands extends Commands {
         }
         roster.wanted(Json.entries(what).map { case (id, number) => roster.profiles(id.toInt) -> number.asInt }.toMap, hosts.toMap, at)
       case "killed" => roster.killed(ids, at)
+      case "leaving" => roster.leaving(ids, at)
+      case "launched" => Turn(roster.launched(what.asText), Nil)
+      case "compared" => roster.compared(ids.toSet, at)
+      case "reconsidered" => roster.reconsidered
       case "silent" => roster.silent(what.asText, at)
       case "over" => roster.over
       case "knocks" =>
@@ -81,6 +107,8 @@ object RosterCommands extends Commands {
   /** As a list that begins with what it is. */
   private def effect(one: Effect): Seq[Any] = one match {
     case Remove(executor, _, loss) => Seq("remove", executor, loss)
+    case Late(executor, loss) => Seq("late", executor, loss)
+    case AgentLost(agent, _, why) => Seq("agent lost", agent, why)
     case Decommission(executors, why) => Seq("decommission", executors, why)
     case Answered(Launch(offer, executors)) => Seq("launch", offer.id, executors.map(_.id))
     case Answered(Decline(offer, seconds, why)) => Seq("decline", offer.id, seconds, why)

@@ -8,13 +8,14 @@ import org.sparkmesos.backend.{Profile, Settings}
 
 object SettingsCommands extends Commands {
   /** `settings`: {"properties", "environment", "files": text by path, "profiles"} to all that was read of them, the
-    * profiles, and what is printed of the credentials.
+    * profiles, why some of these never fit, and what is printed of the credentials.
     */
   def commands: Map[String, JsonNode => JsonNode] = Map("settings" -> (argument => {
     val settings = read(argument)
     Json.of(Map(
       "settings" -> settings,
       "profiles" -> profiles(settings, argument).values,
+      "neverFits" -> profiles(settings, argument).values.flatMap(one => settings.neverFits(one).map(one.id -> _)).toMap,
       "printed" -> settings.toString))
   }))
 

@@ -9,7 +9,8 @@ import scala.util.{Failure, Success, Try}
 
 import com.fasterxml.jackson.databind.JsonNode
 
-import org.sparkmesos.backend.{ShuffleServiceContacts, ShuffleServiceLeases, ShuffleServiceLine, ShuffleServiceMessages}
+import org.sparkmesos.backend.{ShuffleServiceContact, ShuffleServiceContacts, ShuffleServiceLeases, ShuffleServiceLine,
+  ShuffleServiceMessages, ShuffleServiceTimes}
 
 object ShuffleServiceCommands extends Commands {
   /** `leases`: {"timeout", "recovered", "events"}, each event with "at" in milliseconds, and one of {"told": application,
@@ -19,9 +20,14 @@ object ShuffleServiceCommands extends Commands {
     * `shuffle_message`: base64 to what it says, and to whose executors it is about, or to why it cannot be read.
     * `keep_message`: {"application", "timeout"} to base64.
     *
-    * `contacts`: {"keep", "interval", "agents": by id the answers of its service, the last one for good: "ours", "sparks" (of
-    * Spark 3.5), "unknown" or "away"}, "words": how many to wait for, "again": agents where another executor starts then} to
-    * the words that services got: agent, timeout, and milliseconds since the first one.
+    * `contacts`: {"keep", "interval", "hosts": by name the answers of its service, the last one for good: "ours", "sparks" (of
+    * Spark 3.5), "unknown", "away" or "silent" (away, which takes "silence" milliseconds to find out)}, "used": where executors
+    * run all the time, "words": how many to wait for, "left": hosts to wait for that are told no more, "again": hosts where
+    * another executor starts then} to the words that were sent: host, timeout, and milliseconds since the first one.
+    *
+    * `outages`: {"keep", "interval", "look", "until", "takes": for how long one waits in vain, "away": [[from, to]], "sparks"} in
+    * milliseconds, to when one service found that an application is "over" that an executor had told it of at first, if it did,
+    * and when its driver sent "words".
     */
   def commands: Map[String, JsonNode => JsonNode] = Map(
     "leases" -> leases,
@@ -30,7 +36,8 @@ object ShuffleServiceCommands extends Commands {
       val buffer = ShuffleServiceMessages.keep(argument.get("application").asText, argument.get("timeout").asLong)
       Json.of(Base64.getEncoder.encodeToString(buffer.array.take(buffer.limit())))
     }),
-    "contacts" -> contacts)
+    "contacts" -> contacts,
+    "outages" -> outages)
 
   private def leases(argument: JsonNode): JsonNode = {
     val start = ShuffleServiceLeases.initial(
@@ -58,8 +65,8 @@ object ShuffleServiceCommands extends Commands {
 
   private def contacts(argument: JsonNode): JsonNode = {
     val words = new ConcurrentLinkedQueue[(String, Long, Long)]
-    val left = Json.entries(argument.get("agents")).map { case (agent, answers) =>
-      agent -> new ConcurrentLinkedQueue(Json.items(answers).map(_.asText).asJava)
+    val left = Json.entries(argument.get("hosts")).map { case (host, answers) =>
+      host -> new ConcurrentLinkedQueue(Json.items(answers).map(_.asText).asJava)
     }.toMap
     object line extends ShuffleServiceLine {
       val port = 7337
@@ -71,20 +78,57 @@ object ShuffleServiceCommands extends Commands {
           case "sparks" => answered(Success(ByteBuffer.allocate(0)))
           case "unknown" => answered(Failure(new RuntimeException("IllegalArgumentException: Unknown message type: 4")))
           case "away" => throw new java.io.IOException(s"Failed to connect to $host")
+          case "silent" =>
+            Thread.sleep(argument.get("silence").asLong)
+            throw new java.io.IOException(s"Connecting to $host timed out")
         }
       }
       def close(): Unit = words.add(("closed", 0, System.nanoTime() / 1000000))
     }
-    val contacts = new ShuffleServiceContacts("app", argument.get("keep").asLong, argument.get("interval").asLong, line)
-    left.keys.toSeq.sorted.foreach(agent => contacts.running(agent, agent))
-    val wanted = argument.get("words").asInt
+    val used = Json.items(argument.path("used")).map(_.asText).toSet
+    val contacts = new ShuffleServiceContacts("app", times(argument), line, used)
+    left.keys.toSeq.sorted.foreach(contacts.running)
     val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30)
-    while (words.size < wanted && System.nanoTime() < deadline) Thread.sleep(5)
-    Json.items(argument.path("again")).map(_.asText).foreach(agent => contacts.running(agent, agent))
-    val more = wanted + argument.path("again").size
-    while (words.size < more && System.nanoTime() < deadline) Thread.sleep(5)
+    def await(holds: => Boolean): Unit = while (!holds && System.nanoTime() < deadline) Thread.sleep(5)
+    val wanted = argument.get("words").asInt
+    await(words.size >= wanted)
+    argument.path("left").forEach(host => await(!contacts.hosts(host.asText)))
+    Json.items(argument.path("again")).map(_.asText).foreach(contacts.running)
+    await(words.size >= wanted + argument.path("again").size)
     contacts.stop()
     val first = words.peek()._3
-    Json.of(words.asScala.toSeq.map { case (agent, timeout, at) => (agent, timeout, at - first) })
+    Json.of(words.asScala.toSeq.map { case (host, timeout, at) => (host, timeout, at - first) })
+  }
+
+  private def times(argument: JsonNode) = ShuffleServiceTimes(argument.get("keep").asLong, argument.get("interval").asLong)
+
+  private def outages(argument: JsonNode): JsonNode = {
+    val plan = times(argument)
+    val (look, until, takes) = (argument.get("look").asLong, argument.get("until").asLong, argument.get("takes").asLong)
+    val away = Json.items(argument.get("away")).map(one => one.get(0).asLong -> one.get(1).asLong)
+    val isSparks = argument.path("sparks").asBoolean
+    var contact = ShuffleServiceContact.begun(plan, 0)
+    var leases = ShuffleServiceLeases.initial(plan.keep, Set.empty, 0).registered("app", 0)
+    var (over, next, looked) = (Option.empty[Long], 0L, look)
+    val words = Seq.newBuilder[Long]
+    while (over.isEmpty && math.min(next, looked) <= until)
+      if (looked <= next) {
+        val (gone, left) = leases.expired(look, looked)
+        leases = left
+        if (gone.nonEmpty) over = Some(looked)
+        looked += look
+      } else {
+        words += next
+        contact = contact.told(next)
+        if (away.exists { case (from, to) => from <= next && next < to }) {
+          contact = contact.failed
+          next = math.max(contact.due, next + takes)
+        } else {
+          leases = leases.told("app", plan.keep, next)
+          contact = contact.answered(isSparks)
+          next = contact.due
+        }
+      }
+    Json.of(Map("over" -> over, "words" -> words.result()))
   }
 }

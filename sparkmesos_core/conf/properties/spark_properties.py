@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sparkmesos_core.conf.properties.registered_property import Grain, InSpark4, Property, Reader
 from sparkmesos_core.conf.properties.spark_4 import FIRST_WITH_OUR_BACKEND
+from sparkmesos_core.conf.properties.spark_connect_properties import CONNECT
 from sparkmesos_core.conf.properties.spark_network_properties import NETWORK
 from sparkmesos_core.conf.properties.spark_scheduling_properties import (
     DYNAMIC_ALLOCATION,
@@ -569,5 +570,6 @@ SPARK_GROUPS: tuple[tuple[str, tuple[Property, ...]], ...] = (
     ("The external shuffle service", SHUFFLE),
     ("Recovery of the dispatcher", _DISPATCHER),
     ("Web UI and logs", _OBSERVATION),
+    ("Spark Connect", CONNECT),
 )
 """The properties under the headings that the reference has."""

@@ -91,7 +91,28 @@ SCHEDULING: tuple[Property, ...] = (
         since="3.1.0",
         readers=_A,
         default="false",
-        spark_4=InSpark4("So do those on agents that are to be maintained", readers=_A | _B),
+        spark_4=InSpark4("So do those on agents that are drained, or are to be maintained", readers=_A | _B),
+    ),
+    Property(
+        "spark.storage.decommission.enabled",
+        types.BOOLEAN,
+        "Whether what they hand on are their blocks; else they only finish their tasks",
+        since="3.1.0",
+        readers=_A,
+        default="false",
+    ),
+    Property(
+        "spark.executor.decommission.signal",
+        types.TEXT,
+        "The signal at which an executor begins to hand on what it has",
+        since="3.2.0",
+        readers=_A,
+        default="PWR",
+        spark_4=InSpark4(
+            "It is TERM, which Mesos sends; with another one executors of drained agents end at once",
+            readers=_A | _B,
+            default="TERM",
+        ),
     ),
 )
 

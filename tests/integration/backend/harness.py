@@ -1,4 +1,4 @@
-"""The pure code of the backend for Spark 4, in a JVM that answers questions (tests/scala/Harness.scala)."""
+"""The pure code of the backend for Spark 4, and its shuffle service, in a JVM that answers questions (tests/scala/Harness.scala)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sparkmesos_core.bridge.recipes import COMPILER_JARS, select_jars
 
 SOURCES = Path(__file__).parents[2] / "scala"
 """Scala sources of tests. What is called …Commands.scala has commands."""
-_LIBRARIES = ("scala-library", "jackson-annotations", "jackson-core", "jackson-databind", "slf4j-api")
 _JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-XX:-UsePerfData", "-Xmx512m")
 _PATIENCE = 120.0  # seconds for the compiler, and for one answer
 Json = Any
@@ -28,7 +27,7 @@ def compile_harness(classes: Path, spark_home: Path, bridge: Path, java: Path) -
     jars = spark_home / "jars"
     names = [jar.name for jar in jars.iterdir()]
     compiler = os.pathsep.join(str(jars / jar) for jar in select_jars(names, COMPILER_JARS))
-    libraries = os.pathsep.join([str(bridge), *_library_paths(jars)])
+    libraries = os.pathsep.join([str(bridge), str(jars / "*")])
     classes.mkdir()
     done = subprocess.run(
         [str(java), *_JVM, "-cp", compiler, "scala.tools.nsc.Main", "-nowarn", "-encoding", "UTF-8",
@@ -42,7 +41,7 @@ class Harness:
     """The JVM. It serves one test after the other, and keeps nothing between questions."""
 
     def __init__(self, classes: Path, spark_home: Path, bridge: Path, java: Path, log: IO[bytes]) -> None:
-        path = os.pathsep.join([str(classes), str(bridge), *_library_paths(spark_home / "jars")])
+        path = os.pathsep.join([str(classes), str(bridge), str(spark_home / "jars" / "*")])
         objects = [source.stem for source in _sources() if source.stem.endswith("Commands")]
         self._process = subprocess.Popen(
             [str(java), *_JVM, "-cp", path, "org.sparkmesos.harness.Harness", *objects],
@@ -75,7 +74,3 @@ class Harness:
 
 def _sources() -> list[Path]:
     return sorted(SOURCES.glob("*.scala"))
-
-
-def _library_paths(jars: Path) -> list[str]:
-    return [str(jars / jar) for jar in select_jars([jar.name for jar in jars.iterdir()], _LIBRARIES)]

@@ -15,23 +15,16 @@ import requests
 
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from tests.integration.short_lived_jvm import SHORT_LIVED
+from tests.integration.short_lived_jvm import SMALL
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import SparkUnderTest, spark_of
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 240.0
-SMALL = {
-    "spark.executor.cores": "1",
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.ui.enabled": "false",
-    **SHORT_LIVED,
-}
 TASKS = """
 def kill_executor(_):
     import psutil
@@ -53,7 +46,8 @@ def cluster(
 ) -> Iterator[RunningCluster]:
     spec = ClusterSpec(
         work_dir=tmp_path_factory.mktemp("cluster"),
-        agents=(AgentSpec(cpus=2, mem=4096), AgentSpec(cpus=2, mem=4096)),
+        # The last is offered only to those who may have GPUs.
+        agents=(*[AgentSpec(cpus=2, mem=4096)] * 2, AgentSpec(cpus=1, mem=2048, gpus=2)),
         executor_environment=default_executor_environment(spark_under_test.java),
         allocation_interval=0.2,
         registration_backoff=0.2,
@@ -124,7 +118,13 @@ with SparkContext() as sc:
         encoding="utf-8",
     )
     done = commands.run(
-        *submit(cluster, "app.py", spark_cores_max="2", spark_mesos_driver_frameworkId="chosen-1"),
+        *submit(
+            cluster,
+            "app.py",
+            spark_cores_max="2",
+            spark_mesos_driver_frameworkId="${spark.of.mine}-1",  # Spark reads what it refers to
+            spark_of_mine="chosen",
+        ),
         timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-4000:]
@@ -141,6 +141,71 @@ with SparkContext() as sc:
     assert max(task["resources"]["mem"] for task in completed(cluster, "chosen-1")) == 600 + 384
     assert len(completed(cluster, "chosen-1-0001")) == 2
     assert frameworks(cluster) == []
+    assert commands.wait_for_no_process() == []
+
+
+def test_a_profile_with_gpus_and_one_with_more_than_there_may_be(
+    cluster: RunningCluster, commands: Commands, tmp_path: Path
+) -> None:
+    """A stage that would wait for ever is told of once, with the property to change."""
+    script = tmp_path / "gpus.sh"
+    script.write_text('#!/bin/sh\necho \'{"name": "gpu", "addresses": ["3"]}\'\n')
+    script.chmod(0o755)
+    (tmp_path / "app.py").write_text(
+        f"""
+import os, threading, time
+from pyspark import SparkConf, SparkContext, TaskContext
+from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
+
+def with_gpus(number):
+    needs = ExecutorResourceRequests().cores(1).memory("512m").resource("gpu", number, {str(script)!r})
+    return ResourceProfileBuilder().require(needs).require(TaskResourceRequests().cpus(1).resource("gpu", number)).build
+
+def addresses(_):
+    yield TaskContext.get().resources()["gpu"].addresses
+
+with SparkContext() as sc:
+    print(sc.parallelize([0], 1).withResources(with_gpus(1)).mapPartitions(addresses).collect(), flush=True)
+    def never():
+        try:
+            sc.parallelize([0], 1).withResources(with_gpus(2)).mapPartitions(addresses).collect()
+        except Exception as error:
+            print("cancelled" if "cancel" in str(error) else error, flush=True)
+    waiting = threading.Thread(target=never)
+    waiting.start()
+    while not os.path.exists({str(tmp_path / "go")!r}):
+        time.sleep(0.05)
+    sc.cancelAllJobs()
+    waiting.join()
+    print(sc.applicationId)
+""",
+        encoding="utf-8",
+    )
+    process = commands.start(
+        *submit(
+            cluster,
+            "app.py",
+            spark_dynamicAllocation_enabled="true",
+            spark_dynamicAllocation_maxExecutors="2",
+            spark_mesos_gpus_max="1",
+        )
+    )
+    assert process.stderr is not None
+    begin = []
+    for line in process.stderr:
+        begin.append(line)
+        if "can ever be launched" in line:
+            break
+    (tmp_path / "go").touch()
+    out, rest = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, rest[-4000:]
+    gpus, cancelled, framework_id = out.splitlines()
+    assert (gpus, cancelled) == ("[['3']]", "cancelled")
+    (said,) = (line for line in (*begin, *rest.splitlines()) if "can ever be launched" in line)
+    assert "ERROR" in said
+    assert "No executor of resource profile 2 can ever be launched, and what needs one waits for ever" in said
+    assert "it needs GPUs: 2, but spark.mesos.gpus.max=1 is the most" in said
+    assert [task["resources"]["gpus"] for task in completed(cluster, framework_id)] == [1]
     assert commands.wait_for_no_process() == []
 
 

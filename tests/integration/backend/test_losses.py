@@ -40,7 +40,8 @@ def status(state: str, reason: str | None = None, message: str = "") -> Json:
 
 
 def loss(harness: Harness, told: Json, *, had_started: bool = True, was_killed: bool = False) -> Json:
-    result: Json = harness.ask("loss", {"status": told, "hadStarted": had_started, "wasKilled": was_killed})
+    mine = {"hadRegistered": had_started, "hadStarted": had_started, "wasKilled": was_killed}
+    result: Json = harness.ask("loss", {"status": told, **mine})
     return result
 
 
@@ -73,6 +74,13 @@ def test_an_end_of_its_own_is_charged_to_the_application(
 def test_exit_codes_are_read_from_what_mesos_says(harness: Harness, message: str, code: int | None) -> None:
     found = loss(harness, status("TASK_FAILED", message=message))
     assert (found["exitCode"], found["byApplication"]) == (code, True)
+
+
+@pytest.mark.parametrize("code", [53, 56])
+def test_what_its_host_brings_about_is_charged_to_nobody_either(harness: Harness, code: int) -> None:
+    """No directory can be made on its disks, or heartbeats do not get through: as StandaloneSchedulerBackend has it."""
+    found = loss(harness, status("TASK_FAILED", message=f"Command exited with status {code}"))
+    assert (found["exitCode"], found["byApplication"]) == (code, False)
 
 
 @pytest.mark.parametrize(

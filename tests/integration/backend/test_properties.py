@@ -26,7 +26,6 @@ EVERYTHING = {
 }
 
 ENTRIES = {
-    "DECOMMISSION_ENABLED": "spark.decommission.enabled",
     "DRIVER_HOST_ADDRESS": "spark.driver.host",
     "DRIVER_PORT": "spark.driver.port",
     "EXECUTOR_HEARTBEAT_INTERVAL": "spark.executor.heartbeatInterval",

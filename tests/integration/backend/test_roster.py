@@ -44,8 +44,13 @@ def named(step: Json, kind: str) -> list[list[Any]]:
     return [effect[1:] for effect in step["effects"] if effect[0] == kind]
 
 
-FILLED = (offers(offer(1, agent=0), offer(2, agent=1)), {"knocks": "0"}, {"knocks": "1"})
-"""Two executors, on an agent each, which have registered."""
+def started(executor: str) -> tuple[Json, Json]:
+    """An executor registers, and is ready for tasks."""
+    return {"knocks": executor}, {"launched": executor}
+
+
+FILLED = (offers(offer(1, agent=0), offer(2, agent=1)), *started("0"), *started("1"))
+"""Two executors, on an agent each, which are ready for tasks."""
 
 
 class TestOffers:
@@ -106,7 +111,7 @@ class TestUpdates:
             update("0", "FAILED", message="Command exited with status 1"),
             properties=TWO_OF_ONE,
         )
-        running, silent, failed, again = steps[3:]
+        running, silent, failed, again = steps[len(FILLED) :]
         assert running["effects"] == [["acknowledge", "0", "S0", "dXVpZA=="]]
         assert (running["executors"]["0"], silent["executors"]["1"]) == ("Running", "Running")
         assert silent["effects"] == []
@@ -155,6 +160,25 @@ class TestUpdates:
         assert kinds(found) == ["kill", "acknowledge"]
         assert (kinds(other), other["cores"]) == (["acknowledge"], 2)
 
+    def test_an_earlier_driver_s_executor_with_the_number_of_one_of_ours_is_ended_too(
+        self, harness: Harness
+    ) -> None:
+        """Offers may come before the answers about what Mesos knows."""
+        properties = {**TWO_OF_ONE, "spark.mesos.driver.frameworkId": "F"}
+        *_, found, ended = tell(
+            harness,
+            {"subscribed": False},
+            offers(offer(1)),
+            update("0", "RUNNING", agent="S9"),
+            update("0", "KILLED", agent="S9"),
+            properties=properties,
+        )
+        assert named(found, "kill") == [["0", "S9"]]
+        assert (found["executors"], ended["executors"]) == (
+            {"0": "Launching", "1": "Launching"},
+            {"0": "Launching", "1": "Launching"},
+        )
+
     def test_a_new_framework_has_nothing_to_ask_about(self, harness: Harness) -> None:
         (step,) = tell(harness, {"subscribed": False})
         assert step["effects"] == []
@@ -175,16 +199,50 @@ class TestUpdates:
         assert kinds(steps[4]) == ["launch", "suppress"]
 
     def test_an_agent_that_starts_one_has_its_failures_forgiven(self, harness: Harness) -> None:
+        """Not when the executor registers: only behind that it looks for a shuffle service, plugins and ports."""
         failed = {"reason": "REASON_CONTAINER_LAUNCH_FAILED"}
         steps = tell(
             harness,
             offers(offer(1)),
             update("0", "FAILED", **failed),
             {"knocks": "1"},
+            {"launched": "1"},
             update("1", "FAILED"),
             properties=TWO_OF_ONE,
         )
-        assert [step["failures"] for step in steps[1:]] == [{"S0": 1}, {}, {}]
+        assert [step["failures"] for step in steps[1:]] == [{"S0": 1}, {"S0": 1}, {}, {}]
+
+    def test_an_agent_whose_executors_end_behind_their_registration_gets_no_more(
+        self, harness: Harness
+    ) -> None:
+        """As all do where no shuffle service answers."""
+        ended = {"message": "Command exited with status 1"}
+        *_, first, _, second, offered = tell(
+            harness,
+            offers(offer(1)),
+            {"knocks": "0"},
+            update("0", "FAILED", **ended),
+            {"knocks": "1"},
+            update("1", "FAILED", **ended),
+            offers(offer(2)),
+            properties=TWO_OF_ONE,
+        )
+        assert (first["failures"], second["failures"]) == ({"S0": 1}, {"S0": 2})
+        assert kinds(offered) == ["decline"]
+        ((_, loss),) = named(second, "remove")
+        assert "no shuffle service" in loss["message"]
+
+    def test_whom_spark_sends_away_for_its_host_s_sake_is_not_charged_to_the_agent(
+        self, harness: Harness
+    ) -> None:
+        *_, ended = tell(
+            harness,
+            offers(offer(1)),
+            update("0", "FAILED", message="Command exited with status 1")
+            | {"excluded": ["agent0.mesos.example"]},
+            properties=TWO_OF_ONE,
+        )
+        assert ended["failures"] == {}
 
     def test_an_agent_does_not_answer_for_executors_that_had_started(self, harness: Harness) -> None:
         *_, first, second = tell(
@@ -198,6 +256,13 @@ class TestConnections:
     def test_all_executors_are_asked_about_after_each_new_subscription(self, harness: Harness) -> None:
         *_, step = tell(harness, *FILLED, {"subscribed": True}, properties=TWO_OF_ONE)
         assert step["effects"] == [["suppress"], ["reconcile", ["0", "1"]]]
+
+    def test_now_and_then_all_is_compared_with_what_mesos_knows(self, harness: Harness) -> None:
+        first, *_, step = tell(
+            harness, {"reconsidered": True}, *FILLED, {"reconsidered": True}, properties=TWO_OF_ONE
+        )
+        assert first["effects"] == [["reconcile all"]]
+        assert step["effects"] == [["reconcile", ["0", "1"]], ["reconcile all"]]
 
     def test_a_launch_that_did_not_reach_mesos_is_made_again(self, harness: Harness) -> None:
         _, lost, _ = tell(
@@ -226,7 +291,7 @@ class TestConnections:
             {"knocks": "0"},
             {"silent": "0"},
             offers(offer(3)),
-            update("0", "FAILED"),
+            update("0", "KILLED"),
             properties=TWO_OF_ONE,
         )
         assert kinds(silent) == ["remove", "kill"]
@@ -236,9 +301,97 @@ class TestConnections:
         assert kinds(offered) == ["decline"], "it still holds its cores"
         assert kinds(gone) == ["revive", "acknowledge"], "Spark has been told already"
 
+    def test_why_the_silent_one_ended_is_told_to_people_at_least(self, harness: Harness) -> None:
+        """Spark cannot be told to count tasks that it has given up before."""
+        *_, late = tell(
+            harness,
+            *FILLED,
+            {"silent": "0"},
+            update("0", "FAILED", message="Command exited with status 50"),
+            properties=TWO_OF_ONE,
+        )
+        ((executor, loss),) = named(late, "late")
+        assert (executor, loss["exitCode"]) == ("0", 50)
+        assert named(late, "remove") == []
+
     def test_who_is_cut_off_and_has_ended_is_not_silent(self, harness: Harness) -> None:
         *_, step = tell(harness, *FILLED, update("0", "FAILED"), {"silent": "0"}, properties=TWO_OF_ONE)
         assert step["effects"] == []
+
+    @pytest.mark.parametrize("how", [{"silent": "0"}, {"killed": ["0"]}])
+    def test_who_was_to_end_and_still_runs_is_ended_again(self, harness: Harness, how: Json) -> None:
+        """A master that was just elected takes a KILL of a task that it does not know yet, and does nothing."""
+        *_, first, reconciled, killing, gone = tell(
+            harness,
+            *FILLED,
+            how,
+            update("0", "RUNNING", reason="REASON_RECONCILIATION", uuid=None),
+            update("0", "KILLING"),
+            update("0", "KILLED"),
+            properties=TWO_OF_ONE,
+        )
+        assert named(first, "kill") == [["0", "S0"]]
+        assert reconciled["effects"] == [["kill", "0", "S0"]]
+        assert named(killing, "kill") == []
+        assert gone["executors"] == {"1": "Launching"}
+
+    def test_who_only_hands_on_what_it_has_is_left_alone(self, harness: Harness) -> None:
+        *_, leaving, told = tell(
+            harness, *FILLED, {"leaving": ["0"]}, update("0", "RUNNING", uuid=None), properties=TWO_OF_ONE
+        )
+        assert leaving["executors"] == {"0": "Ending", "1": "Launching"}
+        assert told["effects"] == []
+
+    def test_unknown_tasks_are_asked_about_until_they_have_ended(self, harness: Harness) -> None:
+        *_, found, again, ended, last = tell(
+            harness,
+            *FILLED,
+            update("7", "RUNNING", agent="S9"),
+            {"subscribed": True},
+            update("7", "KILLED", agent="S9"),
+            {"subscribed": True},
+            properties=TWO_OF_ONE,
+        )
+        assert named(found, "kill") == [["7", "S9"]]
+        assert named(again, "reconcile") == [[["0", "1", "7"]]]
+        assert (found["doomed"], ended["doomed"]) == (["7"], [])
+        assert named(last, "reconcile") == [[["0", "1"]]]
+
+    def test_whom_spark_has_dropped_and_who_does_not_end_is_ended(self, harness: Harness) -> None:
+        """Executors take leave of Spark before they end; where the end hangs, nobody else would ever see to it."""
+        both, one = {"compared": ["0", "1"]}, {"compared": ["1"]}
+        *_, missing, back, again, dropped, later, gone = tell(
+            harness,
+            *FILLED,
+            {"at": 100_000, **both},
+            {"at": 130_000, **one},
+            {"at": 160_000, **both},
+            {"at": 190_000, **one},
+            {"at": 250_000, **one},
+            {"at": 280_000, **one},
+            update("0", "KILLED"),
+            properties=TWO_OF_ONE,
+        )
+        assert [step["effects"] for step in (missing, back, again, later)] == [[], [], [], []]
+        assert kinds(dropped) == ["remove", "kill"]
+        assert "has not ended" in named(dropped, "remove")[0][1]["message"]
+        assert kinds(gone) == ["revive", "acknowledge"]
+
+    def test_who_runs_and_never_registers_is_ended_and_charged_to_its_agent(self, harness: Harness) -> None:
+        _, _, before, late, ended = tell(
+            harness,
+            offers(offer(1)),
+            {"at": 5_000, **update("0", "RUNNING")},
+            {"at": 604_999, "compared": []},
+            {"at": 605_000, "compared": []},
+            update("0", "KILLED"),
+            properties=TWO_OF_ONE,
+        )
+        assert before["effects"] == []
+        assert kinds(late) == ["remove", "kill"]
+        assert named(late, "kill") == [["0", "S0"]], "1 has not even been launched yet, as Mesos says"
+        assert (late["failures"], ended["failures"]) == ({"S0": 1}, {"S0": 1})
+        assert named(ended, "remove") == []
 
     def test_only_our_own_executors_are_let_in(self, harness: Harness) -> None:
         _, ours, other = tell(
@@ -292,24 +445,57 @@ class TestLeaving:
 
     def test_executors_are_decommissioned_shortly_before_maintenance(self, harness: Harness) -> None:
         small = (scalar("cpus", 1), scalar("mem", 8192))
-        *_, step, offered, gone = tell(
+        *_, step, left, offered, gone = tell(
             harness,
             offers(offer(1, *small, agent=0), offer(2, *small, agent=1)),
-            {"knocks": "0"},
-            {"knocks": "1"},
+            *started("0"),
+            *started("1"),
             {"inverse": self.inverse(), "wall": self.SOON},
+            {"leaving": ["0"]},
             offers({**offer(3), "unavailability": self.WINDOW}, offer(4, agent=1), wall=self.SOON),
             update("0", "FINISHED"),
             properties={"spark.cores.max": "3", "spark.executor.cores": "1"},
         )
-        assert kinds(step) == ["decommission", "revive", "accept inverse"]
+        assert kinds(step) == ["decommission", "accept inverse"]
         assert step["effects"][0][1] == ["0"]
+        assert kinds(left) == ["revive"]
         assert offered["executors"] == {"0": "Ending", "1": "Launching", "2": "Launching"}
         assert sorted(effect[:2] for effect in offered["effects"][:2]) == [
             ["decline", "O3"],
             ["launch", "O4"],
         ]
         assert kinds(gone) == ["remove", "revive", "acknowledge"]
+
+    def test_those_that_spark_does_not_decommission_stay(self, harness: Harness) -> None:
+        """Without spark.decommission.enabled: what is not replaced is there still when the operator thinks again."""
+        *_, step, offered = tell(
+            harness,
+            {"wanted": {"0": 2}},
+            *FILLED,
+            {"inverse": self.inverse(), "wall": self.SOON},
+            offers(offer(3, agent=1)),
+            properties=DYNAMIC,
+        )
+        assert kinds(step) == ["decommission", "accept inverse"]
+        assert step["executors"] == {"0": "Launching", "1": "Launching"}
+        assert kinds(offered) == ["decline"]
+
+    def test_those_that_have_not_registered_hold_nothing_and_end(self, harness: Harness) -> None:
+        *_, step, knock, offered, gone = tell(
+            harness,
+            {"wanted": {"0": 2}},
+            offers(offer(1, agent=0), offer(2, agent=1)),
+            {"inverse": self.inverse(), "wall": self.SOON},
+            {"knocks": "0"},
+            offers({**offer(3), "unavailability": self.WINDOW}, offer(4, agent=1), wall=self.SOON),
+            update("0", "KILLED"),
+            properties=DYNAMIC,
+        )
+        assert kinds(step) == ["kill", "revive", "accept inverse"]
+        assert step["executors"] == {"0": "Ending", "1": "Launching"}
+        assert knock["isOurs"] is False
+        assert named(offered, "launch") == [["O4", ["2"]]]
+        assert gone["failures"] == {}
 
     def test_long_before_it_mesos_is_told_to_ask_again(self, harness: Harness) -> None:
         *_, step = tell(
@@ -337,20 +523,51 @@ class TestLeaving:
         )
         assert [kinds(step)[0] for step in steps] == ["decline", "launch"]
 
-    def test_a_draining_agent_is_left_by_all(self, harness: Harness) -> None:
-        """Mesos ends one executor after the other; those whose turn comes later get no more tasks."""
-        one = offer(1, scalar("cpus", 2), scalar("mem", 8192))
-        *_, step = tell(
+    @pytest.mark.proves("spark.mesos.maintenance.leadTime", mode="client")
+    @pytest.mark.parametrize(
+        ("property_", "until"), [("executor.decommission.gracePeriod", 90), ("maintenance.leadTime", 30)]
+    )
+    def test_how_long_before_it_can_be_said(self, property_: str, until: int, harness: Harness) -> None:
+        properties = {
+            "spark.mesos.executor.decommission.gracePeriod": "90s",
+            **{f"spark.mesos.{property_}": f"{until}s"},
+        }
+        *_, early, late = tell(
             harness,
-            offers(one),
-            {"knocks": "0"},
-            {"knocks": "1"},
-            update("0", "KILLING", reason="REASON_AGENT_DRAINING"),
-            properties=TWO_OF_ONE,
+            *FILLED,
+            {"inverse": self.inverse(), "wall": 10_000_000_000 - until * 1000 - 100_000},
+            {"inverse": self.inverse(), "wall": 10_000_000_000 - until * 1000},
+            properties={**TWO_OF_ONE, **properties},
         )
-        assert kinds(step) == ["decommission", "acknowledge"]
-        assert step["effects"][0][1] == ["0", "1"]
-        assert step["draining"] == ["S0"]
+        assert early["effects"] == [["accept inverse", "I1", 100.0]]
+        assert kinds(late) == ["decommission", "accept inverse"]
+
+    def test_an_executor_of_an_agent_that_is_drained_is_replaced_while_it_ends(
+        self, harness: Harness
+    ) -> None:
+        """It tells Spark itself that it goes, when Mesos sends it SIGTERM; were Spark told by us, it would end at once."""
+        *_, killing, offered, gone, others = tell(
+            harness,
+            {"wanted": {"0": 2}},
+            *FILLED,
+            update("0", "KILLING", reason="REASON_AGENT_DRAINING"),
+            offers(offer(3, agent=1)),
+            update("0", "KILLED", reason="REASON_AGENT_DRAINING", message="Command exited with status 0"),
+            offers(offer(4, agent=0)),
+            properties={**DYNAMIC, "spark.cores.max": "3"},
+        )
+        assert kinds(killing) == ["revive", "acknowledge"]
+        assert killing["executors"] == {"0": "Ending", "1": "Launching"}
+        assert offered["executors"]["2"] == "Launching"
+        ((executor, loss),) = named(gone, "remove")
+        assert (executor, loss["byApplication"], loss["agentFailed"]) == ("0", False, False)
+        assert others["draining"] == []
+
+    def test_one_that_is_ended_on_our_behalf_makes_no_new_room_when_it_begins_to_end(
+        self, harness: Harness
+    ) -> None:
+        *_, killing = tell(harness, *FILLED, {"killed": ["0"]}, update("0", "KILLING"), properties=TWO_OF_ONE)
+        assert kinds(killing) == ["acknowledge"]
 
 
 def test_calls_have_the_bodies_that_mesos_expects(harness: Harness) -> None:
@@ -360,6 +577,11 @@ def test_calls_have_the_bodies_that_mesos_expects(harness: Harness) -> None:
         "tasks": [{"task_id": {"value": "0"}, "agent_id": {"value": "S0"}}]
     }
     assert harness.ask("reconciled", {}) == {"tasks": []}
+    of_one = {"task_id": {"value": "0"}, "agent_id": {"value": "S0"}}
+    assert harness.ask("killed", {"task": "0", "agent": "S0"}) == of_one
+    policy = {"kill_policy": {"grace_period": {"nanoseconds": 3_000_000_000}}}
+    assert harness.ask("killed", {"task": "0", "agent": "S0", "grace": 3000}) == {**of_one, **policy}
+    assert harness.ask("killed", {"task": "0", "grace": 3000}) == {"task_id": {"value": "0"}, **policy}
 
 
 @pytest.mark.parametrize(("before", "suffix"), [(0, ""), (1, "-0001"), (12, "-0012")])
@@ -389,3 +611,80 @@ class TestDriverLogs:
 
     def test_others_have_none(self, harness: Harness) -> None:
         assert harness.ask("driver_logs", {"PATH": "/bin"}) is None
+
+
+class TestDecommissionedBySpark:
+    """Those that are idle, with dynamic allocation, and those whose machine told them so."""
+
+    def test_others_take_their_place_while_they_are_on_their_way_out(self, harness: Harness) -> None:
+        wanted, launched, leaving, again, replaced = tell(
+            harness,
+            {"wanted": {"0": 1}},
+            offers(offer(1)),
+            {"leaving": ["0", "unknown"]},
+            {"leaving": ["0"]},
+            offers(offer(2, agent=1)),
+            properties=DYNAMIC,
+        )
+        assert (kinds(wanted), kinds(launched)) == (["revive"], ["launch", "suppress"])
+        assert (leaving["effects"], leaving["executors"]) == ([["revive"]], {"0": "Ending"})
+        assert again["effects"] == []
+        assert kinds(replaced) == ["launch", "suppress"]
+        assert replaced["executors"] == {"0": "Ending", "1": "Launching"}
+
+    def test_nobody_does_if_fewer_are_wanted(self, harness: Harness) -> None:
+        *_, leaving = tell(
+            harness,
+            {"wanted": {"0": 1}},
+            offers(offer(1)),
+            {"wanted": {"0": 0}},
+            {"leaving": ["0"]},
+            properties=DYNAMIC,
+        )
+        assert leaving["effects"] == []
+
+    def test_their_cores_are_theirs_until_they_have_ended(self, harness: Harness) -> None:
+        properties = {**DYNAMIC, "spark.cores.max": "1"}
+        *_, leaving, ended = tell(
+            harness,
+            {"wanted": {"0": 1}},
+            offers(offer(1)),
+            {"knocks": "0"},
+            {"leaving": ["0"]},
+            update("0", "FINISHED", message="Command exited with status 0"),
+            properties=properties,
+        )
+        assert (leaving["effects"], leaving["cores"]) == ([], 1)
+        assert kinds(ended) == ["remove", "revive", "acknowledge"]
+
+
+class TestAgentsThatAreGone:
+    """What a shuffle service kept there is lost, too, whatever Spark was told of the executor before."""
+
+    @pytest.mark.parametrize("is_silent", [True, False], ids=["given up", "not missed yet"])
+    def test_spark_hears_of_it(self, harness: Harness, is_silent: bool) -> None:
+        before = [{"silent": "0"}] if is_silent else []
+        *_, lost = tell(
+            harness,
+            *FILLED,
+            *before,
+            update("0", "LOST", reason="REASON_AGENT_REMOVED", message="Agent host removed", uuid=None),
+            properties=TWO_OF_ONE,
+        )
+        assert [effect[:2] for effect in lost["effects"] if effect[0] in ("remove", "agent lost")] == [
+            *([] if is_silent else [["remove", "0"]]),
+            ["agent lost", "S0"],
+        ]
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            update("0", "FAILED", message="Command exited with status 1"),
+            update("0", "LOST", reason="REASON_AGENT_RESTARTED"),
+        ],
+        ids=["the executor only", "the agent is back"],
+    )
+    def test_not_of_one_that_is_there(self, harness: Harness, end: Json) -> None:
+        *_, lost = tell(harness, *FILLED, end, properties=TWO_OF_ONE)
+        assert kinds(lost)[0] == "remove"
+        assert "agent lost" not in kinds(lost)

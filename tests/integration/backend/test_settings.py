@@ -47,6 +47,7 @@ def test_defaults(read):
         "checkpoint": None,
         "webUiUrl": None,
         "shutdownTimeoutMillis": 10_000,
+        "leaving": {"handsOn": False, "graceMillis": None, "leadMillis": 300_000},
         "uris": [],
         "fetcherCache": False,
         "taskLabels": [],
@@ -86,6 +87,24 @@ def test_defaults(read):
         ("spark.mesos.coarse.shutdownTimeout", "2s", "shutdownTimeoutMillis", 2000),
         ("spark.mesos.coarse.shutdownTimeout", "2m", "shutdownTimeoutMillis", 120_000),
         ("spark.mesos.coarse", "true", "coresMax", None),
+        (
+            "spark.decommission.enabled",
+            "true",
+            "leaving",
+            {"handsOn": True, "graceMillis": 300_000, "leadMillis": 300_000},
+        ),
+        (
+            "spark.mesos.executor.decommission.gracePeriod",
+            "10m",
+            "leaving",
+            {"handsOn": False, "graceMillis": None, "leadMillis": 600_000},
+        ),
+        (
+            "spark.mesos.maintenance.leadTime",
+            "1h",
+            "leaving",
+            {"handsOn": False, "graceMillis": None, "leadMillis": 3_600_000},
+        ),
         ("spark.mesos.fetcherCache.enable", "true", "fetcherCache", True),
         ("spark.mesos.rejectOfferDuration", "90s", "refuse", {"unmetConstraints": 90, "reachedMaxCores": 90}),
         (
@@ -122,6 +141,18 @@ def test_defaults(read):
 )
 def test_a_property_is_read(read, name, text, field, value):
     assert read({name: text})["settings"][field] == value
+
+
+@pytest.mark.parametrize(("signal", "grace"), [(" TERM ", 60_000), ("PWR", None)])
+def test_who_decommissions_at_another_signal_than_that_of_mesos_gets_no_grace(read, signal, grace):
+    found = read(
+        {
+            "spark.decommission.enabled": "true",
+            "spark.executor.decommission.signal": signal,
+            "spark.mesos.executor.decommission.gracePeriod": "1m",
+        }
+    )
+    assert found["settings"]["leaving"] == {"handsOn": True, "graceMillis": grace, "leadMillis": 60_000}
 
 
 @pytest.mark.parametrize(
@@ -346,6 +377,37 @@ def test_a_profile_has_what_it_does_not_ask_for_from_the_properties(read):
         {"id": 2, "cores": 4, "heapMiB": 4096, "memoryMiB": 4096 + 2048 + 7 + 50, "gpus": 2, "taskCpus": 3},
         {"id": 3, **like_default, "memoryMiB": 2048 + 10 + 100, "gpus": 0},
     ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "asked", "why"),
+    [
+        ({"spark.cores.max": "2", "spark.executor.cores": "2"}, {}, None),
+        ({"spark.executor.cores": "64"}, {}, None),
+        ({"spark.mesos.gpus.max": "2"}, {"gpu": 2}, None),
+        (
+            {},
+            {"gpu": 1},
+            "it needs GPUs: 1, but spark.mesos.gpus.max=0 is the most that all executors may have together. "
+            "Raise spark.mesos.gpus.max",
+        ),
+        ({"spark.mesos.gpus.max": "1"}, {"gpu": 2}, "it needs GPUs: 2, but spark.mesos.gpus.max=1 is"),
+        ({"spark.cores.max": "3"}, {"cores": 4}, "it needs cores: 4, but spark.cores.max=3 is the most"),
+    ],
+)
+def test_what_no_offer_will_ever_do_for(read, properties, asked, why):
+    never_fits = read(properties, profiles=[{"id": 1, "asked": asked}])["neverFits"]
+    assert list(never_fits) == ([] if why is None else ["1"])
+    assert why is None or why in never_fits["1"]
+
+
+def test_the_default_profile_may_never_fit_either(read):
+    """As with Spark 3.5 the application starts: not each of them wants executors."""
+    cores = {"spark.cores.max": "3", "spark.executor.cores": "4"}
+    assert "Raise spark.cores.max" in read(cores)["neverFits"]["0"]
+    tasks = {"spark.cores.max": "1", "spark.task.cpus": "3", "spark.mesos.extra.cores": "1"}
+    assert "it needs cores: 2, but spark.cores.max=1" in read(tasks)["neverFits"]["0"]
+    assert read({**tasks, "spark.mesos.extra.cores": "2"})["neverFits"] == {}
 
 
 @given(st.text(alphabet="ab:;, \t\u3000", max_size=10))

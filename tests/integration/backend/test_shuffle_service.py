@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sparkmesos_core.spark.shuffle_service import heartbeat
 
@@ -184,14 +187,14 @@ class TestMessages:
 
 
 def words(harness: Harness, **argument: Any) -> list[tuple[str, int, int]]:
-    """What was said to whom: agent, timeout, when."""
+    """What was said to whom: host, timeout, when."""
     return [tuple(one) for one in harness.ask("contacts", {"keep": 600, "interval": 20, **argument})]
 
 
 class TestContacts:
     def test_a_service_of_ours(self, harness: Harness) -> None:
-        said = words(harness, agents={"a": ["ours"], "b": ["ours"]}, words=6)
-        assert {agent for agent, keep, _ in said if keep == 600} == {"a", "b"}
+        said = words(harness, hosts={"a": ["ours"], "b": ["ours"]}, words=6)
+        assert {host for host, keep, _ in said if keep == 600} == {"a", "b"}
         # It is told of the end, and nothing behind that.
         assert sorted(said[-3:-1])[0][:2] == ("a", 0)
         assert sorted(said[-3:-1])[1][:2] == ("b", 0)
@@ -200,29 +203,109 @@ class TestContacts:
 
     def test_a_service_of_spark_3_warns_of_who_comes_again(self, harness: Harness) -> None:
         """So it is told rarely: every third of the time that it waits."""
-        said = words(harness, agents={"a": ["sparks"]}, words=2)
+        said = words(harness, hosts={"a": ["sparks"]}, words=2)
         assert said[1][2] >= 190
 
-    def test_one_that_is_away_does_not_keep_others(self, harness: Harness) -> None:
-        said = words(harness, agents={"a": ["away"], "b": ["ours"]}, words=12)
-        times = [at for agent, _, at in said if agent == "a"]
-        assert len(times) >= 2
-        assert len([agent for agent, _, _ in said if agent == "b"]) > len(times)
+    def test_one_that_is_away_is_told_as_often_and_not_of_the_end(self, harness: Harness) -> None:
+        said = words(harness, hosts={"a": ["ours", "away"], "b": ["ours"]}, words=24)
+        assert len([host for host, _, _ in said if host == "a"]) > 6
         assert ("a", 0) not in [one[:2] for one in said]  # it would only take time
 
     def test_one_that_was_away_is_told_again(self, harness: Harness) -> None:
-        said = words(harness, agents={"a": ["away", "unknown", "away", "ours"]}, words=5)
+        said = words(harness, hosts={"a": ["away", "unknown", "away", "ours"]}, words=5)
         assert [one[:2] for one in said][:5] == [("a", 600)] * 5
         assert said[-2][:2] == ("a", 0)
 
     def test_another_executor_is_a_reason_to_try_at_once(self, harness: Harness) -> None:
         """While the next trial would be seconds away."""
         said = words(
-            harness, agents={"a": ["away", "ours"]}, words=1, again=["a"], interval=20_000, keep=60_000
+            harness, hosts={"a": ["away", "ours"]}, words=1, again=["a"], interval=20_000, keep=60_000
         )
         assert [one[:2] for one in said] == [("a", 60_000), ("a", 60_000), ("a", 0), ("closed", 0)]
         assert said[1][2] < 15_000
 
     def test_another_executor_is_no_reason_where_all_is_well(self, harness: Harness) -> None:
-        said = words(harness, agents={"a": ["ours"], "b": ["ours"]}, words=2, interval=20_000, keep=60_000)
+        said = words(harness, hosts={"a": ["ours"], "b": ["ours"]}, words=2, interval=20_000, keep=60_000)
         assert [one[:2] for one in said].count(("a", 60_000)) == 1
+
+    def test_many_that_are_silent_keep_no_others_waiting(self, harness: Harness) -> None:
+        """There are far more of them than words can be sent at a time."""
+        silent = {f"silent-{number}": ["silent"] for number in range(200)}
+        hosts = {"living": ["ours"], **silent}
+        keep = 1500  # on four threads each round takes ten times as long
+        said = words(harness, hosts=hosts, silence=300, words=500, keep=keep, interval=100)
+        times = [at for host, timeout, at in said if host == "living" and timeout == keep]
+        assert len({host for host, _, _ in said}) == 202  # each had its turn, and "closed"
+        assert max(after - before for before, after in pairwise(times)) < keep
+        assert len(times) > 5
+        assert said[-2][:2] == ("living", 0)
+
+    def test_a_host_that_is_gone_is_told_no_more(self, harness: Harness) -> None:
+        """Until an executor starts there again. One with executors of ours is never given up."""
+        hosts = {"gone": ["ours", "away"], "used": ["away"]}
+        said = words(harness, hosts=hosts, keep=30, interval=5, words=1, left=["gone"], used=["used"])
+        of_gone = [at for host, _, at in said if host == "gone"]
+        assert 300 <= of_gone[-1] < 10_000
+        assert max(at for host, _, at in said if host == "used") >= of_gone[-1] - 60
+        said = words(
+            harness, hosts=hosts, keep=30, interval=5, words=1, left=["gone"], again=["gone", "gone"]
+        )
+        assert [host for host, _, _ in said].count("gone") > len(of_gone) / 2
+
+
+KEEP, BEAT, WAIT = TIMEOUT, 10_000, 5_000
+
+
+def outages(harness: Harness, *away: tuple[int, int], until: int, **argument: Any) -> Json:
+    plan = {"keep": KEEP, "interval": BEAT, "look": LOOK, "takes": WAIT, "away": away, "until": until}
+    told: Json = harness.ask("outages", plan | argument)
+    return told
+
+
+class TestOutages:
+    """A driver and a service that cannot reach each other for a while, followed to what the service makes of it."""
+
+    @settings(deadline=None, max_examples=200)
+    @given(data=st.data())
+    def test_one_shorter_than_the_lease_costs_nothing(self, harness: Harness, data: st.DataObject) -> None:
+        """But for the word that the last one was before it, and that the next one is behind it."""
+        away, at = [], 0
+        is_sparks = data.draw(st.booleans())
+        takes = data.draw(st.sampled_from([0, WAIT, BEAT]))
+        longest = KEEP - BEAT - (KEEP // 3 if is_sparks else BEAT)
+        for _ in range(data.draw(st.integers(1, 4))):
+            begin = at + data.draw(st.integers(BEAT, 2 * KEEP))
+            at = begin + data.draw(st.integers(0, longest))
+            away.append((begin, at))
+            at += KEEP // 3 + BEAT
+        told = outages(harness, *away, until=at + 2 * KEEP, takes=takes, sparks=is_sparks)
+        assert told["over"] is None
+
+    def test_one_that_is_longer_ends_it(self, harness: Harness) -> None:
+        told = outages(harness, (5000, 5000 + KEEP + BEAT), until=10 * KEEP)
+        assert KEEP < told["over"] <= KEEP + 2 * LOOK
+
+    @pytest.mark.parametrize("takes", [0, WAIT])
+    def test_a_service_that_cannot_be_reached_at_first(self, harness: Harness, takes: int) -> None:
+        """What executors have told it of it keeps for ten times as long."""
+        assert outages(harness, (0, 9 * KEEP - BEAT), until=12 * KEEP, takes=takes)["over"] is None
+        over = outages(harness, (0, 12 * KEEP), until=12 * KEEP, takes=takes)["over"]
+        assert 10 * KEEP < over <= 10 * KEEP + 2 * LOOK
+
+    def test_words_become_rare_when_the_files_would_be_gone(self, harness: Harness) -> None:
+        told = outages(harness, (1, 10**9), until=30 * KEEP, look=10**9)
+        gaps = [after - before for before, after in pairwise(told["words"])]
+        assert set(gaps[:12]) == {BEAT}
+        assert set(gaps[13:]) == {KEEP}
+
+    def test_words_become_rare_step_by_step_for_whoever_never_answered(self, harness: Harness) -> None:
+        told = outages(harness, (0, 10**9), until=10 * KEEP, look=10**9)
+        gaps = [after - before for before, after in pairwise(told["words"])]
+        assert gaps[:5] == [10_000, 20_000, 40_000, 80_000, KEEP]
+        assert set(gaps[5:]) == {KEEP}
+
+    def test_beats_that_are_rarer_than_the_lease_allows(self, harness: Harness) -> None:
+        """spark.executor.heartbeatInterval is for others as well: services hear often enough all the same."""
+        told = outages(harness, until=10 * KEEP, interval=2 * KEEP)
+        assert told["over"] is None
+        assert told["words"][1] == KEEP // 3

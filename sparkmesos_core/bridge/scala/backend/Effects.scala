@@ -11,6 +11,10 @@ sealed trait SparkEffect extends Effect
 final case class Remove(executor: String, hostname: String, loss: Loss) extends SparkEffect
 /** Executors that will be ended soon: they get no more tasks, and hand on what they hold. */
 final case class Decommission(executors: Seq[String], why: String) extends SparkEffect
+/** Mesos tells why an executor ended of which Spark was told before that nobody knows. Only people can make use of it. */
+final case class Late(executor: String, loss: Loss) extends SparkEffect
+/** Nothing that executors have left on an agent can be reached any more. May be said more than once. */
+final case class AgentLost(agentId: String, hostname: String, why: String) extends SparkEffect
 
 /** A call to Mesos. */
 sealed trait MesosEffect extends Effect
@@ -42,7 +46,19 @@ object Calls {
   def acceptInverse(offerId: String, refuseSeconds: Double): ObjectNode =
     answer("inverse_offer_ids", offerId, Some(refuseSeconds))
 
-  def kill(task: String, agentId: Option[String]): ObjectNode = of(task, agentId)
+  /** @param graceMillis between SIGTERM and SIGKILL; None: as the task's own kill policy says */
+  def kill(task: String, agentId: Option[String], graceMillis: Option[Long]): ObjectNode = {
+    val body = of(task, agentId)
+    graceMillis.foreach(millis => body.replace("kill_policy", killPolicy(millis)))
+    body
+  }
+
+  /** A v1 KillPolicy. */
+  def killPolicy(graceMillis: Long): ObjectNode = {
+    val policy = node()
+    policy.putObject("grace_period").put("nanoseconds", graceMillis * 1000000)
+    policy
+  }
 
   def acknowledge(task: String, agentId: String, uuid: String): ObjectNode = of(task, Some(agentId)).put("uuid", uuid)
 

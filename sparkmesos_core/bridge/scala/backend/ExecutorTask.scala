@@ -40,6 +40,7 @@ object ExecutorTask {
     task.replace("command", command(settings, planned, offer, application))
     task.replace("container", Containers.json(settings.container, settings.secrets))
     task.replace("labels", Labels.json(settings.taskLabels))
+    settings.leaving.graceMillis.foreach(millis => task.replace("kill_policy", Calls.killPolicy(millis)))
     task
   }
 
@@ -53,7 +54,9 @@ object ExecutorTask {
     val array = command.putObject("environment").putArray("variables")
     variables(settings, planned, offer, application).foreach(array.add(_))
     val words = arguments(settings, planned, offer, application).map(ShellWords.word)
-    command.put("value", (settings.sparkPlace.sparkClass +: ExecutorClass +: words).mkString(" "))
+    // A shell that stayed would be the task to Mesos, which ends all that is left of it once the shell is gone.
+    val sparkClass = settings.sparkPlace.sparkClass(isInPlaceOfShell = settings.leaving.graceMillis.isDefined)
+    command.put("value", (sparkClass +: ExecutorClass +: words).mkString(" "))
   }
 
   private def arguments(settings: Settings, planned: Planned, offer: Offer, application: Application): Seq[String] = {

@@ -1,6 +1,6 @@
 package org.sparkmesos.backend
 
-import java.util.concurrent.{CountDownLatch, ScheduledThreadPoolExecutor, TimeUnit}
+import java.util.concurrent.{ConcurrentHashMap, CountDownLatch, RejectedExecutionException, ScheduledThreadPoolExecutor, TimeUnit}
 
 import scala.util.control.NonFatal
 
@@ -21,9 +21,13 @@ trait FleetOwner {
   /** There is a subscription, or there is none for now. */
   def isConnected(is: Boolean): Unit
   /** An executor runs there; this may be told more than once. */
-  def runs(agentId: String, hostname: String): Unit
+  def runs(hostname: String): Unit
+  /** Those that Spark knows. */
+  def executors: Set[String]
   def remove(executor: String, hostname: String, loss: Loss): Unit
   def decommission(executors: Seq[String], why: String): Unit
+  /** Nothing that executors have left on an agent can be reached any more; this may be told more than once. */
+  def agentLost(agentId: String, hostname: String, why: String): Unit
   /** Mesos has ended the framework, which had been registered; nothing here will change that. */
   def ended(message: String): Unit
 }
@@ -48,14 +52,16 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
   private val empty = new CountDownLatch(1) // the application ends, and nobody is left
   @volatile private var refusal: Option[String] = None
   @volatile private var hasRegistered = false
+  @volatile private var isStopped = false // set with the lock, so that nothing begins behind it
   @volatile private var application: Application = _
   @volatile private var watch: Option[StartWatch] = None
+  private val hopeless = ConcurrentHashMap.newKeySet[Int] // profiles that were warned of
 
   private val conversation =
     new Conversation(masters, comingBack(framework), settings.credentials.pair, () => Nil, listener)
   private val reconciliation = new Reconciliation(tasks => lock.synchronized {
-    val known = roster.books.executors
-    conversation.call("RECONCILE", Calls.reconcile(tasks.toSeq.sorted.map(id => id -> known.get(id).map(_.agentId))))
+    val agents = roster.watched
+    conversation.call("RECONCILE", Calls.reconcile(tasks.toSeq.sorted.map(id => id -> agents.getOrElse(id, None))))
   })
   private val timer = new ScheduledThreadPoolExecutor(1, (work: Runnable) => Daemon("mesos-fleet-timer")(work.run()))
   timer.setRemoveOnCancelPolicy(true)
@@ -63,18 +69,30 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
   // ---- life --------------------------------------------------------------------------------------------------------
 
   /** Registers with Mesos, and returns the id of the framework. Waits for a master for as long as it takes; the watch says on
-    * stderr why it takes long. Throws FleetError if Mesos refuses.
+    * stderr why it takes long. Throws FleetError if Mesos refuses, or if stop() comes first.
     */
   def start(): String = {
+    if (!settings.isDynamic) warn(settings.defaultProfile)
     watch = owner.watch(conversation)
     PythonDriver.endWithJvm()
-    conversation.start()
-    advise(_.start())
+    lock.synchronized {
+      if (isStopped) throw stoppedEarly
+      conversation.start()
+    }
+    watch.foreach(_.start())
     registered.await()
     refusal.foreach(message => throw new FleetError(message))
-    timer.scheduleWithFixedDelay(() => reconcileAll(), ReconcileMinutes, ReconcileMinutes, TimeUnit.MINUTES)
+    lock.synchronized {
+      if (isStopped) throw stoppedEarly
+      timer.scheduleWithFixedDelay(
+        onTimer("Reconciliation")(reconcileAll()), ReconcileMinutes, ReconcileMinutes, TimeUnit.MINUTES)
+      timer.scheduleWithFixedDelay(
+        onTimer("The comparison with Spark's executors")(compare()), CompareMillis, CompareMillis, TimeUnit.MILLISECONDS)
+    }
     conversation.frameworkId.get
   }
+
+  private def stoppedEarly = new FleetError("The application was stopped before Mesos had registered it")
 
   /** Launches nothing any more. The owner hears of no more losses. */
   def beginStop(): Unit = perform(_.over)
@@ -91,7 +109,8 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
 
   /** Lets Mesos remove the framework with all that is left of it, and ends. */
   def stop(): Unit = {
-    advise(_.stop())
+    lock.synchronized { isStopped = true }
+    watch.foreach(_.stop())
     timer.shutdownNow()
     reconciliation.stop()
     conversation.stop(teardown = true)
@@ -104,10 +123,22 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     *
     * @param localTasks how many tasks of each profile would be local to which hosts
     */
-  def wanted(numbers: Map[Profile, Int], localTasks: Map[Int, Map[String, Int]]): Unit =
+  def wanted(numbers: Map[Profile, Int], localTasks: Map[Int, Map[String, Int]]): Unit = {
+    numbers.foreach { case (profile, number) => if (number > 0) warn(profile) }
     perform(_.wanted(numbers, localTasks, now))
+  }
+
+  /** Of a profile for which whoever waits for executors waits for ever; once. Spark 3.5 says nothing. */
+  private def warn(profile: Profile): Unit =
+    for (why <- settings.neverFits(profile) if hopeless.add(profile.id)) {
+      val which = if (profile.id == Profiles.Default) "No executor" else s"No executor of resource profile ${profile.id}"
+      log.error(s"$which can ever be launched, and what needs one waits for ever: $why")
+    }
 
   def kill(executors: Seq[String]): Unit = perform(_.killed(executors, now))
+
+  /** Whether there are executors on a host, as far as Mesos has said. */
+  def hasExecutorsOn(hostname: String): Boolean = lock.synchronized(roster.books.executors.values.exists(_.hostname == hostname))
 
   /** An executor asks to be let in; whether it may. */
   def letsIn(executor: String): Boolean = lock.synchronized {
@@ -117,9 +148,18 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     isOurs
   }
 
+  /** An executor is ready for tasks. */
+  def launched(executor: String): Unit = lock.synchronized { roster = roster.launched(executor) }
+
+  /** Spark lets executors hand on what they hold, and end. */
+  def leaving(executors: Seq[String]): Unit = perform(_.leaving(executors, now))
+
   /** An executor is cut off. If it has ended, Mesos says so soon, and why; else it is given up. */
-  def cutOff(executor: String): Unit =
-    if (!timer.isShutdown) timer.schedule((() => perform(_.silent(executor, now))): Runnable, SilenceMillis, TimeUnit.MILLISECONDS)
+  def cutOff(executor: String): Unit = {
+    val work = onTimer("A silent executor")(guarded("silence")(perform(_.silent(executor, now))))
+    try timer.schedule(work, SilenceMillis, TimeUnit.MILLISECONDS)
+    catch { case _: RejectedExecutionException => } // the application has ended just now
+  }
 
   // ---- what Mesos says ---------------------------------------------------------------------------------------------
 
@@ -128,7 +168,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
       val id = body.path("framework_id").path("value").asText
       log.info(s"${if (again) "Subscribed again" else "Subscribed"} to Mesos at ${conversation.where} as $id")
       if (!again) application = owner.application(id)
-      advise(_.registered())
+      watch.foreach(_.registered())
       owner.isConnected(true)
       perform(_.subscribed(again))
       hasRegistered = true
@@ -136,21 +176,22 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     }
 
     def event(kind: String, body: JsonNode): Unit = guarded(kind) {
-      advise(_.event(kind, body))
+      watch.foreach(_.event(kind, body))
       kind match {
         case "OFFERS" =>
           val offers = Seq.newBuilder[Offer]
           body.path("offers").elements.forEachRemaining(one => offers += Offer.parse(one))
-          val leaving = Maintenance.leaving(body, System.currentTimeMillis)
+          val leaving = Maintenance.leaving(body, System.currentTimeMillis, settings.leaving.leadMillis)
           val excluded = owner.excludedHosts
           perform(_.offered(offers.result(), leaving, excluded, now))
         case "UPDATE" =>
           val update = TaskUpdate.parse(body.path("status"))
           log.info(s"Executor ${update.task} is now $update")
           reconciliation.told(update.task)
-          perform(_.updated(update, now))
+          val excluded = owner.excludedHosts
+          perform(_.updated(update, excluded, now))
           if (update.state == "RUNNING")
-            lock.synchronized(roster.books.executors.get(update.task)).foreach(one => owner.runs(one.agentId, one.hostname))
+            lock.synchronized(roster.books.executors.get(update.task)).foreach(one => owner.runs(one.hostname))
         case "INVERSE_OFFERS" => perform(_.askedBack(Maintenance.parse(body), System.currentTimeMillis, now))
         case _ => log.debug(s"Mesos sent $kind, of which nothing follows")
       }
@@ -160,20 +201,31 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
 
     def failed(message: String): Unit = fail(message)
 
-    private def guarded(what: String)(work: => Unit): Unit =
-      try work
-      catch {
-        case NonFatal(e) =>
-          log.error(s"The scheduler backend failed at $what", e)
-          conversation.call("SUPPRESS", null)
-          fail(s"The scheduler backend failed at $what: $e")
-      }
   }
+
+  /** Whatever goes wrong here ends the application: it would hang, with offers that nobody answers. So does what a Spark lacks
+    * that the bridge was not compiled for.
+    */
+  private def guarded(what: String)(work: => Unit): Unit =
+    try work
+    catch {
+      case e if isFailure(e) =>
+        log.error(s"The scheduler backend failed at $what", e)
+        conversation.call("SUPPRESS", null)
+        fail(s"The scheduler backend failed at $what: $e")
+    }
+
+  /** Work for the timer, which would not run again what has thrown something, and tell nobody. */
+  private def onTimer(what: String)(work: => Unit): Runnable = () =>
+    try work
+    catch { case e if isFailure(e) => log.error(s"$what failed; going on", e) }
+
+  private def isFailure(e: Throwable) = NonFatal(e) || e.isInstanceOf[LinkageError]
 
   private def fail(message: String): Unit = if (refusal.isEmpty) {
     refusal = Some(message)
     val advice = Refusals.advice(message)
-    advise(_.failed(Seq(
+    watch.foreach(_.failed(Seq(
       if (hasRegistered) s"Mesos ended the registration of this application, which is therefore stopped: $message" else message) ++
       Seq(advice).filter(_.nonEmpty)))
     registered.countDown()
@@ -197,7 +249,10 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
           log.warn(s"${loss.message}. Its agent gets no more executors for a while once ${settings.agentFailures.max} have" +
             " failed there")
         owner.remove(executor, hostname, loss)
+      case Late(executor, loss) =>
+        log.warn(s"Why executor $executor was lost, Mesos says now, too late for its tasks to count as failed: ${loss.message}")
       case Decommission(executors, why) => owner.decommission(executors, why)
+      case AgentLost(agent, hostname, why) => owner.agentLost(agent, hostname, why)
       case _: MesosEffect =>
     }
   }
@@ -210,7 +265,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     case Acknowledge(task, agent, uuid) => conversation.call("ACKNOWLEDGE", Calls.acknowledge(task, agent, uuid))
     case Kill(task, agent) =>
       log.info(s"Ending executor $task")
-      conversation.call("KILL", Calls.kill(task, agent))
+      conversation.call("KILL", Calls.kill(task, agent, settings.leaving.graceMillis.map(_ => Leaving.KillMillis)))
     case Reconcile(tasks) => reconciliation.begin(tasks)
     case ReconcileAll => conversation.call("RECONCILE", Calls.reconcile(Nil))
     case Revive => conversation.call("REVIVE", null)
@@ -226,25 +281,18 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
         s" and ${one.profile.memoryMiB} MB${if (one.gpus > 0) s", ${one.gpus} GPUs" else ""}")
     }
     val uris = (settings.sparkPlace.archive.toSeq ++ settings.uris).map(_.value)
-    advise(_.launched(ids.map(_ -> uris).toMap))
+    watch.foreach(_.launched(ids.map(_ -> uris).toMap))
     conversation.call("ACCEPT", Calls.accept(launch.offer.id, tasks),
       (why, isCertain) => perform(_.notLaunched(ids, why, isCertain, now)))
   }
 
   /** Mesos advises to do so now and then, for whatever may have gone unnoticed. */
-  private def reconcileAll(): Unit = lock.synchronized {
-    if (conversation.isConnected && roster.books.executors.nonEmpty) reconciliation.begin(roster.books.executors.keySet)
-  }
+  private def reconcileAll(): Unit = if (conversation.isConnected) perform(_.reconsidered)
 
-  /** Lets the watch know. It only advises: whatever goes wrong in it must not touch the application. */
-  private def advise(tell: StartWatch => Unit): Unit = watch.foreach { one =>
-    try tell(one)
-    catch {
-      case e @ (_: Exception | _: LinkageError) =>
-        log.warn("Whether executors start is no longer watched", e)
-        watch = None
-        one.stop()
-    }
+  /** For executors that hang, of which neither Mesos nor Spark would ever say anything. */
+  private def compare(): Unit = {
+    val known = owner.executors
+    perform(_.compared(known, now))
   }
 }
 
@@ -256,6 +304,7 @@ object Fleet {
   /** Within this time Mesos tells of the end of a process, if its agent can be reached. */
   private def SilenceMillis: Long = java.lang.Long.getLong("sparkmesos.bridge.silenceMillis", 5000L)
   private val ReconcileMinutes = 15L
+  private val CompareMillis = 30000L
 
   private val log = LoggerFactory.getLogger("org.sparkmesos.backend.Fleet")
 

@@ -27,7 +27,13 @@ object Framework {
     info.put("hostname", hostname)
     settings.credentials.principal.foreach(info.put("principal", _))
     settings.webUiUrl.orElse(webUiUrl).foreach(info.put("webui_url", _))
-    if (settings.gpusMax > 0) info.putArray("capabilities").addObject().put("type", "GPU_RESOURCES")
+    // Mesos tells only those that ask for it that it has begun to end a task.
+    val capabilities = (if (settings.gpusMax > 0) Seq("GPU_RESOURCES") else Nil) ++
+      settings.leaving.graceMillis.map(_ => "TASK_KILLING_STATE")
+    if (capabilities.nonEmpty) {
+      val array = info.putArray("capabilities")
+      capabilities.foreach(array.addObject().put("type", _))
+    }
     info
   }
 }

@@ -13,19 +13,20 @@ final case class Loss(exitCode: Option[Int], byApplication: Boolean, agentFailed
   * with, and those of its mesos.proto.
   */
 object Losses {
-  /** @param hadStarted it had registered with the driver, so that its agent can run executors
-    * @param wasKilled we asked Mesos for its end; Spark knows best whether its tasks are to count then
+  /** @param mine what is known of the executor. Where it had started, its agent can run executors; where its end was asked for,
+    *   Spark knows best whether its tasks are to count
+    * @param isExcluded Spark takes no executors of that host, so that it may have sent this one away
     */
-  def of(update: TaskUpdate, hostname: String, hadStarted: Boolean, wasKilled: Boolean): Loss = {
+  def of(update: TaskUpdate, hostname: String, mine: Standing, isExcluded: Boolean): Loss = {
     val code = exitCode(update)
     val isGone = AgentGone(update.reason) || StatesOfAgents(update.state)
     val byMesos = isGone || ByMesos(update.reason) || !StatesOfProcesses(update.state)
     Loss(
       exitCode = code,
-      byApplication = wasKilled || !byMesos,
-      agentFailed = !hadStarted && !wasKilled && countsAgainstAgent(update, isGone),
+      byApplication = mine.isKilled || !(byMesos || code.exists(ByItsHost)),
+      agentFailed = !mine.hasStarted && !mine.isKilled && !isExcluded && countsAgainstAgent(update, isGone),
       agentGone = isGone && update.reason != "AGENT_RESTARTED",
-      message = s"The executor on $hostname is lost: $update" + advice(update, code, hadStarted, wasKilled))
+      message = s"The executor on $hostname is lost: $update" + advice(update, code, mine))
   }
 
   /** An executor cut off from the driver of which Mesos says nothing: had its process ended on an agent that can be reached,
@@ -34,6 +35,19 @@ object Losses {
   def silent(hostname: String): Loss = Loss(None, byApplication = false, agentFailed = false, agentGone = false,
     s"The executor on $hostname is lost: its connection to the driver has ended, and Mesos has not said why. " +
       "Its agent, or the network, may be away")
+
+  /** An executor that has taken leave of the driver, and whose process does not end. */
+  def dropped(hostname: String): Loss = Loss(None, byApplication = false, agentFailed = false, agentGone = false,
+    s"The executor on $hostname has left the driver, but its process has not ended, and is ended now")
+
+  /** An executor that runs for long and never came to the driver. */
+  def neverRegistered(hostname: String): Loss = Loss(None, byApplication = false, agentFailed = true, agentGone = false,
+    s"The executor on $hostname runs, but has not reached the driver, and is ended now; stderr in its sandbox on the agent tells more")
+
+  /** Exit codes that Spark's standalone backend charges to nobody (`ExecutorExitCode`): DISK_STORE_FAILED_TO_CREATE_DIR and
+    * HEARTBEAT_FAILURE.
+    */
+  private val ByItsHost = Set(53, 56)
 
   private val StatesOfProcesses = Set("FINISHED", "FAILED")
   private val StatesOfAgents = Set("UNREACHABLE", "GONE", "GONE_BY_OPERATOR")
@@ -69,12 +83,14 @@ object Losses {
     case _ => None
   }
 
-  private def advice(update: TaskUpdate, code: Option[Int], hadStarted: Boolean, wasKilled: Boolean) =
-    if (wasKilled) ""
+  private def advice(update: TaskUpdate, code: Option[Int], mine: Standing) =
+    if (mine.isKilled) ""
     else if (update.reason == "CONTAINER_LIMITATION_MEMORY" || code.contains(137))
       ". It may have needed more memory than its container has: raise spark.executor.memoryOverhead"
     else if (update.reason == "CONTAINER_LIMITATION_DISK") ". It needed more disk than it has"
-    else if (!hadStarted && update.state == "FAILED")
-      ". It had not reached the driver; stderr in its sandbox on the agent tells more"
-    else ""
+    else if (update.state != "FAILED" || mine.hasStarted) ""
+    else if (mine.hasRegistered)
+      ". It had reached the driver, and ended before it was ready for tasks, as executors do that find no shuffle service on their " +
+        "agent (spark.shuffle.service.enabled); stderr in its sandbox on the agent tells more"
+    else ". It had not reached the driver; stderr in its sandbox on the agent tells more"
 }

@@ -7,16 +7,27 @@ final case class Turn(roster: Roster, effects: Seq[Effect]) {
 
 /** What is known of an executor beside the books.
   *
-  * @param hasStarted it has registered with the driver
+  * @param hasRegistered it has registered with the driver
+  * @param hasStarted it has told the driver that it is ready for tasks, which executors are only some time after they registered
   * @param isKilled its end was asked for
   * @param isRemoved Spark has been told that it is lost, and would not take it back
+  * @param missingSince since when Spark does not know it any more
   */
-final case class Standing(hasStarted: Boolean = false, isKilled: Boolean = false, isRemoved: Boolean = false)
+final case class Standing(
+    hasRegistered: Boolean = false,
+    hasStarted: Boolean = false,
+    isKilled: Boolean = false,
+    isRemoved: Boolean = false,
+    missingSince: Option[Long] = None) {
+  /** It is to end, whatever Mesos says of it. */
+  def isUnwanted: Boolean = isKilled || isRemoved
+}
 
 /** Who works for the application, and what follows from what Mesos, Spark and the executors say: decided from values alone,
   * without I/O. Times are in milliseconds of one clock.
   *
   * @param standings of the executors in the books that there is something to say of
+  * @param doomed tasks that are to end and are not in the books, with their agents
   * @param isQuiet Mesos was told that no offers are wanted
   * @param isOver the application ends: nothing is launched any more, and nobody in Spark listens
   */
@@ -25,6 +36,7 @@ final case class Roster(
     profiles: Map[Int, Profile],
     books: Books,
     standings: Map[String, Standing],
+    doomed: Map[String, Option[String]],
     isQuiet: Boolean,
     isOver: Boolean) {
   import Roster._
@@ -34,6 +46,9 @@ final case class Roster(
     if (books.executors.contains(id)) copy(standings = standings.updated(id, change(standing(id)))) else this
   private def turn(effects: Effect*): Turn = Turn(this, effects)
 
+  /** All tasks whose end Mesos has not told yet, with their agents. */
+  def watched: Map[String, Option[String]] = doomed ++ books.executors.map { case (id, one) => id -> Some(one.agentId) }
+
   // ---- what Mesos says -----------------------------------------------------------------------------------------------
 
   /** A subscription has been made. All offers made before are void, inverse ones too.
@@ -42,12 +57,18 @@ final case class Roster(
     */
   def subscribed(isAgain: Boolean): Turn = {
     val fresh = copy(books = books.draining.foldLeft(books)(_.draining(_, false)))
-    if (isAgain) {
-      val known = books.executors.keySet
-      Turn(fresh, (if (isQuiet) Seq(Suppress) else Nil) ++ (if (known.isEmpty) Nil else Seq(Reconcile(known))))
-    } else if (settings.frameworkId.isDefined) Turn(fresh, Seq(ReconcileAll))
+    // Who was to end is ended again when Mesos answers that it still runs: the old master may have taken the first KILL with it.
+    if (isAgain) Turn(fresh, (if (isQuiet) Seq(Suppress) else Nil) ++ asking)
+    else if (settings.frameworkId.isDefined) Turn(fresh, Seq(ReconcileAll))
     else Turn(fresh, Nil)
   }
+
+  private def asking: Seq[Effect] = if (watched.isEmpty) Nil else Seq(Reconcile(watched.keySet))
+
+  /** Now and then all is compared with what Mesos knows, for whatever may have gone unnoticed: tasks, too, that nobody here
+    * knows.
+    */
+  def reconsidered: Turn = turn(asking :+ ReconcileAll: _*)
 
   /** @param leaving whether an agent's machine is to be maintained soon, by the agents of these offers
     * @param excludedHosts where Spark takes no executors (spark.excludeOnFailure)
@@ -63,30 +84,45 @@ final case class Roster(
       Turn(copy(books = plan.books), (refused ++ plan.answers).map(Answered)).settled
     }
 
-  /** The state of a task. */
-  def updated(update: TaskUpdate, now: Long): Turn = {
+  /** The state of a task.
+    *
+    * @param excludedHosts where Spark takes no executors, so that it has sent those away that came too late to know
+    */
+  def updated(update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn = {
     val acknowledgement =
       for (uuid <- update.uuid; agent <- update.agentId.orElse(books.executors.get(update.task).map(_.agentId)))
         yield Acknowledge(update.task, agent, uuid)
     val after = books.executors.get(update.task) match {
+      case Some(executor) if update.agentId.forall(_ == executor.agentId) => moved(executor, update, excludedHosts, now)
       // Given up before, or of an earlier driver with the same framework id: it would work for nobody.
-      case None => if (update.isFinal || isEnding(update)) turn() else turn(Kill(update.task, update.agentId))
-      case Some(executor) if !update.agentId.forall(_ == executor.agentId) => turn() // of an earlier driver, too
-      case Some(executor) if update.isFinal => ended(executor, update, now)
-      case Some(executor) if isEnding(update) => leavesBehind(executor, update, now)
-      case Some(_) if update.state == "RUNNING" => copy(books = books.running(update.task, now)).turn()
-      case Some(_) => turn()
+      case other if !update.isFinal && !isEnding(update) =>
+        // By its id alone it cannot be asked about if one of ours has the same.
+        val doom = if (other.isEmpty) doomed.updated(update.task, update.agentId) else doomed
+        copy(doomed = doom).turn(Kill(update.task, update.agentId))
+      case other => (if (update.isFinal && other.isEmpty) copy(doomed = doomed - update.task) else this).turn()
     }
     after ++ acknowledgement.toSeq
   }
 
+  private def moved(executor: Executor, update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn =
+    if (update.isFinal) ended(executor, update, excludedHosts, now)
+    // By Mesos, with SIGTERM: the executor itself tells Spark if it hands on what it has.
+    else if (isEnding(update)) copy(books = books.ending(executor.id, now)).reviving(Nil, isNeeded = !executor.isEnding)
+    else {
+      val after = if (update.state == "RUNNING") copy(books = books.running(executor.id, now)) else this
+      // A master that does not know the task yet takes a KILL and forgets it, and so does one that ends right behind it.
+      if (standing(executor.id).isUnwanted) after.turn(kill(executor)) else after.turn()
+    }
+
+  private def kill(executor: Executor) = Kill(executor.id, Some(executor.agentId))
+
   /** Launches of executors that Mesos did not get; where that is not certain, Mesos is asked. */
   def notLaunched(ids: Seq[String], why: String, isCertain: Boolean, now: Long): Turn =
     if (isCertain) ids.flatMap(books.executors.get).foldLeft(turn()) { (before, executor) =>
-      val next = before.roster.ended(executor, TaskUpdate.neverLaunched(executor, why), now)
+      val next = before.roster.ended(executor, TaskUpdate.neverLaunched(executor, why), Set.empty, now)
       Turn(next.roster, before.effects ++ next.effects)
     }
-    else if (ids.exists(books.executors.contains)) turn(Reconcile(books.executors.keySet))
+    else if (ids.exists(books.executors.contains)) turn(asking: _*)
     else turn()
 
   /** Mesos asks for agents back. They are left when it is time; until then Mesos is to ask again.
@@ -94,38 +130,45 @@ final case class Roster(
     * @param nowMillis by the clock on the wall, which maintenance goes by
     */
   def askedBack(inverse: Seq[InverseOffer], nowMillis: Long, now: Long): Turn = {
-    val due = inverse.filter(one => Maintenance.isNear(one.startMillis, nowMillis))
+    val lead = settings.leaving.leadMillis
+    val due = inverse.filter(one => Maintenance.isNear(one.startMillis, nowMillis, lead))
     val agents = due.flatMap(one => one.agentId.fold(books.executors.values.map(_.agentId).toSeq)(Seq(_))).distinct
     val left = agents.foldLeft(turn()) { (before, agent) =>
       val next = before.roster.leaves(agent, "its machine is to be maintained", now)
       Turn(next.roster, before.effects ++ next.effects)
     }
-    left ++ inverse.map(one => AcceptInverse(one.id, Maintenance.askAgainSeconds(one.startMillis, nowMillis)))
+    left.settled ++ inverse.map(one => AcceptInverse(one.id, Maintenance.askAgainSeconds(one.startMillis, nowMillis, lead)))
   }
 
-  private def ended(executor: Executor, update: TaskUpdate, now: Long): Turn = {
+  private def ended(executor: Executor, update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn = {
     val mine = standing(executor.id)
-    val loss = Losses.of(update, executor.hostname, mine.hasStarted, mine.isKilled)
+    val loss = Losses.of(update, executor.hostname, mine, excludedHosts(executor.hostname))
     val after = copy(books = books.ended(executor.id, loss.agentFailed, now), standings = standings - executor.id)
-    val told = if (mine.isRemoved || isOver) Nil else Seq(Remove(executor.id, executor.hostname, loss))
+    val told =
+      if (isOver) Nil
+      else if (!mine.isRemoved) Seq(Remove(executor.id, executor.hostname, loss))
+      else if (loss.byApplication && !mine.isKilled) Seq(Late(executor.id, loss))
+      else Nil
+    // Spark may have been told of the executor before anybody knew that its agent is gone.
+    val gone = if (loss.agentGone && !isOver) Seq(AgentLost(executor.agentId, executor.hostname, loss.message)) else Nil
     // What it held may be offered now; offers that were refused before may be of use again.
-    after.reviving(told, isNeeded = true)
+    after.reviving(told ++ gone, isNeeded = true)
   }
 
-  /** A task is being ended; if that is since its agent is being drained, so are the others there. */
-  private def leavesBehind(executor: Executor, update: TaskUpdate, now: Long): Turn = {
-    val ending = copy(books = books.ending(executor.id, now))
-    if (update.reason == "AGENT_DRAINING") ending.leaves(executor.agentId, "its agent is being drained", now, Seq(executor.id))
-    else ending.settled(Nil)
+  /** Nothing more is launched on an agent. What runs there for Spark is to hand on what it has, and is replaced as soon as Spark
+    * agrees ([[leaving]]); what has not registered yet holds nothing, and ends.
+    */
+  private def leaves(agentId: String, why: String, now: Long): Turn = {
+    val there = books.executors.values.filter(one => one.agentId == agentId && !standing(one.id).isUnwanted).toSeq.sortBy(_.id)
+    val (registered, others) = there.partition(one => standing(one.id).hasRegistered)
+    val able = if (isOver) Nil else registered.filterNot(_.isEnding).map(_.id)
+    val left = others.foldLeft(copy(books = books.draining(agentId, true)))(_.dismissing(_, now))
+    Turn(left, (if (able.isEmpty) Nil else Seq(Decommission(able, why))) ++ others.map(kill))
   }
 
-  /** Nothing more is launched on an agent, and what runs there is replaced while it hands on what it has. */
-  private def leaves(agentId: String, why: String, now: Long, others: Seq[String] = Nil): Turn = {
-    val there = (others ++ books.executors.values.filter(one => one.agentId == agentId && !one.isEnding).map(_.id)).distinct.sorted
-    val left = there.foldLeft(books.draining(agentId, true))(_.ending(_, now))
-    val started = there.filter(standing(_).hasStarted)
-    copy(books = left).reviving(if (started.isEmpty || isOver) Nil else Seq(Decommission(started, why)), there.nonEmpty)
-  }
+  /** The end of an executor is asked for. */
+  private def dismissing(executor: Executor, now: Long): Roster =
+    copy(books = books.ending(executor.id, now)).marked(executor.id)(_.copy(isKilled = true))
 
   // ---- what Spark says -----------------------------------------------------------------------------------------------
 
@@ -141,36 +184,73 @@ final case class Roster(
   /** Spark wants these executors to end. */
   def killed(ids: Seq[String], now: Long): Turn = {
     val there = ids.flatMap(books.executors.get)
-    val after = there.foldLeft(this) { (roster, one) =>
-      roster.copy(books = roster.books.ending(one.id, now)).marked(one.id)(_.copy(isKilled = true))
-    }
-    after.settled(there.map(one => Kill(one.id, Some(one.agentId))))
+    there.foldLeft(this)(_.dismissing(_, now)).settled(there.map(kill))
   }
 
-  /** An executor asks to be let in; whether it is one of ours. One that Mesos, or Spark, has given up is not. An agent that
-    * can run executors has its earlier failures forgiven.
+  /** Spark lets these executors hand on what they hold and end; it may want others in their place. */
+  def leaving(ids: Seq[String], now: Long): Turn = {
+    val there = ids.filter(id => books.executors.get(id).exists(!_.isEnding))
+    copy(books = there.foldLeft(books)(_.ending(_, now))).reviving(Nil, there.nonEmpty)
+  }
+
+  /** An executor asks to be let in; whether it is one of ours. One that Mesos, or Spark, has given up is not, nor one that is to
+    * end.
     */
-  def knocks(id: String): (Boolean, Roster) = books.executors.get(id).filterNot(_ => isOver || standing(id).isRemoved) match {
-    case Some(executor) =>
-      val forgiving = copy(books = books.copy(failures = books.failures - executor.agentId))
-      (true, forgiving.marked(id)(_.copy(hasStarted = true)))
-    case None => (false, this)
+  def knocks(id: String): (Boolean, Roster) = {
+    val isOurs = !isOver && books.executors.contains(id) && !standing(id).isUnwanted
+    (isOurs, if (isOurs) marked(id)(_.copy(hasRegistered = true)) else this)
+  }
+
+  /** An executor has told Spark that it is ready for tasks (LaunchedExecutor): its agent can run executors, and has its earlier
+    * failures forgiven. That it registered does not say so: it looks for its shuffle service, for one, only then.
+    */
+  def launched(id: String): Roster = books.executors.get(id).filter(_ => standing(id).hasRegistered).fold(this) { executor =>
+    copy(books = books.copy(failures = books.failures - executor.agentId)).marked(id)(_.copy(hasStarted = true))
   }
 
   /** An executor has been cut off from the driver for a while, and Mesos has said nothing of it. It does not come back by itself:
     * it ends when it finds that the driver is away.
     */
   def silent(id: String, now: Long): Turn = books.executors.get(id) match {
-    case Some(executor) if !isOver && !standing(id).isRemoved =>
-      copy(books = books.ending(id, now)).marked(id)(_.copy(isRemoved = true))
-        .settled(Seq(Remove(id, executor.hostname, Losses.silent(executor.hostname)), Kill(id, Some(executor.agentId))))
+    case Some(executor) if !isOver && !standing(id).isRemoved => givenUp(executor, Losses.silent(executor.hostname), now).settled
     case _ => turn()
+  }
+
+  private def givenUp(executor: Executor, loss: Loss, now: Long): Turn = {
+    val after = copy(books = books.ending(executor.id, now)).marked(executor.id)(_.copy(isRemoved = true))
+    after.turn(Remove(executor.id, executor.hostname, loss), kill(executor))
+  }
+
+  /** Spark has these executors. Those of ours that it has dropped, and those that never come to it, while Mesos says that they
+    * run, hang: nobody but we would ever end them.
+    *
+    * @param known asked for at most a moment ago
+    */
+  def compared(known: Set[String], now: Long): Turn = if (isOver) turn() else {
+    val ours = books.executors.values.filterNot(one => standing(one.id).isUnwanted).toSeq.sortBy(_.id)
+    val (registered, others) = ours.partition(one => standing(one.id).hasRegistered)
+    val noted = registered.foldLeft(this) { (roster, one) =>
+      roster.marked(one.id)(mine => mine.copy(missingSince = if (known(one.id)) None else mine.missingSince.orElse(Some(now))))
+    }
+    val dropped = registered.filter(one => noted.standing(one.id).missingSince.exists(now - _ >= MissingMillis))
+    val strange = others.filter(one => one.state == ExecutorState.Running && now - one.since >= RegistrationMillis)
+    val without = dropped.foldLeft(noted.turn()) { (before, one) =>
+      val next = before.roster.givenUp(one, Losses.dropped(one.hostname), now)
+      Turn(next.roster, before.effects ++ next.effects)
+    }
+    strange.foldLeft(without) { (before, one) =>
+      // Its end, when it comes, is our doing, and counts against nobody again.
+      val counted = before.roster.dismissing(one, now)
+      val next = counted.copy(books = counted.books.failed(one.agentId, now)).givenUp(one, Losses.neverRegistered(one.hostname), now)
+      Turn(next.roster, before.effects ++ next.effects)
+    }.settled
   }
 
   /** The application ends. Executors that Spark cannot tell so are ended by Mesos. */
   def over: Turn = {
-    val unaware = books.executors.values.filter(one => !standing(one.id).hasStarted).toSeq.sortBy(_.id)
-    copy(isOver = true).settled(unaware.map(one => Kill(one.id, Some(one.agentId))))
+    val unaware = books.executors.values.filter(one => !standing(one.id).hasRegistered).toSeq.sortBy(_.id)
+    unaware.foldLeft(copy(isOver = true)) { (roster, one) => roster.marked(one.id)(_.copy(isKilled = true)) }
+      .settled(unaware.map(kill))
   }
 
   // ---- offers --------------------------------------------------------------------------------------------------------
@@ -194,8 +274,18 @@ object Roster {
     Map(Profiles.Default -> settings.defaultProfile),
     Books.initial(settings),
     Map.empty,
+    Map.empty,
     isQuiet = false,
     isOver = false)
+
+  /** For how long Spark may not know an executor that has registered: for a moment it does not, between letting it in and noting
+    * it down, and executors that end by themselves tell it so before they do.
+    */
+  private[backend] val MissingMillis = 60000L
+  /** Within this time each process of an executor registers or ends by itself (spark.network.timeout, twice, and time to start).
+    * Spark's backend for Kubernetes gives up as late (spark.kubernetes.allocation.executor.timeout).
+    */
+  private[backend] val RegistrationMillis = 600000L
 
   private def isEnding(update: TaskUpdate) = update.state == "KILLING"
 

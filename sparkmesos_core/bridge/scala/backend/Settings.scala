@@ -24,6 +24,7 @@ final case class FailureLimit(max: Int, expiryMillis: Long)
   * @param frameworkId the id to register with, when somebody chose one
   * @param checkpoint what to say of checkpointing, if anything: with it, executors survive a restart of their agent
   * @param webUiUrl where Mesos' page links to, in place of Spark's own UI
+  * @param leaving how agents are left that are drained or maintained
   * @param sparkPlace where executors find Spark
   * @param uris what agents fetch besides
   */
@@ -45,6 +46,7 @@ final case class Settings(
     checkpoint: Option[Boolean],
     webUiUrl: Option[String],
     shutdownTimeoutMillis: Long,
+    leaving: Leaving,
     sparkPlace: SparkPlace,
     uris: Seq[FetchedUri],
     fetcherCache: Boolean,
@@ -56,6 +58,15 @@ final case class Settings(
   def defaultProfile: Profile = sizing.default
   /** The framework's, with a secret or without. */
   def principal: Option[String] = credentials.principal
+
+  /** Why no executor of a profile can ever be launched, whatever Mesos offers, and which property to change. */
+  def neverFits(profile: Profile): Option[String] = {
+    val cores = profile.leastCores(extraCores)
+    def limit(needs: String, property: String, most: Int) =
+      Some(s"it needs $needs, but $property=$most is the most that all executors may have together. Raise $property")
+    if (profile.gpus > gpusMax) limit(s"GPUs: ${profile.gpus}", "spark.mesos.gpus.max", gpusMax)
+    else coresMax.filter(_ < cores).flatMap(limit(s"cores: $cores", "spark.cores.max", _))
+  }
 }
 
 object Settings {
@@ -95,6 +106,7 @@ object Settings {
       webUiUrl = nonEmpty(values, "spark.mesos.driver.webui.url"),
       shutdownTimeoutMillis =
         values.time("spark.mesos.coarse.shutdownTimeout", TimeUnit.MILLISECONDS).getOrElse(10000L),
+      leaving = Leaving.read(values),
       sparkPlace = SparkPlace.parse(conf, environment),
       uris = FetchedUris.parse(conf, "spark.mesos.uris"),
       fetcherCache = values.boolean("spark.mesos.fetcherCache.enable").contains(true),

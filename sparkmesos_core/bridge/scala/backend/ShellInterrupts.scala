@@ -1,4 +1,4 @@
-package org.apache.spark.sparkmesos
+package org.sparkmesos.backend
 
 import org.apache.spark.SparkContext
 import org.apache.spark.scheduler.{SparkListener, SparkListenerJobStart}
@@ -11,7 +11,7 @@ import sun.misc.{Signal, SignalHandler}
   * is JLine 3, has handlers of its own while it reads a line, and behind it leaves the system's, which ends the JVM at once. So
   * this sets one whenever a job starts: the next prompt takes it away.
   */
-private[sparkmesos] final class ShellInterrupts(context: SparkContext) extends SparkListener {
+final class ShellInterrupts(context: SparkContext) extends SparkListener {
   import ShellInterrupts.log
 
   private val handler: SignalHandler = signal => {
@@ -25,7 +25,7 @@ private[sparkmesos] final class ShellInterrupts(context: SparkContext) extends S
   override def onJobStart(start: SparkListenerJobStart): Unit = Signal.handle(new Signal("INT"), handler)
 }
 
-private[sparkmesos] object ShellInterrupts {
+object ShellInterrupts {
   private val log = LoggerFactory.getLogger(classOf[ShellInterrupts])
 
   /** Whether this JVM is a Scala shell: its script says so since Spark 4. */

@@ -8,9 +8,11 @@ import org.apache.spark.{SecurityManager, SparkConf}
 import org.apache.spark.deploy.ExternalShuffleService
 import org.apache.spark.network.shuffle.{ExternalBlockHandler, LeasedBlockHandler}
 import org.apache.spark.network.util.TransportConf
-import org.apache.spark.sparkmesos.ShuffleServiceTimes
+import org.apache.spark.sparkmesos.ShuffleServiceSettings
 import org.apache.spark.util.ThreadUtils
 import org.slf4j.LoggerFactory
+
+// With SparkInternals.scala, ShuffleServiceClient.scala and ShuffleServiceHandler.scala: all that uses Spark's internals.
 
 /** Spark's external shuffle service, which also removes the files of applications that have ended, as that of Spark 3.5 for
   * Mesos does: nobody tells it of their end. It is in this package since its class can be seen from nowhere else.
@@ -22,13 +24,13 @@ object ShuffleService {
   def main(arguments: Array[String]): Unit =
     ExternalShuffleService.main(arguments, (conf, security) => new LeasedShuffleService(conf, security))
 
-  private class LeasedShuffleService(conf: SparkConf, security: SecurityManager) extends ExternalShuffleService(conf, security) {
-    private val interval = ShuffleServiceTimes.betweenLooks(conf)
+  private[sparkmesos] class LeasedShuffleService(conf: SparkConf, security: SecurityManager) extends ExternalShuffleService(conf, security) {
+    private val interval = ShuffleServiceSettings.betweenLooks(conf)
     private val cleaner = ThreadUtils.newDaemonSingleThreadScheduledExecutor("mesos-shuffle-cleaner")
 
     // This is called by the constructor above, before the fields here are set: so nothing of them is in it.
     override protected def newShuffleBlockHandler(transport: TransportConf): ExternalBlockHandler =
-      new LeasedBlockHandler(super.newShuffleBlockHandler(transport), ShuffleServiceTimes.keep(conf))
+      new LeasedBlockHandler(super.newShuffleBlockHandler(transport), ShuffleServiceSettings.keep(conf))
 
     override def start(): Unit = {
       super.start()

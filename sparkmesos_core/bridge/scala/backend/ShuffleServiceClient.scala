@@ -11,10 +11,12 @@ import org.apache.spark.network.netty.SparkTransportConf
 import org.apache.spark.network.shuffle.ExternalBlockStoreClient
 import org.apache.spark.storage.StorageUtils
 import org.apache.spark.util.Utils
-import org.sparkmesos.backend.{ShuffleServiceContacts, ShuffleServiceLine}
+import org.sparkmesos.backend.{ShuffleServiceContacts, ShuffleServiceLine, ShuffleServiceTimes}
+
+// With SparkInternals.scala, ShuffleService.scala and ShuffleServiceHandler.scala: all that uses Spark's internals.
 
 /** How long files are kept, and how often it is looked and said, as in Spark 3.5 on Mesos; in milliseconds. */
-private[spark] object ShuffleServiceTimes {
+private[spark] object ShuffleServiceSettings {
   /** For how long nothing has to be heard of an application until it counts as ended. */
   def keep(conf: SparkConf): Long =
     conf.get(config.STORAGE_BLOCKMANAGER_HEARTBEAT_TIMEOUT)
@@ -27,18 +29,37 @@ private[spark] object ShuffleServiceTimes {
 }
 
 private[spark] object ShuffleServiceClient {
-  /** What tells the shuffle services where executors run that an application lives; None if it uses none. */
-  def contacts(conf: SparkConf, security: SecurityManager, application: String): Option[ShuffleServiceContacts] =
+  private val LongestAnswerMillis = 10000L
+  private val LongestConnectSeconds = 5L
+
+  /** What tells the shuffle services where executors run that an application lives; None if it uses none.
+    *
+    * @param hasExecutors whether executors of the application are on a host now
+    */
+  def contacts(
+      conf: SparkConf, security: SecurityManager, application: String, hasExecutors: String => Boolean)
+      : Option[ShuffleServiceContacts] =
     if (!conf.get(config.SHUFFLE_SERVICE_ENABLED)) None
-    else Some(new ShuffleServiceContacts(
-      application, ShuffleServiceTimes.keep(conf), ShuffleServiceTimes.betweenBeats(conf), new Line(conf, security, application)))
+    else {
+      val times = ShuffleServiceTimes(ShuffleServiceSettings.keep(conf), ShuffleServiceSettings.betweenBeats(conf))
+      Some(new ShuffleServiceContacts(application, times, line(conf, security, application, times), hasExecutors))
+    }
+
+  def line(conf: SparkConf, security: SecurityManager, application: String, times: ShuffleServiceTimes): ShuffleServiceLine =
+    new Line(conf, security, application, times)
 
   /** Spark's own client, which knows how to authenticate and to encrypt. */
-  private class Line(conf: SparkConf, security: SecurityManager, application: String) extends ShuffleServiceLine {
+  private class Line(conf: SparkConf, security: SecurityManager, application: String, times: ShuffleServiceTimes)
+    extends ShuffleServiceLine {
     val port: Int = StorageUtils.externalShuffleServicePort(conf)
     private val store = {
-      // An agent that is away should not keep others waiting for the two minutes that data may take.
-      val quick = conf.clone.setIfMissing("spark.shuffle.io.connectionCreationTimeout", "5s")
+      // The two minutes that data may take are as long as files are kept. A connection over which nothing comes back, say since
+      // a network was away, has to be given up long before; TCP would wait twice as long each time before it tries again.
+      val answer = math.max(math.min(times.soon, LongestAnswerMillis) / 1000, 1)
+      val quick = conf.clone
+        .set("spark.shuffle.io.connectionCreationTimeout", s"${math.min(answer, LongestConnectSeconds)}s")
+        .set("spark.shuffle.io.connectionTimeout", s"${answer}s")
+        .set("spark.network.auth.rpcTimeout", s"${answer}s")
       val transport = SparkTransportConf.fromSparkConf(quick, "shuffle", 1, None, Some(security.getRpcSSLOptions()))
       new Client(transport)
     }

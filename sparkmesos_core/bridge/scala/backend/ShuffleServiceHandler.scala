@@ -13,6 +13,8 @@ import org.apache.spark.network.server.{OneForOneStreamManager, RpcHandler, Stre
 import org.slf4j.LoggerFactory
 import org.sparkmesos.backend.{Beat, KeepFiles, ShuffleServiceLeases, ShuffleServiceMessage, ShuffleServiceMessages}
 
+// With SparkInternals.scala, ShuffleService.scala and ShuffleServiceClient.scala: all that uses Spark's internals.
+
 /** Answers what drivers tell of their applications; all else is left to the handler that Spark has made, with its database and
   * its checks, which are not the same in all releases. It is in this package to see which executors that one knows.
   *

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.concurrent.Future
 
-import org.apache.spark.{SecurityManager, SparkConf, SparkContext, SparkException}
+import org.apache.spark.{SPARK_VERSION, SecurityManager, SparkConf, SparkContext, SparkException}
 import org.apache.spark.deploy.security.HadoopDelegationTokenManager
 import org.apache.spark.internal.config
 import org.apache.spark.launcher.{LauncherBackend, SparkAppHandle}
@@ -13,14 +13,17 @@ import org.apache.spark.resource.{ResourceProfile, ResourceProfileManager}
 import org.apache.spark.rpc.{RpcAddress, RpcEndpointAddress}
 import org.apache.spark.scheduler.{ExecutorDecommissionInfo, ExecutorExited, ExecutorLossReason, ExecutorProcessLost,
   ExternalClusterManager, SchedulerBackend, TaskScheduler, TaskSchedulerImpl}
+import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.LaunchedExecutor
 import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
 import org.apache.spark.util.Utils
 import org.slf4j.LoggerFactory
-import org.sparkmesos.backend.{Application, DriverLogs, Fleet, FleetError, FleetOwner, Framework, FrameworkIds, Loss, Profile, Settings,
-  SettingsError, ShuffleServiceContacts}
+import org.sparkmesos.backend.{Application, DriverLogs, Fleet, FleetError, FleetOwner, Framework, FrameworkIds, Leaving, Loss,
+  Profile, Settings, SettingsError, ShellInterrupts, ShuffleServiceContacts}
 import org.sparkmesos.bridge.{Conversation, Masters, Needs, StartWatch}
 
 // All that the backend uses of Spark's internals is in this file, for they change from release to release: Spark 4.0 to 4.3.
+// Those of the shuffle service, which is a program of its own, are in ShuffleService.scala, ShuffleServiceHandler.scala and
+// ShuffleServiceClient.scala; what all releases since 2.4 have, in conversation/SparkApplication.scala.
 
 /** What Spark finds by its ServiceLoader: runs applications on Mesos whose master is `spark+mesos://…`, as spark-submit of
   * Spark 4 lets it through, or `mesos://…`, as they may set it themselves.
@@ -28,13 +31,16 @@ import org.sparkmesos.bridge.{Conversation, Masters, Needs, StartWatch}
 class MesosClusterManager extends ExternalClusterManager {
   override def canCreate(masterURL: String): Boolean = MesosClusterManager.Schemes.exists(scheme => masterURL.startsWith(scheme))
 
-  override def createTaskScheduler(sc: SparkContext, masterURL: String): TaskScheduler = new TaskSchedulerImpl(sc)
+  override def createTaskScheduler(sc: SparkContext, masterURL: String): TaskScheduler =
+    Moved.told(new TaskSchedulerImpl(sc))
 
   override def createSchedulerBackend(sc: SparkContext, masterURL: String, scheduler: TaskScheduler): SchedulerBackend =
-    try {
-      val settings = Settings.read(sc.conf.getAll.toMap, sys.env)
+    try Moved.told {
+      val settings = Settings.read(MesosClusterManager.properties(sc.conf), sys.env)
       val masters = Masters.of(masterURL.stripPrefix("spark+"))
       StageLevel.allow(sc.resourceProfileManager)
+      // Executors are told before the first of them asks; what the application has chosen counts.
+      if (settings.leaving.graceMillis.isDefined) sc.conf.setIfMissing(Leaving.Signal, Leaving.SignalOfMesos)
       new MesosBackend(scheduler.asInstanceOf[TaskSchedulerImpl], sc, settings, masters)
     } catch {
       // Spark would hide another exception behind "External scheduler cannot be instantiated".
@@ -49,6 +55,32 @@ class MesosClusterManager extends ExternalClusterManager {
 
 private object MesosClusterManager {
   private val Schemes = Seq("spark+mesos://", "mesos://")
+
+  /** All properties, with what references in them stand for (`${env:NAME}`, `${spark.key}`), as Spark reads its own. One that
+    * leads back to itself stays as it is: not each property is ever read.
+    */
+  private def properties(conf: SparkConf): Map[String, String] = conf.getAll.toMap.map { case (name, text) =>
+    try name -> conf.getWithSubstitution(name).getOrElse(text)
+    catch { case _: IllegalArgumentException => name -> text }
+  }
+}
+
+/** What is said when this Spark lacks something of its own that the bridge needs. One that does not compile says so there, but
+  * somebody may run a bridge that was compiled for another Spark.
+  */
+private object Moved {
+  def told[T](work: => T): T =
+    try work
+    catch { case e: LinkageError => throw new SparkException(sentence(e), e) }
+
+  private def sentence(e: LinkageError): String = {
+    val ours = classOf[MesosClusterManager]
+    val made = Option(ours.getPackage).flatMap(one => Option(one.getImplementationVersion)).getOrElse("another Spark")
+    val where = Option(ours.getProtectionDomain.getCodeSource).map(_.getLocation).fold("")(jar => s" ($jar)")
+    s"The bridge to Mesos$where was compiled for $made, and this is Spark $SPARK_VERSION, which lacks what it needs: $e. " +
+      "Compile it with this Spark (`sparkmesos submit` does so by itself, `sparkmesos bridge build` writes a jar), or look for a " +
+      "newer sparkmesos"
+  }
 }
 
 /** Runs an application on executors that are Mesos tasks. Which there are, the [[Fleet]] knows; this tells Spark, and asks it. */
@@ -77,8 +109,9 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
       sc.ui.map(_.webUrl), settings.frameworkId.map(_ + FrameworkIds.suffix()))
     launcher.setState(SparkAppHandle.State.SUBMITTED)
     fleet = new Fleet(settings, masters, info, owner)
+    if (isStopped.get) fleet.stop() // by the launcher, which has seen no fleet
     val id =
-      try fleet.start()
+      try Moved.told(fleet.start())
       catch { case e: FleetError => throw new SparkException(e.getMessage) }
     launcher.setAppId(id)
     launcher.setState(SparkAppHandle.State.RUNNING)
@@ -127,6 +160,18 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
     Future.successful(fleet != null)
   }
 
+  /** Spark does so for Mesos' sake (see the owner below), and by itself: dynamic allocation with executors that are idle, and where
+    * somebody has sent an executor the signal. They hand on what they hold, and end; others may take their place at once.
+    */
+  override def decommissionExecutors(
+      executors: Array[(String, ExecutorDecommissionInfo)],
+      adjustTargetNumExecutors: Boolean,
+      triggeredByExecutor: Boolean): Seq[String] = {
+    val leaving = super.decommissionExecutors(executors, adjustTargetNumExecutors, triggeredByExecutor)
+    if (fleet != null && leaving.nonEmpty) fleet.leaving(leaving)
+    leaving
+  }
+
   override def createTokenManager(): Option[HadoopDelegationTokenManager] =
     Some(new HadoopDelegationTokenManager(conf, sc.hadoopConfiguration, driverEndpoint))
 
@@ -141,7 +186,23 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
   private class MesosDriverEndpoint extends DriverEndpoint {
     /** Whether tasks of an executor count as failed, Mesos knows a moment later. */
     override def onDisconnected(remoteAddress: RpcAddress): Unit =
-      addressToExecutorId.get(remoteAddress).foreach { id => if (disableExecutor(id) && fleet != null) fleet.cutOff(id) }
+      addressToExecutorId.get(remoteAddress).foreach { id =>
+        if ((disableExecutor(id) || isDecommissioned(id)) && fleet != null) fleet.cutOff(id)
+      }
+
+    /** Executors that are ready for tasks say so a while after they have registered. */
+    override def receive: PartialFunction[Any, Unit] = {
+      val asSpark = super.receive
+      val ready: PartialFunction[Any, Unit] = {
+        case message: LaunchedExecutor =>
+          if (fleet != null) fleet.launched(message.executorId)
+          asSpark(message)
+      }
+      ready.orElse(asSpark)
+    }
+
+    /** Such an executor, which gets no tasks anyway, Spark does not disable. */
+    private def isDecommissioned(id: String) = MesosBackend.this.synchronized(executorsPendingDecommission.contains(id))
   }
 
   private def profileOf(profile: ResourceProfile): Profile =
@@ -156,7 +217,7 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
   private object owner extends FleetOwner {
     def application(id: String): Application = {
       frameworkId = Some(id)
-      shuffleServices = ShuffleServiceClient.contacts(conf, sc.env.securityManager, id)
+      shuffleServices = ShuffleServiceClient.contacts(conf, sc.env.securityManager, id, fleet.hasExecutorsOn)
       val url = RpcEndpointAddress(conf.get(config.DRIVER_HOST_ADDRESS), conf.get(config.DRIVER_PORT),
         CoarseGrainedSchedulerBackend.ENDPOINT_NAME)
       val security = sc.env.securityManager
@@ -175,22 +236,34 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
     def watch(conversation: Conversation): Option[StartWatch] = StartWatch.forSpark(conversation, _ => {
       val one = settings.defaultProfile
       Needs(one.leastCores(settings.extraCores), one.memoryMiB.toInt, (one.memoryMiB - one.heapMiB).toInt, settings.coresMax,
-        settings.role.getOrElse(""), conf.get("spark.mesos.constraints", ""))
+        settings.role.getOrElse(""), conf.getWithSubstitution("spark.mesos.constraints").getOrElse(""))
     })
 
     def isConnected(is: Boolean): Unit =
       launcher.setState(if (is) SparkAppHandle.State.RUNNING else SparkAppHandle.State.SUBMITTED)
 
-    def runs(agentId: String, hostname: String): Unit = if (!isStopped.get) shuffleServices.foreach(_.running(agentId, hostname))
+    def executors: Set[String] = getExecutorIds().toSet
+
+    def runs(hostname: String): Unit = if (!isStopped.get) shuffleServices.foreach(_.running(hostname))
 
     def remove(executor: String, hostname: String, loss: Loss): Unit =
-      try if (!isStopped.get) removeExecutor(executor, reasonOf(hostname, loss))
-      catch { case e: SparkException if isStopped.get => log.debug("Nobody hears of a loss any more", e) }
+      whileItRuns(removeExecutor(executor, reasonOf(hostname, loss)))
 
     def decommission(executors: Seq[String], why: String): Unit =
-      if (!isStopped.get && conf.get(config.DECOMMISSION_ENABLED))
-        decommissionExecutors(executors.map(_ -> ExecutorDecommissionInfo(why)).toArray, adjustTargetNumExecutors = false,
-          triggeredByExecutor = false)
+      if (settings.leaving.handsOn)
+        whileItRuns(decommissionExecutors(
+          executors.map(_ -> ExecutorDecommissionInfo(why)).toArray, adjustTargetNumExecutors = false, triggeredByExecutor = false))
+
+    /** What was written there has to be written again. Of an executor whose connection broke before its agent's loss was known,
+      * Spark was told without that, and would look for its files there.
+      */
+    def agentLost(agentId: String, hostname: String, why: String): Unit =
+      if (conf.get(config.SHUFFLE_SERVICE_ENABLED)) whileItRuns(removeWorker(agentId, hostname, why))
+
+    /** Tells Spark, which throws something once its endpoint has ended. */
+    private def whileItRuns(tell: => Any): Unit =
+      try if (!isStopped.get) tell
+      catch { case e: SparkException if isStopped.get => log.debug("Nobody hears of executors any more", e) }
 
     /** As Spark's standalone backend does when its master has removed the application. */
     def ended(message: String): Unit = {

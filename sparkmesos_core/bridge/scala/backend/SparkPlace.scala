@@ -18,13 +18,16 @@ final case class SparkPlace(
 
   /** The command up to Spark's program `bin/spark-class`, for whatever /bin/sh an agent or an image has. Without an archive,
     * and without `SPARK_LOCAL_DIRS`, it is what Spark 3.5 writes, to the blank that it begins with.
+    *
+    * @param isInPlaceOfShell whether the shell becomes the program, instead of waiting for it
     */
-  def sparkClass: String = {
+  def sparkClass(isInPlaceOfShell: Boolean): String = {
     val libraries = libraryPath.fold("")(folders => "LD_LIBRARY_PATH=\"" + inQuotes(folders) + ":$LD_LIBRARY_PATH\"")
     val variables = libraries + " " + (if (keepsLocalDirs) "" else SparkPlace.LocalDirs)
+    val exec = if (isInPlaceOfShell) "exec " else ""
     archive match {
-      case Some(uri) => entering(uri.name) + variables + "./bin/spark-class"
-      case None => variables + path(new java.io.File(home.get, "./bin/spark-class").getPath)
+      case Some(uri) => entering(uri.name) + variables + exec + "./bin/spark-class"
+      case None => variables + exec + path(new java.io.File(home.get, "./bin/spark-class").getPath)
     }
   }
 

@@ -232,6 +232,8 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("misspelt-variable", NOTE, "SPARK_LOCAL_DIRS", Given(variables={"SPARK_LOCAL_DIR": "/d"})),
     ("no-master", NOTE, "No master", Given()),
     ("no-master", WARNING, "No dispatcher", Given(mode=CLUSTER, names_application=True)),
+    ("untried-spark", WARNING, "not tried with Spark 4.4.1", Given("", spark="4.4.1")),
+    ("untried-spark", WARNING, "made for Spark 4.0 to 4.3", Given("", spark="5.0.0")),
     (
         "conf-dir-missing",
         WARNING,
@@ -734,6 +736,9 @@ SILENT: list[tuple[str, Given]] = [
         Given(f"spark.executor.uri {ARCHIVE} ; spark.mesos.uris http://h/spark-3.txt", spark="4.3.0"),
     ),
     ("executor-uri-not-unpacked", Given(f"spark.executor.uri {ARCHIVE}?signature=x", spark="4.3.0")),
+    ("untried-spark", Given("", spark="4.3.7")),
+    ("untried-spark", Given("", spark="3.5.9")),
+    ("untried-spark", Given("", spark="4.4.0", mode=CLUSTER)),
     ("uri-file-slash", Given("spark.mesos.uris file:/a.tgz", spark="4.3.0")),
     (
         "gpus-not-asked-for",

@@ -71,6 +71,7 @@ def test_what_is_a_secret_is_known_by_its_name() -> None:
         "spark.mesos.driver.secret.values",
         "spark.mesos.executor.secret.values",
         "spark.authenticate.secret",
+        "spark.connect.authenticate.token",
         "spark.mesos.dispatcher.token",  # none at all, but its name is one's
     }
     assert [entry.name for entry in PROPERTIES if is_secret_name(entry.name) != entry.secret] == []

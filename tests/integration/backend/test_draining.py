@@ -1,0 +1,182 @@
+"""A real application of Spark 4 whose agents are drained, and maintained: what its executors have outlives them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
+from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
+from tests.integration.short_lived_jvm import SMALL
+from tests.integration.spark_releases import SPARK_4
+from tests.integration.spark_under_test import SparkUnderTest, spark_of
+
+if TYPE_CHECKING:
+    from tests.integration.commands import Commands
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 240.0
+SETTINGS = {
+    "spark.cores.max": "2",
+    **SMALL,
+    "spark.locality.wait": "0s",
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    "spark.task.maxFailures": "1",
+    "spark.decommission.enabled": "true",
+    "spark.storage.decommission.enabled": "true",
+    "spark.storage.decommission.replicationReattemptInterval": "1s",
+}
+APPLICATION = """
+import json, os, sys, time
+from operator import add
+from pyspark import StorageLevel
+from pyspark.sql import SparkSession
+
+folder = sys.argv[1]
+
+def await_file(name):
+    while not os.path.exists(folder + "/" + name):
+        time.sleep(0.05)
+
+with SparkSession.builder.getOrCreate() as spark:
+    sc = spark.sparkContext
+    cached_again, mapped_again = sc.accumulator(0), sc.accumulator(0)
+
+    def where(_):
+        cached_again.add(1)
+        time.sleep(0.02)
+        return os.environ["MESOS_SLAVE_ID"]
+
+    def pair(number):
+        mapped_again.add(1)
+        return number % 5, 1
+
+    cached = sc.parallelize(range(64), 8).map(where).persist(StorageLevel.MEMORY_AND_DISK)
+    sums = sc.parallelize(range(64), 8).map(pair).reduceByKey(add, 4)
+
+    def look(name):
+        agents = sorted(set(cached.collect()))
+        total = sums.map(lambda pair: pair[1]).sum()
+        print(json.dumps([name, agents, total, cached_again.value, mapped_again.value]), flush=True)
+
+    look("before")
+    await_file("drained")
+    look("drained")
+    while sc._jsc.sc().getExecutorMemoryStatus().size() < 3:  # the driver, and an executor on each agent
+        time.sleep(0.05)
+    print(flush=True)
+    await_file("maintained")
+    look("maintained")
+    await_file("end")
+"""
+
+
+@pytest.fixture(scope="module")
+def spark_under_test() -> SparkUnderTest:
+    return spark_of(SPARK_4)
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, spark_under_test: SparkUnderTest
+) -> Iterator[RunningCluster]:
+    spec = ClusterSpec(
+        work_dir=tmp_path_factory.mktemp("cluster"),
+        # Maintenance is of machines, which these two are by their names.
+        agents=(
+            AgentSpec(cpus=1, mem=2048, hostname="127.0.0.1"),
+            AgentSpec(cpus=1, mem=2048, hostname="localhost"),
+        ),
+        executor_environment=default_executor_environment(spark_under_test.java),
+        allocation_interval=0.2,
+        registration_backoff=0.2,
+    )
+    with cluster_in_thread(spec) as running:
+        yield running
+
+
+def operate(cluster: RunningCluster, kind: str, **fields: Any) -> None:
+    """What an operator asks of the leading master."""
+    call = {"type": kind, kind.lower(): fields}
+    answer = requests.post(f"{cluster.http_url}/api/v1", json=call, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def wait_until(holds: Callable[[], Any], why: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.1)
+
+
+def get(cluster: RunningCluster, path: str) -> Any:
+    return requests.get(f"{cluster.http_url}{path}", timeout=10).json()
+
+
+def framework(cluster: RunningCluster) -> dict[str, Any]:
+    (found,) = get(cluster, "/state")["frameworks"]
+    return dict(found)
+
+
+def runs_on(cluster: RunningCluster, agent: str) -> bool:
+    tasks = framework(cluster)["tasks"]
+    return any(task["slave_id"] == agent and task["state"] == "TASK_RUNNING" for task in tasks)
+
+
+def slave(cluster: RunningCluster, agent: str) -> dict[str, Any]:
+    return next(dict(one) for one in get(cluster, "/slaves")["slaves"] if one["id"] == agent)
+
+
+def test_what_executors_have_is_not_computed_again_when_they_have_to_leave(
+    cluster: RunningCluster, commands: Commands, tmp_path: Path
+) -> None:
+    """Cached blocks and shuffle files move to the other executor, and no task may fail, not once.
+
+    One agent is drained, and the other one's machine is to be maintained; both are used again afterwards.
+    """
+    (tmp_path / "app.py").write_text(APPLICATION, encoding="utf-8")
+    options = [part for name, value in SETTINGS.items() for part in ("--conf", f"{name}={value}")]
+    process = commands.start("submit", "--master", cluster.url, *options, "app.py", str(tmp_path))
+    assert process.stdout is not None
+    before = json.loads(process.stdout.readline())
+    assert before[2:] == [64, 64, 64]
+    drained, maintained = before[1]
+
+    operate(cluster, "DRAIN_AGENT", agent_id={"value": drained}, max_grace_period={"seconds": 120})
+    wait_until(lambda: slave(cluster, drained)["drain_info"]["state"] == "DRAINED", "it is not drained")
+    (ended,) = framework(cluster)["completed_tasks"]
+    assert [status["state"] for status in ended["statuses"]][-2:] == ["TASK_KILLING", "TASK_KILLED"]
+    (tmp_path / "drained").touch()
+    assert json.loads(process.stdout.readline()) == ["drained", *before[1:]]
+    assert not runs_on(cluster, drained)
+    operate(cluster, "REACTIVATE_AGENT", agent_id={"value": drained})
+    assert process.stdout.readline() == "\n", "it gets no executor again"
+    assert runs_on(cluster, drained)
+
+    machine = {"hostname": slave(cluster, maintained)["hostname"], "ip": "127.0.0.1"}
+    unavailability = {"start": {"nanoseconds": int((time.time() + 200) * 1e9)}}
+    windows = [{"machine_ids": [machine], "unavailability": unavailability}]
+    operate(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": windows})
+    wait_until(lambda: not runs_on(cluster, maintained), "the machine is not left")
+    (answer,) = get(cluster, "/maintenance/status")["draining_machines"][0]["statuses"]
+    assert answer["status"] == "ACCEPT"
+    (tmp_path / "maintained").touch()
+    assert json.loads(process.stdout.readline()) == ["maintained", *before[1:]]
+    assert not runs_on(cluster, maintained)
+    assert get(cluster, "/maintenance/schedule") == {"windows": windows}
+    operate(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={})
+    wait_until(lambda: runs_on(cluster, maintained), "it gets no executor again")
+    assert runs_on(cluster, drained)
+
+    (tmp_path / "end").touch()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err[-4000:]
+    assert "Lost task" not in err
+    assert commands.wait_for_no_process() == []
