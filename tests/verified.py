@@ -30,6 +30,7 @@ def subject(
         configuration=Configuration([layer]),
         translated=(),
         properties_file=None,
+        more_properties_files=(),
         findings=(),
     )
     others.setdefault("master", MesosMaster((HostPort("127.0.0.1", 5050),)))

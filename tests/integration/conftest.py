@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 import requests
 
+from tests.integration.commands import Commands, commands_in
 from tests.integration.packed_spark import ARCHIVE, EXCLUDES
+from tests.integration.scala_jar import make_scala_jar
 from tests.integration.spark_under_test import BOTH, INSTALLED, SparkUnderTest, runs_with_both, spark_of
 from tests.servers.hdfs import Hdfs, real_hdfs
 
 if TYPE_CHECKING:
     from tests.conftest import MadeOnce
 
-MARK = "SPARKMESOS_TEST_MARK"
 _FAILURES = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST")
-
-
-@dataclass
-class Commands:
-    """Runs `sparkmesos` as a shell would, in an environment of its own."""
-
-    folder: Path
-    environment: dict[str, str]
-    prefix: Sequence[str] = ()
-    """What stands in front of each command: `nsenter`, for one, with its options."""
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    @property
-    def marked_environment(self) -> dict[str, str]:
-        """The environment by which `processes` knows who descends from a command."""
-        return {**self.environment, MARK: self.mark}
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [*self.prefix, str(Path(sys.executable).parent / "sparkmesos"), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env={**self.marked_environment, **environment},
-        )
-        self.started.append(process)
-        return process
-
-    def run(
-        self, *arguments: str, timeout: float = 120, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=timeout)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def processes(self) -> list[psutil.Process]:
-        """Every process that descends from a command, and every task in a sandbox below our folder."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                environment = process.environ()
-                if environment.get(MARK) == self.mark or environment.get("MESOS_SANDBOX", "").startswith(
-                    str(self.folder)
-                ):
-                    found.append(process)
-        return found
-
-    def wait_for_no_process(self, timeout: float = 20) -> list[str]:
-        """Waits until there are none, those forked meanwhile included; returns the command lines of those left."""
-        deadline = time.monotonic() + timeout
-        while (found := self.processes()) and (left := deadline - time.monotonic()) > 0:
-            psutil.wait_procs(found, timeout=left)
-        lines = []
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                lines.append(" ".join(process.cmdline()))
-        return lines
-
-    def clean_up(self) -> None:
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        for started in self.started:
-            with started:
-                started.kill()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -117,7 +41,7 @@ def spark_under_test(request: pytest.FixtureRequest) -> SparkUnderTest:
 @pytest.fixture
 def commands(tmp_path: Path, cache_dir: Path, spark_under_test: SparkUnderTest) -> Iterator[Commands]:
     (tmp_path / "app.py").touch()  # for tests in which it never comes to running it
-    with _commands_in(tmp_path, cache_dir, spark_under_test) as made:
+    with commands_in(tmp_path, cache_dir, spark_under_test) as made:
         yield made
 
 
@@ -126,29 +50,8 @@ def module_commands(
     tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, spark_under_test: SparkUnderTest
 ) -> Iterator[Commands]:
     """As `commands`, for what a module's tests share."""
-    with _commands_in(tmp_path_factory.mktemp("module"), cache_dir, spark_under_test) as made:
+    with commands_in(tmp_path_factory.mktemp("module"), cache_dir, spark_under_test) as made:
         yield made
-
-
-@contextlib.contextmanager
-def _commands_in(folder: Path, cache_dir: Path, spark: SparkUnderTest) -> Iterator[Commands]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPARK", "MESOS", "PYSPARK", "JAVA"))
-    }
-    environment.update(
-        HOME=str(folder / "home"),
-        SPARKMESOS_STATE_DIR=str(folder / "state"),
-        SPARKMESOS_CACHE_DIR=str(cache_dir),
-        SPARKMESOS_PREFLIGHT_TIMEOUT="60",  # a busy machine is slow to answer
-        **spark.environment,
-    )
-    made = Commands(folder, environment)
-    try:
-        yield made
-    finally:
-        made.clean_up()
 
 
 @pytest.fixture(scope="session")
@@ -261,7 +164,7 @@ def built_bridge(made_once: MadeOnce, cache_dir: Path) -> Path:
     """The JAR that `sparkmesos bridge build` makes for the installed Spark."""
 
     def build(folder: Path) -> None:
-        with _commands_in(folder, cache_dir, spark_of(INSTALLED)) as commands:
+        with commands_in(folder, cache_dir, spark_of(INSTALLED)) as commands:
             built = commands.run("bridge", "build", "--output", "bridge.jar")
             assert built.returncode == 0, built.stderr
 
@@ -274,7 +177,7 @@ def packed_spark(made_once: MadeOnce, cache_dir: Path) -> Path:
 
     def pack(folder: Path) -> None:
         spark = spark_of(INSTALLED)
-        with _commands_in(folder, cache_dir, spark) as commands:
+        with commands_in(folder, cache_dir, spark) as commands:
             packed = commands.run("upload-dist", str(spark.home.path), f"{folder}/", *EXCLUDES, timeout=300)
             assert packed.returncode == 0, packed.stderr
 
@@ -300,19 +203,4 @@ def _make_scala_application(folder: Path, spark: SparkUnderTest) -> None:
         "  }\n"
         "}\n"
     )
-    classes = folder / "classes"
-    classes.mkdir()
-    compiler = [
-        str(spark.java.executable),
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        "-cp",
-        f"{spark.home.jars}/*",
-        "scala.tools.nsc.Main",
-        "-usejavacp",
-        "-nowarn",
-    ]
-    subprocess.run([*compiler, "-d", str(classes), str(source)], check=True, timeout=120)
-    with zipfile.ZipFile(folder / "sum.jar", "w") as archive:
-        for path in sorted(classes.rglob("*.class")):
-            archive.write(path, path.relative_to(classes))
+    make_scala_jar(source, folder / "sum.jar", spark)

@@ -1,8 +1,27 @@
-"""Options for the JVMs of a real Spark that lives for seconds: a third less CPU, which goes into compiling otherwise."""
+"""What a small application of a real Spark that lives for seconds is submitted with; and its JVMs, a third less CPU of which
+goes into compiling so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SHORT_LIVED = {"spark.driver.extraJavaOptions": JVM, "spark.executor.extraJavaOptions": JVM}
-SHORT_LIVED_OPTIONS = tuple(part for name in SHORT_LIVED for part in ("--conf", f"{name}={JVM}"))
-"""The same for spark-submit."""
+SMALL = {
+    "spark.executor.cores": "1",
+    "spark.executor.memory": "512m",
+    "spark.driver.memory": "512m",
+    "spark.ui.enabled": "false",
+    **SHORT_LIVED,
+}
+"""Executors of one core and 512 MB."""
+
+
+def as_options(properties: Mapping[str, str]) -> list[str]:
+    """The same for the command line of spark-submit."""
+    return [part for name, value in properties.items() for part in ("--conf", f"{name}={value}")]
+
+
+SHORT_LIVED_OPTIONS = tuple(as_options(SHORT_LIVED))
+SMALL_OPTIONS = tuple(as_options(SMALL))

@@ -143,8 +143,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         "excluded-agents",
         "Agents on which executors failed",
         "After two failures of any kind they get no more executors, for as long as the application runs.",
-        "They get some again when the failures are an hour ago. Only executors count that end before they reach the driver, "
-        "unless somebody ended them on purpose or their agent went away; one that reaches it has the earlier ones forgotten. "
+        "They get some again when the failures are an hour ago. Only executors count that end before they are ready for "
+        "tasks (one that finds no shuffle service is not), or that run for ten minutes without reaching the driver, unless somebody "
+        "ended them on purpose, Spark excludes their host, or their agent went away; one that is ready has the earlier ones "
+        "forgotten. "
         "`spark.mesos.executor.agentFailures.max` and `.expiry` are the two numbers.",
         "An application that runs for days has no agents left in the end.",
         ("spark.mesos.executor.agentFailures.max", "spark.mesos.executor.agentFailures.expiry"),
@@ -179,8 +181,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "replaced-while-ending",
         "Executors that are on their way out, with dynamic allocation",
         "They count as executors that are there.",
-        "Another one may take their place; until they have ended they count against `spark.cores.max` only.",
-        "An agent that drains may take minutes.",
+        "Another one may take their place; until they have ended they count against `spark.cores.max`, but not against "
+        "`spark.dynamicAllocation.maxExecutors`: for a while there may be more than that.",
+        "With `spark.decommission.enabled` they may take minutes to hand on what they have, and run no more tasks.",
         ("spark.cores.max",),
     ),
     Difference(
@@ -196,7 +199,8 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Tasks of executors that are lost",
         "All count as failed, and a task that fails four times ends the job (`spark.task.maxFailures`).",
         "Only those count whose executor ended by itself. What Mesos ended, an agent that is away, or one that is drained or "
-        "restarted is not charged to the application.",
+        "restarted is not charged to the application, nor are executors that find no directory on the disks, or whose heartbeats do "
+        "not get through. Mesos has five seconds to tell why an executor is cut off; what it tells later is logged only.",
         "As in Spark's other cluster managers.",
         ("spark.task.maxFailures",),
     ),
@@ -204,11 +208,19 @@ DIFFERENCES: tuple[Difference, ...] = (
         "drained-agents",
         "Agents that an operator drains, or schedules for maintenance",
         "Their executors end with them.",
-        "An agent that is to be maintained within five minutes gets no executors any more; with `spark.decommission.enabled` those "
-        "that run there hand on what they have. Mesos ends the executors of a drained agent at once, which is not charged to the "
-        "application.",
+        "They get no executors any more, and the loss of those there is not charged to the application. With "
+        "`spark.decommission.enabled` those there finish their tasks first, and with `spark.storage.decommission.enabled` they hand "
+        "on what they have cached and shuffled: on a drained agent for up to `spark.mesos.executor.decommission.gracePeriod` or the "
+        "operator's `max_grace_period`, before maintenance for `spark.mesos.maintenance.leadTime`. For that Mesos is told of a "
+        "kill policy and of the capability TASK_KILLING_STATE, and the shell of their command gives way to Spark. Tasks in Python "
+        "that run when a drain begins fail, since Mesos ends their processes at once.",
         "Spark 3.1 and newer could, and its backend for Mesos did not.",
-        ("spark.decommission.enabled",),
+        (
+            "spark.decommission.enabled",
+            "spark.executor.decommission.signal",
+            "spark.mesos.executor.decommission.gracePeriod",
+            "spark.mesos.maintenance.leadTime",
+        ),
     ),
     Difference(
         "io-encryption",
@@ -246,7 +258,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "The external shuffle service",
         "Spark's own for Mesos. It has forgotten all applications when it is started again, and drivers that cannot reach it end.",
         "The one of sparkmesos, which extends Spark's. It gets to know all applications again, and drivers that cannot reach it warn, "
-        "try again, and go on.",
+        "try again, and go on. An agent without it gets no more executors for a while when two have ended there.",
         "Spark 4 has only a generic one, which nobody tells that an application has ended, so that its files would stay.",
     ),
     Difference(

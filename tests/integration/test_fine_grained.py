@@ -20,7 +20,7 @@ from sparkmesos_core.spark.java import find_java
 from tests.integration.short_lived_jvm import SHORT_LIVED
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

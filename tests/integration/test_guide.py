@@ -45,7 +45,7 @@ from tests.servers.hdfs import Hdfs
 from tests.servers.webdav import webdav_server
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 _NO_MESOS = "building and installing Mesos takes an hour, and root"
 _NO_ENGINE = "building an image takes a docker engine, and pushing it a registry"

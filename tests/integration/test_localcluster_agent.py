@@ -218,6 +218,50 @@ def test_killing_is_announced_to_who_wants_to_know(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_tasks_of_a_draining_agent_say_why_they_end(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("sleep 100", capabilities=("TASK_KILLING_STATE",))
+        assert "reason" not in await stage.until("TASK_RUNNING")
+        stage.kill(draining=True)
+        for state in ("TASK_KILLING", "TASK_KILLED"):
+            status = await stage.next()
+            assert (status["state"], status["reason"]) == (state, "REASON_AGENT_DRAINING")
+
+    play(tmp_path, scene)
+
+
+def test_what_stays_behind_the_first_process_has_a_second_left(tmp_path: Path) -> None:
+    """As a program that a shell waits for, which SIGTERM ends."""
+
+    async def scene(stage: Play) -> None:
+        policy = {"grace_period": {"nanoseconds": 600 * 10**9}}
+        stage.run("(trap '' TERM; echo ready; while :; do sleep 0.05; done) & wait", kill_policy=policy)
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        began = time.monotonic()
+        stage.kill()
+        assert (await stage.until("TASK_KILLED"))["message"] == "Command terminated with signal Terminated"
+        assert 0.9 < time.monotonic() - began < 10
+        assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_it_is_told_once_to_end_and_says_how_it_did(tmp_path: Path) -> None:
+    async def scene(stage: Play) -> None:
+        stage.run("trap 'echo term' TERM; echo ready; while [ ! -e go ]; do sleep 0.05; done; exit 3")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        for grace in (600, 500, 400):
+            stage.kill(grace)
+        await eventually(lambda: "term" in (stage.sandbox() / "stdout").read_text())
+        (stage.sandbox() / "go").touch()
+        assert (await stage.until("TASK_KILLED"))["message"] == "Command exited with status 3"
+        assert (stage.sandbox() / "stdout").read_text() == "ready\nterm\n"
+
+    play(tmp_path, scene)
+
+
 def test_a_task_can_be_killed_while_its_files_are_fetched(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         fifo = tmp_path / "never.bin"

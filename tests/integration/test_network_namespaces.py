@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sparkmesos_core.process_end import wait_for_end
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 from tests.integration.namespaces import living_in, need_network_namespaces, network_of
 
 _ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from tests.http_stub import Answer, http_stub
 from tests.integration.zookeeper import ZooKeeperServer
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow  # the bridge may have to be compiled
 

@@ -27,7 +27,7 @@ from tests.http_stub import Answer, HttpStub, http_stub
 from tests.unit.preflight.archives import RELEASE, tar
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow  # the bridge may have to be compiled
 

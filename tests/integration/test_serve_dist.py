@@ -23,7 +23,7 @@ import pytest
 import requests
 
 from tests.fetching import fetch, make_sandbox
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 
 NAME = "spark-3.5.9-bin-hadoop3.tgz"
 MB = 1_000_000

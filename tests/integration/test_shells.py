@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.integration.short_lived_jvm import JVM, SHORT_LIVED_OPTIONS
+from tests.integration.short_lived_jvm import JVM, SMALL_OPTIONS
 from tests.terminal_session import APPLICATION_UP, CTRL_C, CTRL_D, ENTER, UP, TerminalSession
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
-
-SMALL = [
-    "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m",
-    "--conf", "spark.executor.cores=1", "--conf", "spark.ui.enabled=false",
-    *SHORT_LIVED_OPTIONS,
-]  # fmt: skip
 
 AtTerminal = Callable[..., TerminalSession]
 
@@ -112,7 +106,7 @@ def test_scala_at_a_terminal(
 ) -> None:
     (tmp_path / "first.scala").write_text("val first = sc.parallelize(1 to 100, 2).map(_ * 2).sum()\n")
     shell = at_terminal(
-        "--master", url, *SMALL, *jvm_at_home(tmp_path), "--conf", "spark.cores.max=2", "--", "-I", "first.scala",
+        "--master", url, *SMALL_OPTIONS, *jvm_at_home(tmp_path), "--conf", "spark.cores.max=2", "--", "-I", "first.scala",
         SPARK_EXECUTOR_URI=archive.as_uri(),
     )  # fmt: skip
     shell.expect("scala> ")
@@ -156,7 +150,7 @@ def test_python_at_a_terminal_with_an_embedded_cluster(
     before = {process.pid for process in module_commands.processes()}
     (tmp_path / "own_start.py").write_text("greeting = f'hello from {sc.master}'\n")
     shell = at_terminal(
-        "--lang", "python", "--master", "embedded[1]", *SMALL, "--conf", "spark.cores.max=1",
+        "--lang", "python", "--master", "embedded[1]", *SMALL_OPTIONS, "--conf", "spark.cores.max=1",
         PYTHONSTARTUP=str(tmp_path / "own_start.py"),
     )  # fmt: skip
     shell.expect("Embedded Mesos: http")
@@ -229,7 +223,7 @@ def ended(commands: Commands, before: set[int]) -> list[str]:
 
 def test_sql_at_a_terminal(at_terminal: AtTerminal, url: str, tmp_path: Path) -> None:
     shell = at_terminal(
-        "--lang", "sql", "--master", url, *SMALL, *jvm_at_home(tmp_path), "--conf", "spark.cores.max=1",
+        "--lang", "sql", "--master", url, *SMALL_OPTIONS, *jvm_at_home(tmp_path), "--conf", "spark.cores.max=1",
         "--conf", "spark.ui.showConsoleProgress=true",
     )  # fmt: skip
     shell.expect(r"spark-sql.*> ")
@@ -255,7 +249,7 @@ def test_sql_at_a_terminal(at_terminal: AtTerminal, url: str, tmp_path: Path) ->
 def piped(commands: Commands, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a shell whose input is no terminal."""
     return subprocess.run(
-        [str(Path(sys.executable).parent / "sparkmesos"), "shell", *SMALL, *arguments],
+        [str(Path(sys.executable).parent / "sparkmesos"), "shell", *SMALL_OPTIONS, *arguments],
         input=text,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from sparkmesos_core.shuffle_service.command import service_command
 from sparkmesos_core.shuffle_service.on_this_machine.thread_dump import thread_dump
 from sparkmesos_core.spark.home import find_spark
 from sparkmesos_core.spark.java import find_java
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 from tests.integration.dead_cleaner import SparkWithDeadCleaners
 from tests.integration.short_lived_jvm import JVM
 

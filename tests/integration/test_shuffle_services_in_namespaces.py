@@ -21,7 +21,7 @@ import pytest
 
 from sparkmesos_core.shuffle_service.cleaner import cleaner_lives
 from sparkmesos_core.spark.home import find_spark
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 from tests.integration.namespaces import (
     NamespacedCluster,
     living_in,
@@ -29,7 +29,7 @@ from tests.integration.namespaces import (
     need_network_namespaces,
     network_of,
 )
-from tests.integration.short_lived_jvm import JVM, SHORT_LIVED_OPTIONS
+from tests.integration.short_lived_jvm import JVM, SMALL, as_options
 
 pytestmark = pytest.mark.slow
 
@@ -91,10 +91,7 @@ TIMES = {
 PROPERTIES = {
     **TIMES,
     "spark.dynamicAllocation.initialExecutors": "3",
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.executor.cores": "1",
-    "spark.ui.enabled": "false",
+    **SMALL,
 }
 
 
@@ -168,7 +165,7 @@ def stage(module_commands: Commands) -> Iterator[Stage]:
             "start-shuffle-service",
             "--on-mesos",
             *("--master", cluster.url, "--cpus", "0.25", "--memory", "512m", "--port", "0"),
-            *(part for name, value in properties.items() for part in ("--conf", f"{name}={value}")),
+            *as_options(properties),
             *("--output", "json"),
         )
         assert started.returncode == 0, started.stderr
@@ -201,8 +198,7 @@ def job(stage: Stage) -> dict[str, Any]:
     ran = stage.commands.run(
         "submit",
         *("--master", stage.cluster.url, "--dynamic-allocation", f"0:{len(HOSTS)}"),
-        *(part for name, value in PROPERTIES.items() for part in ("--conf", f"{name}={value}")),
-        *SHORT_LIVED_OPTIONS,
+        *as_options(PROPERTIES),
         *("job.py", str(notes), str(len(HOSTS)), str(stage.local)),
         timeout=180,
     )

@@ -19,24 +19,22 @@ import requests
 
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from tests.integration.short_lived_jvm import SHORT_LIVED
+from sparkmesos_core.master import HostPort
+from tests.integration import short_lived_jvm
 from tests.integration.zookeeper import zookeeper_server
+from tests.servers.cutting_proxy import cutting_proxy
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 120.0
 SMALL = {
+    **short_lived_jvm.SMALL,
     "spark.cores.max": "2",
-    "spark.executor.cores": "1",
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.ui.enabled": "false",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-    **SHORT_LIVED,
 }
 # An executor then never says a word of its blocks by itself: see test_an_agent_that_is_away_for_a_while.
 NO_NEWS_OF_BLOCKS = {
@@ -150,15 +148,18 @@ def specification(tmp_path: Path, spark_under_test: SparkUnderTest) -> ClusterSp
 
 @pytest.fixture
 def start(commands: Commands, application: Callable[..., str], tmp_path: Path) -> Callable[..., Application]:
-    """Starts the application on a cluster, with the settings given, and waits for its first round."""
+    """Starts the application on a cluster, with the settings given, and waits for its first round.
 
-    def begin(cluster: RunningCluster, **conf: str) -> Application:
+    `master` is the master's URL if it is not to be that of the cluster.
+    """
+
+    def begin(cluster: RunningCluster, master: str | None = None, **conf: str) -> Application:
         stop_file, hold_file, held = (tmp_path / name for name in ("stop", "hold", "held"))
         held.mkdir()
         settings = {**SMALL, **conf}
         options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
         process = commands.start(
-            *("submit", "--master", cluster.url, "--mesos-driver", "http", *options),
+            *("submit", "--master", master or cluster.url, "--mesos-driver", "http", *options),
             application(ROUNDS.format(stop=str(stop_file), hold=str(hold_file), held=str(held))),
         )
         started = Application(process, stop_file, hold_file, held)
@@ -276,6 +277,26 @@ def test_connections_that_are_cut(
         app.fresh_rounds()
         app.finish()
         assert_ended_well(cluster.http_url, before["id"], commands)
+
+
+def test_answers_to_offers_that_do_not_arrive(
+    specification: ClusterSpec, start: Callable[..., Application], commands: Commands
+) -> None:
+    """The first launch is cut off, and so is what gives its offer back, twice.
+
+    Otherwise the master would count on an answer, and offer that agent to nobody while the application lives.
+    """
+    with cluster_in_thread(specification) as cluster:
+        host, _, port = cluster.http_url.removeprefix("http://").rpartition(":")
+        with cutting_proxy(HostPort(host, int(port))) as proxy:
+            proxy.plan("reset", 0, times=3, behind=b'"offer_ids"')
+            app = start(cluster, f"mesos://{proxy.address}")
+            assert proxy.fired == 3
+            app.rounds_until(lambda: running(cluster.http_url) == 2)
+            (framework,) = frameworks(cluster.http_url)
+            wait_until(lambda: frameworks(cluster.http_url)[0]["offers"] == [])
+            app.finish()
+            assert_ended_well(cluster.http_url, framework["id"], commands)
 
 
 def test_an_agent_that_is_killed_and_comes_back(

@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
+from tests.integration import short_lived_jvm
+from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS, SMALL_OPTIONS, as_options
 
 if TYPE_CHECKING:
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
-SMALL = [
-    "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m", "--conf", "spark.executor.cores=1",
-    "--conf", "spark.ui.enabled=false", "--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0",
-    *SHORT_LIVED_OPTIONS,
-]  # fmt: skip
+AT_ONCE = ("--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0")
+SMALL = [*SMALL_OPTIONS, *AT_ONCE]
 WHERE = """
 import os
 agents = sc.parallelize(range(8), 4).map(lambda n: os.environ["MESOS_SLAVE_ID"]).collect()
@@ -177,7 +175,9 @@ print(*(conf.get(key) for key in ("spark.executor.cores", "spark.cores.max", "sp
 print(os.environ["FROM_SPARK_ENV"], sorted(set(sc.parallelize(range(8), 4).map(lambda n: n % 2).collect())))
 print(oct(os.umask(0)), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 """
-    line = ["--executor-cores", "1", "--work-dir", "logs", "--num-executors=2", *SMALL[2:4], *SMALL[6:]]
+    own = ("spark.executor.cores", "spark.executor.memory")
+    others = {name: value for name, value in short_lived_jvm.SMALL.items() if name not in own}
+    line = ["--executor-cores", "1", "--work-dir", "logs", "--num-executors=2", *as_options(others), *AT_ONCE]
     line += [
         "--name",
         "--dry-run",

@@ -17,26 +17,23 @@ from typing import TYPE_CHECKING
 import requests
 
 from sparkmesos_core.localcluster.cluster import RunningCluster
+from tests.integration import short_lived_jvm
 from tests.integration.run_modes.conversation import Conversation, JsonObject
-from tests.integration.short_lived_jvm import JVM, SHORT_LIVED
+from tests.integration.short_lived_jvm import JVM
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 Conf = Mapping[str, str | None]
 
 PATIENCE = 240.0
 """Seconds after which something hangs, however busy the machine is."""
 SMALL = {
+    **short_lived_jvm.SMALL,
     "spark.cores.max": "1",
-    "spark.executor.cores": "1",
-    "spark.executor.memory": "512m",
-    "spark.driver.memory": "512m",
-    "spark.ui.enabled": "false",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "10min",  # jobs begin with all executors, however slow
     "spark.mesos.coarse.shutdownTimeout": "60s",  # executors of a busy machine end by themselves, too
-    **SHORT_LIVED,
 }
 """What applications are submitted with unless a test says otherwise: one executor of one core and 896 MB."""
 SMALL_MEMORY = 512 + 384

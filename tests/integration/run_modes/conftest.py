@@ -36,7 +36,7 @@ from tests.integration.run_modes.cluster_mode_applications import Drivers, drive
 from tests.integration.run_modes.conversation import Conversation
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Conversation:
     offers: dict[str, JsonObject] = field(default_factory=dict)
     statuses: list[JsonObject] = field(default_factory=list)
     """The TaskStatuses that frameworks were told, with the messages that `/state` does not show."""
+    course: list[tuple[float, JsonObject]] = field(default_factory=list)
+    """All calls and events in their order, with the seconds of the monotonic clock."""
     _parse: Callable[[bytes], JsonObject] = parse_body
     _record: Callable[[Any], bytes] = scheduler_http.record
 
@@ -29,10 +32,12 @@ class Conversation:
         """A framework calls."""
         call = self._parse(body)
         self.calls.append(call)
+        self.course.append((time.monotonic(), call))
         return call
 
     def tell(self, event: JsonObject) -> bytes:
         """A framework is told something."""
+        self.course.append((time.monotonic(), event))
         if event["type"] == "OFFERS":
             self.offers.update({offer["id"]["value"]: offer for offer in event["offers"]["offers"]})
         elif event["type"] == "UPDATE":

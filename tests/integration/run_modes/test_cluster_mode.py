@@ -24,7 +24,7 @@ from tests.integration.run_modes.conversation import JsonObject
 from tests.integration.short_lived_jvm import JVM
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

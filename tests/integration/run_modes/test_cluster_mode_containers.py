@@ -21,7 +21,7 @@ from tests.integration.run_modes.cluster_mode_applications import Drivers, Ended
 from tests.integration.run_modes.recorded_tasks import RECORDINGS
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from tests.integration.run_modes.recorded_tasks import essence, recorded_tasks
 from tests.integration.short_lived_jvm import JVM
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow

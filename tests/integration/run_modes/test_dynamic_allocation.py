@@ -34,12 +34,13 @@ from tests.servers.cutting_proxy import cutting_proxy
 from tests.unit.preflight.clusters import agent, cluster
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
 MAP_TASKS, REDUCE_TASKS = 6, 4
+SECRET = "hush-4f1d"
 APPLICATION = f"""
 folder = sys.argv[1]
 mapped = sc.accumulator(0)
@@ -333,9 +334,11 @@ def test_in_cluster_mode(drivers: Drivers, service: Service) -> None:
     assert ended.mesos.framework["id"] in service.log.read_text()
 
 
-@pytest.mark.only_spark(3)  # it is about preflight alone
-def test_some_agents_without(service: Service) -> None:
-    """Those are told that lack the service, and that is an error, as long as executors are not kept off them."""
+def test_some_agents_without(service: Service, spark_under_test: SparkUnderTest) -> None:
+    """Those are told that lack the service, and that is an error, as long as executors are not kept off them.
+
+    With Spark 4 it is a warning: only executors end there, and the application goes on (shuffle-service).
+    """
 
     def found(constraints: str = "", *, driver_here: bool = True) -> list[Finding]:
         given = {
@@ -346,7 +349,10 @@ def test_some_agents_without(service: Service) -> None:
         origin = Origin(Source.CONF, "--conf")
         configuration = Configuration([[Setting(key, value, origin) for key, value in given.items()]])
         deadline = time.monotonic() + PATIENCE
-        return check_shuffle_service(configuration, facts, deadline=deadline, driver_here=driver_here)
+        release = spark_under_test.home.release
+        return check_shuffle_service(
+            configuration, facts, deadline=deadline, driver_here=driver_here, release=release
+        )
 
     agents = (
         replace(agent(hostname=f"127.0.0.{number}", attributes=f"rack:r{number}"), host="127.0.0.1")
@@ -355,8 +361,10 @@ def test_some_agents_without(service: Service) -> None:
     facts = replace(cluster(*agents), master=HostPort("127.0.0.1", 5050))
     with cutting_proxy(HostPort("127.0.0.1", service.port)) as on_the_first:
         (missing,) = found()
-        assert (missing.id, missing.severity) == ("shuffle-service-missing", Severity.ERROR)
-        assert "of '127.0.0.2', 1 of 2 hosts of agents: the application ends" in missing.message
+        severity = Severity.WARNING if spark_under_test.is_4 else Severity.ERROR
+        assert (missing.id, missing.severity) == ("shuffle-service-missing", severity)
+        follows = "executors there fail to register" if spark_under_test.is_4 else "the application ends"
+        assert f"of '127.0.0.2', 1 of 2 hosts of agents: {follows}" in missing.message
         assert "`sparkmesos start-shuffle-service`" in missing.hint
         assert missing.hint.endswith("keep executors off these agents with spark.mesos.constraints.")
         (missing,) = found(driver_here=False)  # which another firewall may let through
@@ -366,7 +374,13 @@ def test_some_agents_without(service: Service) -> None:
         assert missing.severity is Severity.ERROR
 
 
-@pytest.mark.only_spark(3)
+NOT_TO_LOOK = {
+    **OWN_SIZES,
+    "spark.executor.cores": "2",  # of which there is room for one on each agent
+    "spark.mesos.coarse.shutdownTimeout": "1s",  # it never hears of the executors again
+}
+
+
 class TestWithoutTheService:
     """The same application says within seconds what is missing, and nothing of it starts."""
 
@@ -386,7 +400,9 @@ class TestWithoutTheService:
         return Refused(run.returncode, run.stdout, run.stderr, seconds)
 
     @pytest.mark.parametrize("how", ["option", "properties", "shell"])
-    def test_in_client_mode(self, applications: Applications, port: int, how: str) -> None:
+    def test_in_client_mode(
+        self, applications: Applications, port: int, how: str, spark_under_test: SparkUnderTest
+    ) -> None:
         conf = ["--conf", f"spark.shuffle.service.port={port}", "--conf", "spark.executor.memory=512m"]
         if how == "properties":
             conf += [
@@ -404,7 +420,11 @@ class TestWithoutTheService:
         assert (run.returncode, run.out) == (1, ""), run.err
         assert (
             f"No shuffle service listens at port {port} of '127.0.0.2', '127.0.0.3', 2 of 2 hosts of agents: "
-            "the application ends as soon as an executor starts\n"
+            + (
+                "executors fail to register, and end\n"
+                if spark_under_test.is_4
+                else "the application ends as soon as an executor starts\n"
+            )
         ) in run.err
         assert "`sparkmesos start-shuffle-service` on each of these machines" in run.err
         assert f"`sparkmesos start-shuffle-service --on-mesos --master {applications.cluster.url}`" in run.err
@@ -427,21 +447,56 @@ class TestWithoutTheService:
         rows = drivers.server.ask("GET", "/")[1]["submissions"]
         assert [row for row in rows if row["appResource"] == "http://host.invalid/app.py"] == []
 
+    @pytest.mark.only_spark(3)
     def test_it_can_be_told_not_to_look(self, applications: Applications, service: Service) -> None:
         """What Spark does then: it gives up at the first executor on the one agent that has no service."""
         with cutting_proxy(HostPort("127.0.0.1", service.port), host="127.0.0.2") as on_the_first:
             port = on_the_first.address.port
-            conf = {
-                **OWN_SIZES,
-                "spark.executor.cores": "2",  # of which there is room for one on each agent
-                "spark.shuffle.service.port": str(port),
-                "spark.mesos.coarse.shutdownTimeout": "1s",  # it never hears of the executors again
-            }
+            conf = {**NOT_TO_LOOK, "spark.shuffle.service.port": str(port)}
             # With a job that waits for executors: another one would go on with those that it has, and get no more.
             body = "sc.parallelize(range(4), 4).foreach(lambda _: time.sleep(60))"
             options = ["--dynamic-allocation", "0:2", "--no-preflight"]
             ended = applications.run(body, conf, options=options, expect=1)
         assert f"Failed to connect to /127.0.0.3:{port}" in ended.err
+
+    @pytest.mark.only_spark(4)
+    def test_an_agent_without_is_left_alone(self, applications: Applications, service: Service) -> None:
+        """Where executors fail twice, none is launched any more; the others do the work. (shuffle-service)"""
+        folder = applications.commands.folder / "left-alone"
+        folder.mkdir()
+        with cutting_proxy(HostPort("127.0.0.1", service.port), host="127.0.0.2") as on_the_first:
+            port = on_the_first.address.port
+            conf = {
+                **NOT_TO_LOOK,
+                "spark.shuffle.service.port": str(port),
+                "spark.shuffle.registration.maxAttempts": "1",
+            }
+            body = f"""
+            def wait(number):
+                open(os.path.join({str(folder)!r}, "begun"), "w").close()
+                while not os.path.exists(os.path.join({str(folder)!r}, "go")):
+                    time.sleep(0.05)
+                return number
+            print(sc.parallelize(range(4), 4).map(wait).sum(), flush=True)
+            """
+            options = ["--dynamic-allocation", "0:2", "--no-preflight"]
+            with applications.running(body, conf, options=options) as running:
+                until((folder / "begun").exists, "a task that runs")
+
+                def failed() -> int:
+                    states = [task["state"] for task in applications.seen(running.name).tasks]
+                    return states.count("TASK_FAILED")
+
+                until(lambda: failed() == 2, "two executors that fail")
+                time.sleep(3)  # for another one, which there would be at once
+                (folder / "go").touch()
+                ended = running.end()
+        assert ended.out == "6\n"
+        _, without = applications.agent_ids()
+        agents = {task["id"]: task["slave_id"] for task in ended.mesos.tasks}
+        assert list(agents.values()).count(without) == 2
+        assert "Unable to register with external shuffle server" in ended.err
+        assert "Its agent gets no more executors for a while once 2 have failed there" in ended.err
 
 
 @pytest.mark.proves("spark.storage.blockManagerHeartbeatTimeoutMs")
@@ -505,23 +560,24 @@ def test_a_driver_that_is_killed(applications: Applications, service: Service) -
 
 
 @pytest.mark.only_spark(4)
-def test_a_service_that_is_started_again(applications: Applications, block_manager_port: int) -> None:
-    """It finds in its database who the executors were, and hears of their application again.
+def test_a_service_that_is_away_and_started_again(
+    applications: Applications, block_manager_port: int, tmp_path: Path
+) -> None:
+    """An application that has to authenticate, and encrypts, loses no file.
 
-    The one executor is killed meanwhile, so that another one has to ask the service for what it has mapped.
+    First its driver cannot reach the service, for a shorter time than that waits: if it tried more and more rarely, it
+    would be too late behind that. Then the service is started again: it finds in its database who the executors were, and hears of
+    their application again. The one executor is killed meanwhile, so that another one has to ask the service for what it
+    has mapped.
     """
-    folder = applications.commands.folder / "again"
-    local = folder / "local"
-    local.mkdir(parents=True)
-    conf = {
-        **OWN_SIZES,
-        "spark.cores.max": "1",
-        "spark.executor.cores": "1",
-        "spark.shuffle.service.enabled": "true",
-        "spark.shuffle.service.port": str(block_manager_port),
-        "spark.executor.heartbeatInterval": "1s",
-        "spark.local.dir": str(local),
+    local = tmp_path / "local"
+    local.mkdir()
+    secret = {
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": SECRET,
+        "spark.network.crypto.enabled": "true",
     }
+    keep, away = 11, 8
     body = """
     mapped = sc.accumulator(0)
     def map_task(number):
@@ -532,23 +588,49 @@ def test_a_service_that_is_started_again(applications: Applications, block_manag
     pause()
     print(sorted(shuffled.collect()), mapped.value, flush=True)
     """
-    service_conf = (f"spark.shuffle.service.port={block_manager_port}", f"spark.local.dir={folder}")
-    with contextlib.ExitStack() as first:
-        before = first.enter_context(
-            started_service(applications.commands, "before", *service_conf, instance=2)
-        )
+    own = {"spark.shuffle.service.port": str(block_manager_port), "spark.local.dir": str(tmp_path), **secret}
+    options = [f"{name}={value}" for name, value in own.items()]
+    with (
+        cutting_proxy(HostPort("127.0.0.1", block_manager_port), host="127.0.0.2") as network,
+        contextlib.ExitStack() as first,
+    ):
+        before = first.enter_context(started_service(applications.commands, "before", *options, instance=2))
+        conf = {
+            **OWN_SIZES,
+            **secret,
+            "spark.mesos.constraints": "rack:r2",  # the agent that has this address
+            "spark.cores.max": "1",
+            "spark.executor.cores": "1",
+            "spark.shuffle.service.enabled": "true",
+            "spark.shuffle.service.port": str(network.address.port),
+            "spark.executor.heartbeatInterval": "1s",
+            "spark.storage.blockManagerHeartbeatTimeoutMs": f"{keep}s",
+            "spark.network.timeoutInterval": "5s",
+            "spark.local.dir": str(local),
+        }
         with applications.running(body, conf) as running:
             running.wait_until_paused()
             application = applications.seen(running.name).framework["id"]
-            assert f"Files of application {application} are kept" in before.log.read_text()
+            kept = f"Files of application {application} are kept until {keep}000 ms after its last word"
+            assert kept in before.log.read_text()
+            network.plan("reset", 0, times=10**6)
+            begun = time.monotonic()
+            time.sleep(away)
+            network.drop()
+            while time.monotonic() < begun + keep + 3:  # and three looks of the service
+                assert len(shuffle_files(local)) == 2
+                time.sleep(0.2)
             first.close()
-            with started_service(applications.commands, "behind", *service_conf, instance=2) as behind:
+            with started_service(applications.commands, "behind", *options, instance=2) as behind:
                 _kill_an_executor(applications, running)
                 running.go()
                 ended = running.end()
                 assert ended.out == "[(0, [0, 2]), (1, [1, 3])] 4\n" * 2
-                assert f"Files of application {application} are kept" in behind.log.read_text()
-                until(lambda: not list(local.iterdir()), "the end of shuffle files")
+                assert kept in behind.log.read_text()
+                until(lambda: not shuffle_files(local), "the end of shuffle files")
+                assert f"Application {application} has ended" in behind.log.read_text()
+        assert "cannot be told that this application lives" in ended.err
+        assert SECRET not in ended.err + before.log.read_text() + behind.log.read_text()
 
 
 @pytest.mark.only_spark(3)

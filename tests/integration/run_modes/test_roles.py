@@ -14,7 +14,7 @@ from tests.integration.run_modes.applications import SMALL_MEMORY, Applications,
 from tests.integration.run_modes.recorded_tasks import RECORDINGS, essence, recorded_tasks
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
     from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from sparkmesos_core.localcluster.cluster import AgentSpec
 from tests.integration.run_modes.applications import PATIENCE, Applications, Ended
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 

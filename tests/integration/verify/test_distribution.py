@@ -15,7 +15,7 @@ import pytest
 from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
 from sparkmesos_core.preflight.this_machine import ThisMachine, this_machine
 from sparkmesos_core.spark.home import find_spark
-from tests.integration.conftest import Commands
+from tests.integration.commands import Commands
 from tests.integration.verify.conftest import NewCluster
 from tests.integration.verify.made_up_spark import NAME, VERSION, make_archive
 from tests.integration.verify.verifying import SOUND, Report, verify

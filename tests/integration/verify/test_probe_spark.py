@@ -17,7 +17,7 @@ from tests.integration.verify.conftest import NewCluster
 from tests.integration.verify.verifying import SOUND, Report, verify
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Commands
+    from tests.integration.commands import Commands
 
 pytestmark = pytest.mark.slow
 
