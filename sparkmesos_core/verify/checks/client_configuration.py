@@ -32,6 +32,7 @@ OTHER_CHECKS = {
     "uri-scheme-misspelt": "uri-scheme",
     "uri-relative": "uri-scheme",
     "missing-file": "spark-files",
+    "untried-spark": "spark-version",
 }
 """Rules of `config check` about what other checks look at, each with the check that reports it."""
 

@@ -49,8 +49,12 @@ BY_SPARK_4 = {
 }
 """What Spark's own classes read for the backend, and which."""
 
-OF_OUR_CLIENT = {"spark.shuffle.io.connectionCreationTimeout"}
-"""What the client of shuffle services sets for itself, if nobody has: it is Spark's, and nothing of Mesos."""
+OF_OUR_CLIENT = {
+    "spark.shuffle.io.connectionCreationTimeout",
+    "spark.shuffle.io.connectionTimeout",
+    "spark.network.auth.rpcTimeout",
+}
+"""What the client of shuffle services sets for itself alone: times within which a service has to answer."""
 
 
 def asked(harness: Harness) -> set[str]:
