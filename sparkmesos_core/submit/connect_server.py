@@ -95,7 +95,8 @@ def exposure(
     address = configuration.get(ADDRESS, "") if has_token else ""
     if is_loopback(address) or configuration.get(INTERCEPTORS):
         return
-    if has_token and (TOKEN in configuration or TOKEN_VARIABLE in environment):
+    # An empty one, as of a command that failed in $(...), protects from nobody.
+    if has_token and configuration.get(TOKEN, environment.get(TOKEN_VARIABLE, "")).strip():
         return
     where = f"at {quoted(address)}" if address else "at all addresses of this machine"
     hint = (

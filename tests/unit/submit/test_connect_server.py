@@ -140,6 +140,14 @@ class TestExposure:
         ("version", "properties", "environment", "where", "hint"),
         [
             ("4.3.0", {}, {}, "at all addresses of this machine", TOKEN_VARIABLE),
+            ("4.3.0", {}, {TOKEN_VARIABLE: ""}, "at all addresses of this machine", TOKEN_VARIABLE),
+            (
+                "4.3.0",
+                {TOKEN: " "},
+                {TOKEN_VARIABLE: "hunter2"},
+                "at all addresses of this machine",
+                TOKEN_VARIABLE,
+            ),
             ("4.3.0", {ADDRESS: "0.0.0.0"}, {}, "at '0.0.0.0'", f"{ADDRESS}=127.0.0.1"),
             ("4.3.0", {ADDRESS: "gateway"}, {}, "at 'gateway'", TOKEN_VARIABLE),
             # Which Spark 3 does not read.
