@@ -34,6 +34,8 @@ _REALMS = {
     "/containers": Realm.READONLY,
     "/flags": Realm.READONLY,
     "/frameworks": Realm.READONLY,
+    "/machine/down": Realm.READWRITE,
+    "/machine/up": Realm.READWRITE,
     "/maintenance/schedule": Realm.READWRITE,
     "/maintenance/status": Realm.READONLY,
     "/metrics/snapshot": Realm.READONLY,

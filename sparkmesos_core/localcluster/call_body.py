@@ -1,11 +1,11 @@
-"""The JSON object in the body of a call, or Mesos' own words for why there is none."""
+"""The JSON in the body of a call, or Mesos' own words for why there is none."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from typing import Any
+from typing import Any, overload
 
 JsonObject = dict[str, Any]
 
@@ -21,8 +21,12 @@ class CallRefused(Exception):
         self.text = text
 
 
-def parse_body(body: bytes) -> JsonObject:
-    """The JSON object in a call's body; CallRefused with Mesos' wording if there is none."""
+@overload
+def parse_body(body: bytes) -> JsonObject: ...
+@overload
+def parse_body(body: bytes, kind: type[dict[str, Any]] | type[list[Any]]) -> Any: ...
+def parse_body(body: bytes, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
+    """The JSON object (or array) in a call's body; CallRefused with Mesos' wording if there is none."""
     text = body.decode("utf-8", errors="replace")
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
@@ -36,8 +40,9 @@ def parse_body(body: bytes) -> JsonObject:
         raise CallRefused(400, "Failed to parse body into JSON: too deeply nested") from None
     except ValueError as error:
         raise CallRefused(400, f"Failed to parse body into JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise CallRefused(400, "Failed to parse body into JSON: JSON::Object expected")
+    if not isinstance(value, kind):
+        expected = "Object" if kind is dict else "Array"
+        raise CallRefused(400, f"Failed to parse body into JSON: JSON::{expected} expected")
     if _SURROGATE.search(text):
         try:
             json.dumps(value, ensure_ascii=False).encode()

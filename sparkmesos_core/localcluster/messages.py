@@ -197,15 +197,23 @@ class RunTask:
 
 @dataclass(frozen=True)
 class KillTask:
-    """End this task; `grace_seconds` overrides the task's own kill policy.
-
-    `draining` is whether that is since the agent is drained, which the task's updates are to say.
-    """
+    """End this task; `grace_seconds` overrides the task's own kill policy."""
 
     framework_id: str
     task_id: str
     grace_seconds: float | None
-    draining: bool = False
+
+
+@dataclass(frozen=True)
+class Drain:
+    """End all tasks, and take none until nothing runs any more (Mesos' DrainSlaveMessage).
+
+    They get `max_grace_seconds` at most, None for what each wants. `mark_gone` is whether the agent is to be
+    marked gone then.
+    """
+
+    max_grace_seconds: float | None = None
+    mark_gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -258,6 +266,7 @@ ToAgent = (
     | ShutdownAgent
     | RunTask
     | KillTask
+    | Drain
     | AcknowledgeUpdate
     | FrameworkToExecutor
     | ShutdownExecutor

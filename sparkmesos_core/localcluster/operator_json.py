@@ -102,3 +102,11 @@ def sum_of(several: Iterable[Resources]) -> Resources:
     for resources in several:
         total = total + resources
     return total
+
+
+def drain_config(max_grace_seconds: float | None, *, mark_gone: bool) -> JsonObject:
+    """A v1 DrainConfig."""
+    config: JsonObject = {"mark_gone": mark_gone}
+    if max_grace_seconds is not None:
+        config["max_grace_period"] = {"nanoseconds": int(max_grace_seconds * 1e9)}
+    return config

@@ -399,12 +399,33 @@ def test_the_operator_takes_an_agent_out_of_service_for_a_while(grace: Any, tmp_
         assert (slave["active"], slave["deactivated"], slave.get("drain_info")) == (False, True, None)
 
 
+def test_the_operator_takes_an_agent_out_of_service_for_ever(
+    cluster: RunningCluster, busy: Subscription
+) -> None:
+    """It has a task, which is killed; what else there is of Mesos' `mark_gone` is in the units' tests."""
+    tasks = get(cluster.http_url, "/tasks")[2]["tasks"]
+    (agent_id,) = (task["slave_id"] for task in tasks if task["state"] == "TASK_RUNNING")
+    agent = {"agent_id": {"value": agent_id}}
+    answer = call(
+        cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "mark_gone": True, "max_grace_period": "0s"}
+    )
+    assert answer[0] == 200
+    assert busy.await_state("TASK_KILLED")["reason"] == "REASON_AGENT_DRAINING"
+    assert busy.await_type("FAILURE")["failure"] == agent
+    left = [slave["id"] for slave in get(cluster.http_url, "/slaves")[2]["slaves"]]
+    assert left
+    assert agent_id not in left
+    answer = call(cluster.http_url, "DRAIN_AGENT", drain_agent=agent)
+    assert (answer[0], answer[2]) == (400, "Unknown agent")
+
+
 def test_what_cannot_be_drained(cluster: RunningCluster) -> None:
     agent = {"agent_id": {"value": get(cluster.http_url, "/slaves")[2]["slaves"][0]["id"]}}
     for wrong in ("2", {"seconds": "x"}, {"nanoseconds": 7}, 7):
         answer = call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "max_grace_period": wrong})
         assert (answer[0], answer[2]) == (400, "max_grace_period is not a duration")
-    assert call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "mark_gone": True})[0] == 501
+    answer = call(cluster.http_url, "DRAIN_AGENT", drain_agent={**agent, "mark_gone": "yes"})
+    assert (answer[0], answer[2]) == (400, "mark_gone is neither true nor false")
     for kind, text in (
         ("DRAIN_AGENT", "Unknown agent"),
         ("DEACTIVATE_AGENT", "Unknown agent"),
@@ -443,6 +464,15 @@ def test_the_operator_schedules_maintenance(tmp_path: Path) -> None:
         assert get(url, "/slaves")[2]["slaves"] == []
         assert get(url, "/master/maintenance/status")[2] == {"down_machines": [machine]}
         assert operate("STOP_MAINTENANCE", machines=[machine])[0] == 200
+        assert request(url, "POST", "/maintenance/schedule", schedule)[0] == 200
+        assert request(url, "POST", "/machine/down", [machine])[0] == 200
+        status, _, text = request(url, "POST", "/machine/down", [machine])
+        assert (status, "is not in DRAINING mode" in text) == (400, True)
+        status, _, text = request(url, "POST", "/machine/up", {"machines": [machine]})
+        assert (status, text) == (400, "Failed to parse body into JSON: JSON::Array expected")
+        assert request(url, "POST", "/machine/up", [machine])[0] == 200
+        for path in ("/machine/down", "/master/machine/up"):
+            assert get(url, path)[0] == 405
         assert request(url, "POST", "/maintenance/schedule", schedule)[0] == 200
         assert request(url, "POST", "/maintenance/schedule", {})[0] == 200
         assert get(url, "/maintenance/schedule")[2] == {}

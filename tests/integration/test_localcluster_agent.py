@@ -21,6 +21,7 @@ from sparkmesos_core.localcluster.agent.container import LIVING
 from sparkmesos_core.localcluster.agent.process_table import ProcessTable
 from sparkmesos_core.localcluster.agent.sandbox_files import is_served
 from sparkmesos_core.localcluster.messages import (
+    Drain,
     ShutdownFramework,
     UpdateFramework,
 )
@@ -222,10 +223,13 @@ def test_tasks_of_a_draining_agent_say_why_they_end(tmp_path: Path) -> None:
     async def scene(stage: Play) -> None:
         stage.run("sleep 100", capabilities=("TASK_KILLING_STATE",))
         assert "reason" not in await stage.until("TASK_RUNNING")
-        stage.kill(draining=True)
+        stage.master.tell(Drain(60.0))
         for state in ("TASK_KILLING", "TASK_KILLED"):
             status = await stage.next()
             assert (status["state"], status["reason"]) == (state, "REASON_AGENT_DRAINING")
+        await eventually(lambda: stage.agent.executors.draining is None)
+        stage.run("true", task_id={"value": "t2"})
+        await stage.until("TASK_FINISHED")
 
     play(tmp_path, scene)
 

@@ -13,9 +13,11 @@ import pytest
 
 from sparkmesos_core.errors import LocalClusterError
 from sparkmesos_core.localcluster.agent import task_process
+from sparkmesos_core.localcluster.agent.agent_json import agent_state
 from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
 from sparkmesos_core.localcluster.agent.container import LIVING
 from sparkmesos_core.localcluster.messages import (
+    Drain,
     ExitedExecutor,
     Ping,
     Pong,
@@ -158,6 +160,40 @@ def test_a_recovered_task_can_be_killed(tmp_path: Path) -> None:
         stage.kill()
         await stage.until("TASK_KILLED")
         assert stage.family() == []
+
+    play(tmp_path, scene)
+
+
+def test_a_draining_agent_that_is_started_again_goes_on_with_it(tmp_path: Path) -> None:
+    """Before it has heard of its master: one task has ended meanwhile, another one is still to be killed."""
+
+    async def scene(stage: Play) -> None:
+        stage.checkpoint = True
+        stage.run("trap 'while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; echo ready; sleep 100 & wait")
+        await stage.until("TASK_RUNNING")
+        await stage.line()
+        stage.run("trap '' TERM; echo ready; while :; do sleep 0.05; done", task_id={"value": "t2"})
+        await stage.until("TASK_RUNNING")
+        await stage.line(executor_id="t2")
+        stage.master.tell(Drain(600.0))
+        await eventually(lambda: stage.agent.executors.draining is not None)
+        stage.agent.crash()
+        await stage.master.until(lambda: stage.master.ended == 1)
+        (stage.sandbox() / "go").touch()
+        while stage.family():
+            await asyncio.sleep(0.01)
+        stage.agent = stage.new_agent()
+        await stage.start()
+        killed = await stage.until("TASK_KILLED")
+        assert (killed["task_id"], killed["reason"]) == ({"value": "t1"}, "REASON_AGENT_DRAINING")
+        assert agent_state(stage.agent)["drain_config"] == {
+            "mark_gone": False,
+            "max_grace_period": {"nanoseconds": 600 * 10**9},
+        }
+        stage.master.tell(Drain(0.1))
+        killed = await stage.until("TASK_KILLED")
+        assert (killed["task_id"], killed["reason"]) == ({"value": "t2"}, "REASON_AGENT_DRAINING")
+        await eventually(lambda: "drain_config" not in agent_state(stage.agent))
 
     play(tmp_path, scene)
 

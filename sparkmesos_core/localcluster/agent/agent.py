@@ -29,6 +29,7 @@ from sparkmesos_core.localcluster.messages import (
     AgentDescription,
     AgentRegistered,
     AgentReregistered,
+    Drain,
     ExecutorToFramework,
     FrameworkToExecutor,
     KillTask,
@@ -129,6 +130,7 @@ class Agent:
         if recovered is not None:
             self._refuse_other_agent(recovered)
             self._adopt_id(recovered.agent_id)
+            self.executors.draining = recovered.draining
             if self.options.recover == "reconnect":
                 for info in recovered.frameworks:
                     self.frameworks[info["id"]["value"]] = FrameworkOnAgent(info)
@@ -222,6 +224,8 @@ class Agent:
         while self.executors.waits_for_executors() and loop.time() < deadline:
             await asyncio.sleep(_LOOK_FOR_EXECUTORS_SECONDS)
         self.executors.give_up_unrecovered()
+        if self.executors.draining is not None:
+            self.executors.drain(self.executors.draining)
         self.recovery_seconds = self.clock() - began
         self._registration.ready()
 
@@ -280,6 +284,8 @@ class Agent:
                     self.executors.run(message)
             case KillTask():
                 self.executors.kill(message)
+            case Drain():
+                self.executors.drain(message)
             case AcknowledgeUpdate():
                 self.executors.acknowledged(message.framework_id, message.task_id, message.uuid)
             case FrameworkToExecutor():

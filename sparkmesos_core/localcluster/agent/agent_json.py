@@ -14,6 +14,7 @@ from sparkmesos_core.localcluster.agent.executor import Executor, ExecutorState,
 from sparkmesos_core.localcluster.agent.statistics import statistics
 from sparkmesos_core.localcluster.durations import duration_text
 from sparkmesos_core.localcluster.operator_json import (
+    drain_config,
     labels_json,
     reservations,
     reservations_in_full,
@@ -43,6 +44,7 @@ def agent_state(agent: Agent) -> JsonObject:
         "pid": f"slave(1)@{o.ip}:{o.port}",
         "hostname": o.hostname,
         "capabilities": list(AGENT_CAPABILITIES),
+        **draining(agent),
         "resources": total.summary(),
         **reservations(total),
         **reservations_in_full(total),
@@ -59,6 +61,17 @@ def agent_state(agent: Agent) -> JsonObject:
             _framework_on_agent(agent, f) for f in agent.frameworks.values() if not f.executors
         ],
     }
+
+
+def draining(agent: Agent) -> JsonObject:
+    """What `/state` says of an agent that is drained; nothing of others."""
+    how = agent.executors.draining
+    if how is None:
+        return {}
+    shown: JsonObject = {"drain_config": drain_config(how.max_grace_seconds, mark_gone=how.mark_gone)}
+    if (since := agent.executors.drain_start) is not None:
+        shown["estimated_drain_start_time_seconds"] = int(since)
+    return shown
 
 
 def agent_flags(agent: Agent) -> JsonObject:

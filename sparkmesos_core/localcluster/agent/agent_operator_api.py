@@ -19,6 +19,7 @@ from sparkmesos_core.localcluster.operator_messages import (
     flag_list,
     framework_info,
     metric_list,
+    nanoseconds,
     task_message,
     without_roles,
 )
@@ -60,7 +61,7 @@ async def agent_answer(agent: Agent, request: Request, flags: Mapping[str, str])
 def _content(agent: Agent, kind: str, flags: Mapping[str, str]) -> JsonObject:
     match kind:
         case "GET_AGENT":
-            return {"agent_info": _agent_info(agent)}
+            return {"agent_info": _agent_info(agent), **_draining(agent)}
         case "GET_EXECUTORS":
             return executors(agent)
         case "GET_FLAGS":
@@ -134,6 +135,13 @@ def _agent_info(agent: Agent) -> JsonObject:
         "checkpoint": True,
         **({"id": {"value": agent.agent_id}} if agent.agent_id is not None else {}),
     }
+
+
+def _draining(agent: Agent) -> JsonObject:
+    shown = agent_json.draining(agent)
+    if (since := shown.pop("estimated_drain_start_time_seconds", None)) is not None:
+        shown["estimated_drain_start_time"] = nanoseconds(since)
+    return shown
 
 
 def _container(container: JsonObject) -> JsonObject:

@@ -12,18 +12,20 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from sparkmesos_core.localcluster.agent.executor import Executor, Task
+from sparkmesos_core.localcluster.messages import Drain
 from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
 
 _AGENT_FILE = "slave.info"
+_DRAIN_FILE = "drain.config"
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Recovered:
 
     agent_id: str
     agent: JsonObject
+    draining: Drain | None = None
     frameworks: list[JsonObject] = field(default_factory=list)
     executors: list[RecoveredExecutor] = field(default_factory=list)
 
@@ -91,6 +94,14 @@ class Checkpoint:
     def forget_agent(self) -> None:
         """The agent ends for good: the next one gets another id."""
         self._latest.unlink(missing_ok=True)
+
+    def draining(self, agent_id: str, draining: Drain | None) -> None:
+        """How the agent is drained; None if it is no longer."""
+        path = self._agents / agent_id / _DRAIN_FILE
+        if draining is None:
+            path.unlink(missing_ok=True)
+        else:
+            _write(path, asdict(draining))
 
     def framework(self, agent_id: str, info: JsonObject) -> None:
         """A framework, or what has become of it."""
@@ -149,6 +160,8 @@ class Checkpoint:
         if not isinstance(agent, dict):
             return None
         result = Recovered(str(agent.pop("id")), agent)
+        if isinstance(draining := _read(self._latest / _DRAIN_FILE), dict):
+            result.draining = Drain(**draining)
         for folder in _folders(self._agents / result.agent_id / "frameworks"):
             info = _read(folder / "framework.info")
             if not isinstance(info, dict):

@@ -64,8 +64,6 @@ class Task:
     statuses: list[JsonObject] = field(default_factory=list)
     sent: int = 0
     """How many of the statuses were sent to the master."""
-    draining: bool = False
-    """Whether it is to end since its agent is drained."""
 
     @property
     def task_id(self) -> str:
@@ -179,9 +177,14 @@ class FrameworkOnAgent:
         """Names such as PARTITION_AWARE."""
         return capabilities(self.info)
 
+    @property
+    def partition_aware(self) -> bool:
+        """Whether it tells TASK_DROPPED, TASK_GONE and their like from TASK_LOST."""
+        return "PARTITION_AWARE" in self.capabilities
+
     def lost_state(self, state: str) -> str:
         """`state`, or TASK_LOST for a framework that knows no more precise ones."""
-        return state if "PARTITION_AWARE" in self.capabilities else "TASK_LOST"
+        return state if self.partition_aware else "TASK_LOST"
 
     def executor_of(self, task_id: str) -> Executor | None:
         """The executor which a task was given to, or waits for."""

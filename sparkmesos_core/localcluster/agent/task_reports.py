@@ -13,7 +13,7 @@ from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint, not_vital
 from sparkmesos_core.localcluster.agent.executor import Executor, FrameworkOnAgent, Task
 from sparkmesos_core.localcluster.agent.status_updates import UpdateStreams
 from sparkmesos_core.localcluster.log_lines import LogFile
-from sparkmesos_core.localcluster.messages import StatusUpdate, ToMaster
+from sparkmesos_core.localcluster.messages import Drain, StatusUpdate, ToMaster
 from sparkmesos_core.localcluster.v1_info import TERMINAL_STATES
 
 JsonObject = dict[str, Any]
@@ -34,6 +34,8 @@ class TaskReports:
     ) -> None:
         """`retry` in seconds; `frameworks` are those of the agent, whose `counts` are kept up to date."""
         self.agent_id = ""
+        self.draining: Drain | None = None
+        """How the agent is drained, if it is."""
         self.updates = UpdateStreams(retry, clock, self._tell_status)
         self._frameworks = frameworks
         self._counts = counts
@@ -42,10 +44,15 @@ class TaskReports:
         self._tell = tell
         self._log = log
 
-    def drop(self, framework: FrameworkOnAgent, task: Task, text: str) -> None:
+    def drop(
+        self,
+        framework: FrameworkOnAgent,
+        task: Task,
+        text: str,
+        reason: str = "REASON_EXECUTOR_TERMINATED",
+    ) -> None:
         """Say that a task could not be given to its executor."""
-        state = framework.lost_state("TASK_DROPPED")
-        self.report(framework, None, task, state, text, "REASON_EXECUTOR_TERMINATED")
+        self.report(framework, None, task, framework.lost_state("TASK_DROPPED"), text, reason)
 
     def report(
         self,
@@ -79,9 +86,7 @@ class TaskReports:
         Raises OSError, and has done nothing, if it is to be written down first and cannot be. The end of a
         task is told nevertheless: nothing could be done instead.
         """
-        if task.draining and status["state"] in ("TASK_KILLING", "TASK_KILLED"):
-            # Whatever it said before, as in `Slave::statusUpdate` of Mesos.
-            status = {**status, "reason": "REASON_AGENT_DRAINING"}
+        status = self._of_drained_agent(framework, status)
         if executor is not None and executor.checkpoint:
             ends = status["state"] in TERMINAL_STATES
             with not_vital("The end of a task") if ends else contextlib.nullcontext():
@@ -102,6 +107,19 @@ class TaskReports:
                 executor.settle(task)
         if framework is None or not framework.terminating:  # else nobody would acknowledge it
             self.updates.add(task.framework_id, status)
+
+    def _of_drained_agent(self, framework: FrameworkOnAgent | None, status: JsonObject) -> JsonObject:
+        """What becomes of a kill while the agent is drained, whoever has killed (`Slave::statusUpdate`).
+
+        An agent that is to be marked gone says so of each task, to frameworks that know what that is: as in
+        Mesos even of one that is only about to end.
+        """
+        if self.draining is None or status["state"] not in ("TASK_KILLING", "TASK_KILLED"):
+            return status
+        status = {**status, "reason": "REASON_AGENT_DRAINING"}
+        if self.draining.mark_gone and framework is not None and framework.partition_aware:
+            status["state"] = "TASK_GONE_BY_OPERATOR"
+        return status
 
     def _tell_status(
         self, framework_id: str, status: JsonObject, latest_state: str, *, waiting: bool

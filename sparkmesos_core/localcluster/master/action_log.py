@@ -7,6 +7,7 @@ from sparkmesos_core.localcluster.master.master_actions import Action, Note, Sen
 from sparkmesos_core.localcluster.messages import (
     AgentDescription,
     AgentRegistered,
+    Drain,
     ExitedExecutor,
     KillTask,
     ReregisterAgent,
@@ -49,6 +50,8 @@ def _action_line(action: Action) -> str | None:
             )
         case TellAgent(agent_id=agent_id, message=KillTask(task_id=task_id)):
             return f"Killing task {task_id} on agent {agent_id}"
+        case TellAgent(agent_id=agent_id, message=Drain()):
+            return f"Agent {agent_id} is to end its tasks, since it is drained"
         case TellAgent(agent_id=agent_id, message=ShutdownExecutor(executor_id=executor_id)):
             return f"Ending executor {executor_id} on agent {agent_id}"
         case TellAgent(agent_id=agent_id, message=ShutdownAgent(message=message)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkmesos_core.localcluster.master.agent_draining import kill_tasks
+from sparkmesos_core.localcluster.master.agent_draining import go_on_draining
 from sparkmesos_core.localcluster.master.agent_loss import ping, remove_agent
 from sparkmesos_core.localcluster.master.allocation import allocate
 from sparkmesos_core.localcluster.master.machines import MachineId
@@ -37,7 +37,7 @@ _TOO_SMALL = "Agent attempted to reregister with less resources than are used of
 
 def is_down(books: Books, description: AgentDescription) -> bool:
     """Whether an agent's machine is being maintained, so that no agent there is taken."""
-    machine = books.registry.machines.get(MachineId.of(description.hostname, description.ip))
+    machine = books.registry.machines.get(MachineId.of_agent(description))
     return machine is not None and machine.mode == "DOWN"
 
 
@@ -148,7 +148,9 @@ def _readmit(books: Books, message: ReregisterAgent, now: float) -> list[Action]
         task = _adopt(books, agent, framework_, running)
         if not was_recovered:
             actions += books.send_status(framework_, _back_again(task, told, now))
-    actions += kill_tasks(books, agent.agent_id)
+    actions += go_on_draining(books, agent, now)
+    if agent.agent_id not in books.agents:
+        return actions  # it is marked gone
     actions += ping(books, agent, now)
     return actions + allocate(books, now, [agent])
 
@@ -211,7 +213,6 @@ def _welcome_back(books: Books, agent: Agent, message: ReregisterAgent, now: flo
     agent.reregistered_time = now
     agent.connected = True
     agent.awaits_pong, agent.missed_pongs = False, 0
-    agent.draining_tasks.clear()  # it may have missed that, and one that was started again has forgotten
     books.deadlines.cancel("reregister", agent.agent_id)
     books.counters["slave_reregistrations"] += 1
     reported = {(task.framework_id, task.task["task_id"]["value"]): task for task in message.tasks}
@@ -229,7 +230,7 @@ def _welcome_back(books: Books, agent: Agent, message: ReregisterAgent, now: flo
         to_be_killed = key in agent.killed or (key not in agent.tasks and key[0] in books.frameworks)
         if running.state not in TERMINAL_STATES and to_be_killed:
             actions.append(TellAgent(agent.agent_id, KillTask(key[0], key[1], None)))
-    return actions + kill_tasks(books, agent.agent_id)
+    return actions + go_on_draining(books, agent, now)
 
 
 def _tell_of_frameworks(books: Books, agent: Agent, message: ReregisterAgent, now: float) -> list[Action]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.master import agent_loss
 from sparkmesos_core.localcluster.master.allocation import allocate
+from sparkmesos_core.localcluster.master.machines import MachineId
 from sparkmesos_core.localcluster.master.master_actions import Action, Note, TellAgent
 from sparkmesos_core.localcluster.master.master_books import Books
-from sparkmesos_core.localcluster.master.master_records import Agent, Task
+from sparkmesos_core.localcluster.master.master_records import Agent
 from sparkmesos_core.localcluster.master.registry import Draining
-from sparkmesos_core.localcluster.messages import KillTask
-from sparkmesos_core.localcluster.v1_info import grace_seconds
+from sparkmesos_core.localcluster.messages import Drain
 
 
 def deactivate(books: Books, agent_id: str) -> list[Action]:
@@ -26,22 +27,25 @@ def deactivate(books: Books, agent_id: str) -> list[Action]:
     return [Note(f"Agent {agent_id} is deactivated by an operator"), *_rescind(books, agent_id)]
 
 
-def drain(books: Books, agent_id: str, grace: float | None, now: float) -> list[Action]:
+def drain(
+    books: Books, agent_id: str, grace: float | None, now: float, *, mark_gone: bool = False
+) -> list[Action]:
     """The same, and its tasks are killed; they get `grace` seconds at most, None for what they want.
 
-    One that is away is drained when it comes back, and one that is drained already is so again. Raises
-    CallRefused as above.
+    When all have ended, and that is acknowledged, it is drained, or marked gone. One that is away is drained
+    when it comes back, and one that is drained already is so again. Raises CallRefused as above, and for
+    agents whose machine is scheduled for maintenance.
     """
     agent = _find(books, agent_id)
-    books.registry.deactivated[agent_id] = Draining(max_grace_seconds=grace)
-    if agent is not None:
-        agent.drain_start = now
-        agent.draining_tasks.clear()  # they are told again, with the new grace
-    return [
-        Note(f"Agent {agent_id} is drained by an operator"),
-        *_rescind(books, agent_id),
-        *kill_tasks(books, agent_id),
-    ]
+    if agent is not None and (machine_id := MachineId.of_agent(agent.description)) in books.registry.machines:
+        where = f"{machine_id.hostname} ({machine_id.ip})"
+        raise CallRefused(400, f"Agent {agent_id} is part of a maintenance schedule under Machine {where}")
+    books.registry.deactivated[agent_id] = Draining(grace, mark_gone)
+    actions = [Note(f"Agent {agent_id} is drained by an operator"), *_rescind(books, agent_id)]
+    if agent is None:
+        return actions
+    agent.drain_start = now
+    return [*actions, *go_on_draining(books, agent, now)]
 
 
 def reactivate(books: Books, agent_id: str, now: float) -> list[Action]:
@@ -62,38 +66,38 @@ def reactivate(books: Books, agent_id: str, now: float) -> list[Action]:
     return [Note(f"Agent {agent_id} is reactivated by an operator"), *allocate(books, now, [agent])]
 
 
-def kill_tasks(books: Books, agent_id: str) -> list[Action]:
-    """Go on with the draining of an agent that is there; nothing for others."""
+def go_on_draining(books: Books, agent: Agent, now: float) -> list[Action]:
+    """Tell an agent that is drained, if it is; one that has told that it is back may have missed it.
+
+    It is told even if it has no task any more, as Mesos does.
+    """
+    draining = books.registry.deactivated.get(agent.agent_id)
+    if draining is None:
+        return []
+    told: list[Action] = []
+    if agent.connected:
+        told.append(TellAgent(agent.agent_id, Drain(draining.max_grace_seconds, draining.mark_gone)))
+    return [*told, *_drained(books, agent, draining, now)]
+
+
+def task_has_gone(books: Books, agent_id: str, now: float) -> list[Action]:
+    """A task of a draining agent is not expected to be heard of any more: perhaps it was the last one."""
     agent = books.agents.get(agent_id)
     draining = books.registry.deactivated.get(agent_id)
-    if agent is None or draining is None or draining.done or not agent.connected:
+    if agent is None or draining is None or not agent.connected:
         return []
-    if not agent.tasks:
-        books.registry.deactivated[agent_id] = replace(draining, done=True)
-        return [Note(f"Agent {agent_id} is drained")]
-    running = {
-        key: task for key, task in agent.tasks.items() if not task.ended and key not in agent.draining_tasks
-    }
-    agent.draining_tasks.update(running)
-    return [
-        TellAgent(agent_id, KillTask(*key, _grace(task, draining.max_grace_seconds), draining=True))
-        for key, task in running.items()
-    ]
+    return _drained(books, agent, draining, now)
 
 
-def _grace(task: Task, most: float | None) -> float | None:
-    """What overrides a task's own kill policy: what the operator grants, if the task may take longer.
-
-    Or says nothing (`Slave::drain` in Mesos' src/slave/slave.cpp).
-    """
-    own = grace_seconds(task.info.get("kill_policy"))
-    return most if most is not None and (own is None or most < own) else None
-
-
-def is_drained(books: Books, agent_id: str) -> list[Action]:
-    """The last task of a draining agent has gone."""
-    agent = books.agents.get(agent_id)
-    return kill_tasks(books, agent_id) if agent is not None and not agent.tasks else []
+def _drained(books: Books, agent: Agent, draining: Draining, now: float) -> list[Action]:
+    """What follows if an agent has no tasks (`checkAndTransitionDrainingAgent` in src/master/master.cpp)."""
+    if agent.tasks or draining.done:
+        return []
+    drained = Note(f"Agent {agent.agent_id} is drained")
+    if draining.mark_gone:
+        return [drained, *agent_loss.mark_gone(books, agent.agent_id, now)]
+    books.registry.deactivated[agent.agent_id] = replace(draining, done=True)
+    return [drained]
 
 
 def _find(books: Books, agent_id: str) -> Agent | None:

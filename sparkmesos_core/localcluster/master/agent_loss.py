@@ -173,6 +173,7 @@ def _forget(books: Books, agent: Agent) -> list[Action]:
     for framework in books.frameworks.values():
         for key in [key for key in framework.filters if key[0] == agent.agent_id]:
             del framework.filters[key]
+        framework.inverse_filters.pop(agent.agent_id, None)
     return actions + _agent_lost(books, agent.agent_id)
 
 

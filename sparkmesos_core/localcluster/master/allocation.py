@@ -120,7 +120,7 @@ def _offer_json(books: Books, framework: Framework, offer: Offer) -> JsonObject:
         result["executor_ids"] = [{"value": executor_id} for executor_id in executors]
     if role is not None:
         result["allocation_info"] = {"role": role}
-    if (machine := books.registry.machines.get(MachineId.of(where.hostname, where.ip))) is not None:
+    if (machine := books.registry.machines.get(MachineId.of_agent(where))) is not None:
         result["unavailability"] = machine.unavailability
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Literal
 
-Kind = Literal["heartbeat", "failover", "offer", "ping", "reregister", "recovery", "drained"]
+Kind = Literal["heartbeat", "failover", "offer", "inverse offer", "ping", "reregister", "recovery", "drained"]
 Deadline = tuple[Kind, str]
 """What is due, and whose: the id of a framework, an offer or an agent."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sparkmesos_core.localcluster.call_body import CallRefused
+from sparkmesos_core.localcluster.messages import AgentDescription
 
 JsonObject = dict[str, Any]
 
@@ -25,26 +26,33 @@ class MachineId:
 
     @classmethod
     def of(cls, hostname: str, ip: str) -> MachineId:
-        """The machine of an agent."""
+        """The machine with this name, in any case, and this address."""
         return cls(hostname.lower(), ip)
+
+    @classmethod
+    def of_agent(cls, agent: AgentDescription) -> MachineId:
+        """The machine of an agent."""
+        return cls.of(agent.hostname, agent.ip)
 
 
 @dataclass(frozen=True)
 class Machine:
     """A machine in the schedule: `shown` is its id as the operator wrote it, `unavailability` of the v1 API.
 
-    It is DRAINING, for which frameworks are asked, until an operator says that it is DOWN.
+    `window` is the number of the schedule's window that names it. It is DRAINING, for which frameworks are
+    asked, until an operator says that it is DOWN.
     """
 
     shown: JsonObject
     unavailability: JsonObject
+    window: int
     mode: Literal["DRAINING", "DOWN"] = "DRAINING"
 
 
 def scheduled(schedule: Any, known: Mapping[MachineId, Machine]) -> dict[MachineId, Machine]:
     """The machines of a new v1 Schedule, given those of the old one. Raises CallRefused."""
     machines: dict[MachineId, Machine] = {}
-    for window in _list(_object(schedule, "schedule"), "windows"):
+    for number, window in enumerate(_list(_object(schedule, "schedule"), "windows")):
         ids = _list(_object(window, "windows"), "machine_ids")
         if not ids:
             raise CallRefused(400, "List of machines in the maintenance window is empty")
@@ -54,7 +62,7 @@ def scheduled(schedule: Any, known: Mapping[MachineId, Machine]) -> dict[Machine
             if machine_id in machines:
                 raise CallRefused(400, f"Machine '{_text(shown)}' appears more than once in the schedule")
             mode = known[machine_id].mode if machine_id in known else "DRAINING"
-            machines[machine_id] = Machine(shown, unavailability, mode)
+            machines[machine_id] = Machine(shown, unavailability, number, mode)
     for machine_id, machine in known.items():
         if machine.mode == "DOWN" and machine_id not in machines:
             raise CallRefused(
@@ -86,15 +94,12 @@ def named(
 
 
 def schedule_json(machines: Mapping[MachineId, Machine]) -> JsonObject:
-    """The v1 Schedule of these machines: those that are away for the same time share a window."""
-    windows: list[JsonObject] = []
+    """The v1 Schedule of these machines, in the windows that they were scheduled in."""
+    windows: dict[int, JsonObject] = {}
     for machine in machines.values():
-        window = next((w for w in windows if w["unavailability"] == machine.unavailability), None)
-        if window is None:
-            window = {"machine_ids": [], "unavailability": machine.unavailability}
-            windows.append(window)
-        window["machine_ids"].append(machine.shown)
-    return {"windows": windows} if windows else {}
+        new = {"machine_ids": [], "unavailability": machine.unavailability}
+        windows.setdefault(machine.window, new)["machine_ids"].append(machine.shown)
+    return {"windows": list(windows.values())} if windows else {}
 
 
 def _machine_id(shown: Any) -> MachineId:

@@ -36,6 +36,7 @@ def update_schedule(books: Books, schedule: Any, now: float) -> list[Action]:
         for framework_id in list(agent.inverse_offers):
             actions += books.rescind_inverse_offer(agent, framework_id)
         agent.inverse_answers.clear()
+        agent.unheard_questions.clear()
         for framework in books.frameworks.values():
             framework.inverse_filters.pop(agent.agent_id, None)
     return [*actions, *allocate(books, now, concerned), *ask_back(books, now)]
@@ -68,20 +69,27 @@ def bring_up(books: Books, machines: Any) -> list[Action]:
 def ask_back(books: Books, now: float) -> list[Action]:
     """Send inverse offers to all who hold something of an agent that is to be away, or are offered it.
 
-    Each is asked again when it has answered, and the time is over that its answer named.
+    Each is asked again when it has answered, and the time is over that its answer named. Of an agent that is
+    deactivated, or away, nobody hears: Mesos' allocator takes the question for asked nevertheless, and does
+    not repeat it when the agent is active again, only for another schedule.
     """
     asked: dict[str, list[JsonObject]] = {}
     for agent in books.agents.values():
         machine = books.registry.machines.get(machine_of(agent))
-        if machine is None or not books.is_active(agent):
+        if machine is None:
             continue
         for framework_id in _holders(agent):
             framework = books.frameworks[framework_id]
-            if not framework.connected or framework_id in agent.inverse_offers:
+            if not framework.connected or framework_id in {*agent.inverse_offers, *agent.unheard_questions}:
                 continue
             if framework.inverse_filters.get(agent.agent_id, 0.0) > now:
                 continue
+            if not books.is_active(agent):
+                agent.unheard_questions.add(framework_id)
+                continue
             offer_id = books.add_inverse_offer(framework, agent)
+            if (timeout := books.options.offer_timeout) is not None:
+                books.deadlines.set("inverse offer", offer_id, now + timeout)
             one = {
                 "id": {"value": offer_id},
                 "url": agent_url(agent),
@@ -115,10 +123,20 @@ def answered(
             "framework_id": {"value": framework.framework_id},
             "timestamp": {"nanoseconds": int(now * 1e9)},
         }
-        if refuse_seconds > 0:
-            least = books.options.allocation_interval
-            framework.inverse_filters[agent.agent_id] = now + max(refuse_seconds, least)
+        if refuse_seconds > 0:  # to the moment: what is longer for offers is so for them alone
+            framework.inverse_filters[agent.agent_id] = now + refuse_seconds
     return []
+
+
+def answer_is_late(books: Books, offer_id: str) -> list[Action]:
+    """The time for the answer to an inverse offer is over: it is taken back, and asked anew."""
+    return [
+        action
+        for agent in books.agents.values()
+        for framework_id, asked in list(agent.inverse_offers.items())
+        if asked == offer_id
+        for action in books.rescind_inverse_offer(agent, framework_id)
+    ]
 
 
 def status_json(books: Books) -> JsonObject:
@@ -138,7 +156,7 @@ def status_json(books: Books) -> JsonObject:
 
 def machine_of(agent: Agent) -> MachineId:
     """Where an agent is."""
-    return MachineId.of(agent.description.hostname, agent.description.ip)
+    return MachineId.of_agent(agent.description)
 
 
 def _holders(agent: Agent) -> list[str]:

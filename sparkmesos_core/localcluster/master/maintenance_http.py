@@ -1,4 +1,4 @@
-"""How operators tell a master of maintenance: calls of the v1 operator API, and two older endpoints."""
+"""How operators tell a master of maintenance: calls of the v1 operator API, and four older endpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ CALLS: dict[str, str | None] = {
 }
 """Those of the operator API, each with the name of the fields that it needs."""
 
-PATHS = ("/maintenance/schedule", "/maintenance/status")
+_OF_MACHINES = {"/machine/down": "START_MAINTENANCE", "/machine/up": "STOP_MAINTENANCE"}
+
+PATHS = ("/maintenance/schedule", "/maintenance/status", *_OF_MACHINES)
 
 
 def answer_call(master: Master, request: Request, kind: str, fields: JsonObject) -> Response:
@@ -49,15 +51,15 @@ async def answer_request(master: Master, request: Request, path: str) -> Respons
         if request.method not in ("GET", "HEAD"):
             return wrong_method("GET", request.method)
         return json_answer(request, status_json(master.state))
-    if request.method in ("GET", "HEAD"):
+    if request.method in ("GET", "HEAD") and path not in _OF_MACHINES:
         return json_answer(request, schedule_json(master.state.registry.machines))
     if request.method != "POST":
         return wrong_method("POST", request.method)
     try:
-        schedule = parse_body(await request.body())
+        told = parse_body(await request.body(), list if path in _OF_MACHINES else dict)
     except CallRefused as refused:
         return text_answer(refused.status, refused.text)
-    return _changed(master, "UPDATE_MAINTENANCE_SCHEDULE", schedule)
+    return _changed(master, _OF_MACHINES.get(path, "UPDATE_MAINTENANCE_SCHEDULE"), told)
 
 
 def _changed(master: Master, kind: str, told: Any) -> Response:

@@ -112,9 +112,13 @@ class Master:
         """An operator wants nothing of an agent offered; CallRefused if there is no such one."""
         self._perform(self.state.deactivate_agent(agent_id))
 
-    def drain_agent(self, agent_id: str, grace: float | None) -> None:
-        """The same, and its tasks are killed, in `grace` seconds at most; CallRefused as above."""
-        self._perform(self.state.drain_agent(agent_id, grace, self.clock()))
+    def drain_agent(self, agent_id: str, grace: float | None, *, mark_gone: bool = False) -> None:
+        """The same, and its tasks are killed, in `grace` seconds at most.
+
+        `mark_gone` is for an agent that never comes back. Raises CallRefused as above, and if its machine is
+        scheduled for maintenance.
+        """
+        self._perform(self.state.drain_agent(agent_id, grace, self.clock(), mark_gone=mark_gone))
 
     def reactivate_agent(self, agent_id: str) -> None:
         """An operator wants it offered again; CallRefused if it is active, draining or away."""

@@ -176,7 +176,6 @@ class Books:
         if (agent := self.agents.get(task.agent_id)) is not None:
             agent.tasks.pop((task.framework_id, task.task_id), None)
             agent.killed.discard((task.framework_id, task.task_id))
-            agent.draining_tasks.discard((task.framework_id, task.task_id))
             if not agent.tasks and self.registry.deactivated.get(agent.agent_id) is not None:
                 self.deadlines.set("drained", agent.agent_id, 0.0)  # at the next tick, which is now
         if not unreachable:

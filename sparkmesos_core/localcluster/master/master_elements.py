@@ -15,6 +15,7 @@ from sparkmesos_core.localcluster.master.registry import Draining, Registry
 from sparkmesos_core.localcluster.messages import AgentDescription
 from sparkmesos_core.localcluster.operator_json import (
     MESOS_VERSION,
+    drain_config,
     in_full,
     labels_json,
     reservations,
@@ -65,9 +66,7 @@ def slave_json(agent: Agent, registry: Registry) -> JsonObject:
 
 def drain_info(draining: Draining) -> JsonObject:
     """A v1 DrainInfo."""
-    config: JsonObject = {"mark_gone": False}
-    if draining.max_grace_seconds is not None:
-        config["max_grace_period"] = {"nanoseconds": int(draining.max_grace_seconds * 1e9)}
+    config = drain_config(draining.max_grace_seconds, mark_gone=draining.mark_gone)
     return {"state": "DRAINED" if draining.done else "DRAINING", "config": config}
 
 

@@ -197,10 +197,10 @@ class Agent:
     """Tasks that were to be killed, told again to an agent that may have missed it."""
     inverse_offers: dict[str, str] = field(default_factory=dict)
     """The ids of those that are not answered, by frameworks."""
+    unheard_questions: set[str] = field(default_factory=set)
+    """Frameworks that count as asked, but have not heard of it: see `maintenance.ask_back`."""
     inverse_answers: dict[str, JsonObject] = field(default_factory=dict)
     """v1 InverseOfferStatuses, by frameworks."""
-    draining_tasks: set[tuple[str, str]] = field(default_factory=set)
-    """Tasks that are to be killed since the agent is drained."""
     drain_start: float | None = None
     """Since when it is drained, in seconds since the epoch; None also if an earlier master has begun it."""
     awaits_pong: bool = False

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sparkmesos_core.localcluster import operator_json
-from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.http_answers import json_answer, text_answer
-from sparkmesos_core.localcluster.master import maintenance_http, master_json
+from sparkmesos_core.localcluster.master import agent_operations, maintenance_http, master_json
 from sparkmesos_core.localcluster.master.master import Master
 from sparkmesos_core.localcluster.master.master_elements import AGENT_CAPABILITIES, drain_info
 from sparkmesos_core.localcluster.master.master_records import (
@@ -38,8 +37,6 @@ from sparkmesos_core.mesos.resources import Resources
 JsonObject = dict[str, Any]
 
 _CALLS: dict[str, str | None] = {
-    "DEACTIVATE_AGENT": "deactivate_agent",
-    "DRAIN_AGENT": "drain_agent",
     "GET_AGENTS": None,
     "GET_EXECUTORS": None,
     "GET_FLAGS": None,
@@ -51,13 +48,10 @@ _CALLS: dict[str, str | None] = {
     "GET_STATE": None,
     "GET_TASKS": None,
     "GET_VERSION": None,
-    "MARK_AGENT_GONE": "mark_agent_gone",
-    "REACTIVATE_AGENT": "reactivate_agent",
     "TEARDOWN": "teardown",
+    **agent_operations.CALLS,
     **maintenance_http.CALLS,
 }
-
-_OF_AGENTS = frozenset({"DEACTIVATE_AGENT", "DRAIN_AGENT", "MARK_AGENT_GONE", "REACTIVATE_AGENT"})
 
 
 async def master_answer(
@@ -70,8 +64,8 @@ async def master_answer(
     kind, fields = call
     if kind == "TEARDOWN":
         return _teardown(master, fields)
-    if kind in _OF_AGENTS:
-        return _change_agent(master, kind, fields)
+    if kind in agent_operations.CALLS:
+        return agent_operations.answer_call(master, kind, fields)
     if kind in maintenance_http.CALLS:
         return maintenance_http.answer_call(master, request, kind, fields)
     return json_answer(request, {"type": kind, kind.lower(): _content(master.state, kind, flags, metrics)})
@@ -176,42 +170,6 @@ def _teardown(master: Master, fields: JsonObject) -> Response:
     except KeyError:
         return text_answer(400, "No framework found with specified ID")
     return Response()
-
-
-def _change_agent(master: Master, kind: str, fields: JsonObject) -> Response:
-    agent_id = identity(fields, "agent_id") or ""
-    try:
-        match kind:
-            case "MARK_AGENT_GONE":
-                master.mark_agent_gone(agent_id)
-            case "DEACTIVATE_AGENT":
-                master.deactivate_agent(agent_id)
-            case "REACTIVATE_AGENT":
-                master.reactivate_agent(agent_id)
-            case "DRAIN_AGENT":
-                if fields.get("mark_gone"):
-                    return text_answer(501, "The embedded cluster does not implement mark_gone")
-                master.drain_agent(agent_id, _seconds(fields.get("max_grace_period")))
-    except KeyError:
-        return text_answer(404, f"Agent '{agent_id}' not found")
-    except CallRefused as refused:
-        return text_answer(refused.status, refused.text)
-    return Response()
-
-
-def _seconds(period: Any) -> float | None:
-    """A Duration of protobuf, which is not Mesos' own DurationInfo; or a text such as `30s`."""
-    try:
-        match period:
-            case None:
-                return None
-            case {"seconds": seconds}:
-                return float(seconds) + float(period.get("nanos", 0)) / 1e9
-            case str() if period.endswith("s"):
-                return float(period[:-1])
-    except (TypeError, ValueError):
-        pass
-    raise CallRefused(400, "max_grace_period is not a duration")
 
 
 def _agent(agent: Agent, state: MasterState) -> JsonObject:

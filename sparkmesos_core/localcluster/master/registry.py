@@ -24,9 +24,10 @@ class Departed:
 
 @dataclass(frozen=True)
 class Draining:
-    """How an agent is drained: how long its tasks may take."""
+    """How an agent is drained: how long its tasks may take, and whether it is marked gone after them."""
 
     max_grace_seconds: float | None = None
+    mark_gone: bool = False
     done: bool = False
 
 

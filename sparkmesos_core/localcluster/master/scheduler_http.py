@@ -15,7 +15,8 @@ from sparkmesos_core.localcluster.authentication import PRINCIPAL
 from sparkmesos_core.localcluster.call_body import CallRefused, parse_body
 from sparkmesos_core.localcluster.http_answers import accepts_json, content_problem, text_answer
 from sparkmesos_core.localcluster.master.master import EventStream, Master
-from sparkmesos_core.localcluster.master.scheduler_call import Subscribe, parse_call
+from sparkmesos_core.localcluster.master.scheduler_call import Subscribe
+from sparkmesos_core.localcluster.master.scheduler_call_parsing import parse_call
 
 
 class SubscriptionAnswer(Response):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sparkmesos_core.localcluster.call_body import CallRefused
-from sparkmesos_core.localcluster.master import master_json, operator_api
+from sparkmesos_core.localcluster.master import maintenance, master_json, operator_api
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.registry import Draining
-from sparkmesos_core.localcluster.messages import KillTask
-from tests.unit.localcluster.master.master_play import Json, Play, task
+from sparkmesos_core.localcluster.messages import Drain, ShutdownAgent
+from tests.unit.localcluster.master.master_play import Json, Play
 
 
 def shown(play: Play) -> Json:
@@ -49,7 +49,7 @@ def test_a_drained_agent_has_no_tasks() -> None:
     began = play.now
     play.actions = play.state.drain_agent("M-S0", 3.0, began)
     assert play.kinds() == ["RESCIND"]
-    assert play.told() == [KillTask(framework, "t1", 3.0, draining=True)]
+    assert play.told() == [Drain(3.0)]
     config = {"mark_gone": False, "max_grace_period": {"nanoseconds": 3_000_000_000}}
     assert shown(play)["drain_info"] == {"state": "DRAINING", "config": config}
     assert shown(play)["estimated_drain_start_time_seconds"] == began
@@ -73,7 +73,7 @@ def test_a_draining_agent_can_be_hurried() -> None:
     play.state.drain_agent("M-S0", 600.0, play.now)
     play.later(7)
     play.actions = play.state.drain_agent("M-S0", 1.0, play.now)
-    assert play.told() == [KillTask(framework, "t1", 1.0, draining=True)]
+    assert play.told() == [Drain(1.0)]
     assert shown(play)["estimated_drain_start_time_seconds"] == play.now
     end_of_task(play, framework)
     assert shown(play)["drain_info"]["state"] == "DRAINED"
@@ -81,30 +81,14 @@ def test_a_draining_agent_can_be_hurried() -> None:
     assert shown(play)["drain_info"] == {"state": "DRAINED", "config": {"mark_gone": False}}
 
 
-@pytest.mark.parametrize(
-    ("own", "most", "told"),
-    [(None, 3.0, 3.0), (60, 3.0, 3.0), (2, 3.0, None), (3, 3.0, None), (60, None, None)],
-)
-def test_tasks_have_the_grace_that_they_want_up_to_the_operator_s(
-    own: float | None, most: float | None, told: float | None
-) -> None:
-    play = Play()
-    policy: Json = {} if own is None else {"kill_policy": {"grace_period": {"nanoseconds": int(own * 10**9)}}}
-    framework = play.subscribe()
-    play.launch(framework, play.offers("s")[0], task(**policy))
-    play.actions = play.state.drain_agent("M-S0", most, play.now)
-    assert play.told() == [KillTask(framework, "t1", told, draining=True)]
-
-
 def test_an_agent_that_was_away_while_it_was_drained_is_told_again() -> None:
     """It may have been started again, and has forgotten."""
     play = Play()
-    framework = play.running_task(checkpoint=True)
+    play.running_task(checkpoint=True)
     play.state.drain_agent("M-S0", None, play.now)
     play.vanish()
     play.come_back(tasks=[play.running()])
-    kills = [told for told in play.told() if isinstance(told, KillTask)]
-    assert kills == [KillTask(framework, "t1", None, draining=True)]
+    assert Drain() in play.told()
 
 
 def test_an_agent_without_tasks_is_drained_at_once() -> None:
@@ -115,29 +99,24 @@ def test_an_agent_without_tasks_is_drained_at_once() -> None:
 
 def test_an_agent_that_is_away_is_drained_when_it_comes_back() -> None:
     play = Play()
-    framework = play.running_task(checkpoint=True)
+    play.running_task(checkpoint=True)
     play.vanish()
     play.actions = play.state.drain_agent("M-S0", None, play.now)
     assert play.told() == []
     play.come_back(tasks=[play.running()])
-    assert KillTask(framework, "t1", None, draining=True) in play.told()
-    assert [told for told in play.told() if isinstance(told, KillTask)] == [
-        KillTask(framework, "t1", None, draining=True)
-    ]
-    end_of_task(play, framework)
-    assert shown(play)["drain_info"]["state"] == "DRAINED"
+    assert Drain() in play.told()
 
 
 def test_an_unreachable_agent_can_be_drained() -> None:
     play = Play(agent_ping_timeout=1, max_agent_ping_timeouts=1)
-    framework = play.running_task(checkpoint=True)
+    play.running_task(checkpoint=True)
     running = play.running()
     play.vanish()
     play.later(2)
     assert "M-S0" in play.registry.unreachable
     play.state.drain_agent("M-S0", None, play.now)
     play.come_back(tasks=[running])
-    assert KillTask(framework, "t1", None, draining=True) in play.told()
+    assert Drain() in play.told()
     assert not play.offers()
     assert "estimated_drain_start_time_seconds" not in shown(play)
 
@@ -193,3 +172,55 @@ def test_a_deactivated_agent_can_be_drained_and_stays_so_when_it_is_deactivated_
     play.state.drain_agent("M-S0", None, play.now)
     play.state.deactivate_agent("M-S0")
     assert play.registry.deactivated["M-S0"] == Draining()
+
+
+def test_what_is_scheduled_for_maintenance_is_not_drained() -> None:
+    play = Play()
+    unavailability = {"start": {"nanoseconds": 0}}
+    machines = [{"hostname": "AGENT1", "ip": "127.0.0.1"}]
+    schedule = {"windows": [{"machine_ids": machines, "unavailability": unavailability}]}
+    maintenance.update_schedule(play.state, schedule, play.now)
+    said = r"Agent M-S0 is part of a maintenance schedule under Machine agent1 \(127.0.0.1\)"
+    with pytest.raises(CallRefused, match=said):
+        play.state.drain_agent("M-S0", None, play.now)
+    assert play.registry.deactivated == {}
+
+
+class TestMarkedGone:
+    """Agents that never come back when they are drained."""
+
+    def test_when_its_last_task_has_ended(self) -> None:
+        play = Play()
+        framework = play.running_task()
+        play.actions = play.state.drain_agent("M-S0", 3.0, play.now, mark_gone=True)
+        assert play.told() == [Drain(3.0, mark_gone=True)]
+        config = {"mark_gone": True, "max_grace_period": {"nanoseconds": 3_000_000_000}}
+        assert shown(play)["drain_info"] == {"state": "DRAINING", "config": config}
+        uuid = play.report(framework, "t1", "TASK_KILLED")
+        assert list(play.state.agents) == ["M-S0"], "it is not acknowledged yet"
+        play.call(calls.Acknowledge(framework, "M-S0", "t1", uuid))
+        play.later(0)
+        assert play.told() == [ShutdownAgent("Agent has been marked gone")]
+        assert play.kinds() == ["FAILURE"]
+        assert (play.state.agents, list(play.registry.gone), play.registry.deactivated) == ({}, ["M-S0"], {})
+        play.come_back()
+        assert play.told() == [ShutdownAgent("Agent has been marked gone")]
+
+    def test_at_once_if_it_has_none(self) -> None:
+        play = Play()
+        play.subscribe()
+        play.actions = play.state.drain_agent("M-S0", None, play.now, mark_gone=True)
+        assert play.told() == [Drain(mark_gone=True), ShutdownAgent("Agent has been marked gone")]
+        assert play.kinds() == ["RESCIND", "FAILURE"]
+        assert list(play.registry.gone) == ["M-S0"]
+
+    def test_when_it_comes_back_without_any(self) -> None:
+        play = Play(agent_ping_timeout=1, max_agent_ping_timeouts=1)
+        play.vanish()
+        play.later(2)
+        play.state.drain_agent("M-S0", None, play.now, mark_gone=True)
+        play.come_back()
+        assert list(play.registry.gone) == ["M-S0"]
+        assert play.state.agents == {}
+        play.subscribe()
+        assert play.offers() == []

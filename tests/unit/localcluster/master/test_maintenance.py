@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sparkmesos_core.localcluster.call_body import CallRefused
 from sparkmesos_core.localcluster.master import maintenance
 from sparkmesos_core.localcluster.master import scheduler_call as calls
 from sparkmesos_core.localcluster.master.machines import schedule_json
+from sparkmesos_core.localcluster.master.scheduler_call_parsing import parse_call
 from sparkmesos_core.localcluster.messages import ShutdownAgent
 from tests.unit.localcluster.master.master_play import Json, Play, description
 
@@ -37,9 +40,9 @@ def asked(play: Play) -> list[Json]:
     ]
 
 
-def two_agents() -> tuple[Play, str]:
+def two_agents(**options: Any) -> tuple[Play, str]:
     """A framework with a task on the first of two agents, and nothing but offers of the other."""
-    play = Play()
+    play = Play(**options)
     play.register("cpus:4;mem:4096", host="agent2")
     return play, play.running_task()
 
@@ -83,6 +86,73 @@ class TestAsking:
         play.later(10)
         assert len(asked(play)) == 1
         assert play.state.frameworks[framework].tasks["t1"].state == "TASK_RUNNING"
+
+    def test_an_answer_holds_to_the_moment(self) -> None:
+        """Unlike that to an offer, which lasts until after the next allocation at least."""
+        play, framework = two_agents(allocation_interval=10.0)
+        plan(play, schedule())
+        (one,) = asked(play)
+        play.call(calls.AnswerInverse(framework, (one["id"]["value"],), True, 2.0))
+        play.later(10)
+        assert len(asked(play)) == 1
+
+    def test_who_revives_is_asked_again_at_once(self) -> None:
+        play, framework = two_agents()
+        plan(play, schedule())
+        (one,) = asked(play)
+        play.call(calls.AnswerInverse(framework, (one["id"]["value"],), True, 600.0))
+        play.call(calls.Revive(framework, ("another",)))
+        (again,) = asked(play)
+        assert again["id"] != one["id"]
+        play.call(calls.Revive(framework, ()))
+        assert asked(play) == [], "it has not answered yet"
+
+    def test_who_does_not_answer_in_time_is_asked_again(self) -> None:
+        play, _ = two_agents(offer_timeout=5.0)
+        plan(play, schedule())
+        (one,) = asked(play)
+        play.later(4.5)
+        assert asked(play) == []
+        play.later(3)
+        (taken_back,) = (e for e in play.events("s") if e["type"] == "RESCIND_INVERSE_OFFER")
+        assert taken_back["rescind_inverse_offer"] == {"inverse_offer_id": one["id"]}
+        assert len(asked(play)) == 1
+
+    def test_an_answer_in_time_is_not_taken_back(self) -> None:
+        play, framework = two_agents(offer_timeout=5.0)
+        plan(play, schedule())
+        (one,) = asked(play)
+        play.call(calls.AnswerInverse(framework, (one["id"]["value"],), True, 600.0))
+        play.later(10)
+        assert "RESCIND_INVERSE_OFFER" not in play.kinds()
+
+    def test_of_an_agent_that_was_lost_in_between_it_is_asked_again(self) -> None:
+        play = Play(agent_ping_timeout=1, max_agent_ping_timeouts=1)
+        framework = play.running_task(checkpoint=True)
+        plan(play, schedule())
+        (one,) = asked(play)
+        play.call(calls.AnswerInverse(framework, (one["id"]["value"],), True, 600.0))
+        running = play.running()
+        play.vanish()
+        play.later(2)
+        assert play.state.frameworks[framework].inverse_filters == {}
+        play.come_back(tasks=[running])
+        play.later(1)
+        assert len(asked(play)) == 1
+
+    def test_of_an_agent_that_was_deactivated_meanwhile_nobody_is_asked_until_it_is_scheduled_again(
+        self,
+    ) -> None:
+        """As with Mesos, whose allocator believes that it has asked."""
+        play, _ = two_agents()
+        play.state.deactivate_agent("M-S0")
+        plan(play, schedule())
+        play.later(2)
+        play.actions = play.state.reactivate_agent("M-S0", play.now)
+        play.later(5)
+        assert asked(play) == []
+        plan(play, schedule())
+        assert len(asked(play)) == 1
 
     def test_answers_to_what_was_not_asked_do_nothing(self) -> None:
         play, framework = two_agents()
@@ -142,6 +212,9 @@ class TestSchedule:
         told = {"windows": [*schedule()["windows"], *schedule(LATER, "agent2", "agent3")["windows"]]}
         plan(play, told)
         assert schedule_json(play.registry.machines) == told
+        told = {"windows": [*schedule()["windows"], *schedule(WINDOW, "agent2")["windows"]]}
+        plan(play, told)
+        assert schedule_json(play.registry.machines) == told, "windows of the same time stay apart"
 
     @pytest.mark.parametrize(
         ("told", "said"),
@@ -217,5 +290,5 @@ def test_the_calls_of_frameworks() -> None:
     ids = {"inverse_offer_ids": [{"value": "I1"}], "filters": {"refuse_seconds": 90}}
     accept = {**head, "type": "ACCEPT_INVERSE_OFFERS", "accept_inverse_offers": ids}
     decline = {**head, "type": "DECLINE_INVERSE_OFFERS", "decline_inverse_offers": ids}
-    assert calls.parse_call(accept) == calls.AnswerInverse("F", ("I1",), True, 90.0)
-    assert calls.parse_call(decline) == calls.AnswerInverse("F", ("I1",), False, 90.0)
+    assert parse_call(accept) == calls.AnswerInverse("F", ("I1",), True, 90.0)
+    assert parse_call(decline) == calls.AnswerInverse("F", ("I1",), False, 90.0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sparkmesos_core.localcluster.call_body import CallRefused, parse_body
 from sparkmesos_core.localcluster.master import scheduler_call as calls
+from sparkmesos_core.localcluster.master.scheduler_call_parsing import parse_call
 
 F = {"framework_id": {"value": "f"}}
 
@@ -23,23 +24,21 @@ def test_defaults_of_filters() -> None:
         ({"filters": {"refuse_seconds": float("nan")}}, 5.0),
         ({"filters": {"refuse_seconds": 1e300}}, 365 * 24 * 3600.0),
     ):
-        call = calls.parse_call(
-            {"type": "DECLINE", **F, "decline": {"offer_ids": [{"value": "o"}], **filters}}
-        )
+        call = parse_call({"type": "DECLINE", **F, "decline": {"offer_ids": [{"value": "o"}], **filters}})
         assert call == calls.Decline("f", ("o",), expected)
 
 
 def test_grace_period_in_seconds() -> None:
     policy = {"grace_period": {"nanoseconds": 1500000000}}
-    call = calls.parse_call({"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": policy}})
+    call = parse_call({"type": "KILL", **F, "kill": {"task_id": {"value": "t"}, "kill_policy": policy}})
     assert call == calls.Kill("f", "t", None, 1.5)
 
 
 def test_calls_about_executors() -> None:
     about = {"agent_id": {"value": "a"}, "executor_id": {"value": "e"}}
-    message = calls.parse_call({"type": "MESSAGE", **F, "message": {**about, "data": "aGk="}})
+    message = parse_call({"type": "MESSAGE", **F, "message": {**about, "data": "aGk="}})
     assert message == calls.Message("f", "a", "e", "aGk=")
-    assert calls.parse_call({"type": "SHUTDOWN", **F, "shutdown": about}) == calls.Shutdown("f", "a", "e")
+    assert parse_call({"type": "SHUTDOWN", **F, "shutdown": about}) == calls.Shutdown("f", "a", "e")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_calls_about_executors() -> None:
 )
 def test_malformed_calls_about_executors(kind: str, body: dict[str, Any], text: str) -> None:
     with pytest.raises(CallRefused) as refused:
-        calls.parse_call({"type": kind, **F, kind.lower(): body})
+        parse_call({"type": kind, **F, kind.lower(): body})
     assert refused.value.status == 400
     assert text in refused.value.text
 
@@ -105,14 +104,14 @@ def kill_within(nanoseconds: Any) -> dict[str, Any]:
 )
 def test_malformed(message: dict[str, Any]) -> None:
     with pytest.raises(CallRefused) as refused:
-        calls.parse_call(message)
+        parse_call(message)
     assert refused.value.status == 400
     assert refused.value.text.startswith("Failed to ")
 
 
 def test_what_is_not_implemented_says_so() -> None:
     with pytest.raises(CallRefused) as refused:
-        calls.parse_call({"type": "UPDATE_FRAMEWORK", **F, "update_framework": {}})
+        parse_call({"type": "UPDATE_FRAMEWORK", **F, "update_framework": {}})
     assert refused.value.status == 501
     assert "UPDATE_FRAMEWORK" in refused.value.text
 
@@ -171,6 +170,6 @@ KINDS = [
 @given(st.sampled_from(KINDS), JSON, JSON)
 def test_no_json_is_too_odd_to_be_refused(kind: str, body: Any, framework_id: Any) -> None:
     try:
-        calls.parse_call({"type": kind, kind.lower(): body, "framework_id": framework_id})
+        parse_call({"type": kind, kind.lower(): body, "framework_id": framework_id})
     except CallRefused as refused:
         assert refused.status == 400  # noqa: PT017 - most are refused, some are not
