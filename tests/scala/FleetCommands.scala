@@ -13,7 +13,8 @@ object FleetCommands extends Commands {
     *
     * `fleet_stopped`: it is stopped before it is started, or, with "isWaiting", while it waits for a master that is not there;
     * what start() says. `fleet_broken`: "broken" names the method of its owner that throws, "isMissing" whether as something
-    * that is not in this Spark; its first executor registers, and is cut off. What the owner is told in the end.
+    * that is not in this Spark; its first executor registers, and is cut off. What the owner is told in the end; the fleet
+    * is stopped "lingers" milliseconds later.
     */
   def commands: Map[String, JsonNode => JsonNode] = Map(
     "fleet_stopped" -> (argument => {
@@ -44,7 +45,9 @@ object FleetCommands extends Commands {
           fleet.letsIn("0")
           fleet.cutOff("0")
         }
-        Json.of(owner.ends.poll(Patience, TimeUnit.SECONDS))
+        val ended = owner.ends.poll(Patience, TimeUnit.SECONDS)
+        Thread.sleep(argument.path("lingers").asLong)
+        Json.of(ended)
       } finally {
         fleet.stop()
         System.clearProperty(Silence)
@@ -68,6 +71,7 @@ object FleetCommands extends Commands {
 
     def application(frameworkId: String): Application = Application(frameworkId, "fleet", "spark://none@localhost:1", Nil, "")
     def excludedHosts: Set[String] = { called("excludedHosts"); Set.empty }
+    def quits(executor: String): Int = 0
     def watch(conversation: Conversation): Option[StartWatch] = { begun.countDown(); None }
     def isConnected(is: Boolean): Unit = ()
     def runs(hostname: String): Unit = running.countDown()

@@ -2,7 +2,7 @@ package org.sparkmesos.harness
 
 import java.nio.ByteBuffer
 import java.util.Base64
-import java.util.concurrent.{ConcurrentLinkedQueue, TimeUnit}
+import java.util.concurrent.{ConcurrentLinkedQueue, CountDownLatch, TimeUnit}
 
 import scala.jdk.CollectionConverters._
 import scala.util.{Failure, Success, Try}
@@ -21,9 +21,11 @@ object ShuffleServiceCommands extends Commands {
     * `keep_message`: {"application", "timeout"} to base64.
     *
     * `contacts`: {"keep", "interval", "hosts": by name the answers of its service, the last one for good: "ours", "sparks" (of
-    * Spark 3.5), "unknown", "away" or "silent" (away, which takes "silence" milliseconds to find out)}, "used": where executors
+    * Spark 3.5), "unknown", "away", "silent" (away, which takes "silence" milliseconds to find out) or
+    * "hangs"}, "used": where executors
     * run all the time, "words": how many to wait for, "left": hosts to wait for that are told no more, "again": hosts where
-    * another executor starts then} to the words that were sent: host, timeout, and milliseconds since the first one.
+    * another executor starts then} to the words that were sent: host, timeout, and milliseconds since the first one. "closed" is no
+    * host, nor is "uncaught", for an exception that nobody caught.
     *
     * `outages`: {"keep", "interval", "look", "until", "takes": for how long one waits in vain, "away": [[from, to]], "sparks"} in
     * milliseconds, to when one service found that an application is "over" that an executor had told it of at first, if it did,
@@ -81,10 +83,12 @@ object ShuffleServiceCommands extends Commands {
           case "silent" =>
             Thread.sleep(argument.get("silence").asLong)
             throw new java.io.IOException(s"Connecting to $host timed out")
+          case "hangs" => new CountDownLatch(1).await()
         }
       }
-      def close(): Unit = words.add(("closed", 0, System.nanoTime() / 1000000))
+      def close(): Unit = note("closed")
     }
+    def note(what: String) = words.add((what, 0, System.nanoTime() / 1000000))
     val used = Json.items(argument.path("used")).map(_.asText).toSet
     val contacts = new ShuffleServiceContacts("app", times(argument), line, used)
     left.keys.toSeq.sorted.foreach(contacts.running)
@@ -95,7 +99,11 @@ object ShuffleServiceCommands extends Commands {
     argument.path("left").forEach(host => await(!contacts.hosts(host.asText)))
     Json.items(argument.path("again")).map(_.asText).foreach(contacts.running)
     await(words.size >= wanted + argument.path("again").size)
+    val before = Thread.getDefaultUncaughtExceptionHandler
+    Thread.setDefaultUncaughtExceptionHandler((_, _) => note("uncaught"))
     contacts.stop()
+    if (left.values.exists(_.contains("hangs"))) Thread.sleep(500) // its thread was interrupted at the very end
+    Thread.setDefaultUncaughtExceptionHandler(before)
     val first = words.peek()._3
     Json.of(words.asScala.toSeq.map { case (host, timeout, at) => (host, timeout, at - first) })
   }

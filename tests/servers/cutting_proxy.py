@@ -56,6 +56,8 @@ class CuttingProxy:
         self.address = HostPort(host, self._listening.getsockname()[1])
         self.wake, self._waker = socket.socketpair()
         self._threads: list[threading.Thread] = []
+        self._carried: set[_Connection] = set()
+        self._refuses = False
 
     def plan(
         self, kind: Kind, after: int, *, direction: Direction = "up", times: int = 1, behind: bytes = b""
@@ -74,10 +76,21 @@ class CuttingProxy:
             self.released.clear()
             self.dropped.clear()
 
+    def cut(self) -> int:
+        """Reset all connections at once, whether anybody says something or not, and new ones until `heal`; how many."""
+        with self._lock:
+            self._refuses = True
+            cut = list(self._carried)
+        for connection in cut:
+            connection.cut()
+        self.fired += len(cut)
+        return len(cut)
+
     def heal(self) -> None:
         """Plan nothing; what stalls goes on."""
         with self._lock:
             self._left, self._times = None, 0
+            self._refuses = False
             self.released.set()
 
     def drop(self) -> None:
@@ -117,7 +130,17 @@ class CuttingProxy:
                 _reset(client)
                 return
             with server, contextlib.suppress(OSError):
-                _Connection(self, client, server).run()
+                connection = _Connection(self, client, server)
+                with self._lock:
+                    if self._refuses:
+                        _reset(client)
+                        return
+                    self._carried.add(connection)
+                try:
+                    connection.run()
+                finally:
+                    with self._lock:
+                        self._carried.discard(connection)
 
     def decide(self, piece: bytes, direction: Direction, start: int | None) -> tuple[Kind | None, int]:
         """What happens in a piece of a connection, and at which byte; its bytes count from `start` on."""
@@ -166,9 +189,19 @@ class _Connection:
         self._proxy = proxy
         self._ends = (client, server)
         self._ways = (_Way(client, server, "up"), _Way(server, client, "down"))
+        self._is_cut = False
         for end in self._ends:
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def cut(self) -> None:
+        """Reset both ends, from another thread than the one that carries."""
+        self._is_cut = True
+        for end in self._ends:
+            with contextlib.suppress(OSError):  # the other side is gone already
+                end.shutdown(
+                    socket.SHUT_RD
+                )  # which nobody sees but the thread that waits for something to read
 
     def run(self) -> None:
         """Carry until both sides are done, or it is cut."""
@@ -189,6 +222,10 @@ class _Connection:
             ready, writable, _ = select.select(
                 [*readers, proxy.wake], writers, [], _LOOK_SECONDS if stalled else None
             )
+            if self._is_cut:
+                for end in self._ends:
+                    _reset(end)
+                return
             for way in self._ways:
                 if way.sink in writable:
                     sent = way.sink.send(way.pending)

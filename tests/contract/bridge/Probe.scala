@@ -96,11 +96,14 @@ object Probe {
           case "unsent" => Unsent
           case "cut" => Unanswered(isCut = true)
           case "silence" => Unanswered(isCut = false)
-          case status => Refused(status.toInt)
+          case "recovering" => Refused(503, "Master has not finished recovery")
+          case "leaderless" => Refused(503, "No leader elected")
+          case status => Refused(status.toInt, "upstream connect error or disconnect/reset before headers")
         }
         def is(name: String) = command.path("states").elements().asScala.exists(_.asText == name)
-        AfterFailure.decide(new Call(command.path("kind").asText, null), failure, isCurrent = !is("outdated"),
-          isStopping = is("stopping"), hasTries = !is("tired")).toString
+        AfterFailure.decide(new Call(command.path("kind").asText, null), failure, Circumstances(isCurrent = !is("outdated"),
+          isStopping = is("stopping"), isTearingDown = is("tearing down"), hasTries = !is("tired"),
+          isTooCostly = is("too costly"))).toString
       case "master url" => Masters.of(command.path("text").asText).toString
       case "node" => // the leader's, and where it can be reached
         val children = list(command.path("children")).map(_.path("name").asText)
@@ -201,7 +204,7 @@ object Probe {
         "started"
       case "endpoint" => Endpoint.parse(command.path("text").asText, https = false).toString
       case "location" => Endpoint.redirect(command.path("text").asText, command.path("https").asBoolean).toString
-      case other => throw new IllegalArgumentException(other)
+      case other => ConversationCommands.perform(other, command)
     }
   }
 

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,8 @@ class ScriptedMaster:
                 status, more, text = answer or (202, {}, "")
                 if not subscribing:
                     outer.calls.put((body, headers))
-                self._send(status, more, text)
+                with suppress(BrokenPipeError, ConnectionResetError):  # who is cut short does not wait for it
+                    self._send(status, more, text)
 
             def _send(self, status: int, headers: dict[str, str], text: str) -> None:
                 self.send_response(status)
@@ -245,7 +246,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="session")
 def probe_classes(bridge_jar: Path, made_once: MadeOnce) -> Path:
-    """Probe.scala, compiled."""
+    """Probe.scala, compiled, with what it needs."""
     return made_once("probe", lambda classes: _compile_probe(bridge_jar, classes))
 
 
@@ -261,7 +262,8 @@ def _compile_probe(bridge_jar: Path, classes: Path) -> None:
         ),
     ]
     subprocess.run(
-        [*compiler, "-classpath", os.pathsep.join(libraries), "-d", str(classes), str(HERE / "Probe.scala")],
+        [*compiler, "-classpath", os.pathsep.join(libraries), "-d", str(classes)]
+        + [str(HERE / f"{name}.scala") for name in ("Probe", "ConversationCommands")],
         check=True,
     )
 

@@ -23,6 +23,7 @@ class Fault:
 
     arrives: bool
     status: int | None
+    text: str = "planned by the test"
 
     def __str__(self) -> str:
         return f"{self.status or 'cut'}{' though it arrives' if self.arrives else ''}"
@@ -89,7 +90,7 @@ class OfferBooks:
             return None
         if fault.status is None:
             raise ConnectionAbortedError
-        return fault.status, {}, "planned by the test"
+        return fault.status, {}, fault.text
 
     def _take(self, call: Json) -> None:
         self.taken.append(call)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.bridge.conftest import running_probe
+from tests.contract.bridge.conftest import PATIENCE, running_probe
 from tests.contract.bridge.messages import FRAMEWORK, finish, resume, start, task, update
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def wait_for(what: Callable[[], bool]) -> None:
 # A stop that seeks the master does so for 5 s with pauses of 10 to 20 ms, hundreds of times; one that does not seek it
 # ends the tries, whose pauses have been growing.
 FEW = 20
+SOON = 4.0  # seconds for what waits for nobody; a stop may wait 5 s in vain
 
 
 def recover(master: ScriptedMaster) -> list[Json]:
@@ -341,7 +342,7 @@ def test_stop_does_not_wait_for_a_master_that_has_never_been_there(
 
 
 def test_a_call_with_the_id_of_an_older_stream(probe: Probe, master: ScriptedMaster, name: str) -> None:
-    """Recorded: 400. What belongs to the old subscription is not repeated, the rest is."""
+    """Recorded: 400, though nobody waits for that any more. What may be made again is, on the new subscription."""
     stream = start(probe, master, name)
     called, renewed = threading.Event(), threading.Event()
 
@@ -360,7 +361,7 @@ def test_a_call_with_the_id_of_an_older_stream(probe: Probe, master: ScriptedMas
     resume(probe, master, name)
     renewed.set()
     calls = [master.calls.get(timeout=20) for _ in range(2)]
-    assert [(call["type"], headers["Mesos-Stream-Id"]) for call, headers in calls] == [
+    assert sorted((call["type"], headers["Mesos-Stream-Id"]) for call, headers in calls) == [
         ("KILL", "stream-1"),
         ("KILL", "stream-2"),
     ]
@@ -397,6 +398,125 @@ def test_a_master_that_does_not_answer_the_teardown(probe: Probe, master: Script
         f"WARN Mesos could not be told that framework F-0 has ended ({master.address} does not answer). "
         "It will remove the framework when its failover timeout is over"
     ) in probe.warnings()
+
+
+@pytest.mark.parametrize("command", ["decline", "revive"])
+def test_a_call_to_the_master_before_keeps_no_others_waiting(
+    command: str, probe: Probe, master: ScriptedMaster, second_master: ScriptedMaster, name: str
+) -> None:
+    """It hangs, and its answer would be waited for for half a minute. What is worth repeating is made at its successor."""
+    called, over = threading.Event(), threading.Event()
+
+    def hang(call: Json) -> Answer | None:
+        called.set()
+        over.wait(PATIENCE)
+        return None
+
+    stream = start(probe, master, name)
+    master.on_call = hang
+    probe.do(command, name, offer="O-1")
+    assert called.wait(PATIENCE)
+    master.on_subscribe = lambda call, headers: (307, {"Location": f"//{second_master.address}"}, "")
+    stream.close()
+    resume(probe, second_master, name)
+    begun = time.monotonic()
+    probe.do("kill", name, task="t-1")
+    if command == "revive":
+        assert second_master.call()["type"] == "REVIVE"
+    assert second_master.call()["type"] == "KILL"
+    assert time.monotonic() - begun < SOON
+    over.set()
+    finish(probe, name)
+
+
+@pytest.mark.parametrize("command", ["revive", "decline", "launch"])
+def test_a_call_that_hangs_does_not_keep_the_framework_from_its_end(
+    command: str, probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """Nor does it cost the subscription on which that is told."""
+    called, over = threading.Event(), threading.Event()
+
+    def hang(call: Json) -> Answer | None:
+        if call["type"] == "TEARDOWN":
+            return None
+        called.set()
+        over.wait(PATIENCE)
+        return None
+
+    start(probe, master, name)
+    master.on_call = hang
+    probe.do(command, name, offer="O-1", offers=["O-1"], tasks=[task()])
+    assert called.wait(PATIENCE)
+    probe.do("kill", name, task="t-1")  # waits behind it
+    begun = time.monotonic()
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    assert time.monotonic() - begun < SOON
+    assert master.call()["type"] == "TEARDOWN"
+    assert master.streams.empty()
+    over.set()
+    assert not any(master.address in line for line in told(probe, master))
+
+
+# ---- with the id of a framework that was there before ------------------------------------------------------------
+
+BEFORE = {**FRAMEWORK, "id": {"value": "F-0"}}
+
+
+def test_a_stop_before_the_subscription_does_not_take_a_framework_over(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """Whoever has that id now would lose its executors."""
+    tries = recover(master)
+    probe.do("new", name, master=master.address, framework=BEFORE)
+    probe.do("start", name)
+    wait_for(lambda: len(tries) > 0)
+    before, begun = len(tries), time.monotonic()
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    assert time.monotonic() - begun < SOON
+    assert len(tries) - before < FEW
+    assert not any("could not be told" in line for line in told(probe, master))
+
+
+def test_a_stop_when_mesos_may_know_the_framework_though_it_did_not_answer(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    heard = threading.Event()
+
+    def unanswered(call: Json, headers: dict[str, str]) -> Answer | None:
+        heard.set()
+        raise ConnectionAbortedError
+
+    master.on_subscribe = unanswered
+    probe.do("new", name, master=master.address, framework=BEFORE)
+    probe.do("start", name)
+    assert heard.wait(PATIENCE)
+    heard.clear()
+    assert heard.wait(PATIENCE)  # so that it knows how the first one went
+    master.on_stream = lambda stream: stream.subscribed()
+    master.on_subscribe = lambda call, headers: None
+    assert probe.do("stop", name, failover=False) == "DRIVER_STOPPED"
+    assert master.call() == {"type": "TEARDOWN", "framework_id": {"value": "F-0"}}
+
+
+def test_a_stop_before_the_start_is_quick(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    probe.do("converse", name, master=master.address, framework="F-0")
+    begun = time.monotonic()
+    probe.do("end conversation", name, teardown=True)
+    assert time.monotonic() - begun < SOON
+    assert master.streams.empty()
+    assert not any("could not be told that framework F-0" in line for line in told(probe, master))
+
+
+def test_why_a_conversation_has_ended_is_not_forgotten(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    probe.do("converse", name, master=master.address, start=True)
+    stream = master.stream()
+    stream.subscribed()
+    assert probe.callback(name)["callback"] == "subscribed"
+    stream.emit({"type": "ERROR", "error": {"message": "Framework failed over"}})
+    assert probe.callback(name)["message"] == "Framework failed over"
+    assert probe.do("end conversation", name) == "Framework failed over"
 
 
 def test_no_reconciliation_begins_after_its_end(probe: Probe) -> None:

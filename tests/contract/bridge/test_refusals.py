@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.bridge.messages import FRAMEWORK, start
+from tests.contract.bridge.messages import FRAMEWORK, start, task
 
 if TYPE_CHECKING:
     from tests.contract.bridge.conftest import Probe, ScriptedMaster
@@ -254,3 +254,24 @@ def test_a_refused_call_is_told_of_in_the_log(
     stream.emit({"type": "RESCIND", "rescind": {"offer_id": {"value": "still here"}}})
     assert probe.callback(name)["id"] == {"value": "still here"}
     probe.do("stop", name, failover=True)
+
+
+def test_a_page_as_an_answer_becomes_one_line(probe: Probe, master: ScriptedMaster, name: str) -> None:
+    """It gets into the log, and with a launch into the status of its tasks and so into Spark's pages and event log."""
+    page = "<html>\r\n<head>\n\n" + "  <title>No \x1b[31mgood</title>\n" + "<p>why</p>\n" * 5000
+    shown = "<html> <head> <title>No [31mgood</title> " + "<p>why</p> " * 100
+    start(probe, master, name)
+    master.on_call = lambda call: None if call["type"] == "DECLINE" else (400, {}, page)
+    probe.do("launch", name, offers=["O-1"], tasks=[task()])
+    message = probe.callback(name)["status"]["message"]
+    assert message == f"The launch did not reach Mesos: {shown[:299]}… (400)"
+    probe.do("revive", name)
+    expected = f"WARN Mesos refused REVIVE: {shown[:299]}… (400)"
+    deadline = time.monotonic() + 20
+    while expected not in probe.warnings():
+        assert time.monotonic() < deadline, probe.warnings()[-3:]
+        time.sleep(0.02)
+    probe.do("stop", name, failover=True)
+    master.on_subscribe = lambda call, headers: (400, {}, page)
+    refused = outcome(probe, f"{name} refused", master=master.address)
+    assert refused == f"Mesos master {master.address} refuses the subscription: {shown[:299]}… (400)"

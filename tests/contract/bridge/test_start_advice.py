@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contract.bridge.messages import update
+
 if TYPE_CHECKING:
     from tests.contract.bridge.conftest import Probe
 
@@ -231,3 +233,15 @@ def test_agents_as_recorded(probe: Probe, recording: Callable[[str], Json]) -> N
         "explain", needs={"cpus": 3, "memory": 2560, "constraints": "zone:us-east-1b"}, slaves=body["slaves"]
     )
     assert "cpus: needs 3, the largest agent, agent2.mesos.example, has 2;" in text
+
+
+@pytest.mark.parametrize("has_executors", [True, False])
+def test_an_executor_that_has_finished_need_not_have_started(has_executors: bool, probe: Probe) -> None:
+    """One that is cut off from its driver ends with status 0. In fine-grained mode a task has, and its executor is there."""
+    states = ("TASK_RUNNING", "TASK_FINISHED")
+    said = probe.do("watch", hasExecutors=has_executors, events=[update("t-1", state) for state in states])
+    if has_executors:
+        assert said == ""
+    else:
+        assert "sparkmesos: No executor has started within" in said
+        assert "1 executor was launched and ended at once; the last one: TASK_FINISHED." in said

@@ -47,6 +47,7 @@ class Mesos:
     """Masters, agents, and the calls to them: as lists, like the roster's effects."""
 
     agents: list[Agent]
+    tells_killing: bool = False
     master: int = 1
     is_connected: bool = False
     is_suppressed: bool = False
@@ -60,6 +61,8 @@ class Mesos:
     """Of tasks that the master knows, which it has not passed on yet; gone with the master."""
     kept: list[list[Any]] = field(default_factory=list)
     """Calls for the next subscription."""
+    agent_failures: list[Agent] = field(default_factory=list)
+    """Agents that the master is about to call lost; gone with the connection."""
     asking: set[str] = field(default_factory=set)
     """Tasks that are asked about until something is heard of them."""
     launched: dict[str, Agent] = field(default_factory=dict)
@@ -108,6 +111,7 @@ class Mesos:
         self.is_connected = False
         self.offers.clear()
         self.news.clear()
+        self.agent_failures.clear()
         if fails_over:
             self.master += 1
             self.kills.clear()
@@ -120,9 +124,20 @@ class Mesos:
             for task in self.tasks.values():
                 if task.agent is agent:
                     self.news.append(status_of(task.id, agent, "LOST", reason="REASON_AGENT_REMOVED"))
+        if agent.is_at in ("here", "recovered") and self.is_connected:
+            self.agent_failures.append(agent)
         agent.is_at, agent.given_up_by = "away", self.master
         self.offers = {one: where for one, where in self.offers.items() if where is not agent}
         self.kills = [one for one in self.kills if self.tasks[one].agent is not agent]
+
+    def restarts(self, agent: Agent) -> None:
+        """The process of an agent is away for a moment, and its executors, which nothing was written down of, end with it."""
+        for task in [one for one in self.tasks.values() if one.agent is agent]:
+            self.tasks.pop(task.id)
+            self.streams.pop(task.id, None)
+            self.kills = [one for one in self.kills if one != task.id]
+            if self.is_connected:
+                self.news.append(status_of(task.id, agent, "LOST", reason="REASON_AGENT_DISCONNECTED"))
 
     def returns(self, agent: Agent) -> None:
         """An agent is back. The master that gave its tasks up ends them; another one does not know that they were."""
@@ -148,8 +163,10 @@ class Mesos:
         self.streams.setdefault(task.id, []).append(status)
 
     def passes(self) -> None:
-        """The master passes on its oldest KILL."""
+        """The master passes on its oldest KILL; Mesos may say that it has begun to end the task."""
         if self.kills:
+            if self.tells_killing:
+                self.updates(self.tasks[self.kills[0]], "KILLING")
             self.ends(self.kills[0], "KILLED")
 
     def deliverable(self) -> list[Json]:

@@ -42,8 +42,14 @@ class Model(Mesos):
     started: set[str] = field(default_factory=set)
     leaving: dict[str, str] = field(default_factory=dict)
     """The states in which those will end that are about to."""
+    refused: set[str] = field(default_factory=set)
+    """Sent away by Spark for their hosts' sake."""
     killed: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    """Of which the roster was told that they are no more; some may be there nevertheless."""
+    lost_agents: dict[str, int] = field(default_factory=dict)
+    """How many executors there had been when an agent was last told to be lost."""
     held: dict[str, Agent] = field(default_factory=dict)
     """Launched, and not told to be gone."""
     failures: list[tuple[str, int]] = field(default_factory=list)
@@ -66,8 +72,10 @@ class Model(Mesos):
             assert [effect for effect in step["effects"] if effect[0] == "acknowledge"] == expected
         assert set(step["executors"]) == set(self.held)
         assert step["cores"] == len(self.held) * self.cores
-        # One exception: who was told to be lost, and comes back, is ended, but until then it has what its successor has, too.
         assert self.cores_max is None or step["cores"] <= self.cores_max, "never more than spark.cores.max"
+        # Who was told to be lost, and comes back, is ended, but until then it has what its successor has, too.
+        truly = sum(task.cores for task in self.tasks.values() if task.id not in self.gone)
+        assert self.cores_max is None or truly <= self.cores_max, "never more than spark.cores.max, in truth"
         assert step["failures"] == Counter(agent for agent, _ in self.failures)
         if step["isOurs"]:
             self.spark.add(event["knocks"])
@@ -112,6 +120,11 @@ class Model(Mesos):
                 self.asking = set(what[0])
             self.call(effect)
         else:
+            if kind == "agent lost":
+                assert not self.is_over
+                there = [int(one) for one, agent in self.launched.items() if agent.id == what[0]]
+                assert max(there) >= self.lost_agents.get(what[0], 0), "each loss of an agent is told once"
+                self.lost_agents[what[0]] = len(self.launched)
             assert kind in ("late", "agent lost", "accept inverse")
 
     def _launch(self, offered: str, executors: list[str]) -> None:
@@ -170,15 +183,17 @@ class Model(Mesos):
         task, state = status["task_id"]["value"], status["state"]
         self.asking.discard(task)
         if state not in ("TASK_STAGING", "TASK_RUNNING", "TASK_KILLING"):
+            self.gone.add(task)
+        if state not in ("TASK_STAGING", "TASK_RUNNING", "TASK_KILLING"):
             agent = self.held.get(task)
             by_itself = state in ("TASK_FAILED", "TASK_FINISHED") and task not in self.started | self.killed
-            if agent is not None and by_itself and agent.host not in self.excluded:
+            if agent is not None and by_itself and task not in self.refused:
                 self.failures.append((agent.id, self.now))
             if self.held.pop(task, None) and not self.is_over and task not in self.removed:
-                self.happens({"update": status, "excluded": sorted(self.excluded)})
+                self.happens({"update": status})
                 assert task in self.removed, "each loss is told"
                 return
-        self.happens({"update": status, "excluded": sorted(self.excluded)})
+        self.happens({"update": status})
 
     # ---- Spark ---------------------------------------------------------------------------------------------------------
 
@@ -192,12 +207,15 @@ class Model(Mesos):
         if event.get("isCertain"):
             for one in event["notLaunched"]:
                 self.held.pop(one, None)
+                self.gone.add(one)
         if "leaving" in event:
             self.leaving |= {one: "FINISHED" for one in event["leaving"] if one not in self.leaving}
         self.happens(event)
 
     def knocks(self, task: Task) -> None:
         if task.agent.host in self.excluded:
+            self.refused.add(task.id)
+            self.happens({"refused": task.id})
             self.ends(task.id, "FAILED", message="Command exited with status 1")
         else:
             self.happens({"knocks": task.id})
@@ -213,6 +231,11 @@ class Model(Mesos):
         if executor in self.tasks:
             self.tasks[executor].hangs = True
         self.happens({"silent": executor})
+
+    def fails(self, agent: Agent) -> None:
+        """Mesos tells of a lost agent itself."""
+        self.agent_failures.remove(agent)
+        self.happens({"agentFailed": agent.id})
 
     def drains(self, task: Task) -> None:
         """An operator drains the agent: its executor begins to end."""

@@ -1,4 +1,6 @@
-"""A real application of Spark 4 whose agents are drained, and maintained: what its executors have outlives them."""
+"""A real application of Spark 4 whose agents are drained, and maintained: what its executors have outlives them, and their tasks
+are not charged with it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import requests
 
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from tests.integration.short_lived_jvm import SMALL
+from tests.integration.short_lived_jvm import SMALL, as_options
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import SparkUnderTest, spark_of
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PATIENCE = 240.0
+FORGIVEN = 10.5  # seconds behind the signal, after which who fails does so by itself
 SETTINGS = {
     "spark.cores.max": "2",
     **SMALL,
@@ -75,6 +78,48 @@ with SparkSession.builder.getOrCreate() as spark:
     await_file("maintained")
     look("maintained")
     await_file("end")
+"""
+# Three jobs of one task. The process of the second one's is a program; the third fails by itself.
+RUNNING = """
+import os, subprocess, sys, time
+from pyspark.sql import SparkSession
+
+folder = sys.argv[1]
+
+def begins(job):
+    agent = os.environ["MESOS_SLAVE_ID"]
+    with open(f"{folder}/{job}-{agent}.new", "w"):
+        pass
+    os.rename(f"{folder}/{job}-{agent}.new", f"{folder}/{job}-{agent}")
+    return agent
+
+def await_file(name):
+    while not os.path.exists(folder + "/" + name):
+        time.sleep(0.05)
+
+def python(_):
+    agent = begins("python")
+    await_file("python")
+    return agent
+
+def program(_):
+    agent = begins("program")
+    if not os.path.exists(folder + "/program"):
+        open(folder + "/program", "w").close()
+        subprocess.run(["sleep", "600"], check=True)
+    return agent
+
+def failing(_):
+    begins("failing")
+    await_file("failing")
+    raise ValueError("by itself")
+
+with SparkSession.builder.getOrCreate() as spark:
+    sc = spark.sparkContext
+    for task in python, program, failing:
+        while sc._jsc.sc().getExecutorMemoryStatus().size() < 3:  # the driver, and an executor on each agent
+            time.sleep(0.05)
+        print(sc.parallelize([0], 1).map(task).collect()[0], flush=True)
 """
 
 
@@ -130,6 +175,11 @@ def runs_on(cluster: RunningCluster, agent: str) -> bool:
     return any(task["slave_id"] == agent and task["state"] == "TASK_RUNNING" for task in tasks)
 
 
+def is_ending(cluster: RunningCluster, agent: str) -> bool:
+    tasks = framework(cluster)["tasks"]
+    return any(task["slave_id"] == agent and task["state"] == "TASK_KILLING" for task in tasks)
+
+
 def slave(cluster: RunningCluster, agent: str) -> dict[str, Any]:
     return next(dict(one) for one in get(cluster, "/slaves")["slaves"] if one["id"] == agent)
 
@@ -142,8 +192,9 @@ def test_what_executors_have_is_not_computed_again_when_they_have_to_leave(
     One agent is drained, and the other one's machine is to be maintained; both are used again afterwards.
     """
     (tmp_path / "app.py").write_text(APPLICATION, encoding="utf-8")
-    options = [part for name, value in SETTINGS.items() for part in ("--conf", f"{name}={value}")]
-    process = commands.start("submit", "--master", cluster.url, *options, "app.py", str(tmp_path))
+    process = commands.start(
+        "submit", "--master", cluster.url, *as_options(SETTINGS), "app.py", str(tmp_path)
+    )
     assert process.stdout is not None
     before = json.loads(process.stdout.readline())
     assert before[2:] == [64, 64, 64]
@@ -179,4 +230,54 @@ def test_what_executors_have_is_not_computed_again_when_they_have_to_leave(
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err[-4000:]
     assert "Lost task" not in err
+    assert commands.wait_for_no_process() == []
+
+
+def test_tasks_that_run_when_their_agent_is_drained(
+    cluster: RunningCluster, commands: Commands, tmp_path: Path
+) -> None:
+    """Those in Python go on; whose process Mesos ends runs again elsewhere; and who fails by itself has failed."""
+    (tmp_path / "app.py").write_text(RUNNING, encoding="utf-8")
+    settings = {name: value for name, value in SETTINGS.items() if "storage" not in name}
+    process = commands.start(
+        "submit", "--master", cluster.url, *as_options(settings), "app.py", str(tmp_path)
+    )
+    assert process.stdout is not None
+
+    def runs(job: str) -> list[str]:
+        return [path.name.partition("-")[2] for path in tmp_path.glob(f"{job}-*[!w]")]
+
+    def drain(job: str) -> str:
+        wait_until(lambda: runs(job), f"the job {job} does not run")
+        (agent,) = runs(job)
+        operate(cluster, "DRAIN_AGENT", agent_id={"value": agent}, max_grace_period={"seconds": 120})
+        wait_until(lambda: is_ending(cluster, agent), "its executor is not being ended")
+        return agent
+
+    def reactivate(agent: str) -> None:
+        wait_until(lambda: slave(cluster, agent)["drain_info"]["state"] == "DRAINED", "it is not drained")
+        operate(cluster, "REACTIVATE_AGENT", agent_id={"value": agent})
+
+    agent = drain("python")
+    (tmp_path / "python").touch()
+    assert process.stdout.readline() == f"{agent}\n", "the task does not go on"
+    assert runs("python") == [agent]
+    reactivate(agent)
+
+    agent = drain("program")
+    (other,) = {one["id"] for one in get(cluster, "/slaves")["slaves"]} - {agent}
+    assert process.stdout.readline() == f"{other}\n", "the task does not run again"
+    assert sorted(runs("program")) == sorted([agent, other])
+    reactivate(agent)
+
+    agent = drain("failing")
+    time.sleep(FORGIVEN)
+    (tmp_path / "failing").touch()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert runs("failing") == [agent]
+    assert "Task 0 in stage 2.0 failed 1 times" in err
+    assert "ValueError: by itself" in err
+    assert err.count("That does not count") == 1
+    reactivate(agent)
     assert commands.wait_for_no_process() == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,30 @@ DECOMMISSIONS = {"spark.decommission.enabled": "true"}
 PID = """#!/bin/sh
 echo $$ > "$MESOS_SANDBOX/pid"
 echo "$SPARK_LOCAL_DIRS" "$LD_LIBRARY_PATH" > "$MESOS_SANDBOX/variables"
+echo "$SPARK_EXECUTOR_OPTS" > "$MESOS_SANDBOX/options"
+echo "$PYTHONPATH" > "$MESOS_SANDBOX/path"
+"""
+DAEMON = "-Dspark.python.daemon.module=sparkmesos_daemon"
+# What pyspark has of it, as far as it matters here; the real one is in test_draining.py.
+STAND_IN = """
+import os, signal, subprocess, sys, time
+
+def manager():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        program = subprocess.Popen(["sleep", "60"])
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        os.kill(os.getpid(), signal.SIGTERM)
+        program.terminate()
+        os.kill(child, signal.SIGTERM)
+        print("worker", program.wait(), os.waitpid(child, 0)[1], flush=True)
+        os._exit(0)
+    os.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("daemon", flush=True)
 """
 
 
@@ -77,13 +103,66 @@ def test_no_shell_stays_that_mesos_would_take_for_the_task(
         "MESOS_SANDBOX": str(tmp_path),
         "LD_LIBRARY_PATH": "/lib/agent",
     }
+    said = executed(tmp_path, SHELLS[shell], command, {**environment, "PYTHONPATH": "/lib/python"})
+    assert said == ""
+    assert (tmp_path / "variables").read_text() == f"{tmp_path} /lib/own:/lib/agent\n"
+    run_in = tmp_path / "spark-4" if archive else tmp_path
+    assert (run_in / "sparkmesos_daemon.py").is_file()
+    assert DAEMON in (tmp_path / "options").read_text()
+    assert (tmp_path / "path").read_text() == f"{run_in}:/lib/python\n"
+
+
+def executed(sandbox: Path, shell: Sequence[str], command: str, environment: Mapping[str, str]) -> str:
+    """What is said on stderr; the program takes the place of the shell, and ends."""
     with subprocess.Popen(
-        [*SHELLS[shell], command],
-        cwd=tmp_path,
+        [*shell, command],
+        cwd=sandbox,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
-        assert process.communicate(timeout=30)[0] == b""
-    assert (tmp_path / "pid").read_text().strip() == str(process.pid)
-    assert (tmp_path / "variables").read_text() == f"{tmp_path} /lib/own:/lib/agent\n"
+        out, err = process.communicate(timeout=30)
+    assert out == ""
+    assert (sandbox / "pid").read_text().strip() == str(process.pid)
+    return err
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_where_nothing_can_be_written_python_is_as_ever(shell: str, harness: Harness, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "spark-class"
+    program.parent.mkdir()
+    program.write_text(PID)
+    program.chmod(0o755)
+    (tmp_path / "sparkmesos_daemon.py").mkdir()
+    info = task(harness, {**DECOMMISSIONS, "spark.mesos.executor.home": str(tmp_path)})
+    environment = {"PATH": os.environ["PATH"], "MESOS_SANDBOX": str(tmp_path)}
+    said = executed(tmp_path, SHELLS[shell], info["command"]["value"] + "; echo stayed", environment)
+    assert "sparkmesos_daemon.py" in said
+    assert (tmp_path / "options").read_text() == "\n"
+    assert (tmp_path / "path").read_text() == "\n"
+
+
+def test_sigterm_ends_neither_python_s_daemon_nor_its_workers(harness: Harness, tmp_path: Path) -> None:
+    """But it ends what these start themselves, programs and forks."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "spark-class").write_text(PID)
+    (tmp_path / "bin" / "spark-class").chmod(0o755)
+    (tmp_path / "pyspark").mkdir()
+    (tmp_path / "pyspark" / "__init__.py").touch()
+    (tmp_path / "pyspark" / "daemon.py").write_text(STAND_IN)
+    info = task(harness, {**DECOMMISSIONS, "spark.mesos.executor.home": str(tmp_path)})
+    environment = {"PATH": os.environ["PATH"], "MESOS_SANDBOX": str(tmp_path)}
+    assert executed(tmp_path, SHELLS["sh"], info["command"]["value"], environment) == ""
+    done = subprocess.run(
+        [sys.executable, "-m", "sparkmesos_daemon", "pyspark.worker"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("worker -15 15\ndaemon\n", "")
+    assert done.returncode == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 
@@ -65,3 +66,19 @@ def test_what_fails_inside_spark_ends_the_application(
     )
     why = "java.lang.NoSuchMethodError: gone" if is_missing else "java.lang.IllegalStateException: broken"
     assert told == f"The scheduler backend failed at {at}: {why}"
+
+
+def test_nothing_is_launched_behind_a_failure_of_its_own(
+    harness: Harness, cluster: RunningCluster, idle_spark: Path
+) -> None:
+    """Until the application is stopped, executors end, and make room; what has failed would only fail again."""
+    argument = {
+        "master": cluster.url,
+        "environment": {"SPARK_HOME": str(idle_spark)},
+        "broken": "remove",
+        "lingers": 2000,
+    }
+    harness.ask("fleet_broken", argument)
+    state = requests.get(f"{cluster.http_url}/state", timeout=10).json()
+    framework = max(state["completed_frameworks"], key=lambda one: one["registered_time"])
+    assert [task["state"] for task in framework["completed_tasks"]] == ["TASK_KILLED"]

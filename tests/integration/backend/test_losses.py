@@ -39,9 +39,11 @@ def status(state: str, reason: str | None = None, message: str = "") -> Json:
     return told if reason is None else {**told, "reason": reason}
 
 
-def loss(harness: Harness, told: Json, *, had_started: bool = True, was_killed: bool = False) -> Json:
+def loss(
+    harness: Harness, told: Json, *, had_started: bool = True, was_killed: bool = False, **more: Any
+) -> Json:
     mine = {"hadRegistered": had_started, "hadStarted": had_started, "wasKilled": was_killed}
-    result: Json = harness.ask("loss", {"status": told, **mine})
+    result: Json = harness.ask("loss", {"status": told, **mine, **more})
     return result
 
 
@@ -50,7 +52,6 @@ def loss(harness: Harness, told: Json, *, had_started: bool = True, was_killed: 
     [
         ("scheduler-task-failed", "TASK_FAILED", "exited with status 3", 3),
         ("scheduler-task-failed", "TASK_FAILED", "terminated with signal Killed", 137),
-        ("scheduler-task-finished", "TASK_FINISHED", "exited with status 0", 0),
     ],
 )
 def test_an_end_of_its_own_is_charged_to_the_application(
@@ -58,6 +59,47 @@ def test_an_end_of_its_own_is_charged_to_the_application(
 ) -> None:
     found = loss(harness, recorded(name, state, message))
     assert (found["exitCode"], found["byApplication"], found["agentGone"]) == (code, True, False)
+
+
+@pytest.mark.parametrize(
+    ("how", "charged", "quit"),
+    [
+        ({}, False, True),
+        ({"quits": 1}, True, True),
+        ({"was_killed": True}, True, False),
+        ({"wasLeaving": True, "quits": 1}, True, False),
+        ({"had_started": False}, True, False),
+    ],
+    ids=["first", "again", "killed", "leaving", "not started"],
+)
+def test_who_ends_as_if_all_were_well_is_charged_if_its_tasks_have_seen_that_before(
+    harness: Harness, how: dict[str, Any], charged: bool, quit: bool
+) -> None:
+    """As with System.exit(0); the connection to the driver, which ends an executor in the same way, breaks once."""
+    found = loss(harness, recorded("scheduler-task-finished", "TASK_FINISHED", "exited with status 0"), **how)
+    assert (found["exitCode"], found["byApplication"], found["hasQuit"]) == (0, charged, quit)
+    assert ("System.exit" in found["message"]) == quit
+
+
+def test_what_quits_is_counted_by_tasks(harness: Harness) -> None:
+    def starts(executor: str, attempt: int, index: int, stage: int = 0) -> Json:
+        return {"started": executor, "attempt": attempt, "stage": stage, "index": index}
+
+    answers = harness.ask(
+        "quits",
+        [
+            {"of": "0"},
+            starts("0", 10, 0), starts("0", 11, 1), starts("1", 12, 2), {"ended": "0", "attempt": 11},
+            {"quit": "0"}, {"of": "0"}, {"of": "1"},
+            {"ended": "0", "attempt": 10}, {"of": "0"},
+            starts("1", 13, 0), {"of": "1"}, {"quit": "1"}, {"of": "1"},
+            {"ended": "1", "attempt": 13}, {"of": "1"},
+            starts("2", 14, 1), {"of": "2"}, starts("2", 15, 0, stage=1), {"of": "2"},
+            {"completed": 0}, starts("3", 16, 0), {"of": "3"},
+        ],
+    )  # fmt: skip
+    # The task beside it that had ended, and one of another stage, have seen nothing.
+    assert answers == [0, 1, 0, 0, 1, 2, 1, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +118,7 @@ def test_exit_codes_are_read_from_what_mesos_says(harness: Harness, message: str
     assert (found["exitCode"], found["byApplication"]) == (code, True)
 
 
-@pytest.mark.parametrize("code", [53, 56])
+@pytest.mark.parametrize("code", [53, 56, 58])
 def test_what_its_host_brings_about_is_charged_to_nobody_either(harness: Harness, code: int) -> None:
     """No directory can be made on its disks, or heartbeats do not get through: as StandaloneSchedulerBackend has it."""
     found = loss(harness, status("TASK_FAILED", message=f"Command exited with status {code}"))
@@ -86,7 +128,7 @@ def test_what_its_host_brings_about_is_charged_to_nobody_either(harness: Harness
 @pytest.mark.parametrize(
     ("name", "state", "message", "gone"),
     [
-        ("scheduler-agent-killed", "TASK_LOST", "disconnected", True),
+        ("scheduler-agent-killed", "TASK_LOST", "disconnected", False),  # its process may come back
         ("scheduler-agent-partitioned", "TASK_LOST", "health check timed out", True),
         ("scheduler-agent-gone", "TASK_GONE_BY_OPERATOR", "", True),
         ("scheduler-agent-lost-partition-aware", "TASK_UNREACHABLE", "", True),

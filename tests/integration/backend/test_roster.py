@@ -238,8 +238,8 @@ class TestUpdates:
         *_, ended = tell(
             harness,
             offers(offer(1)),
-            update("0", "FAILED", message="Command exited with status 1")
-            | {"excluded": ["agent0.mesos.example"]},
+            {"refused": "0"},
+            update("0", "FAILED", message="Command exited with status 1"),
             properties=TWO_OF_ONE,
         )
         assert ended["failures"] == {}
@@ -437,6 +437,7 @@ class TestLeaving:
     WINDOW = {"start": {"nanoseconds": 10_000_000 * 1_000_000_000}}  # noqa: RUF012
     """Maintenance that begins 10,000,000 seconds after the epoch."""
     SOON = 10_000_000_000 - 60_000
+    HOUR_LONG = {**WINDOW, "duration": {"nanoseconds": 3_600 * 1_000_000_000}}  # noqa: RUF012
     EARLY = 10_000_000_000 - 3_600_000
 
     def inverse(self, agent: str | None = "S0") -> Json:
@@ -497,6 +498,18 @@ class TestLeaving:
         assert named(offered, "launch") == [["O4", ["2"]]]
         assert gone["failures"] == {}
 
+    def test_who_is_asked_again_answers_and_does_nothing_else(self, harness: Harness) -> None:
+        """Mesos asks again after each REVIVE: if one went with every answer, that would never end."""
+        *_, first, second, third = tell(
+            harness,
+            {"wanted": {"0": 2}},
+            offers(offer(1, agent=0), offer(2, agent=1)),
+            *({"inverse": self.inverse(), "wall": self.SOON} for _ in range(3)),
+            properties=DYNAMIC,
+        )
+        assert kinds(first) == ["kill", "revive", "accept inverse"]
+        assert kinds(second) == kinds(third) == ["accept inverse"]
+
     def test_long_before_it_mesos_is_told_to_ask_again(self, harness: Harness) -> None:
         *_, step = tell(
             harness, *FILLED, {"inverse": self.inverse(), "wall": self.EARLY}, properties=TWO_OF_ONE
@@ -513,6 +526,24 @@ class TestLeaving:
             "1",
         ]
         assert sorted(step["draining"]) == ["S0", "S1"]
+
+    @pytest.mark.parametrize(("passed", "is_over"), [(3_599_999, False), (3_600_000, True)])
+    def test_a_window_ends_whether_or_not_its_schedule_is_cleared(
+        self, passed: int, is_over: bool, harness: Harness
+    ) -> None:
+        wall = 10_000_000_000 + passed
+        agent0 = {"id": {"value": "I1"}, "agent_id": {"value": "S0"}, "unavailability": self.HOUR_LONG}
+        *_, asked, offered = tell(
+            harness,
+            offers(offer(1)),
+            *started("0"),
+            {"inverse": {"inverse_offers": [agent0]}, "wall": wall},
+            offers({**offer(2), "unavailability": self.HOUR_LONG}, wall=wall),
+            properties={"spark.cores.max": "8", "spark.executor.cores": "4"},
+        )
+        assert ("decommission" in kinds(asked)) == (not is_over)
+        assert asked["effects"][-1] == ["accept inverse", "I1", 60.0]
+        assert kinds(offered)[0] == ("launch" if is_over else "decline")
 
     def test_an_agent_whose_maintenance_is_over_gets_executors_again(self, harness: Harness) -> None:
         steps = tell(
@@ -681,10 +712,116 @@ class TestAgentsThatAreGone:
         [
             update("0", "FAILED", message="Command exited with status 1"),
             update("0", "LOST", reason="REASON_AGENT_RESTARTED"),
+            update("0", "LOST", reason="REASON_SLAVE_DISCONNECTED"),
         ],
-        ids=["the executor only", "the agent is back"],
+        ids=["the executor only", "the agent is back", "its process restarts"],
     )
     def test_not_of_one_that_is_there(self, harness: Harness, end: Json) -> None:
         *_, lost = tell(harness, *FILLED, end, properties=TWO_OF_ONE)
         assert kinds(lost)[0] == "remove"
         assert "agent lost" not in kinds(lost)
+
+    def test_where_no_executor_runs_any_more_mesos_says_so_itself(self, harness: Harness) -> None:
+        """What they have left there is lost nevertheless, and those of others are not."""
+        *_, lost, again, unknown = tell(
+            harness,
+            *FILLED,
+            {"killed": ["0"]},
+            update("0", "KILLED"),
+            {"agentFailed": "S0"},
+            {"agentFailed": "S0"},
+            {"agentFailed": "S9"},
+            properties=TWO_OF_ONE,
+        )
+        assert [effect[:2] for effect in lost["effects"]] == [["agent lost", "S0"]]
+        assert (again["effects"], unknown["effects"]) == ([], [])
+
+    def test_executors_there_are_asked_about(self, harness: Harness) -> None:
+        """A master that was elected meanwhile, and gives an agent up that never came to it, says nothing of tasks there."""
+        *_, lost, ended = tell(
+            harness,
+            *FILLED,
+            {"agentFailed": "S0"},
+            update("0", "LOST", reason="REASON_RECONCILIATION", uuid=None),
+            properties=TWO_OF_ONE,
+        )
+        assert kinds(lost) == ["agent lost", "reconcile"]
+        assert kinds(ended)[0] == "remove"
+
+    def test_late_news_of_a_loss_is_none(self, harness: Harness) -> None:
+        """The agent may be back by then, with files that were written anew; but it may go away again."""
+        lost = {"reason": "REASON_AGENT_REMOVED", "uuid": None}
+        *_, first, _, _, late, _, again = tell(
+            harness,
+            offers(offer(1)),
+            *started("0"),
+            *started("1"),
+            update("0", "LOST", **lost),
+            offers(offer(2)),
+            {"knocks": "2"},
+            update("1", "LOST", **lost),
+            {"launched": "2"},
+            update("2", "LOST", **lost),
+            properties=TWO_OF_ONE,
+        )
+        assert [("agent lost" in kinds(step)) for step in (first, late, again)] == [True, False, True]
+
+
+class TestTasksOnExecutorsThatEnd:
+    """Mesos ends all processes of a task; the executor that decommissions lives on, and reports what became of the others."""
+
+    DECOMMISSIONS = {**DYNAMIC, "spark.decommission.enabled": "true"}  # noqa: RUF012
+    DRAINED = update("0", "KILLING", reason="REASON_AGENT_DRAINING")
+    SIGNALLED = {"leaving": ["0"], "hadSignal": True}  # noqa: RUF012
+
+    def counts(self, harness: Harness, *events: Json, properties: Json | None = None) -> list[bool | None]:
+        """What was said of each failure; times are in milliseconds from now on."""
+        begun = [{"at": 0, **event} for event in ({"wanted": {"0": 2}}, *FILLED)]
+        told: list[Json] = harness.ask(
+            "roster", {"events": [*begun, *events], "properties": properties or self.DECOMMISSIONS}
+        )
+        return [
+            step["counts"] for step, event in zip(told[len(begun) :], events, strict=True) if "since" in event
+        ]
+
+    @pytest.mark.parametrize("signal", [DRAINED, SIGNALLED], ids=["Mesos says so", "the executor does"])
+    def test_who_fails_at_the_signal_is_not_charged(self, harness: Harness, signal: Json) -> None:
+        assert self.counts(
+            harness,
+            {"at": 5_000, **signal},
+            {"at": 5_001, "taskFailed": "0", "since": 5_001},
+            {"at": 15_000, "taskFailed": "0", "since": 15_000},
+        ) == [False, False]
+
+    @pytest.mark.parametrize("signal", [DRAINED, SIGNALLED], ids=["Mesos says so", "the executor does"])
+    def test_the_failure_may_be_heard_of_first(self, harness: Harness, signal: Json) -> None:
+        assert self.counts(
+            harness,
+            {"at": 5_000, "taskFailed": "0", "since": 5_000},
+            {"at": 5_900, **signal},
+            {"at": 6_000, "taskFailed": "0", "since": 5_000},
+        ) == [None, False]
+
+    def test_who_fails_by_itself_is_charged(self, harness: Harness) -> None:
+        """Where nobody ends the executor, and long behind the signal where somebody does."""
+        assert self.counts(
+            harness,
+            {"at": 5_000, "taskFailed": "1", "since": 5_000},
+            {"at": 5_500, **self.DRAINED},
+            {"at": 6_000, "taskFailed": "1", "since": 5_000},
+            {"at": 15_501, "taskFailed": "0", "since": 15_501},
+            {"at": 15_502, "taskFailed": "7", "since": 15_502},
+        ) == [None, True, True, True]
+
+    def test_who_hands_on_what_it_has_at_our_word_got_no_signal(self, harness: Harness) -> None:
+        assert self.counts(
+            harness,
+            {"at": 5_000, "leaving": ["0"]},
+            {"at": 5_001, "taskFailed": "0", "since": 4_001},
+        ) == [True]
+
+    def test_without_decommissioning_nothing_waits(self, harness: Harness) -> None:
+        """The executor ends at once, and says nothing of its tasks."""
+        assert self.counts(harness, {"at": 5_000, "taskFailed": "0", "since": 5_000}, properties=DYNAMIC) == [
+            True
+        ]

@@ -97,6 +97,7 @@ def begin(harness: Harness, random: Random, story: list[str]) -> Model:
         cores=cores,
         is_dynamic=is_dynamic,
         decommissions=decommissions,
+        tells_killing=random.choice([False, True]),
         agents=[Agent(0), Agent(1)],
     )
 
@@ -112,6 +113,7 @@ def possible(model: Model) -> Iterator[tuple[Any, ...]]:
         yield ("reconsiders",)
     else:
         yield ("subscribes",)
+    yield from (("fails", agent) for agent in model.agent_failures)
     if model.told:
         yield ("says",)
     if model.kills:
@@ -127,6 +129,8 @@ def possible(model: Model) -> Iterator[tuple[Any, ...]]:
         yield "ends", task.id
     for agent in model.agents:
         yield "returns" if agent.is_at != "here" else "leaves", agent
+        if agent.is_at == "here" and model.is_connected:
+            yield "restarts", agent
         if model.is_connected:
             yield "asks_back" if not agent.is_leaving else "is kept", agent
     if not model.is_over:

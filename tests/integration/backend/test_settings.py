@@ -143,7 +143,7 @@ def test_a_property_is_read(read, name, text, field, value):
     assert read({name: text})["settings"][field] == value
 
 
-@pytest.mark.parametrize(("signal", "grace"), [(" TERM ", 60_000), ("PWR", None)])
+@pytest.mark.parametrize(("signal", "grace"), [("TERM", 60_000), (" TERM ", None), ("PWR", None)])
 def test_who_decommissions_at_another_signal_than_that_of_mesos_gets_no_grace(read, signal, grace):
     found = read(
         {

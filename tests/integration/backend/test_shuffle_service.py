@@ -211,6 +211,12 @@ class TestContacts:
         assert len([host for host, _, _ in said if host == "a"]) > 6
         assert ("a", 0) not in [one[:2] for one in said]  # it would only take time
 
+    def test_one_that_hangs_at_the_end_is_let_alone(self, harness: Harness) -> None:
+        """Its thread is interrupted, which is no news to anybody."""
+        said = words(harness, hosts={"a": ["ours", "ours", "hangs"]}, words=2)
+        assert ("a", 0) in [one[:2] for one in said]
+        assert "uncaught" not in [host for host, _, _ in said]
+
     def test_one_that_was_away_is_told_again(self, harness: Harness) -> None:
         said = words(harness, hosts={"a": ["away", "unknown", "away", "ours"]}, words=5)
         assert [one[:2] for one in said][:5] == [("a", 600)] * 5

@@ -10,7 +10,9 @@ from sparkmesos_core.bridge.recipes import recipe_of
 # What anybody may use: `@DeveloperApi` at most, and so the same from release to release.
 PUBLIC = {
     "SparkConf", "SparkContext", "SparkEnv", "SparkException",
-    "scheduler.SparkListener", "scheduler.SparkListenerEvent", "scheduler.SparkListenerJobStart",
+    "scheduler.SparkListener", "scheduler.SparkListenerApplicationEnd", "scheduler.SparkListenerEvent",
+    "scheduler.SparkListenerJobStart", "scheduler.SparkListenerStageCompleted", "scheduler.SparkListenerTaskEnd",
+    "scheduler.SparkListenerTaskStart",
 }  # fmt: skip
 OURS = "sparkmesos."
 

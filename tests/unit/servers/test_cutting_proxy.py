@@ -73,6 +73,14 @@ def talk(proxy: CuttingProxy, content: bytes = CONTENT) -> tuple[bytes, bool]:
     return bytes(got), False
 
 
+def refuses(proxy: CuttingProxy) -> bool:
+    """Whether it resets a connection, be it before the client has said anything."""
+    try:
+        return talk(proxy) == (b"", True)
+    except ConnectionResetError:
+        return True
+
+
 def test_everything_passes(proxy: CuttingProxy) -> None:
     assert talk(proxy) == (CONTENT, False)
     assert proxy.carried == {"up": len(CONTENT), "down": len(CONTENT)}
@@ -105,6 +113,22 @@ def test_a_changed_byte_behind_a_text_as_often_as_planned(proxy: CuttingProxy) -
     assert talk(proxy, b"PUT abc")[0] == b"PUT abC"
     assert talk(proxy, b"PUT abc")[0] == b"PUT abc"
     assert proxy.fired == 2
+
+
+def test_connections_on_which_nobody_says_anything_are_cut_and_new_ones_refused(proxy: CuttingProxy) -> None:
+    idle = [socket.create_connection((proxy.address.host, proxy.address.port), 20) for _ in range(2)]
+    for connection in idle:
+        connection.sendall(b"x")
+        assert connection.recv(1) == b"x"
+    assert proxy.cut() == 2
+    for connection in idle:
+        with connection, pytest.raises(ConnectionResetError):
+            connection.recv(1)
+    assert refuses(proxy)
+    assert proxy.cut() == 0
+    assert proxy.fired == 2
+    proxy.heal()
+    assert talk(proxy) == (CONTENT, False)
 
 
 def test_a_stall_that_is_healed(proxy: CuttingProxy) -> None:

@@ -24,6 +24,8 @@ final case class Executor(
     state: ExecutorState,
     since: Long) {
   def isEnding: Boolean = state == ExecutorState.Ending
+  /** The higher, the later it was launched. */
+  def number: Int = id.toInt
 }
 
 /** All that is known of an application's executors, from which the [[Planner]] decides. It never changes: what happens

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 import scala.collection.immutable.VectorMap
 
 import com.fasterxml.jackson.databind.node.{JsonNodeFactory, ObjectNode}
+import org.sparkmesos.bridge.Calls
 
 /** What executors are told of their application.
   *
@@ -54,8 +55,9 @@ object ExecutorTask {
     val array = command.putObject("environment").putArray("variables")
     variables(settings, planned, offer, application).foreach(array.add(_))
     val words = arguments(settings, planned, offer, application).map(ShellWords.word)
+    val decommissions = settings.leaving.graceMillis.isDefined
     // A shell that stayed would be the task to Mesos, which ends all that is left of it once the shell is gone.
-    val sparkClass = settings.sparkPlace.sparkClass(isInPlaceOfShell = settings.leaving.graceMillis.isDefined)
+    val sparkClass = settings.sparkPlace.sparkClass(if (decommissions) PythonDaemon.script else "", isInPlaceOfShell = decommissions)
     command.put("value", (sparkClass +: ExecutorClass +: words).mkString(" "))
   }
 
@@ -69,9 +71,10 @@ object ExecutorTask {
 
   /** v1 Environment.Variables, each name once. */
   private def variables(settings: Settings, planned: Planned, offer: Offer, application: Application): Seq[ObjectNode] = {
-    val options = application.executorOptions.replace("{{APP_ID}}", application.id).replace("{{EXECUTOR_ID}}", planned.id)
+    val theirs = application.executorOptions.replace("{{APP_ID}}", application.id).replace("{{EXECUTOR_ID}}", planned.id)
+    val options = (settings.sparkPlace.archiveOptions :+ theirs).mkString(" ")
     // Spark 4 gives executors no SPARK_EXECUTOR_MEMORY any more, which is where bin/spark-class has their heap from.
-    val own = settings.sparkPlace.classPath.map("SPARK_EXECUTOR_CLASSPATH" -> _).toSeq ++
+    val own = settings.sparkPlace.fullClassPath.map("SPARK_EXECUTOR_CLASSPATH" -> _).toSeq ++
       Seq("SPARK_EXECUTOR_OPTS" -> options, "SPARK_EXECUTOR_MEMORY" -> s"${planned.profile.heapMiB}m") ++
       logUrls(planned.id, offer, application.id)
     val typed = settings.container.takesSecrets

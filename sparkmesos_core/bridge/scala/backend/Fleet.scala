@@ -1,39 +1,15 @@
 package org.sparkmesos.backend
 
 import java.util.concurrent.{ConcurrentHashMap, CountDownLatch, RejectedExecutionException, ScheduledThreadPoolExecutor, TimeUnit}
+import java.util.concurrent.atomic.AtomicReference
 
 import scala.util.control.NonFatal
 
 import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.slf4j.LoggerFactory
-import org.sparkmesos.bridge.{Conversation, ConversationListener, Daemon, Masters, PythonDriver, Reconciliation, Refusals,
+import org.sparkmesos.bridge.{Calls, Conversation, ConversationListener, Daemon, Masters, PythonDriver, Reconciliation, Refusals,
   StartWatch, Undisturbed}
-
-/** What a fleet tells, and asks, the scheduler that it works for. It is called from the fleet's threads, without locks. */
-trait FleetOwner {
-  /** What executors are to be told; asked once, when the framework has its id. */
-  def application(frameworkId: String): Application
-  /** The hosts that get no executors at the moment. */
-  def excludedHosts: Set[String]
-  /** What looks whether executors start, if anything does. */
-  def watch(conversation: Conversation): Option[StartWatch]
-  /** There is a subscription, or there is none for now. */
-  def isConnected(is: Boolean): Unit
-  /** An executor runs there; this may be told more than once. */
-  def runs(hostname: String): Unit
-  /** Those that Spark knows. */
-  def executors: Set[String]
-  def remove(executor: String, hostname: String, loss: Loss): Unit
-  def decommission(executors: Seq[String], why: String): Unit
-  /** Nothing that executors have left on an agent can be reached any more; this may be told more than once. */
-  def agentLost(agentId: String, hostname: String, why: String): Unit
-  /** Mesos has ended the framework, which had been registered; nothing here will change that. */
-  def ended(message: String): Unit
-}
-
-/** Mesos does not take the framework. */
-final class FleetError(message: String) extends RuntimeException(message)
 
 /** The executors of an application on Mesos: carries out what the [[Roster]] decides, and knows nothing of Spark.
   *
@@ -50,7 +26,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
   private var roster = Roster.initial(settings) // guarded by lock
   private val registered = new CountDownLatch(1) // or refused
   private val empty = new CountDownLatch(1) // the application ends, and nobody is left
-  @volatile private var refusal: Option[String] = None
+  private val refusal = new AtomicReference[Option[String]](None)
   @volatile private var hasRegistered = false
   @volatile private var isStopped = false // set with the lock, so that nothing begins behind it
   @volatile private var application: Application = _
@@ -81,7 +57,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     }
     watch.foreach(_.start())
     registered.await()
-    refusal.foreach(message => throw new FleetError(message))
+    refusal.get.foreach(message => throw new FleetError(message))
     lock.synchronized {
       if (isStopped) throw stoppedEarly
       timer.scheduleWithFixedDelay(
@@ -101,10 +77,10 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     * the framework, it has ended them, too.
     */
   def awaitEnd(millis: Long): Int =
-    if (!hasRegistered || refusal.isDefined) 0
+    if (!hasRegistered || refusal.get.isDefined) 0
     else {
       Undisturbed.await(empty, millis)
-      if (refusal.isDefined) 0 else lock.synchronized(roster.books.executors.size)
+      if (refusal.get.isDefined) 0 else lock.synchronized(roster.books.executors.size)
     }
 
   /** Lets Mesos remove the framework with all that is left of it, and ends. */
@@ -144,22 +120,41 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
   def letsIn(executor: String): Boolean = lock.synchronized {
     val (isOurs, next) = roster.knocks(executor)
     roster = next
-    if (!isOurs) log.warn(s"Executor $executor registers, though it was given up; it is sent away")
+    if (!isOurs) log.warn(s"Executor $executor registers, though it was given up or is to end; it is sent away")
     isOurs
+  }
+
+  /** An executor asks to be let in, and Spark sends it away for its host's sake. */
+  def refused(executor: String): Unit = lock.synchronized { roster = roster.refused(executor) }
+
+  /** A task has failed on an executor. Whether that counts against it is told at once, or a moment later on another thread: it
+    * does not if Mesos has ended its process.
+    */
+  def failed(executor: String)(told: Boolean => Unit): Unit = {
+    val at = now
+    def counts() = lock.synchronized(roster.charges(executor, at, now))
+    counts() match {
+      case Some(does) => told(does)
+      case None => later("The failure of a task", Standing.HoldMillis)(told(counts().getOrElse(true)))
+    }
   }
 
   /** An executor is ready for tasks. */
   def launched(executor: String): Unit = lock.synchronized { roster = roster.launched(executor) }
 
-  /** Spark lets executors hand on what they hold, and end. */
-  def leaving(executors: Seq[String]): Unit = perform(_.leaving(executors, now))
+  /** Spark lets executors hand on what they hold, and end.
+    *
+    * @param hadSignal they have told Spark so, since they got the signal
+    */
+  def leaving(executors: Seq[String], hadSignal: Boolean): Unit = perform(_.leaving(executors, hadSignal, now))
 
   /** An executor is cut off. If it has ended, Mesos says so soon, and why; else it is given up. */
-  def cutOff(executor: String): Unit = {
-    val work = onTimer("A silent executor")(guarded("silence")(perform(_.silent(executor, now))))
-    try timer.schedule(work, SilenceMillis, TimeUnit.MILLISECONDS)
+  def cutOff(executor: String): Unit =
+    later("A silent executor", SilenceMillis)(guarded("silence")(perform(_.silent(executor, now))))
+
+  private def later(what: String, millis: Long)(work: => Unit): Unit =
+    try timer.schedule(onTimer(what)(work), millis, TimeUnit.MILLISECONDS)
     catch { case _: RejectedExecutionException => } // the application has ended just now
-  }
 
   // ---- what Mesos says ---------------------------------------------------------------------------------------------
 
@@ -188,11 +183,15 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
           val update = TaskUpdate.parse(body.path("status"))
           log.info(s"Executor ${update.task} is now $update")
           reconciliation.told(update.task)
-          val excluded = owner.excludedHosts
-          perform(_.updated(update, excluded, now))
+          val quits = owner.quits(update.task)
+          perform(_.updated(update, quits, now))
           if (update.state == "RUNNING")
             lock.synchronized(roster.books.executors.get(update.task)).foreach(one => owner.runs(one.hostname))
         case "INVERSE_OFFERS" => perform(_.askedBack(Maintenance.parse(body), System.currentTimeMillis, now))
+        case "FAILURE" if !body.has("executor_id") =>
+          val agent = body.path("agent_id").path("value").asText
+          log.info(s"Mesos has lost agent $agent")
+          perform(_.agentFailed(agent))
         case _ => log.debug(s"Mesos sent $kind, of which nothing follows")
       }
     }
@@ -211,7 +210,9 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     catch {
       case e if isFailure(e) =>
         log.error(s"The scheduler backend failed at $what", e)
-        conversation.call("SUPPRESS", null)
+        // What is heard of executors from now on would have others launched, until the application has come to its end.
+        try perform(_.over)
+        catch { case again if isFailure(again) => log.error("Nor could the launching of executors be ended", again) }
         fail(s"The scheduler backend failed at $what: $e")
     }
 
@@ -222,8 +223,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
 
   private def isFailure(e: Throwable) = NonFatal(e) || e.isInstanceOf[LinkageError]
 
-  private def fail(message: String): Unit = if (refusal.isEmpty) {
-    refusal = Some(message)
+  private def fail(message: String): Unit = if (refusal.compareAndSet(None, Some(message))) {
     val advice = Refusals.advice(message)
     watch.foreach(_.failed(Seq(
       if (hasRegistered) s"Mesos ended the registration of this application, which is therefore stopped: $message" else message) ++
@@ -261,7 +261,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     case Answered(launch: Launch) => accept(launch)
     case Answered(Decline(offer, seconds, why)) =>
       log.debug(s"Declining the offer ${offer.id} of ${offer.hostname}: $why")
-      conversation.call("DECLINE", Calls.decline(offer.id, seconds))
+      conversation.call("DECLINE", Calls.decline(Seq(offer.id), Calls.filters(seconds)))
     case Acknowledge(task, agent, uuid) => conversation.call("ACKNOWLEDGE", Calls.acknowledge(task, agent, uuid))
     case Kill(task, agent) =>
       log.info(s"Ending executor $task")
@@ -270,7 +270,8 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     case ReconcileAll => conversation.call("RECONCILE", Calls.reconcile(Nil))
     case Revive => conversation.call("REVIVE", null)
     case Suppress => conversation.call("SUPPRESS", null)
-    case AcceptInverse(id, seconds) => conversation.call("ACCEPT_INVERSE_OFFERS", Calls.acceptInverse(id, seconds))
+    case AcceptInverse(id, seconds) =>
+      conversation.call("ACCEPT_INVERSE_OFFERS", Calls.acceptInverse(Seq(id), Calls.filters(Some(seconds))))
   }
 
   private def accept(launch: Launch): Unit = {
@@ -282,7 +283,7 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
     }
     val uris = (settings.sparkPlace.archive.toSeq ++ settings.uris).map(_.value)
     watch.foreach(_.launched(ids.map(_ -> uris).toMap))
-    conversation.call("ACCEPT", Calls.accept(launch.offer.id, tasks),
+    conversation.call("ACCEPT", Calls.accept(Seq(launch.offer.id), Seq(Calls.launch(tasks)), Calls.filters(None)),
       (why, isCertain) => perform(_.notLaunched(ids, why, isCertain, now)))
   }
 

@@ -14,7 +14,9 @@ final case class Leaving(handsOn: Boolean, graceMillis: Option[Long], leadMillis
 /** Mesos ends a task with SIGTERM, to all its processes at once, and with SIGKILL behind the grace period of its kill policy
   * (`CommandExecutor::kill` in Mesos' src/launcher/executor.cpp). An executor of Spark that takes SIGTERM for the signal to
   * decommission tells its driver then, gets no more tasks, and hands on its blocks (`CoarseGrainedExecutorBackend.onStart`).
-  * The driver says no for one that it has asked to kill; that executor ends at once, as without decommissioning.
+  * The driver says no for one that it has asked to kill; that executor ends at once, as without decommissioning. But one that
+  * decommissions already takes SIGTERM for the same signal once more (`ExecutorDecommissionSigReceived`): is it to end, SIGKILL
+  * ends it behind KillMillis, without Spark's own tidying up of files outside its sandbox.
   */
 object Leaving {
   val Signal = "spark.executor.decommission.signal"
@@ -32,7 +34,7 @@ object Leaving {
   private[backend] def read(values: SettingValues): Leaving = {
     val grace = values.time(Grace, TimeUnit.MILLISECONDS).getOrElse(DefaultMillis)
     val handsOn = values.boolean("spark.decommission.enabled").contains(true)
-    val hearsMesos = values.text(Signal).forall(_.trim == SignalOfMesos)
+    val hearsMesos = values.text(Signal).forall(_ == SignalOfMesos) // blanks count, as for Spark
     Leaving(
       handsOn,
       if (handsOn && hearsMesos) Some(grace) else None,

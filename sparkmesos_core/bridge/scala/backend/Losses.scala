@@ -6,8 +6,15 @@ package org.sparkmesos.backend
   * @param byApplication its tasks count against spark.task.maxFailures
   * @param agentFailed it counts against its agent: whatever is launched there may end so
   * @param agentGone nothing of its agent can be reached any more, what a shuffle service there keeps included
+  * @param hasQuit it ended as if all were well, in the midst of its work, and nobody had asked it to
   */
-final case class Loss(exitCode: Option[Int], byApplication: Boolean, agentFailed: Boolean, agentGone: Boolean, message: String)
+final case class Loss(
+    exitCode: Option[Int],
+    byApplication: Boolean,
+    agentFailed: Boolean,
+    agentGone: Boolean,
+    message: String,
+    hasQuit: Boolean = false)
 
 /** What the end of an executor means: decided from values alone. States and reasons are those that Mesos 1.12 was recorded
   * with, and those of its mesos.proto.
@@ -15,18 +22,22 @@ final case class Loss(exitCode: Option[Int], byApplication: Boolean, agentFailed
 object Losses {
   /** @param mine what is known of the executor. Where it had started, its agent can run executors; where its end was asked for,
     *   Spark knows best whether its tasks are to count
-    * @param isExcluded Spark takes no executors of that host, so that it may have sent this one away
+    * @param quits how often a task that ran on it has lost an executor that had quit
     */
-  def of(update: TaskUpdate, hostname: String, mine: Standing, isExcluded: Boolean): Loss = {
+  def of(update: TaskUpdate, hostname: String, mine: Standing, quits: Int): Loss = {
     val code = exitCode(update)
     val isGone = AgentGone(update.reason) || StatesOfAgents(update.state)
     val byMesos = isGone || ByMesos(update.reason) || !StatesOfProcesses(update.state)
+    // An executor whose connection to the driver breaks ends so (`CoarseGrainedExecutorBackend.onDisconnected`), as one does in
+    // which System.exit(0) is called: nothing tells the two apart but that it happens to the same task again.
+    val hasQuit = update.state == "FINISHED" && mine.hasStarted && !mine.isKilled && !mine.isLeaving && mine.signalledSince.isEmpty
     Loss(
       exitCode = code,
-      byApplication = mine.isKilled || !(byMesos || code.exists(ByItsHost)),
-      agentFailed = !mine.hasStarted && !mine.isKilled && !isExcluded && countsAgainstAgent(update, isGone),
-      agentGone = isGone && update.reason != "AGENT_RESTARTED",
-      message = s"The executor on $hostname is lost: $update" + advice(update, code, mine))
+      byApplication = mine.isKilled || !(byMesos || code.exists(ByItsHost) || hasQuit && quits == 0),
+      agentFailed = !mine.hasStarted && !mine.isKilled && !mine.isRefused && countsAgainstAgent(update, isGone),
+      agentGone = isGone && !StaysThere(update.reason),
+      message = s"The executor on $hostname is lost: $update" + (if (hasQuit) QuitAdvice else advice(update, code, mine)),
+      hasQuit = hasQuit)
   }
 
   /** An executor cut off from the driver of which Mesos says nothing: had its process ended on an agent that can be reached,
@@ -44,15 +55,22 @@ object Losses {
   def neverRegistered(hostname: String): Loss = Loss(None, byApplication = false, agentFailed = true, agentGone = false,
     s"The executor on $hostname runs, but has not reached the driver, and is ended now; stderr in its sandbox on the agent tells more")
 
-  /** Exit codes that Spark's standalone backend charges to nobody (`ExecutorExitCode`): DISK_STORE_FAILED_TO_CREATE_DIR and
-    * HEARTBEAT_FAILURE.
+  /** Exit codes (`ExecutorExitCode`) that are charged to nobody: those that Spark's standalone backend does not charge either,
+    * DISK_STORE_FAILED_TO_CREATE_DIR and HEARTBEAT_FAILURE, and BLOCK_MANAGER_REREGISTRATION_FAILED, with which an executor ends
+    * that the driver has given up when its connection broke.
     */
-  private val ByItsHost = Set(53, 56)
+  private val ByItsHost = Set(53, 56, 58)
 
   private val StatesOfProcesses = Set("FINISHED", "FAILED")
   private val StatesOfAgents = Set("UNREACHABLE", "GONE", "GONE_BY_OPERATOR")
   private val AgentGone =
     Set("AGENT_REMOVED", "AGENT_REMOVED_BY_OPERATOR", "AGENT_UNKNOWN", "AGENT_DISCONNECTED", "AGENT_RESTARTED")
+  /** The agent's process was away for a moment, and what others keep on its machine has not noticed. If it stays away, Mesos says
+    * that the agent is lost.
+    */
+  private val StaysThere = Set("AGENT_DISCONNECTED", "AGENT_RESTARTED")
+  private val QuitAdvice = ". Its connection to the driver has ended, or something in it has called System.exit; stderr in its " +
+    "sandbox on the agent tells more. A task that loses executors so again and again fails in the end"
   /** Ends of a task that its own process did not bring about. */
   private val ByMesos = Set(
     "AGENT_DRAINING", "CONTAINER_LAUNCH_FAILED", "CONTAINER_PREEMPTED", "CONTAINER_UPDATE_FAILED", "EXECUTOR_PREEMPTED",

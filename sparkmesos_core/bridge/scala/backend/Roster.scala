@@ -5,29 +5,12 @@ final case class Turn(roster: Roster, effects: Seq[Effect]) {
   private[backend] def ++(more: Seq[Effect]): Turn = copy(effects = effects ++ more)
 }
 
-/** What is known of an executor beside the books.
-  *
-  * @param hasRegistered it has registered with the driver
-  * @param hasStarted it has told the driver that it is ready for tasks, which executors are only some time after they registered
-  * @param isKilled its end was asked for
-  * @param isRemoved Spark has been told that it is lost, and would not take it back
-  * @param missingSince since when Spark does not know it any more
-  */
-final case class Standing(
-    hasRegistered: Boolean = false,
-    hasStarted: Boolean = false,
-    isKilled: Boolean = false,
-    isRemoved: Boolean = false,
-    missingSince: Option[Long] = None) {
-  /** It is to end, whatever Mesos says of it. */
-  def isUnwanted: Boolean = isKilled || isRemoved
-}
-
 /** Who works for the application, and what follows from what Mesos, Spark and the executors say: decided from values alone,
   * without I/O. Times are in milliseconds of one clock.
   *
   * @param standings of the executors in the books that there is something to say of
   * @param doomed tasks that are to end and are not in the books, with their agents
+  * @param agents those that executors were launched on
   * @param isQuiet Mesos was told that no offers are wanted
   * @param isOver the application ends: nothing is launched any more, and nobody in Spark listens
   */
@@ -37,6 +20,7 @@ final case class Roster(
     books: Books,
     standings: Map[String, Standing],
     doomed: Map[String, Option[String]],
+    agents: KnownAgents,
     isQuiet: Boolean,
     isOver: Boolean) {
   import Roster._
@@ -81,19 +65,20 @@ final case class Roster(
       val current = leaving.foldLeft(fresh) { case (books, (agent, isLeaving)) => books.draining(agent, isLeaving) }
       val plan = Planner.decide(settings, profiles, current, others, now)
       val refused = unwelcome.map(Decline(_, None, "Spark excludes its host (spark.excludeOnFailure)"))
-      Turn(copy(books = plan.books), (refused ++ plan.answers).map(Answered)).settled
+      val launched = plan.books.executors.values.filterNot(one => current.executors.contains(one.id))
+      Turn(copy(books = plan.books, agents = agents.launched(launched)), (refused ++ plan.answers).map(Answered)).settled
     }
 
   /** The state of a task.
     *
-    * @param excludedHosts where Spark takes no executors, so that it has sent those away that came too late to know
+    * @param quits how often a task that runs on it has lost an executor that ended with exit status 0, unasked
     */
-  def updated(update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn = {
+  def updated(update: TaskUpdate, quits: Int, now: Long): Turn = {
     val acknowledgement =
       for (uuid <- update.uuid; agent <- update.agentId.orElse(books.executors.get(update.task).map(_.agentId)))
         yield Acknowledge(update.task, agent, uuid)
     val after = books.executors.get(update.task) match {
-      case Some(executor) if update.agentId.forall(_ == executor.agentId) => moved(executor, update, excludedHosts, now)
+      case Some(executor) if update.agentId.forall(_ == executor.agentId) => moved(executor, update, quits, now)
       // Given up before, or of an earlier driver with the same framework id: it would work for nobody.
       case other if !update.isFinal && !isEnding(update) =>
         // By its id alone it cannot be asked about if one of ours has the same.
@@ -104,10 +89,11 @@ final case class Roster(
     after ++ acknowledgement.toSeq
   }
 
-  private def moved(executor: Executor, update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn =
-    if (update.isFinal) ended(executor, update, excludedHosts, now)
+  private def moved(executor: Executor, update: TaskUpdate, quits: Int, now: Long): Turn =
+    if (update.isFinal) ended(executor, update, quits, now)
     // By Mesos, with SIGTERM: the executor itself tells Spark if it hands on what it has.
-    else if (isEnding(update)) copy(books = books.ending(executor.id, now)).reviving(Nil, isNeeded = !executor.isEnding)
+    else if (isEnding(update))
+      copy(books = books.ending(executor.id, now)).marked(executor.id)(_.signalled(now)).reviving(Nil, isNeeded = !executor.isEnding)
     else {
       val after = if (update.state == "RUNNING") copy(books = books.running(executor.id, now)) else this
       // A master that does not know the task yet takes a KILL and forgets it, and so does one that ends right behind it.
@@ -119,7 +105,7 @@ final case class Roster(
   /** Launches of executors that Mesos did not get; where that is not certain, Mesos is asked. */
   def notLaunched(ids: Seq[String], why: String, isCertain: Boolean, now: Long): Turn =
     if (isCertain) ids.flatMap(books.executors.get).foldLeft(turn()) { (before, executor) =>
-      val next = before.roster.ended(executor, TaskUpdate.neverLaunched(executor, why), Set.empty, now)
+      val next = before.roster.ended(executor, TaskUpdate.neverLaunched(executor, why), 0, now)
       Turn(next.roster, before.effects ++ next.effects)
     }
     else if (ids.exists(books.executors.contains)) turn(asking: _*)
@@ -131,18 +117,18 @@ final case class Roster(
     */
   def askedBack(inverse: Seq[InverseOffer], nowMillis: Long, now: Long): Turn = {
     val lead = settings.leaving.leadMillis
-    val due = inverse.filter(one => Maintenance.isNear(one.startMillis, nowMillis, lead))
+    val due = inverse.filter(_.window.isNear(nowMillis, lead))
     val agents = due.flatMap(one => one.agentId.fold(books.executors.values.map(_.agentId).toSeq)(Seq(_))).distinct
     val left = agents.foldLeft(turn()) { (before, agent) =>
       val next = before.roster.leaves(agent, "its machine is to be maintained", now)
       Turn(next.roster, before.effects ++ next.effects)
     }
-    left.settled ++ inverse.map(one => AcceptInverse(one.id, Maintenance.askAgainSeconds(one.startMillis, nowMillis, lead)))
+    left.settled ++ inverse.map(one => AcceptInverse(one.id, one.window.askAgainSeconds(nowMillis, lead)))
   }
 
-  private def ended(executor: Executor, update: TaskUpdate, excludedHosts: Set[String], now: Long): Turn = {
+  private def ended(executor: Executor, update: TaskUpdate, quits: Int, now: Long): Turn = {
     val mine = standing(executor.id)
-    val loss = Losses.of(update, executor.hostname, mine, excludedHosts(executor.hostname))
+    val loss = Losses.of(update, executor.hostname, mine, quits)
     val after = copy(books = books.ended(executor.id, loss.agentFailed, now), standings = standings - executor.id)
     val told =
       if (isOver) Nil
@@ -150,9 +136,22 @@ final case class Roster(
       else if (loss.byApplication && !mine.isKilled) Seq(Late(executor.id, loss))
       else Nil
     // Spark may have been told of the executor before anybody knew that its agent is gone.
-    val gone = if (loss.agentGone && !isOver) Seq(AgentLost(executor.agentId, executor.hostname, loss.message)) else Nil
+    val gone = if (loss.agentGone) after.agentGone(executor.agentId, Some(executor), loss.message) else after.turn()
     // What it held may be offered now; offers that were refused before may be of use again.
-    after.reviving(told ++ gone, isNeeded = true)
+    gone.roster.reviving(told ++ gone.effects, isNeeded = true)
+  }
+
+  /** An agent is gone, and all that executors have left there. Mesos says so itself where nothing of ours runs any more; of
+    * executors that do, a master that was elected meanwhile would say nothing else.
+    */
+  def agentFailed(agentId: String): Turn = {
+    val gone = agentGone(agentId, None, "Its agent is lost, as Mesos says")
+    if (watched.values.exists(_.contains(agentId))) gone ++ asking else gone
+  }
+
+  private def agentGone(agentId: String, executor: Option[Executor], why: String): Turn = {
+    val (host, after) = agents.gone(agentId, executor, books.nextId - 1)
+    if (isOver) turn() else Turn(copy(agents = after), host.map(AgentLost(agentId, _, why)).toSeq)
   }
 
   /** Nothing more is launched on an agent. What runs there for Spark is to hand on what it has, and is replaced as soon as Spark
@@ -187,10 +186,17 @@ final case class Roster(
     there.foldLeft(this)(_.dismissing(_, now)).settled(there.map(kill))
   }
 
-  /** Spark lets these executors hand on what they hold and end; it may want others in their place. */
-  def leaving(ids: Seq[String], now: Long): Turn = {
+  /** Spark lets these executors hand on what they hold and end; it may want others in their place.
+    *
+    * @param hadSignal they say so themselves, since they got the signal
+    */
+  def leaving(ids: Seq[String], hadSignal: Boolean, now: Long): Turn = {
     val there = ids.filter(id => books.executors.get(id).exists(!_.isEnding))
-    copy(books = there.foldLeft(books)(_.ending(_, now))).reviving(Nil, there.nonEmpty)
+    val known = ids.foldLeft(this)(_.marked(_) { mine =>
+      val left = mine.copy(isLeaving = true)
+      if (hadSignal) left.signalled(now) else left
+    })
+    known.copy(books = there.foldLeft(books)(_.ending(_, now))).reviving(Nil, there.nonEmpty)
   }
 
   /** An executor asks to be let in; whether it is one of ours. One that Mesos, or Spark, has given up is not, nor one that is to
@@ -200,6 +206,13 @@ final case class Roster(
     val isOurs = !isOver && books.executors.contains(id) && !standing(id).isUnwanted
     (isOurs, if (isOurs) marked(id)(_.copy(hasRegistered = true)) else this)
   }
+
+  /** An executor asks to be let in, and Spark takes none of its host now (spark.excludeOnFailure). */
+  def refused(id: String): Roster = marked(id)(_.copy(isRefused = true))
+
+  /** Whether a task that failed on an executor is charged with it, as far as that is known: [[Standing.charges]]. */
+  def charges(id: String, failedAt: Long, now: Long): Option[Boolean] =
+    if (settings.leaving.graceMillis.isDefined && books.executors.contains(id)) standing(id).charges(failedAt, now) else Some(true)
 
   /** An executor has told Spark that it is ready for tasks (LaunchedExecutor): its agent can run executors, and has its earlier
     * failures forgiven. That it registered does not say so: it looks for its shuffle service, for one, only then.
@@ -275,6 +288,7 @@ object Roster {
     Books.initial(settings),
     Map.empty,
     Map.empty,
+    KnownAgents(Map.empty),
     isQuiet = false,
     isOver = false)
 

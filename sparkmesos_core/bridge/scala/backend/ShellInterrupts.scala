@@ -17,7 +17,7 @@ final class ShellInterrupts(context: SparkContext) extends SparkListener {
   private val handler: SignalHandler = signal => {
     Signal.handle(signal, SignalHandler.SIG_DFL) // for the next one, should this take too long
     if (!context.isStopped && context.statusTracker.getActiveJobIds().nonEmpty) {
-      log.warn("Cancelling all active jobs, this can take a while. Press Ctrl+C again to exit now.")
+      log.warn("The jobs that run are being cancelled; the shell goes on when they have ended. Ctrl+C once more ends it now.")
       context.cancelAllJobs()
     } else Signal.raise(signal)
   }

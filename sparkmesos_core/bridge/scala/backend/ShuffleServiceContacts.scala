@@ -66,6 +66,7 @@ final class ShuffleServiceContacts(
   private final class Contact(host: String) {
     private var known = ShuffleServiceContact.begun(times, now)
     private var next: Option[Future[_]] = None // None while one is under way
+    private var turn = 0L // only the word that was scheduled last is said: one that was cancelled may have begun to wait for us
     private var hasBegun = false
 
     def isReached: Boolean = synchronized(known.isReached)
@@ -73,7 +74,8 @@ final class ShuffleServiceContacts(
     /** Whoever has failed is tried again at once. */
     def wanted(): Unit = synchronized {
       known = known.inUse(now)
-      if (!hasBegun || known.failures > 0 && next.exists(_.cancel(false))) {
+      if (!hasBegun || known.failures > 0 && next.isDefined) {
+        next.foreach(_.cancel(false))
         hasBegun = true
         schedule(0)
       }
@@ -81,7 +83,10 @@ final class ShuffleServiceContacts(
 
     def goodbye(done: () => Unit): Unit =
       try line.send(host, ShuffleServiceMessages.keep(application, 0))(_ => done())
-      catch { case NonFatal(_) => done() }
+      catch {
+        case NonFatal(_) => done()
+        case _: InterruptedException => // it has taken too long
+      }
 
     private def tell(): Unit = {
       synchronized { known = known.told(now) }
@@ -133,9 +138,14 @@ final class ShuffleServiceContacts(
 
     private def schedule(millis: Long): Unit = if (!isOver) {
       val word = new Word(if (known.isReached) 0 else known.failures + 1, () => tell())
+      turn += 1
+      val mine = turn
       def hand(): Unit = {
-        synchronized { next = None }
-        workers.execute(word)
+        val isDue = synchronized {
+          if (turn == mine) next = None
+          turn == mine
+        }
+        if (isDue) workers.execute(word)
       }
       try next = Some(timer.schedule((() => hand()): Runnable, millis, TimeUnit.MILLISECONDS))
       catch { case _: RejectedExecutionException => } // it is over just now

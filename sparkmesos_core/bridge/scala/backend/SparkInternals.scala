@@ -1,87 +1,28 @@
 package org.apache.spark.sparkmesos
 
-import java.lang.reflect.Modifier
 import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.concurrent.Future
 
-import org.apache.spark.{SPARK_VERSION, SecurityManager, SparkConf, SparkContext, SparkException}
+import org.apache.spark.{SecurityManager, SparkConf, SparkContext, SparkException, TaskState}
 import org.apache.spark.deploy.security.HadoopDelegationTokenManager
 import org.apache.spark.internal.config
 import org.apache.spark.launcher.{LauncherBackend, SparkAppHandle}
-import org.apache.spark.resource.{ResourceProfile, ResourceProfileManager}
-import org.apache.spark.rpc.{RpcAddress, RpcEndpointAddress}
-import org.apache.spark.scheduler.{ExecutorDecommissionInfo, ExecutorExited, ExecutorLossReason, ExecutorProcessLost,
-  ExternalClusterManager, SchedulerBackend, TaskScheduler, TaskSchedulerImpl}
-import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.LaunchedExecutor
+import org.apache.spark.resource.ResourceProfile
+import org.apache.spark.rpc.{RpcAddress, RpcCallContext, RpcEndpointAddress}
+import org.apache.spark.scheduler.{ExecutorDecommissionInfo, ExecutorExited, ExecutorLossReason, ExecutorProcessLost, TaskSchedulerImpl}
+import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.{LaunchedExecutor, RegisterExecutor, StatusUpdate}
 import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
 import org.apache.spark.util.Utils
 import org.slf4j.LoggerFactory
-import org.sparkmesos.backend.{Application, DriverLogs, Fleet, FleetError, FleetOwner, Framework, FrameworkIds, Leaving, Loss,
-  Profile, Settings, SettingsError, ShellInterrupts, ShuffleServiceContacts}
+import org.sparkmesos.backend.{Application, DriverLogs, Fleet, FleetError, FleetOwner, Framework, FrameworkIds, Loss, Profile,
+  QuitTasks, Settings, ShellInterrupts, ShuffleServiceContacts}
 import org.sparkmesos.bridge.{Conversation, Masters, Needs, StartWatch}
 
-// All that the backend uses of Spark's internals is in this file, for they change from release to release: Spark 4.0 to 4.3.
-// Those of the shuffle service, which is a program of its own, are in ShuffleService.scala, ShuffleServiceHandler.scala and
-// ShuffleServiceClient.scala; what all releases since 2.4 have, in conversation/SparkApplication.scala.
-
-/** What Spark finds by its ServiceLoader: runs applications on Mesos whose master is `spark+mesos://…`, as spark-submit of
-  * Spark 4 lets it through, or `mesos://…`, as they may set it themselves.
-  */
-class MesosClusterManager extends ExternalClusterManager {
-  override def canCreate(masterURL: String): Boolean = MesosClusterManager.Schemes.exists(scheme => masterURL.startsWith(scheme))
-
-  override def createTaskScheduler(sc: SparkContext, masterURL: String): TaskScheduler =
-    Moved.told(new TaskSchedulerImpl(sc))
-
-  override def createSchedulerBackend(sc: SparkContext, masterURL: String, scheduler: TaskScheduler): SchedulerBackend =
-    try Moved.told {
-      val settings = Settings.read(MesosClusterManager.properties(sc.conf), sys.env)
-      val masters = Masters.of(masterURL.stripPrefix("spark+"))
-      StageLevel.allow(sc.resourceProfileManager)
-      // Executors are told before the first of them asks; what the application has chosen counts.
-      if (settings.leaving.graceMillis.isDefined) sc.conf.setIfMissing(Leaving.Signal, Leaving.SignalOfMesos)
-      new MesosBackend(scheduler.asInstanceOf[TaskSchedulerImpl], sc, settings, masters)
-    } catch {
-      // Spark would hide another exception behind "External scheduler cannot be instantiated".
-      case e: SettingsError => throw new SparkException(e.getMessage)
-      case e: IllegalArgumentException => // not with the URL, which may hold ZooKeeper's password
-        throw new SparkException(s"The master of this application cannot be understood: ${e.getMessage}")
-    }
-
-  override def initialize(scheduler: TaskScheduler, backend: SchedulerBackend): Unit =
-    scheduler.asInstanceOf[TaskSchedulerImpl].initialize(backend)
-}
-
-private object MesosClusterManager {
-  private val Schemes = Seq("spark+mesos://", "mesos://")
-
-  /** All properties, with what references in them stand for (`${env:NAME}`, `${spark.key}`), as Spark reads its own. One that
-    * leads back to itself stays as it is: not each property is ever read.
-    */
-  private def properties(conf: SparkConf): Map[String, String] = conf.getAll.toMap.map { case (name, text) =>
-    try name -> conf.getWithSubstitution(name).getOrElse(text)
-    catch { case _: IllegalArgumentException => name -> text }
-  }
-}
-
-/** What is said when this Spark lacks something of its own that the bridge needs. One that does not compile says so there, but
-  * somebody may run a bridge that was compiled for another Spark.
-  */
-private object Moved {
-  def told[T](work: => T): T =
-    try work
-    catch { case e: LinkageError => throw new SparkException(sentence(e), e) }
-
-  private def sentence(e: LinkageError): String = {
-    val ours = classOf[MesosClusterManager]
-    val made = Option(ours.getPackage).flatMap(one => Option(one.getImplementationVersion)).getOrElse("another Spark")
-    val where = Option(ours.getProtectionDomain.getCodeSource).map(_.getLocation).fold("")(jar => s" ($jar)")
-    s"The bridge to Mesos$where was compiled for $made, and this is Spark $SPARK_VERSION, which lacks what it needs: $e. " +
-      "Compile it with this Spark (`sparkmesos submit` does so by itself, `sparkmesos bridge build` writes a jar), or look for a " +
-      "newer sparkmesos"
-  }
-}
+// All that the backend uses of Spark's internals is in this file, ClusterManager.scala and ForgivenFailure.scala, for they change
+// from release to release: Spark 4.0 to 4.3. Those of the shuffle service, which is a program of its own, are in
+// ShuffleService.scala, ShuffleServiceHandler.scala and ShuffleServiceClient.scala; what all releases since 2.4 have, in
+// conversation/SparkApplication.scala.
 
 /** Runs an application on executors that are Mesos tasks. Which there are, the [[Fleet]] knows; this tells Spark, and asks it. */
 private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext, settings: Settings, masters: Masters)
@@ -92,6 +33,7 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
   @volatile private var fleet: Fleet = _
   @volatile private var frameworkId = Option.empty[String]
   @volatile private var shuffleServices = Option.empty[ShuffleServiceContacts]
+  private val quitTasks = new QuitTasks
 
   private val launcher = new LauncherBackend {
     override protected def conf: SparkConf = sc.conf
@@ -115,6 +57,7 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
       catch { case e: FleetError => throw new SparkException(e.getMessage) }
     launcher.setAppId(id)
     launcher.setState(SparkAppHandle.State.RUNNING)
+    sc.addSparkListener(quitTasks)
     if (ShellInterrupts.isShell) sc.addSparkListener(new ShellInterrupts(sc))
   }
 
@@ -168,7 +111,7 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
       adjustTargetNumExecutors: Boolean,
       triggeredByExecutor: Boolean): Seq[String] = {
     val leaving = super.decommissionExecutors(executors, adjustTargetNumExecutors, triggeredByExecutor)
-    if (fleet != null && leaving.nonEmpty) fleet.leaving(leaving)
+    if (fleet != null && leaving.nonEmpty) fleet.leaving(leaving, hadSignal = triggeredByExecutor)
     leaving
   }
 
@@ -190,15 +133,33 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
         if ((disableExecutor(id) || isDecommissioned(id)) && fleet != null) fleet.cutOff(id)
       }
 
-    /** Executors that are ready for tasks say so a while after they have registered. */
+    /** Executors that are ready for tasks say so a while after they have registered. The failures of tasks wait for what Mesos says
+      * of their executor, if it may end that while it lives; until then Spark believes that they run.
+      */
     override def receive: PartialFunction[Any, Unit] = {
       val asSpark = super.receive
-      val ready: PartialFunction[Any, Unit] = {
+      val first: PartialFunction[Any, Unit] = {
         case message: LaunchedExecutor =>
           if (fleet != null) fleet.launched(message.executorId)
           asSpark(message)
+        case update: StatusUpdate if update.state == TaskState.FAILED && settings.leaving.graceMillis.isDefined && fleet != null =>
+          fleet.failed(update.executorId) { counts =>
+            driverEndpoint.send(JudgedFailure(if (counts) update else ForgivenFailure.of(update)))
+          }
+        case JudgedFailure(update) => asSpark(update)
       }
-      ready.orElse(asSpark)
+      first.orElse(asSpark)
+    }
+
+    override def receiveAndReply(context: RpcCallContext): PartialFunction[Any, Unit] = {
+      val asSpark = super.receiveAndReply(context)
+      val first: PartialFunction[Any, Unit] = {
+        case message: RegisterExecutor =>
+          // As Spark is about to find, which does not ask isExecutorExcluded then.
+          if (fleet != null && scheduler.excludedNodes().contains(message.hostname)) fleet.refused(message.executorId)
+          asSpark(message)
+      }
+      first.orElse(asSpark)
     }
 
     /** Such an executor, which gets no tasks anyway, Spark does not disable. */
@@ -233,6 +194,8 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
 
     def excludedHosts: Set[String] = scheduler.excludedNodes()
 
+    def quits(executor: String): Int = quitTasks.quits(executor)
+
     def watch(conversation: Conversation): Option[StartWatch] = StartWatch.forSpark(conversation, _ => {
       val one = settings.defaultProfile
       Needs(one.leastCores(settings.extraCores), one.memoryMiB.toInt, (one.memoryMiB - one.heapMiB).toInt, settings.coresMax,
@@ -246,8 +209,10 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
 
     def runs(hostname: String): Unit = if (!isStopped.get) shuffleServices.foreach(_.running(hostname))
 
-    def remove(executor: String, hostname: String, loss: Loss): Unit =
+    def remove(executor: String, hostname: String, loss: Loss): Unit = {
+      if (loss.hasQuit) quitTasks.quit(executor) // before Spark ends its tasks
       whileItRuns(removeExecutor(executor, reasonOf(hostname, loss)))
+    }
 
     def decommission(executors: Seq[String], why: String): Unit =
       if (settings.leaving.handsOn)
@@ -267,7 +232,7 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
 
     /** As Spark's standalone backend does when its master has removed the application. */
     def ended(message: String): Unit = {
-      log.error(s"Mesos error: $message")
+      log.error(s"Mesos has ended this application: $message")
       try scheduler.error(message) // throws if no job runs
       catch { case e: SparkException => log.info(s"No job runs that could be aborted: ${e.getMessage}") }
       // Jobs to come would wait for executors.
@@ -277,10 +242,10 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
 
   private def reasonOf(hostname: String, loss: Loss): ExecutorLossReason = loss match {
     // What a shuffle service keeps for an executor outlives it, but not its agent.
-    case Loss(_, false, _, true, message) if conf.get(config.SHUFFLE_SERVICE_ENABLED) =>
+    case Loss(_, false, _, true, message, _) if conf.get(config.SHUFFLE_SERVICE_ENABLED) =>
       ExecutorProcessLost(message, Some(hostname), false)
-    case Loss(Some(code), byApplication, _, _, message) => ExecutorExited(code, byApplication, message)
-    case Loss(None, byApplication, _, _, message) => ExecutorProcessLost(message, None, byApplication)
+    case Loss(Some(code), byApplication, _, _, message, _) => ExecutorExited(code, byApplication, message)
+    case Loss(None, byApplication, _, _, message, _) => ExecutorProcessLost(message, None, byApplication)
   }
 }
 
@@ -289,21 +254,4 @@ private object MesosBackend {
 
   /** A word of options, as Spark's launcher splits them again (`CommandBuilderUtils.parseOptionString`). */
   private def quoted(word: String): String = "\"" + word.replace("\\", "\\\\").replace("\"", "\\\"") + "\""
-}
-
-/** Resource profiles of stages. Spark takes them only with masters whose URL it knows: YARN, Kubernetes, `spark://`. */
-private object StageLevel {
-  private val log = LoggerFactory.getLogger("org.sparkmesos.backend.StageLevel")
-
-  /** Lets the manager of an application believe that its master is one of these, standalone, which runs executors as we do. */
-  def allow(manager: ResourceProfileManager): Unit =
-    try {
-      val field = classOf[ResourceProfileManager].getDeclaredField("isStandaloneOrLocalCluster")
-      if (field.getType != classOf[Boolean] || Modifier.isStatic(field.getModifiers)) throw new NoSuchFieldException(field.toString)
-      field.setAccessible(true)
-      field.setBoolean(manager, true)
-    } catch {
-      case e: ReflectiveOperationException =>
-        log.warn(s"Resource profiles of stages will be refused: this Spark has changed how it knows its master ($e)")
-    }
 }

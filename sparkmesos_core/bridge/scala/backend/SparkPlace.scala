@@ -6,6 +6,7 @@ package org.sparkmesos.backend
   * @param home the folder of Spark on every agent, or in the image of executors
   * @param classPath in front of Spark's own
   * @param libraryPath in front of what the agent has
+  * @param classArchive of Spark's classes, which agents have as `NAME.jsa` and `NAME.jar`: `sparkmesos_core/bridge/class_archive.py`
   * @param keepsLocalDirs whether what executors write for themselves goes where the properties say; else into the sandbox
   */
 final case class SparkPlace(
@@ -13,21 +14,36 @@ final case class SparkPlace(
     home: Option[String],
     classPath: Option[String],
     libraryPath: Option[String],
+    classArchive: Option[String],
     keepsLocalDirs: Boolean) {
   import ShellWords.{inQuotes, path, word}
+
+  /** The jar of the archive of classes, which only helps in front of all others: where the user has nothing to put there. */
+  private def archiveJar: Option[String] =
+    classArchive.filter(_ => classPath.forall(_.isEmpty)).map(_.stripSuffix(SparkPlace.ArchiveEnd) + ".jar")
+
+  /** What stands in front of Spark's own class path. */
+  def fullClassPath: Option[String] = archiveJar.orElse(classPath)
+
+  /** Options of the JVM that make use of the archive of classes, in front of the user's own. Java goes without where there is
+    * none that fits, and shall not talk about it on stdout.
+    */
+  def archiveOptions: Seq[String] = archiveJar.toSeq.flatMap(_ =>
+    s"\"-XX:SharedArchiveFile=${classArchive.get}\"" +: SparkPlace.ArchiveOptions)
 
   /** The command up to Spark's program `bin/spark-class`, for whatever /bin/sh an agent or an image has. Without an archive,
     * and without `SPARK_LOCAL_DIRS`, it is what Spark 3.5 writes, to the blank that it begins with.
     *
+    * @param before commands to run first, where the program is run; they end in a semicolon
     * @param isInPlaceOfShell whether the shell becomes the program, instead of waiting for it
     */
-  def sparkClass(isInPlaceOfShell: Boolean): String = {
+  def sparkClass(before: String, isInPlaceOfShell: Boolean): String = {
     val libraries = libraryPath.fold("")(folders => "LD_LIBRARY_PATH=\"" + inQuotes(folders) + ":$LD_LIBRARY_PATH\"")
     val variables = libraries + " " + (if (keepsLocalDirs) "" else SparkPlace.LocalDirs)
     val exec = if (isInPlaceOfShell) "exec " else ""
     archive match {
-      case Some(uri) => entering(uri.name) + variables + exec + "./bin/spark-class"
-      case None => variables + exec + path(new java.io.File(home.get, "./bin/spark-class").getPath)
+      case Some(uri) => entering(uri.name) + before + variables + exec + "./bin/spark-class"
+      case None => before + variables + exec + path(new java.io.File(home.get, "./bin/spark-class").getPath)
     }
   }
 
@@ -46,6 +62,9 @@ final case class SparkPlace(
 }
 
 object SparkPlace {
+  private val ArchiveEnd = ".jsa"
+  /** As `class_archive.py` has them for drivers. */
+  private val ArchiveOptions = Seq("-Xshare:auto", "-Xlog:disable", "-Xlog:all=warning:stderr", "-Xlog:cds*=off:stderr")
   /** Spark 4 does not write into a sandbox by itself, as 3.5 does (Utils.getConfiguredLocalDirs). */
   private val LocalDirs = "SPARK_LOCAL_DIRS=\"${SPARK_LOCAL_DIRS:-$MESOS_SANDBOX}\" "
 
@@ -66,6 +85,12 @@ object SparkPlace {
       home.map { case (property, folder) => ShellWords.check(folder, property) },
       conf.get("spark.executor.extraClassPath"),
       conf.get(libraries).filter(_.nonEmpty).map(ShellWords.check(_, libraries)),
+      named("spark.mesos.executor.classArchive").map { case (property, file) => archiveFile(file, property) },
       keepsLocalDirs = new SettingValues(conf).boolean("spark.shuffle.service.enabled").contains(true))
   }
+
+  /** A path that stands on a class path and among the options of a JVM. */
+  private def archiveFile(file: String, property: String): String =
+    if (file.startsWith("/") && file.endsWith(ArchiveEnd) && !file.exists(":\"\\".contains(_))) ShellWords.check(file, property)
+    else SettingValues.wrong(property, file, s"no path of an archive of classes", s"Write an absolute path that ends in $ArchiveEnd.")
 }

@@ -8,11 +8,11 @@ private[bridge] sealed trait CallFailure {
   def told(kind: String, why: String): String
 }
 
-/** It was answered, but not with success. Masters refuse before they do anything; what stands before one may have waited in
-  * vain for the answer to a call that it had passed on (500, 502, 504).
+/** It was answered, but not with success. Masters refuse before they do anything; but it may be something before the master
+  * that answers, and it may do so behind a call that it has passed on, as the master's answer did not come.
   */
-private[bridge] final case class Refused(status: Int) extends CallFailure {
-  def mayHaveArrived: Boolean = status >= 500 && status != 501 && status != 503
+private[bridge] final case class Refused(status: Int, text: String) extends CallFailure {
+  def mayHaveArrived: Boolean = Refusals.isTemporary(status) && !Refusals.isOfMaster(status, text) || status == 501
   def told(kind: String, why: String): String = s"Mesos refused $kind: $why"
 }
 
@@ -27,6 +27,21 @@ private[bridge] final case class Unanswered(isCut: Boolean) extends CallFailure 
   def mayHaveArrived: Boolean = true
   def told(kind: String, why: String): String = s"No answer from Mesos to $kind: $why"
 }
+
+/** How things stand when a call has failed.
+  *
+  * @param isCurrent the subscription that the call was made for is still the present one
+  * @param isStopping the conversation is to end soon, so that there is no time to wait for better connections
+  * @param isTearingDown before that Mesos is to remove the framework, with all that other calls could be about
+  * @param hasTries the call has not been repeated often enough yet
+  * @param isTooCostly enough subscriptions have been given up for this call
+  */
+private[bridge] final case class Circumstances(
+    isCurrent: Boolean,
+    isStopping: Boolean,
+    isTearingDown: Boolean,
+    hasTries: Boolean,
+    isTooCostly: Boolean)
 
 /** What follows from a failure. */
 private[bridge] sealed trait AfterFailure
@@ -43,20 +58,21 @@ private[bridge] object AfterFailure {
 
   /** Decided from values alone. No offer may be left of which neither side knows that it has to be answered: what was to give it
     * back arrives, or the subscription ends.
-    *
-    * @param isCurrent the subscription that the call was made for is still the present one
-    * @param isStopping the conversation is to end soon, so that there is no time to wait for better connections
-    * @param hasTries it has not been repeated often enough yet
     */
-  def decide(call: Call, failure: CallFailure, isCurrent: Boolean, isStopping: Boolean, hasTries: Boolean): AfterFailure =
-    if (failure.mayHaveArrived && !call.isRepeatable) Lost(isCertain = false)
-    else if (isStopping && call.isPassing) Lost(isCertain = true) // with the subscription all that they are about ends
-    else if (!isCurrent) Undelivered
-    else failure match {
-      case Refused(status) if Refusals.isByNoLeader(status) => Resubscribe
-      case Refused(status) if Refusals.isPassing(status) => if (hasTries) Repeat else Resubscribe
-      case Refused(_) => if (call.isDecline) Resubscribe else Lost(isCertain = true)
-      case Unanswered(false) => Resubscribe
-      case Unanswered(true) | Unsent => if (hasTries && !isStopping) Repeat else Resubscribe
+  def decide(call: Call, failure: CallFailure, now: Circumstances): AfterFailure =
+    if (now.isTearingDown && !call.isTeardown) Lost(isCertain = !failure.mayHaveArrived)
+    else if (failure.mayHaveArrived && !call.isRepeatable) Lost(isCertain = false)
+    else if (now.isStopping && call.isOfSubscription) Lost(isCertain = true) // with the subscription all that they are about ends
+    else if (!now.isCurrent) Undelivered
+    else {
+      val giveUp = if (now.isTooCostly) Lost(isCertain = false) else Resubscribe
+      val patience = if (now.hasTries && !now.isTooCostly) Repeat else giveUp
+      failure match {
+        case Refused(status, _) if Refusals.isByNoLeader(status) => giveUp
+        case Refused(status, _) if Refusals.isTemporary(status) => patience
+        case Refused(_, _) => if (call.isDecline) Resubscribe else Lost(isCertain = !failure.mayHaveArrived)
+        case Unanswered(false) => giveUp
+        case Unanswered(true) | Unsent => if (now.isStopping) giveUp else patience
+      }
     }
 }

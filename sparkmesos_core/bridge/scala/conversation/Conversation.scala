@@ -104,7 +104,9 @@ final class Conversation(
     * ended, or after some seconds if the master does not answer. The listener hears nothing any more.
     */
   def stop(teardown: Boolean): Unit = {
-    val tearing = session.stop() && teardown
+    session.stop()
+    val tearing = teardown && session.isIntroduced
+    if (teardown && !tearing) session.end() // a master that is just being asked must not register what nobody would remove
     if (tearing && !calls.tearDown(StopMillis))
       frameworkId.foreach { value =>
         val why = if (problem.isEmpty) s"$where does not answer" else problem

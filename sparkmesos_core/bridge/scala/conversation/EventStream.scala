@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode
 
 /** The events with which masters and agents answer a subscription: one in JSON in each record. */
 private[bridge] object EventStream {
-  /** Hands on the events as they come, until the stream ends, or until behind one of them it `isOver`: the kind of each, and the
-    * part of it that is named for its kind. Throws IOException if the stream breaks.
+  /** Hands on the events as they come: the kind of each, and the part of it that is named for its kind. Returns when the
+    * stream ends, or behind the event that makes `isOver` true. Throws IOException if the stream breaks.
     */
   def read(in: InputStream, isOver: => Boolean)(take: (String, JsonNode) => Unit): Unit = {
     var record = RecordIO.read(in)

@@ -2,7 +2,7 @@ package org.sparkmesos.bridge
 
 import java.io.IOException
 import java.nio.charset.StandardCharsets.UTF_8
-import java.util.{Base64, Locale}
+import java.util.Base64
 
 import com.fasterxml.jackson.databind.node.ObjectNode
 
@@ -21,9 +21,7 @@ private[bridge] final class MasterRequests(credential: Option[(String, String)])
 
   /** Posts a call to the scheduler API and reads the answer up to its body. */
   def post(exchange: Exchange, call: ObjectNode, extra: Seq[(String, String)], millis: Int = AnswerMillis): Exchange =
-    exchange.send("POST", Conversation.Path,
-      Seq("Content-Type" -> "application/json", "Accept" -> "application/json") ++ authorization ++ extra,
-      Conversation.mapper.writeValueAsBytes(call), millis)
+    ApiCall.post(exchange, Conversation.Path, call, authorization ++ extra, millis)
 
   /** Posts a call of a framework that is subscribed, and reads the answer up to its body.
     *
@@ -31,12 +29,9 @@ private[bridge] final class MasterRequests(credential: Option[(String, String)])
     * @param streamId of the subscription
     */
   def call(exchange: Exchange, kind: String, body: ObjectNode, framework: Option[String], streamId: Option[String],
-      millis: Int = AnswerMillis): Exchange = {
-    val call = Conversation.mapper.createObjectNode().put("type", kind)
-    framework.foreach(value => call.putObject("framework_id").put("value", value))
-    if (body != null) call.replace(kind.toLowerCase(Locale.ROOT), body)
-    post(exchange, call, streamId.toSeq.map("Mesos-Stream-Id" -> _) :+ ("Connection" -> "close"), millis)
-  }
+      millis: Int = AnswerMillis): Exchange =
+    post(exchange, ApiCall.json(kind, body, framework.toSeq.map("framework_id" -> _): _*),
+      streamId.toSeq.map("Mesos-Stream-Id" -> _) :+ ("Connection" -> "close"), millis)
 
   /** Reads an operator endpoint: status and text. */
   def get(master: Endpoint, path: String, millis: Int = AnswerMillis): (Int, String) = {

@@ -9,7 +9,15 @@ import javax.net.ssl.SSLException
   */
 object Refusals {
   /** Answers that change by themselves: a master that recovers after its election (503), or is overloaded. */
-  def isPassing(status: Int): Boolean = (status >= 500 && status != 501) || status == 408 || status == 429
+  def isTemporary(status: Int): Boolean = (status >= 500 && status != 501) || status == 408 || status == 429
+
+  /** Such answers that a master itself gives, and that nothing before it makes up: it recovers, or knows no leader. */
+  def isOfMaster(status: Int, text: String): Boolean = status == 503 && OfMaster(text.trim)
+  // The first as recorded, the second as in Master::Http::redirect.
+  private val OfMaster = Set("Master has not finished recovery", "No leader elected")
+
+  /** Answers behind which the framework is certainly not subscribed; 0 stands for none. */
+  def isNoSubscription(status: Int): Boolean = status == 503 || status >= 300 && !isTemporary(status)
 
   /** Answers of who redirects to the leading master. */
   def isRedirect(status: Int): Boolean = Set(301, 302, 307, 308)(status)
@@ -59,6 +67,15 @@ object Refusals {
       "Another scheduler has registered with the framework id of this one."
     else if (message.contains("role")) "Check spark.mesos.role."
     else ""
+
+  /** The text of an answer as it can be told: one line of at most 300 characters. What stands before a master may answer with
+    * whole pages, and what is told gets into logs, status updates and web pages.
+    */
+  def shown(text: String): String = {
+    val line = text.replaceAll("[\\s\\p{Cntrl}]+", " ").trim
+    if (line.length <= LongestText) line else line.substring(0, LongestText - 1) + "…"
+  }
+  private val LongestText = 300
 
   /** Why something could not be read or written. */
   def reason(e: Exception): String = {

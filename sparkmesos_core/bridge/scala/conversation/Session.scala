@@ -23,6 +23,7 @@ private[bridge] final class Session(chosenId: Option[String]) {
   private var connected = false
   private var givenUp = false // `stream` was closed by ourselves; whoever reads it has not noticed yet
   private var superseded = false // another leader was announced since `stream` was sought
+  private var introduced = false // Mesos may know the framework by `id` from this conversation
   private var announcements = 0
   private var stopping = false // nobody hears anything any more; what is still done is for the end of the framework
   private var ended = false
@@ -42,19 +43,20 @@ private[bridge] final class Session(chosenId: Option[String]) {
   /** A master is sought; the number of the latest announcement of `masters`. */
   def seek(): Int = lock.synchronized { superseded = false; announcements }
 
-  /** A master is asked; false if it is too late for that.
+  /** Notes that a master is about to be asked for a subscription; false if none is to be asked any more.
     *
     * @param begun the term of `masters` in which it was chosen
     */
-  def ask(exchange: Exchange, endpoint: Endpoint, begun: Long, masters: Masters): Boolean = lock.synchronized {
-    if (!ended) {
-      if (stream != null) stream.close()
+  def asking(exchange: Exchange, endpoint: Endpoint, begun: Long, masters: Masters): Boolean = lock.synchronized {
+    leaveStream()
+    val isWanted = !ended && (!stopping || introduced)
+    if (isWanted) {
       stream = exchange
       target = Some(endpoint)
       term = begun
       leaveIfSuperseded(masters)
     }
-    !ended
+    isWanted
   }
 
   /** A master grants the subscription. */
@@ -66,6 +68,7 @@ private[bridge] final class Session(chosenId: Option[String]) {
   /** Mesos knows the framework by this id. `work` is done before any call can be made on the new subscription. */
   def subscribed(frameworkId: String)(work: => Unit): Unit = lock.synchronized {
     id = Some(frameworkId)
+    introduced = true
     connected = true
     givenUp = false
     problem = ""
@@ -78,10 +81,17 @@ private[bridge] final class Session(chosenId: Option[String]) {
     connected = false
     leader = None // the next master to ask may know better
     streamId = None
-    if (stream != null) stream.close()
+    leaveStream()
+    lock.notifyAll() // whoever waits to make a call once more on it
+    lost
+  }
+
+  private def leaveStream(): Unit = if (stream != null) {
+    stream.close()
+    // With an id from the beginning the framework may be subscribed though nobody has said so.
+    if (stream.sent && id.isDefined && !Refusals.isNoSubscription(stream.status)) introduced = true
     stream = null
     target = None
-    lost
   }
 
   /** `masters` have news: wakes who waits for a leader, and leaves a master that leads no longer. */
@@ -117,23 +127,34 @@ private[bridge] final class Session(chosenId: Option[String]) {
     }
   }
 
+  /** Waits before a call is made once more, as long as that makes sense: while the subscription is the present one, and the
+    * conversation is not to stop. Whether calls still go there.
+    */
+  def pauseOn(route: Route, attempt: Int): Boolean = lock.synchronized {
+    pauseWhile(attempt)(isCurrent(route))
+    isCurrent(route)
+  }
+
   // ---- the end ---------------------------------------------------------------------------------------------------------
 
-  /** Waits before the next attempt; not as long if the conversation is to stop. That ends the wait, and so does an announcement
-    * behind the one with the number `seen`, if that is given.
-    */
-  def pause(attempt: Int, seen: Int = -1): Unit = lock.synchronized {
+  /** Waits before a master is sought again; an announcement behind the one with the number `seen` ends that. */
+  def pauseSeeking(attempt: Int, seen: Int): Unit = lock.synchronized(pauseWhile(attempt)(announcements == seen))
+
+  /** Waits before the next attempt; not as long if the conversation is to stop, which ends the wait. */
+  private def pauseWhile(attempt: Int)(holds: => Boolean): Unit = {
     val stoppingAlready = stopping
     val millis = if (stopping) math.min(Backoff.millis(0), Session.StopPauseMillis) else Backoff.millis(attempt)
-    Waiting.during(lock, millis)(!ended && stopping == stoppingAlready && (seen < 0 || announcements == seen))
+    Waiting.during(lock, millis)(!ended && stopping == stoppingAlready && holds)
   }
 
-  /** The conversation is to stop; whether Mesos knows the framework, or may be about to. */
-  def stop(): Boolean = lock.synchronized {
+  /** The conversation is to stop. */
+  def stop(): Unit = lock.synchronized {
     stopping = true
     lock.notifyAll()
-    !ended && (id.isDefined || (stream != null && stream.sent))
   }
+
+  /** Whether Mesos may know the framework, by this conversation, when it ends now; else there is nothing to tear down. */
+  def isIntroduced: Boolean = lock.synchronized(!ended && (introduced || (stream != null && stream.sent)))
 
   /** Nothing is said any more. */
   def end(): Unit = lock.synchronized {

@@ -13,8 +13,11 @@ import org.slf4j.LoggerFactory
   * SPARKMESOS_START_TIMEOUT=SECONDS in the environment it ends the application after that time, with exit code 6.
   *
   * It only advises: whatever goes wrong in it is written to the log and ends it, and nobody who tells it something hears of it.
+  *
+  * @param quiet nothing needs to start before there is work
+  * @param hasExecutors whether Spark has executors, if it tells; asked by the thread of the watch
   */
-final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean) {
+final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean, hasExecutors: () => Option[Boolean]) {
   import StartWatch._
 
   private val lock = new Object
@@ -25,6 +28,7 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
   private var known = false
   private val preparing = mutable.Map.empty[String, Seq[String]] // what is fetched for each task
   private val running = mutable.Map.empty[String, Long]
+  private var finished = false // a task has, which in fine-grained mode an executor had run
   private var endings = 0
   private var lastEnd = ""
   private var lastUris = Seq.empty[String]
@@ -74,8 +78,8 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
         preparing -= task
         if (!running.contains(task)) running(task) = System.nanoTime()
       case "TASK_STAGING" | "TASK_STARTING" | "TASK_KILLING" =>
-      case "TASK_FINISHED" => over = true
       case _ =>
+        if (state == "TASK_FINISHED") finished = true
         val host = offered.get(status.path("agent_id").path("value").asText).map(" on " + _.host).getOrElse("")
         endings += 1
         val why = Seq(status.path("message").asText, status.path("reason").asText).filter(_.nonEmpty).mkString(", ")
@@ -96,9 +100,10 @@ final class StartWatch(conversation: Conversation, needs: Needs, quiet: Boolean)
     while (!done) {
       val now = seconds
       val (ended, began, lasts) = lock.synchronized(
-        (over, running.nonEmpty, running.values.exists(since => System.nanoTime() - since > settled * 1e9)))
-      // Mesos calls a task running as soon as its shell is; whether that became an executor, only Spark knows.
-      val started = !ended && lasts && SparkApplication.hasExecutors.getOrElse(true)
+        (over, running.nonEmpty, finished || running.values.exists(since => System.nanoTime() - since > settled * 1e9)))
+      // Mesos calls a task running as soon as its shell is; whether that became an executor, only Spark knows. One that was
+      // cut off from its driver at once has finished, too.
+      val started = !ended && lasts && hasExecutors().getOrElse(true)
       val missing = !began || lasts && !started
       if (ended) done = true
       else if (started) {
@@ -188,7 +193,8 @@ object StartWatch {
 
   /** The same; `needs` tells what one executor needs. */
   def forSpark(conversation: Conversation, needs: SparkConf => Needs): Option[StartWatch] =
-    try Option(SparkEnv.get).map(env => new StartWatch(conversation, needs(env.conf), idle(env.conf)))
+    try Option(SparkEnv.get).map(env =>
+      new StartWatch(conversation, needs(env.conf), idle(env.conf), () => SparkApplication.hasExecutors))
     catch {
       case e @ (_: Exception | _: LinkageError) =>
         log.warn("Whether executors start is not watched", e)

@@ -47,13 +47,12 @@ private[bridge] final class Subscription(
       val seen = session.seek()
       try {
         subscribe(attempt)
-        session.problem = s"$where: the connection was closed"
+        trouble(s"$where: the connection was closed")
       } catch {
         case e: Hopeless if !subscribedBefore => conversation.fail(e.getMessage)
-        case _: IOException if session.isSuperseded => session.problem = "ZooKeeper names another leading master"
-        case _: SocketTimeoutException if session.isConnected =>
-          session.problem = s"$where went silent: heartbeats were missed"
-        case e: Exception => session.problem = (if (session.isConnected) s"$where: " else "") + Refusals.reason(e)
+        case _: IOException if session.isSuperseded => trouble("ZooKeeper names another leading master")
+        case _: SocketTimeoutException if session.isConnected => trouble(s"$where went silent: heartbeats were missed")
+        case e: Exception => trouble((if (session.isConnected) s"$where: " else "") + Refusals.reason(e))
       }
       val lost = session.unsubscribed()
       if (lost.isDefined) {
@@ -61,14 +60,17 @@ private[bridge] final class Subscription(
         if (System.nanoTime() - subscribedAt > Backoff.LongestMillis * 1000000) attempt = 0
         conversation.lost()
       }
-      if (session.isStopping && session.frameworkId.isEmpty) conversation.end() // there is nothing to tear down
+      if (session.isStopping && !session.isIntroduced) conversation.end() // there is nothing to tear down
       if (!session.hasEnded) {
         tellOfAbsence(lost)
-        session.pause(attempt, seen)
+        session.pauseSeeking(attempt, seen)
         attempt += 1
       }
     }
   }
+
+  /** Notes why there is no subscription, unless it is known already why there will be none any more. */
+  private def trouble(why: String): Unit = if (!session.hasEnded) session.problem = why
 
   private def tellOfAbsence(lost: Option[Endpoint]): Unit =
     absence.away(System.nanoTime() / 1000000) match {
@@ -89,7 +91,7 @@ private[bridge] final class Subscription(
     var exchange: Exchange = null
     do {
       exchange = requests.exchange(endpoint)
-      if (!session.ask(exchange, endpoint, begun, masters)) return
+      if (!session.asking(exchange, endpoint, begun, masters)) return
       try requests.post(exchange, subscription(), Nil)
       catch {
         case e: Hopeless => throw e
@@ -104,8 +106,8 @@ private[bridge] final class Subscription(
     } while (Refusals.isRedirect(exchange.status))
     val status = exchange.status
     if (status != 200) {
-      val text = exchange.text(MaxText).trim
-      if (Refusals.isPassing(status)) throw new IOException(s"$endpoint: $status $text")
+      val text = Refusals.shown(exchange.text(MaxText))
+      if (Refusals.isTemporary(status)) throw new IOException(s"$endpoint: $status $text")
       val version = if (Refusals.isUnknownPath(status)) requests.version(endpoint) else None
       conversation.fail(Refusals.explain(endpoint, status, text, requests.principal, version))
     } else {
@@ -127,20 +129,17 @@ private[bridge] final class Subscription(
   }
 
   private def subscription(): ObjectNode = {
-    val call = mapper.createObjectNode().put("type", "SUBSCRIBE")
-    val body = call.putObject("subscribe")
+    val body = mapper.createObjectNode()
     val info = framework.deepCopy()
     body.replace("framework_info", info)
-    session.frameworkId.foreach { value =>
-      info.putObject("id").put("value", value)
-      call.putObject("framework_id").put("value", value)
-    }
+    val id = session.frameworkId
+    id.foreach(value => info.putObject("id").put("value", value))
     val quiet = suppressedRoles()
     if (quiet.nonEmpty) {
       val roles = body.putArray("suppressed_roles")
       quiet.foreach(role => roles.add(role))
     }
-    call
+    ApiCall.json("SUBSCRIBE", body, id.toSeq.map("framework_id" -> _): _*)
   }
 
   // ---- what the master says --------------------------------------------------------------------------------------------

@@ -121,13 +121,10 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
   private def deliver(callback: () => Unit): Unit = callbacks.add(callback)
 
   private def post(exchange: Exchange, kind: String, body: ObjectNode, more: (String, String)*): Exchange = {
-    val call = Conversation.mapper.createObjectNode().put("type", kind)
-    call.putObject("executor_id").put("value", environment.executorId)
-    call.putObject("framework_id").put("value", environment.frameworkId)
-    call.replace(kind.toLowerCase(java.util.Locale.ROOT), body)
-    val headers = Seq("Content-Type" -> "application/json", "Accept" -> "application/json") ++
-      environment.token.map(token => "Authorization" -> s"Bearer $token") ++ more
-    exchange.send("POST", environment.path, headers, Conversation.mapper.writeValueAsBytes(call), AnswerMillis)
+    val call =
+      ApiCall.json(kind, body, "executor_id" -> environment.executorId, "framework_id" -> environment.frameworkId)
+    val authorization = environment.token.toSeq.map(token => "Authorization" -> s"Bearer $token")
+    ApiCall.post(exchange, environment.path, call, authorization ++ more, AnswerMillis)
   }
 
   // ---- the subscription --------------------------------------------------------------------------------------------
@@ -194,7 +191,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
         exchange.readMillis(0) // an agent may have nothing to say for hours
         EventStream.read(exchange.body, hasEnded)((kind, body) => take(kind, body, repeated))
       case status =>
-        val text = exchange.text(MaxText).trim
+        val text = Refusals.shown(exchange.text(MaxText))
         // 404: the agent's process has no routes yet; 503: it recovers
         if (status == 404 || status >= 500 || status == 408 || status == 429) throw new NotReady(s"$status $text")
         else fail(s"The Mesos agent at ${environment.agent} refuses the executor ${environment.executorId}: $text ($status)")
@@ -259,7 +256,7 @@ final class ExecutorConversation(environment: ExecutorEnvironment, listener: Exe
             done = true
             if (call.uuid != null) lock.synchronized(unacknowledged.told(Seq(call.uuid)))
           } else {
-            problem = s"${exchange.text(MaxText).trim} ($status)"
+            problem = s"${Refusals.shown(exchange.text(MaxText))} ($status)"
             // 403: it does not count us as subscribed; 404 and 503: it has just been started
             if (status != 403 && status != 404 && status < 500) {
               done = true

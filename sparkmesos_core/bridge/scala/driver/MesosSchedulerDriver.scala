@@ -1,6 +1,6 @@
 package org.apache.mesos
 
-import java.util.{Collection, Collections}
+import java.util.Collection
 import java.util.concurrent.{CountDownLatch, TimeUnit}
 
 import scala.collection.JavaConverters._
@@ -11,14 +11,6 @@ import org.apache.spark.sparkmesos.SparkApplication
 import org.slf4j.LoggerFactory
 import org.sparkmesos.bridge.{Conversation, ConversationListener, Daemon, Masters, PythonDriver, Reconciliation, Refusals,
   StartWatch}
-
-/** Loads nothing: this driver needs no libmesos. Whoever asks for the native library gets it over HTTP instead. */
-class MesosNativeLibrary
-
-object MesosNativeLibrary {
-  def load(): Unit = ()
-  def load(path: String): Unit = ()
-}
 
 /** Mesos' Java SchedulerDriver over the v1 HTTP API: what Spark's own, unmodified Mesos backend runs on without libmesos.
   *
@@ -35,7 +27,7 @@ class MesosSchedulerDriver(
     master: String,
     implicitAcknowledgements: Boolean,
     credential: Credential)
-  extends SchedulerDriver {
+  extends SchedulerDriverOverloads {
 
   def this(scheduler: Scheduler, framework: FrameworkInfo, master: String) =
     this(scheduler, framework, null, master, true, null)
@@ -60,9 +52,7 @@ class MesosSchedulerDriver(
   // Guarded by lock:
   private var status = Status.DRIVER_NOT_STARTED
   private var conversation: Conversation = _
-  private var suppressed = false // all roles are
-  private var quiet: Seq[String] = // roles that are one by one
-    if (suppressedRoles == null) Nil else suppressedRoles.asScala.toList
+  private var suppression = Suppression(isOfAll = false, if (suppressedRoles == null) Nil else suppressedRoles.asScala.toList)
   private val known = new KnownTasks
   private val reconciliation = new Reconciliation(reconcile)
   // Set by start(), used by every thread:
@@ -80,7 +70,7 @@ class MesosSchedulerDriver(
       if (status != Status.DRIVER_NOT_STARTED) return status
       try {
         conversation = new Conversation(Masters.of(master), Introduction.framework(framework),
-          Introduction.credentials(credential), () => lock.synchronized(quiet), listener)
+          Introduction.credentials(credential), () => lock.synchronized(suppression.roles), listener)
         watch = StartWatch.forSpark(conversation)
         if (StartWatch.inSpark) PythonDriver.endWithJvm()
         status = Status.DRIVER_RUNNING
@@ -115,8 +105,6 @@ class MesosSchedulerDriver(
       if (before == Status.DRIVER_ABORTED) before else Status.DRIVER_STOPPED
     } else before
   }
-
-  def stop(): Status = stop(false)
 
   /** No more callbacks and no more offers; the framework and its tasks stay until stop(), or until its failover timeout
     * after the end of this process.
@@ -153,7 +141,7 @@ class MesosSchedulerDriver(
     val before = status
     if (before == Status.DRIVER_RUNNING) {
       status = Status.DRIVER_ABORTED
-      suppressed = true // after the next subscription too
+      suppression = suppression.copy(isOfAll = true) // after the next subscription too
       reconciliation.stop()
     }
     before
@@ -164,18 +152,6 @@ class MesosSchedulerDriver(
   def requestResources(requests: Collection[Request]): Status = running {
     conversation.call("REQUEST", SchedulerCalls.request(requests))
   }
-
-  def launchTasks(offerIds: Collection[OfferID], tasks: Collection[TaskInfo], filters: Filters): Status = {
-    val launch = Offer.Operation.newBuilder().setType(Offer.Operation.Type.LAUNCH)
-      .setLaunch(Offer.Operation.Launch.newBuilder().addAllTaskInfos(tasks))
-    acceptOffers(offerIds, Collections.singleton(launch.build()), filters)
-  }
-  def launchTasks(offerIds: Collection[OfferID], tasks: Collection[TaskInfo]): Status =
-    launchTasks(offerIds, tasks, Filters.getDefaultInstance)
-  def launchTasks(offerId: OfferID, tasks: Collection[TaskInfo], filters: Filters): Status =
-    launchTasks(Collections.singleton(offerId), tasks, filters)
-  def launchTasks(offerId: OfferID, tasks: Collection[TaskInfo]): Status =
-    launchTasks(offerId, tasks, Filters.getDefaultInstance)
 
   def acceptOffers(offerIds: Collection[OfferID], operations: Collection[Offer.Operation], filters: Filters): Status =
     running {
@@ -194,7 +170,6 @@ class MesosSchedulerDriver(
   def declineOffer(offerId: OfferID, filters: Filters): Status = running {
     conversation.call("DECLINE", SchedulerCalls.decline(offerId, filters))
   }
-  def declineOffer(offerId: OfferID): Status = declineOffer(offerId, Filters.getDefaultInstance)
 
   /** Nothing is sent for a task whose end Mesos has told: it would answer TASK_LOST, which Spark counts as a failure of
     * the agent.
@@ -204,20 +179,16 @@ class MesosSchedulerDriver(
     if (!known.hasEnded(id)) conversation.call("KILL", SchedulerCalls.kill(id, known.agentOf(id)))
   }
 
-  def reviveOffers(): Status = reviveOffers(Collections.emptyList[String]())
   def reviveOffers(roles: Collection[String]): Status = running {
-    lock.synchronized { // as in listener.subscribed, so that Mesos gets the calls in the order of `suppressed`
-      if (roles.isEmpty) quiet = Nil
-      else quiet = (if (suppressed) allRoles else quiet).filterNot(role => roles.contains(role))
-      suppressed = false
+    lock.synchronized { // as in listener.subscribed, so that Mesos gets the calls in the order of `suppression`
+      suppression = suppression.without(roles, framework)
       conversation.call("REVIVE", SchedulerCalls.roles(roles))
     }
   }
 
-  def suppressOffers(): Status = suppressOffers(Collections.emptyList[String]())
   def suppressOffers(roles: Collection[String]): Status = running {
     lock.synchronized {
-      if (roles.isEmpty) suppressed = true else quiet = (quiet ++ roles.asScala).distinct
+      suppression = suppression.and(roles)
       conversation.call("SUPPRESS", SchedulerCalls.roles(roles))
     }
   }
@@ -250,9 +221,6 @@ class MesosSchedulerDriver(
   private def reconcile(tasks: Iterable[String]): Unit = if (tasks.nonEmpty && isRunning)
     conversation.call("RECONCILE", SchedulerCalls.reconcile(tasks.toSeq.map(id => id -> known.agentOf(id))))
 
-  private def allRoles: Seq[String] =
-    framework.getRolesList.asScala.toList ++ (if (framework.hasRole) Seq(framework.getRole) else Nil)
-
   // ---- events ------------------------------------------------------------------------------------------------------
 
   private object listener extends ConversationListener {
@@ -264,7 +232,7 @@ class MesosSchedulerDriver(
       watch.foreach(_.registered())
       if (again) {
         // Before anybody hears of it: who asks for offers in reregistered() wants them.
-        lock.synchronized { if (suppressed) conversation.call("SUPPRESS", null) }
+        lock.synchronized { if (suppression.isOfAll) conversation.call("SUPPRESS", null) }
         tell("reregistered")(scheduler.reregistered(MesosSchedulerDriver.this, info))
         if (isRunning) reconciliation.begin(known.ids.toSet)
       } else tell("registered")(scheduler.registered(MesosSchedulerDriver.this, id, info))

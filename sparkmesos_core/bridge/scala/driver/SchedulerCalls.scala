@@ -7,7 +7,7 @@ import scala.collection.JavaConverters._
 import com.fasterxml.jackson.databind.node.{JsonNodeFactory, ObjectNode}
 import org.apache.mesos.Protos._
 import org.apache.mesos.v1.{Protos => V1}
-import org.sparkmesos.bridge.ProtobufJson
+import org.sparkmesos.bridge.{Calls, ProtobufJson}
 
 /** The bodies of a scheduler's calls from the messages that Spark has, as the v1 scheduler API has them: what stands under the
   * name of the call.
@@ -22,44 +22,25 @@ private[mesos] object SchedulerCalls {
     body
   }
 
-  def accept(offerIds: Collection[OfferID], operations: Collection[Offer.Operation], filters: Filters): ObjectNode = {
-    val body = offers(offerIds, filters)
-    val array = body.putArray("operations")
-    operations.asScala.foreach(operation => array.add(ProtobufJson.write(operation, V1.Offer.Operation.parser())))
-    body
-  }
+  def accept(offerIds: Collection[OfferID], operations: Collection[Offer.Operation], filters: Filters): ObjectNode =
+    Calls.accept(offerIds.asScala.toList.map(_.getValue),
+      operations.asScala.toList.map(operation => ProtobufJson.write(operation, V1.Offer.Operation.parser())), v1(filters))
 
-  def decline(offerId: OfferID, filters: Filters): ObjectNode = offers(java.util.Collections.singleton(offerId), filters)
+  def decline(offerId: OfferID, filters: Filters): ObjectNode = Calls.decline(Seq(offerId.getValue), v1(filters))
 
-  private def offers(ids: Collection[OfferID], filters: Filters): ObjectNode = {
-    val body = node()
-    val array = body.putArray("offer_ids")
-    ids.asScala.foreach(id => array.addObject().put("value", id.getValue))
-    body.replace("filters", ProtobufJson.write(filters, V1.Filters.parser()))
-    body
-  }
+  private def v1(filters: Filters) = ProtobufJson.write(filters, V1.Filters.parser())
 
-  def kill(task: String, agent: Option[SlaveID]): ObjectNode = fill(node(), task, agent)
+  def kill(task: String, agent: Option[SlaveID]): ObjectNode = Calls.kill(task, agent.map(_.getValue), None)
 
   /** @param tasks with their agents, where these are known; none: all that there are */
-  def reconcile(tasks: Seq[(String, Option[SlaveID])]): ObjectNode = {
-    val body = node()
-    val array = body.putArray("tasks")
-    tasks.foreach { case (task, agent) => fill(array.addObject(), task, agent) }
-    body
-  }
+  def reconcile(tasks: Seq[(String, Option[SlaveID])]): ObjectNode =
+    Calls.reconcile(tasks.map { case (task, agent) => task -> agent.map(_.getValue) })
 
   /** None for a status that Mesos wants no acknowledgement of. */
   def acknowledge(status: TaskStatus): Option[ObjectNode] =
     if (!status.hasUuid || status.getUuid.isEmpty || !status.hasSlaveId) None
-    else Some(fill(node(), status.getTaskId.getValue, Some(status.getSlaveId))
-      .put("uuid", Base64.getEncoder.encodeToString(status.getUuid.toByteArray)))
-
-  private def fill(body: ObjectNode, task: String, agent: Option[SlaveID]): ObjectNode = {
-    body.putObject("task_id").put("value", task)
-    agent.foreach(agent => body.putObject("agent_id").put("value", agent.getValue))
-    body
-  }
+    else Some(Calls.acknowledge(status.getTaskId.getValue, status.getSlaveId.getValue,
+      Base64.getEncoder.encodeToString(status.getUuid.toByteArray)))
 
   def message(executor: ExecutorID, agent: SlaveID, data: Array[Byte]): ObjectNode = {
     val body = node()
