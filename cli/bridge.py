@@ -32,12 +32,49 @@ def build(terminal: Terminal, *, output: Path, spark_home: Path | None) -> None:
     of Spark 4 then take --master spark+mesos://HOST:5050.
     """
     from sparkmesos_core.bridge.compile import write_bridge
+    from sparkmesos_core.bridge.kinds import is_untried, untried
     from sparkmesos_core.spark.home import find_spark, require_mesos
     from sparkmesos_core.spark.java import find_compiling_java
 
     environment = dict(terminal.environment)
     spark = find_spark(spark_home, environment)
     require_mesos(spark)
+    if is_untried(spark.release):
+        terminal.warn(untried(spark.version))
     java = find_compiling_java(spark, environment)
     write_bridge(output, spark.jars, java.executable, terminal.say)
     terminal.say(f"Wrote {output} for Spark {spark.version} (Scala {spark.scala_version}).")
+
+
+@command.command("archive")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.jsa",
+    help="Write one for executors, and FILE.jar beside it, on a machine or into an image that agents have.  "
+    "[default: the one that submissions from here use]",
+)
+@options.spark_home
+@click.pass_obj
+def archive(terminal: Terminal, *, output: Path | None, spark_home: Path | None) -> None:
+    """Make the archive of classes with which JVMs of a Spark 4 start sooner, and print its path.
+
+    The second submission with a Spark makes one by itself. Executors of other machines take one that was made
+    there, with the Spark and the Java that are there: name it in spark.mesos.executor.classArchive.
+    """
+    from sparkmesos_core.bridge.compile import ensure_bridge
+    from sparkmesos_core.directories import cache_directory
+    from sparkmesos_core.spark.home import find_spark
+    from sparkmesos_core.spark.java import find_java
+    from sparkmesos_core.submit.class_archives import made_archive, written_archive
+
+    environment = dict(terminal.environment)
+    spark = find_spark(spark_home, environment)
+    java = find_java(spark, environment)
+    if output is not None:
+        made = written_archive(output, spark, java, environment, terminal.say)
+    else:
+        folder = cache_directory(environment) / "bridge"
+        bridge = ensure_bridge(spark.jars, java.executable, folder, terminal.say)
+        made = made_archive(bridge, spark, java, environment, terminal.say)
+    terminal.data(str(made.classes))

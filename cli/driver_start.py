@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sparkmesos_core.errors import ExitCode, SparkNotFoundError
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.submit import client_mode
+from sparkmesos_core.submit.class_archives import make_usable_archive, usable_archive
 from sparkmesos_core.submit.mesos_driver import check_options
 
-from .submission_check import is_sound, shows_no_error, untold
+from .submission_check import is_sound, say_notes, shows_no_error, untold
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sparkmesos_core.client_configuration import ClientConfiguration
     from sparkmesos_core.conf.finding import Finding
     from sparkmesos_core.submit.client_mode import Submission
-    from sparkmesos_core.submit.launch import Program
+    from sparkmesos_core.submit.launch import Launch, Program
     from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
     from .terminal import Terminal
@@ -33,11 +36,15 @@ def start_driver(
     *,
     dry_run: bool,
     environment: Mapping[str, str],
+    check_before: Callable[[], None] | None = None,
+    with_notes: bool = False,
 ) -> int:
     """Becomes `program`, which holds the driver; returns the exit code if that is not to be.
 
-    `environment` is the one that sparkmesos was called with. With `dry_run` the command is printed. Raises
-    what `client_mode` raises, and SparkNotFoundError if the program cannot be started.
+    `environment` is the one that sparkmesos was called with. With `dry_run` the command is printed. What
+    `check_before` looks at is looked at before anything starts, and once more at the end, since compiling the
+    bridge takes a minute. `with_notes` shows what is worth knowing, too, of what `client` says. Raises what
+    `client_mode` and `check_before` raise, and SparkNotFoundError if the program cannot be started.
     """
     submission = client_mode.plan(client, own)
     check_options(own, client.configuration)
@@ -45,12 +52,17 @@ def start_driver(
     over_http = submission.libmesos is None
     if not is_sound(terminal, client, over_http=over_http, runs_here=not dry_run, held_back=held_back):
         return int(ExitCode.USAGE)
+    if with_notes:
+        say_notes(terminal, client.findings)
+    if check_before is not None and not dry_run:
+        check_before()
     bridge = client_mode.future_bridge_for(submission)
     if dry_run:
         url, http_url = client_mode.future_url(submission), ""
     else:
         url, http_url = _find_master(terminal, submission)
-    launch = client_mode.launch(submission, url, bridge, environment, program)
+    archive = usable_archive(submission, bridge)
+    launch = client_mode.launch(submission, url, bridge, environment, program, archive)
     if dry_run:
         terminal.data(shlex.join(launch.printable()))
         if bridge is not None and not bridge.is_file():
@@ -64,7 +76,12 @@ def start_driver(
         terminal, submission, http_url, launch.environment, own.preflight_timeout, held_back or []
     ):
         return int(ExitCode.FAILED)
+    is_second = bridge is not None and bridge.is_file()
     client_mode.bridge_for(submission, terminal.say)  # compiled, if need be, when all else is ready
+    if is_second and archive is None:
+        launch = _with_archive(terminal, submission, bridge, url, environment, program)
+    if check_before is not None:
+        check_before()
     terminal.flush()
     # Python ignores these two, and a program that is exec'ed would inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -98,6 +115,22 @@ def _find_master(terminal: Terminal, submission: Submission) -> tuple[str, str]:
     )
     terminal.say(f"Embedded Mesos: {cluster.http_url} (log and sandboxes: {cluster.work_dir})")
     return cluster.url, cluster.http_url
+
+
+def _with_archive(
+    terminal: Terminal,
+    submission: Submission,
+    bridge: Path | None,
+    url: str,
+    environment: Mapping[str, str],
+    program: Program,
+) -> Launch:
+    """The command with an archive of Spark's classes, made if need be; without one if there can be none."""
+    trouble = make_usable_archive(submission, bridge, terminal.say)
+    if trouble:
+        terminal.warn(printable(trouble))
+    archive = usable_archive(submission, bridge)
+    return client_mode.launch(submission, url, bridge, environment, program, archive)
 
 
 def _passes_preflight(

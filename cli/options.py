@@ -188,6 +188,15 @@ def _of_client_mode(*, hidden: bool) -> tuple[Callable[[F], F], ...]:
             help="Give up, with exit code 6, when no executor has started by then.  "
             "[default: wait, and say why]",
         ),
+        option(
+            "--class-archive",
+            type=click.Choice(["auto", "off"]),
+            default="auto",
+            show_default=True,
+            hidden=hidden,
+            help="Whether Spark 4 may start with an archive of its classes, in two thirds of the time; the "
+            "second submission makes it.",
+        ),
         # Not as a variable: what is set for start-local-cluster is in use by a cluster that runs.
         click.option(
             "--work-dir",
@@ -268,10 +277,11 @@ def client_mode_options(context: click.Context) -> ClientModeOptions:
         ca_file=given["ca_file"],
         start_timeout=given["start_timeout"],
         work_dir=given["work_dir"],
+        class_archive=given["class_archive"] == "auto",
         preflight_timeout=None if given["no_preflight"] else given["preflight_timeout"],
         typed=tuple(
             "--" + name.replace("_", "-")
-            for name in ("mesos_driver", "start_timeout", "work_dir")
+            for name in ("mesos_driver", "start_timeout", "work_dir", "class_archive")
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         ),
     )

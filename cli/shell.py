@@ -72,7 +72,7 @@ def command(
     from sparkmesos_core.settings import own_masters
     from sparkmesos_core.spark.argument_checks import refusals
     from sparkmesos_core.spark.arguments import Action
-    from sparkmesos_core.submit import shells
+    from sparkmesos_core.submit import connect_mode, shells
     from sparkmesos_core.submit.shell_arguments import read_shell_arguments
 
     terminal = context.find_object(Terminal) or Terminal()
@@ -95,7 +95,8 @@ def command(
         dynamic_allocation=dynamic_allocation_of(context),
     )
     shells.refuse_cluster_mode(client.configuration)
-    shells.refuse_remote(client.configuration)
+    connect_mode.refuse_remote(client.configuration)
+    connect_mode.refuse_connect_mode(client.configuration, client.spark)
     client = shells.client_for(shell, client, Path.cwd())
     if parsed.verbose:
         from sparkmesos_core.submit.verbose_report import verbose_report
@@ -115,10 +116,20 @@ def command(
         return int(ExitCode.USAGE)
     piped = sys.stdin is None or not sys.stdin.isatty()
     program = shells.program_for(shell, client, piped=piped)
-    if shell.is_server and not dry_run:
-        from sparkmesos_core.submit.connect_server import check_port
-
-        check_port(client.configuration, client.spark)
     from .driver_start import start_driver
 
-    return start_driver(terminal, client, own, program, dry_run=dry_run, environment=environment)
+    def check_port() -> None:
+        from sparkmesos_core.submit import connect_server
+
+        connect_server.check_port(client.configuration, client.spark)
+
+    return start_driver(
+        terminal,
+        client,
+        own,
+        program,
+        dry_run=dry_run,
+        environment=environment,
+        check_before=check_port if shell.is_server else None,
+        with_notes=shell.is_server,
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkmesos_core.errors import UsageError
+from sparkmesos_core.quoting import printable
 
 if TYPE_CHECKING:
     from sparkmesos_core.client_configuration import ClientConfiguration
@@ -61,6 +62,15 @@ def shows_no_error(terminal: Terminal, findings: Iterable[Finding]) -> bool:
         elif finding.severity is Severity.WARNING:
             terminal.warn(place + finding.message, hint=finding.hint)
     return sound
+
+
+def say_notes(terminal: Terminal, findings: Iterable[Finding]) -> None:
+    """Says what is worth knowing, which otherwise `config check` alone shows."""
+    from sparkmesos_core.conf.finding import Severity
+
+    for finding in findings:
+        if finding.severity is Severity.NOTE:
+            terminal.say(printable(f"note: {_place(finding)}{finding.message}. {finding.hint}"))
 
 
 def _place(finding: Finding) -> str:

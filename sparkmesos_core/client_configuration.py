@@ -62,17 +62,15 @@ def read_client_configuration(
     environment: SPARK_HOME too, without `spark_home`. In cluster mode variables that the driver will not get
     stand for no property. Unless it `needs_spark`, a SPARK_HOME that is no Spark counts as none at all.
 
-    Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for an option that it does
-    not have and for a file or a variable that cannot be read or understood, and TimedOutError if spark-env.sh
-    does not come to its end.
+    Raises SparkNotFoundError if the Spark that was asked for is none, UsageError for an option that its
+    spark-submit does not have (which does not run here in cluster mode) and for a file or a variable that
+    cannot be read or understood, and TimedOutError if spark-env.sh does not come to its end.
     """
     find = find_optional_spark if needs_spark else _find_any_spark
     spark = find(spark_home, environment)
     env = load_spark_env(spark.path if spark is not None else None, environment, arguments=_all_of(arguments))
     if spark_home is None and "SPARK_HOME" in env.changed:
         spark = find(None, env.variables)
-    if spark is not None:
-        _check_release(arguments, spark)
     home = spark.path if spark is not None else None
     properties_file = find_properties_file(arguments.values.get("--properties-file"), home, env.variables)
     below = _defaults_below(arguments, home, env.variables)
@@ -90,6 +88,8 @@ def read_client_configuration(
         configuration = configuration_with(own.settings(for_dispatcher=True))
     if is_cluster:
         configuration = configuration.without(_stays_here)
+    elif spark is not None and not arguments.asks_dispatcher:
+        _check_release(arguments, spark)
     translation = _translation(
         arguments, configuration, spark.version if spark is not None else None, dynamic_allocation
     )

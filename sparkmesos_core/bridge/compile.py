@@ -20,7 +20,7 @@ from pathlib import Path
 from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.bridge.recipes import COMPILER_JARS, Recipe, recipe_for, select_jars
 from sparkmesos_core.errors import BridgeError
-from sparkmesos_core.spark.core_jar import find_core_jar
+from sparkmesos_core.spark.core_jar import Release, find_core_jar
 
 # Raised when the jar would differ although sources and jars do not, say by other compiler options.
 _FORMAT = 2
@@ -186,7 +186,7 @@ def _compile(recipe: Recipe, classes: Path, jars_dir: Path, place: str, java: Pa
     except OSError as error:
         raise BridgeError(
             f"The Mesos bridge cannot be compiled: {java} does not start ({error.strerror or error})",
-            hint=f"Set JAVA_HOME to a Java that this Spark supports: {recipe.kind.javas}.",
+            hint=f"Set JAVA_HOME to a Java that this Spark supports: {recipe.kind.javas(_release(jars))}.",
         ) from error
     if done.returncode != 0 or not any(classes.rglob("*.class")):
         spark = _named(jars)
@@ -205,13 +205,20 @@ def _compiler_advice(kind: BridgeKind, spark: str, jars: Collection[str], java: 
             "The Scala compiler of Spark 2.4 needs Java 8, or the JDK (not only the runtime) of a newer one. "
             f"{java} was used. Set JAVA_HOME to a Java 8, which Spark 2.4 itself needs, too."
         )
-    made_for = f"It is made for {kind.sparks} on {kind.javas}; {java} was used with {spark}."
+    made_for = (
+        f"It is made for {kind.sparks}, and {spark} runs on {kind.javas(_release(jars))}; {java} was used."
+    )
     if kind is BridgeKind.DRIVER:
         return f"{made_for} Use such a Spark and Java, or libmesos (--mesos-driver native)."
     return (
         f"{made_for} Use such a Spark and Java. A newer Spark may have moved internals that the bridge "
         "needs: look for a newer sparkmesos."
     )
+
+
+def _release(jars: Collection[str]) -> Release | None:
+    core = find_core_jar(jars)
+    return core.release if core else None
 
 
 def _named(jars: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from sparkmesos_core.spark.core_jar import Release
+from sparkmesos_core.spark.java_releases import javas_of
 
 FIRST_WITH_DRIVER: Release = (2, 4)
 """The oldest Spark that the driver class is made for."""
@@ -30,16 +31,29 @@ class BridgeKind(Enum):
         first, last = _RELEASES[self]
         return f"Spark {first[0]}.{first[1]} to {last[0]}.{last[1]}"
 
-    @property
-    def javas(self) -> str:
-        """What these run on, for messages."""
-        return "Java 8, 11 or 17" if self is BridgeKind.DRIVER else "Java 17 or 21"
+    def javas(self, release: Release | None) -> str:
+        """What this release runs on, for messages; what any of them does, if it is None."""
+        return javas_of(_RELEASES[self] if release is None else [release])
 
 
 _RELEASES = {
     BridgeKind.DRIVER: (FIRST_WITH_DRIVER, LAST_WITH_DRIVER),
     BridgeKind.BACKEND: (FIRST_WITH_BACKEND, LAST_WITH_BACKEND),
 }
+
+
+def is_untried(release: Release) -> bool:
+    """Whether a Spark is newer than those that the backend was tried with."""
+    return release > LAST_WITH_BACKEND
+
+
+def untried(version: str) -> str:
+    """The same in words, of a version that is."""
+    return (
+        f"The bridge to Mesos was not tried with Spark {version}: it is made for "
+        f"{BridgeKind.BACKEND.sparks}, and needs internals of Spark that a newer one may have moved, or "
+        "changed"
+    )
 
 
 def bridge_kind(release: Release | None, *, has_mesos: bool) -> BridgeKind | None:

@@ -160,14 +160,14 @@ VARIABLES: tuple[SparkVariable, ...] = (
     SparkVariable("JAVA_HOME", "The folder of the Java that runs Spark", _ALL),
     # Daemons
     SparkVariable(
-        "SPARK_DAEMON_JAVA_OPTS", "Options of the JVMs of dispatcher and shuffle service, such as -Dspark.…",
+        "SPARK_DAEMON_JAVA_OPTS", "Options of the JVMs of dispatcher, shuffle service, Thrift server",
         _DAEMONS, java_options=_DAEMONS,
     ),
     SparkVariable(
         "SPARK_SHUFFLE_OPTS", "Options of the JVM of the shuffle service, behind those of all daemons",
         frozenset({Reader.SHUFFLE_SERVICE}), java_options=frozenset({Reader.SHUFFLE_SERVICE}),
     ),
-    SparkVariable("SPARK_DAEMON_MEMORY", "Heap of dispatcher and shuffle service (1g)", _DAEMONS),
+    SparkVariable("SPARK_DAEMON_MEMORY", "Heap of dispatcher, shuffle service, Thrift server (1g)", _DAEMONS),
     SparkVariable("SPARK_DAEMON_CLASSPATH", "Class path of dispatcher and shuffle service", _DAEMONS),
     SparkVariable("SPARK_MESOS_DISPATCHER_HOST", "The host name of the dispatcher (hostname -f)", _NONE),
     SparkVariable("SPARK_MESOS_DISPATCHER_PORT", "The port of the dispatcher (7077)", _NONE),

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkmesos_core.bridge.kinds import BridgeKind
+from sparkmesos_core.bridge.kinds import BridgeKind, is_untried, untried
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.dist.entry import Entry, EntryKind
 from sparkmesos_core.dist.facts import BRIDGE, Facts, core_jars, segments_of, spark_folder
 from sparkmesos_core.dist.names import executor_prefix, leads_there, problem_of, stem
 from sparkmesos_core.quoting import quoted
+from sparkmesos_core.spark.core_jar import release_of
 
 LARGE_BYTES = 600_000_000
 """Above this, an archive gets a note. Spark's own releases have up to 400 MB."""
@@ -322,6 +323,16 @@ def _size(archive: _Archive) -> Iterator[Finding]:
         )
 
 
+def _untried_spark(archive: _Archive) -> Iterator[Finding]:
+    release = release_of(archive.facts.spark_version or "")
+    if release is not None and is_untried(release):
+        yield _warning(
+            "untried-spark",
+            untried(str(archive.facts.spark_version)),
+            "Look for a newer sparkmesos, or try it with something that may fail.",
+        )
+
+
 _RULES: tuple[Callable[[_Archive], Iterator[Finding]], ...] = (
     _archive_name,
     _spark,
@@ -333,6 +344,7 @@ _RULES: tuple[Callable[[_Archive], Iterator[Finding]], ...] = (
     _configuration,
     _what_is_missing,
     _size,
+    _untried_spark,
 )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from sparkmesos_core.conf.configuration import Configuration
+from sparkmesos_core.conf.values.scalars import java_int
 from sparkmesos_core.conf.values.sizes import parse_size
 from sparkmesos_core.errors import ConfigurationError, UsageError
 from sparkmesos_core.quoting import quoted
@@ -131,14 +131,6 @@ def _is_memory(text: str) -> bool:
         return parse_size(text) > 0
     except UsageError:
         return False
-
-
-def java_int(text: str) -> int | None:
-    """What `Integer.parseInt` makes of a text: no blanks, digits of any script, 32 bits; None if nothing."""
-    if not re.fullmatch(r"[+-]?\d{1,1000}", text):
-        return None
-    number = int(text)
-    return number if -(2**31) <= number < 2**31 else None
 
 
 def _is_positive(text: str) -> bool:

@@ -12,6 +12,8 @@ from sparkmesos_core.bridge.kinds import BridgeKind, bridge_kind
 from sparkmesos_core.errors import SparkNotFoundError
 from sparkmesos_core.spark.core_jar import Release, find_core_jar, release_of
 
+OFFICIAL_RELEASE = "Use an official release of Spark: unpack it, and point SPARK_HOME or --spark-home to it."
+"""What to do where a Spark comes without something that official releases have."""
 _INSTALL_HINT = "Install one that can run on Mesos with: pip install 'pyspark>=3.5.9,<3.6'"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-from sparkmesos_core.spark.argument_checks import java_int
+from sparkmesos_core.conf.values.scalars import java_int
 from sparkmesos_core.spark.arguments import Action, SubmitArguments
 
 _EXECUTOR_CORES = "spark.executor.cores"

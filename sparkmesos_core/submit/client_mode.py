@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkmesos_core.bridge.class_archive import ClassArchive
 from sparkmesos_core.bridge.compile import bridge_path, ensure_bridge
 from sparkmesos_core.bridge.kinds import BridgeKind
 from sparkmesos_core.client_configuration import ClientConfiguration
@@ -33,12 +34,16 @@ from sparkmesos_core.spark.argument_bytes import (
 from sparkmesos_core.spark.arguments import SHELLS
 from sparkmesos_core.spark.home import SparkHome, find_spark, require_mesos
 from sparkmesos_core.spark.java import Java, find_java
+from sparkmesos_core.submit.class_archive_use import PROPERTY as CLASS_ARCHIVE
+from sparkmesos_core.submit.class_archive_use import driver_options, executors_can
 from sparkmesos_core.submit.driver_defaults import default_variables, is_local
 from sparkmesos_core.submit.driver_python import python_of_application, require_python
 from sparkmesos_core.submit.launch import SPARK_SUBMIT, Launch, Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions, Master, libmesos_for
 
 logger = logging.getLogger(__name__)
+
+_JVM_OPTIONS = "SPARK_SUBMIT_OPTS"
 
 PLACEHOLDER_URL = "mesos://EMBEDDED"
 """Stands for the URL of an embedded master that is not started."""
@@ -127,11 +132,13 @@ def launch(
     bridge: Path | None,
     callers: Mapping[str, str],
     program: Program = SPARK_SUBMIT,
+    archive: ClassArchive | None = None,
 ) -> Launch:
     """The command that runs the submission's driver against the masters that `master_url` names.
 
     `callers` is the environment that sparkmesos itself was called with, `program` what takes the command
-    line. Raises SparkNotFoundError if this Spark does not have it.
+    line; `archive` holds Spark's classes for the driver, and for executors if they can use it, too. Raises
+    SparkNotFoundError if this Spark does not have the program.
     """
     configuration = submission.client.configuration
     environment = submission.environment
@@ -149,7 +156,8 @@ def launch(
     if bridge is not None:
         # The bridge's classes must come before those of the same names in the Mesos jar of a Spark 3.
         theirs = configuration.get("spark.driver.extraClassPath")
-        options += ["--driver-class-path", os.pathsep.join(filter(None, (str(bridge), theirs)))]
+        first = str(archive.class_path) if archive is not None else None
+        options += ["--driver-class-path", os.pathsep.join(filter(None, (first, str(bridge), theirs)))]
         if _is_fine_grained(submission):
             # Its executors speak to their agents through Mesos' Java API, too. Where there is no file of this
             # path the JVM passes over it, and one of the user's own entries may be a bridge.
@@ -160,6 +168,11 @@ def launch(
             variables["SPARKMESOS_CA_FILE"] = str(submission.options.ca_file.absolute())
     if submission.options.start_timeout is not None:
         variables["SPARKMESOS_START_TIMEOUT"] = f"{submission.options.start_timeout:g}"
+    if archive is not None:
+        theirs = variables.get(_JVM_OPTIONS) or environment.get(_JVM_OPTIONS, "")
+        variables[_JVM_OPTIONS] = driver_options(archive, theirs)
+        if executors_can(configuration, environment, is_local=_has_local_agents(submission, master_url)):
+            options += ["--conf", f"{CLASS_ARCHIVE}={archive.classes}"]
     variables.update(_defaults(submission, master_url))
     # What Spark tells with --verbose our own report tells, too, and without its secrets.
     arguments = submission.client.arguments.without_switch("--verbose").with_options(*options)
@@ -248,9 +261,14 @@ def _is_fine_grained(submission: Submission) -> bool:
 
 def _defaults(submission: Submission, master_url: str) -> dict[str, str]:
     """Variables that make things work out of the box, where the user has not decided otherwise."""
-    local = isinstance(submission.master, EmbeddedMaster) or _is_local(parse_master(master_url))
+    local = _has_local_agents(submission, master_url)
     configuration = submission.client.configuration
     return default_variables(configuration, submission.environment, submission.spark, is_local=local)
+
+
+def _has_local_agents(submission: Submission, master_url: str) -> bool:
+    """Whether all agents are on this machine, as those of a master on loopback are."""
+    return isinstance(submission.master, EmbeddedMaster) or _is_local(parse_master(master_url))
 
 
 def _is_local(master: Master) -> bool:

@@ -39,6 +39,8 @@ class ClientModeOptions:
     """Where an embedded cluster keeps what it writes."""
     preflight_timeout: float | None = None
     """Seconds to look, before the driver starts, for what would make it hang or fail; None does not look."""
+    class_archive: bool = True
+    """Whether JVMs may start with an archive of Spark's classes, and one may be made."""
     typed: tuple[str, ...] = ()
     """The options for client mode that were given with this command. What is set for good may not apply."""
 

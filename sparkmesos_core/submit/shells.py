@@ -18,34 +18,16 @@ from sparkmesos_core.client_configuration import ClientConfiguration
 from sparkmesos_core.conf.configuration import Configuration
 from sparkmesos_core.conf.finding import Finding, Severity
 from sparkmesos_core.conf.setting import Origin, Setting, Source
-from sparkmesos_core.errors import (
-    ConfigurationError,
-    InterpreterNotFoundError,
-    SparkNotFoundError,
-    UsageError,
-)
+from sparkmesos_core.errors import ConfigurationError, SparkNotFoundError, UsageError
 from sparkmesos_core.quoting import quoted
-from sparkmesos_core.spark.home import SparkHome, find_spark
+from sparkmesos_core.spark.home import OFFICIAL_RELEASE, find_spark
 from sparkmesos_core.submit import connect_server
-from sparkmesos_core.submit.driver_defaults import is_of_this_python
-from sparkmesos_core.submit.driver_python import (
-    PROPERTIES,
-    configured,
-    is_program,
-    python_of_shell,
-    require_python,
-)
+from sparkmesos_core.submit.connect_mode import classic_variables
+from sparkmesos_core.submit.interpreter_shells import python_program, r_program
 from sparkmesos_core.submit.launch import Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 
 _EXECUTOR_URI = "SPARK_EXECUTOR_URI"
-_RELEASE_HINT = "Use an official release of Spark: unpack it, and point SPARK_HOME or --spark-home to it."
-
-_R = "spark.r.shell.command"
-
-PYTHON_START = Path(__file__).with_name("python_shell_start.py")
-"""What the Python of a shell runs last when it starts."""
-_PIPED_PYTHON = Path(__file__).with_name("piped_python_shell.py")
 
 
 @dataclass(frozen=True)
@@ -145,22 +127,6 @@ def refuse_cluster_mode(configuration: Configuration) -> None:
     raise ConfigurationError(setting, reason)
 
 
-def refuse_remote(configuration: Configuration) -> None:
-    """Raises ConfigurationError, naming the place, if a server of Spark Connect is to be used.
-
-    A client of one has no driver, and no master either.
-    """
-    setting = configuration.setting("spark.remote")
-    if setting is None or "spark.local.connect" in configuration:
-        return
-    reason = UsageError(
-        "the client of a server of Spark Connect has no driver that sparkmesos could run",
-        hint="Use Spark's own `pyspark --remote sc://HOST:PORT` or `spark-shell --remote …`. "
-        "`sparkmesos shell --lang connect` runs a server on Mesos; for a shell on Mesos leave it out.",
-    )
-    raise ConfigurationError(setting, reason)
-
-
 def options_for(shell: Shell, options: ClientModeOptions) -> ClientModeOptions:
     """The options as far as they hold for this shell.
 
@@ -204,7 +170,8 @@ def client_for(shell: Shell, client: ClientConfiguration, directory: Path) -> Cl
             )
     findings += _missing_scripts(shell, client, directory)
     if shell.is_server:
-        findings += connect_server.exposure(configuration, client.env.variables, client.spark)
+        variables, script_of = client.env.variables, client.env.script_of
+        findings += connect_server.findings(configuration, variables, client.spark, script_of)
     return replace(client, configuration=configuration, findings=tuple(findings))
 
 
@@ -250,12 +217,12 @@ def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Pr
         raise SparkNotFoundError(
             f"The Spark in {spark.path} ({spark.origin}) comes without {shell.name} "
             f"(it has no jars/{shell.jar}*.jar)",
-            hint=_RELEASE_HINT,
+            hint=OFFICIAL_RELEASE,
         )
     if shell.interpreter == "Python":
-        return _python_program(shell, spark, configuration, environment, piped=piped)
+        return python_program(shell.name, spark, configuration, environment, piped=piped)
     if shell.interpreter == "R":
-        return _r_program(shell, spark, configuration, environment, piped=piped)
+        return r_program(shell.name, spark, configuration, environment, piped=piped)
     if shell.name != "spark-shell":
         return Program(shell.name)
     # Not bin/spark-shell: it stays as a parent that does not hand on signals, and whose trap makes 127 of the
@@ -263,77 +230,7 @@ def program_for(shell: Shell, client: ClientConfiguration, *, piped: bool) -> Pr
     # where the JVM is killed, the user's own shell does.
     java_options = f"{environment.get('SPARK_SUBMIT_OPTS', '')} -Dscala.usejavacp=true".strip()
     variables = {"SPARK_SUBMIT_OPTS": java_options}
-    if spark.release >= (4, 0):  # whose launcher asks for it where the shell is to be one of Spark Connect
+    if spark.release >= (4, 0):  # our backend asks for it, which hears of Ctrl-C in a shell
         variables["SPARK_SCALA_SHELL"] = "1"
+    variables.update(classic_variables(spark, environment))
     return Program("spark-submit", first=shell.prefix, variables=variables)
-
-
-def _python_program(
-    shell: Shell,
-    spark: SparkHome,
-    configuration: Configuration,
-    environment: Mapping[str, str],
-    *,
-    piped: bool,
-) -> Program:
-    from sparkmesos_core.preflight.python_programs import is_python  # which the other shells do without
-
-    named = python_of_shell(configuration, environment)
-    if named is not None:
-        require_python(named, environment, "the shell")
-    variables = {"PYTHONSTARTUP": str(PYTHON_START)}
-    if environment.get("PYTHONSTARTUP"):
-        variables["_SPARKMESOS_PYTHONSTARTUP"] = environment["PYTHONSTARTUP"]
-    archive = spark.path / "python" / "lib" / "pyspark.zip"
-    is_whole = (spark.path / "python" / "pyspark" / "__init__.py").is_file()
-    if (named is not None or not is_of_this_python(spark)) and not is_whole and archive.is_file():
-        # A pip-installed Spark counts on being where its Python finds it, which another Python does not.
-        # spark-submit gives applications this archive.
-        paths = (str(archive), environment.get("PYTHONPATH", ""))
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    python = named.program if named is not None else "python3"
-    if piped and is_python(python) and not environment.get("PYSPARK_DRIVER_PYTHON_OPTS"):
-        # Without a terminal Python passes over the start-up file that makes `sc` and `spark`.
-        escaped = str(_PIPED_PYTHON).replace("\\", "\\\\").replace('"', '\\"')
-        variables["PYSPARK_DRIVER_PYTHON_OPTS"] = f'"{escaped}"'
-    return Program(shell.name, options=_on_the_command_line(configuration, *PROPERTIES), variables=variables)
-
-
-def _r_program(
-    shell: Shell,
-    spark: SparkHome,
-    configuration: Configuration,
-    environment: Mapping[str, str],
-    *,
-    piped: bool,
-) -> Program:
-    setting = configured(configuration, _R)
-    command = (setting.value if setting is not None else "") or environment.get("SPARKR_DRIVER_R") or "R"
-    problems, hints = [], []
-    if not is_program(command, environment):
-        problems.append(f"there is no R on this machine ({quoted(command)} is not on the PATH)")
-        hints.append("Install R here and on every agent (on Debian and Ubuntu the package r-base-core).")
-    if not (spark.path / "R" / "lib" / "SparkR").is_dir():
-        problems.append(f"the Spark in {spark.path} ({spark.origin}) has no R/lib/SparkR, as pip's never has")
-        hints.append(_RELEASE_HINT)
-    if problems:
-        raise InterpreterNotFoundError(
-            f"{shell.name} cannot start: {'; and '.join(problems)}", hint=" ".join(hints)
-        )
-    if piped and Path(command).name == "R":
-        # Without a terminal R wants to be told whether to save, and Spark gives it no arguments.
-        raise UsageError(
-            f"{shell.name} reads from a terminal only",
-            hint="Write an R file, and run it by `sparkmesos submit FILE.R`.",
-        )
-    return Program(shell.name, options=_on_the_command_line(configuration, _R))
-
-
-def _on_the_command_line(configuration: Configuration, *keys: str) -> tuple[str, ...]:
-    """Properties as --conf, if they stand elsewhere, where the launcher would not look for them."""
-    options: list[str] = []
-    for key in keys:
-        setting = configured(configuration, key)
-        if setting is not None and setting.value and setting.origin.source is not Source.CONF:
-            options += ["--conf", f"{key}={setting.value}"]
-    return tuple(options)

@@ -100,6 +100,7 @@ def commands_in(folder: Path, cache_dir: Path, spark: SparkUnderTest) -> Iterato
         HOME=str(folder / "home"),
         SPARKMESOS_STATE_DIR=str(folder / "state"),
         SPARKMESOS_CACHE_DIR=str(cache_dir),
+        SPARKMESOS_CLASS_ARCHIVE="off",  # whether there is one yet shall make no difference
         SPARKMESOS_PREFLIGHT_TIMEOUT="60",  # a busy machine is slow to answer
         **spark.environment,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import socket
 import uuid
@@ -15,7 +17,8 @@ import requests
 from tests.integration.commands import Commands, commands_in
 from tests.integration.packed_spark import ARCHIVE, EXCLUDES
 from tests.integration.scala_jar import make_scala_jar
-from tests.integration.spark_under_test import BOTH, INSTALLED, SparkUnderTest, runs_with_both, spark_of
+from tests.integration.spark_releases import wants_older_sparks
+from tests.integration.spark_under_test import INSTALLED, SparkUnderTest, spark_of, versions_for
 from tests.servers.hdfs import Hdfs, real_hdfs
 
 if TYPE_CHECKING:
@@ -26,9 +29,11 @@ _FAILURES = ("TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests that run with both Sparks, a module's with the one and then with the other."""
-    if "spark_under_test" in metafunc.fixturenames and runs_with_both(metafunc.definition.nodeid):
+    if "spark_under_test" not in metafunc.fixturenames:
+        return
+    if versions := versions_for(metafunc.definition.nodeid, older=wants_older_sparks()):
         only = metafunc.definition.get_closest_marker("only_spark")
-        versions = [one for one in BOTH if only is None or one.startswith(f"{only.args[0]}.")]
+        versions = tuple(one for one in versions if only is None or one.startswith(f"{only.args[0]}."))
         metafunc.parametrize("spark_under_test", versions, indirect=True, scope="module")
 
 
@@ -67,6 +72,21 @@ def refusing_port() -> Iterator[int]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def own_port(shared_folder: Path) -> Iterator[int]:
+    """A port that nobody has, no connection of anybody is given, and no other module takes meanwhile."""
+    with contextlib.ExitStack() as locks:
+        for port in range(28000, 31000):  # below those that embedded agents offer
+            lock = locks.enter_context((shared_folder / f"port-{port}.lock").open("w"))
+            with contextlib.suppress(OSError), socket.socket() as trial:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                trial.bind(("", port))
+                break
+        else:
+            raise AssertionError("every port is taken")
+        yield port
 
 
 @pytest.fixture

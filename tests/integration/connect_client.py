@@ -1,4 +1,4 @@
-"""The Python client of Spark Connect, in an environment of its own: it wants 400 MB of packages that nothing else here does."""
+"""The Python client of Spark Connect, in an environment of its own: it wants packages (330 MB on disk) that nothing else here does."""
 
 from __future__ import annotations
 

@@ -148,11 +148,37 @@ def test_files_of_spark_4_on_top_of_each_other(tmp_path: Path) -> None:
     ],
 )
 def test_an_option_that_this_spark_does_not_have(
-    tmp_path: Path, version: str, options: tuple[str, ...], since: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, options: tuple[str, ...], since: str
 ) -> None:
+    (tmp_path / "x").touch()
+    monkeypatch.chdir(tmp_path)
     home = make_spark(tmp_path / "spark", version)
     with pytest.raises(UsageError, match=f"{since}, and {home} is Spark {version}"):
         read(*options, "app.py", SPARK_HOME=str(home))
+
+
+@pytest.mark.parametrize(
+    "mode", [("--deploy-mode", "cluster"), ("--conf", "spark.submit.deployMode=cluster")]
+)
+def test_in_cluster_mode_its_spark_does_not_matter(tmp_path: Path, mode: tuple[str, str]) -> None:
+    """No spark-submit runs here: what the options mean is told to a dispatcher."""
+    home = make_spark(tmp_path / "spark", "3.5.9", defaults="spark.a 1\nspark.b 1")
+    named, extra = tmp_path / "named", tmp_path / "extra"
+    named.write_text("spark.b 2\nspark.c 2")
+    extra.write_text("spark.c 3")
+    options = (
+        "--properties-file",
+        str(named),
+        "--load-spark-defaults",
+        "--extra-properties-file",
+        str(extra),
+    )
+    client = read(*mode, *options, "app.py", SPARK_HOME=str(home))
+    assert {key: client.configuration[key] for key in ("spark.a", "spark.b", "spark.c")} == {
+        "spark.a": "1",
+        "spark.b": "2",
+        "spark.c": "3",
+    }
 
 
 def test_a_script_may_say_where_the_rest_is(tmp_path: Path) -> None:

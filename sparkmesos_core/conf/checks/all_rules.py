@@ -16,6 +16,7 @@ from sparkmesos_core.conf.checks import (
     executors,
     properties,
     sizing,
+    spark_releases,
     variables,
 )
 from sparkmesos_core.conf.checks.circumstances import Circumstances
@@ -35,6 +36,7 @@ GROUPS: tuple[tuple[str, Sequence[Rule]], ...] = (
     ("Constraints", constraints.RULES),
     ("Containers, secrets of tasks", containers.RULES),
     ("Drivers in the cluster", drivers.RULES),
+    ("Which Spark it is", spark_releases.RULES),
     ("Where Spark comes from, and daemons", deployment.RULES),
 )
 RULES: tuple[Rule, ...] = tuple(rule for _, rules in GROUPS for rule in rules)

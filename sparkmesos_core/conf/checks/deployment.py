@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sparkmesos_core.bridge.kinds import LAST_WITH_BACKEND, BridgeKind
 from sparkmesos_core.conf.checks.circumstances import Mode
 from sparkmesos_core.conf.checks.properties import DRIVER_DEFAULT, is_one_mistake_away, settings
 from sparkmesos_core.conf.checks.rule import (
@@ -33,24 +32,6 @@ _NEAR_BUT_MEANT = frozenset({"hftp", "dfs"})
 """Schemes of file systems of Hadoop that are near one of these."""
 _FETCHING = frozenset({Mode.CLIENT, Mode.CLUSTER, Mode.DISPATCHER})
 _WITH_QUERY = re.compile(r"(?:https?|ftps?)://", re.IGNORECASE)
-
-
-@RULES.add(
-    "untried-spark",
-    Severity.WARNING,
-    f"a Spark newer than {'.'.join(map(str, LAST_WITH_BACKEND))}, which may have moved internals that the "
-    "backend for Spark 4 needs, or changed what they do",
-    modes=frozenset({Mode.CLIENT}),
-)
-def _untried_spark(subject: Subject) -> Iterable[Found]:
-    version = subject.circumstances.version
-    if version is not None and version[:2] > LAST_WITH_BACKEND:
-        yield Found(
-            f"The bridge to Mesos was not tried with Spark {'.'.join(map(str, version))}: it is made for "
-            f"{BridgeKind.BACKEND.sparks}, and needs internals of Spark that a newer one may have moved or "
-            "changed",
-            "Look for a newer sparkmesos, or try it with something that may fail.",
-        )
 
 
 @RULES.add(

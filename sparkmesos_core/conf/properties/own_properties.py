@@ -104,6 +104,15 @@ _BACKEND = (
         own=True,
     ),
     Property(
+        "spark.mesos.executor.classArchive",
+        types.PATH,
+        "The archive of Spark's classes on the agents, with which executors start sooner",
+        since=FIRST_WITH_OUR_BACKEND,
+        readers=_B,
+        computed_default="none; that of the driver where the agents are on its machine",
+        own=True,
+    ),
+    Property(
         "spark.mesos.checkpoint",
         types.BOOLEAN,
         "Whether agents keep on disk what they know of executors, which then outlive restarts of agents",

@@ -1,16 +1,25 @@
-"""The properties of the server of Spark Connect, which `sparkmesos shell --lang connect` runs on Mesos.
+"""The properties of Spark Connect, and of its server, which `sparkmesos shell --lang connect` runs on Mesos.
 
 Facts: `config/Connect.scala` of Spark's `sql/connect/server`.
 """
 
 from __future__ import annotations
 
-from sparkmesos_core.conf.properties.registered_property import Property, Reader
+from sparkmesos_core.conf.properties.registered_property import InSpark4, Property, Reader
 from sparkmesos_core.conf.values import value_types as types
 
 _A = frozenset({Reader.DRIVER})
 
 CONNECT: tuple[Property, ...] = (
+    Property(
+        "spark.api.mode",
+        types.choice("classic", "connect", any_case=True),
+        "Whether an application is its own driver, or the client of a server of Spark Connect in it "
+        "(connect), which does not work on Mesos",
+        since="4.0.0",
+        readers=frozenset({Reader.CLIENT}),
+        default="classic",
+    ),
     Property(
         "spark.connect.grpc.binding.address",
         types.TEXT,
@@ -66,7 +75,8 @@ CONNECT: tuple[Property, ...] = (
         "How much of a result the server of Spark Connect sends at once",
         since="3.4.0",
         readers=_A,
-        default="128m",
+        default="4m",
+        spark_4=InSpark4("The default is as large as a message may be", default="128m"),
     ),
     Property(
         "spark.connect.session.manager.defaultSessionTimeout",

@@ -64,6 +64,14 @@ def parse_number(text: str) -> float:
     return number
 
 
+def java_int(text: str) -> int | None:
+    """What `Integer.parseInt` makes of a text: no blanks, digits of any script, 32 bits; None if nothing."""
+    if not re.fullmatch(r"[+-]?\d{1,1000}", text):
+        return None
+    number = int(text)
+    return number if -(2**31) <= number < 2**31 else None
+
+
 def java_double(text: str) -> float | None:
     """What `Double.parseDouble` makes of `text`, NaN and infinities included; None if it refuses it."""
     stripped = trim(text)

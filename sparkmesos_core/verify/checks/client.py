@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 from sparkmesos_core.bridge.compile import bridge_path
-from sparkmesos_core.bridge.kinds import FIRST_WITH_DRIVER, LAST_WITH_BACKEND, BridgeKind
+from sparkmesos_core.bridge.kinds import FIRST_WITH_DRIVER, BridgeKind, is_untried, untried
 from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.directories import cache_directory
 from sparkmesos_core.errors import BridgeError
 from sparkmesos_core.spark.home import require_mesos
-from sparkmesos_core.spark.java import usable_java
+from sparkmesos_core.spark.java_releases import javas_of, usable_java
 from sparkmesos_core.spark.native_library import VARIABLE
 from sparkmesos_core.verify.check import Checks, Group, Problem, Verdict, not_applicable
 from sparkmesos_core.verify.checks.driver_here import of_driver_here
@@ -81,11 +81,10 @@ def _spark_version(known: Known) -> Verdict:
             "Use Spark 3.5, or install libmesos and use it by --mesos-driver native.",
         )
         return Verdict(seen, (problem,))
-    if spark.release > LAST_WITH_BACKEND:
+    if is_untried(spark.release):
         problem = Problem(
             Severity.WARNING,
-            f"{spark.path} is Spark {spark.version}, which the bridge to Mesos was not tried with: that is "
-            f"made for {BridgeKind.BACKEND.sparks}",
+            f"{untried(spark.version)} ({spark.path})",
             "See whether it compiles, by `sparkmesos bridge build`; if not, look for a newer sparkmesos.",
         )
         return Verdict(seen, (problem,))
@@ -131,13 +130,13 @@ def _java_found(known: Known) -> Verdict:
     finds="a Java that this Spark does not run on: too new (*InaccessibleObjectException*, "
     "*IllegalArgumentException: Unsupported class file major version*) or too old "
     "(*UnsupportedClassVersionError*), or cut down (*Module jdk.incubator.vector not found*)",
-    remedy="Set `JAVA_HOME` to one that fits: Java 8, 11 or 17 for Spark 3.3 to 3.5, a full 17 or 21 for "
-    "Spark 4.",
+    remedy=f"Set `JAVA_HOME` to one that fits: {javas_of([(3, 3)])} for Spark 3.3 and 3.4, 21 as well for "
+    f"3.5, a full {javas_of([(4, 0)])} for Spark 4, 25 as well from 4.2 on.",
 )
 @of_driver_here
 def _java_fits(known: Known) -> Verdict:
     spark, java = known[SPARK], known[JAVA]
-    lowest, highest = usable_java(spark)
+    lowest, highest = usable_java(spark.release)
     return Verdict(f"Java {java.major}, and Spark {spark.version} runs on {lowest} to {highest}")
 
 

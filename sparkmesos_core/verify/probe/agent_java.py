@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from sparkmesos_core.spark.home import SparkHome
-from sparkmesos_core.spark.java import usable_java
+from sparkmesos_core.spark.core_jar import release_of
+from sparkmesos_core.spark.java_releases import usable_java
 from sparkmesos_core.verify.probe.grouped_verdict import Wrong
 from sparkmesos_core.verify.probe.result import TriedAgent
 
@@ -42,7 +41,7 @@ def wrong_java(agent: TriedAgent) -> Wrong | None:
     version, major = spark_version(agent), java_version(agent)
     if version is None or major is None:
         return None
-    lowest, highest = usable_java(SparkHome(Path(agent.said("spark.home")), version, "", True, ""))
+    lowest, highest = usable_java(release_of(version) or (0, 0))
     if lowest <= major <= highest:
         return None
     fits = f"Java {lowest}" + (f" to {highest}" if highest > lowest else "")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
-from sparkmesos_core.spark.home import find_spark
-from sparkmesos_core.spark.java import find_java
 from tests.integration.verify.altered_master import AlteredServer, altered_master
 from tests.integration.verify.verifying import reports_made
 from tests.integration.zookeeper import ZooKeeperServer
+
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
 
 NewCluster = Callable[..., RunningCluster]
 Alter = Callable[..., AlteredServer]
@@ -46,10 +47,10 @@ def broken_as_marked(request: pytest.FixtureRequest) -> Iterator[None]:
                 assert problem["hint"] or problem["severity"] == "note", problem
 
 
-@pytest.fixture(scope="session")
-def task_environment() -> dict[str, str]:
+@pytest.fixture(scope="module")
+def task_environment(spark_under_test: SparkUnderTest) -> dict[str, str]:
     """What tasks get of `start-local-cluster`, too: a Java and a Python that work."""
-    return default_executor_environment(find_java(find_spark(None, {}), {}))
+    return default_executor_environment(spark_under_test.java)
 
 
 def verify_spec(work_dir: Path, environment: dict[str, str], **options: Any) -> ClusterSpec:

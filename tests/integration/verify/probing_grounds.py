@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tests.small_spark import small_spark, write_archive
 
-NAME = "spark-3.5.9-bin-hadoop3"
 USAGE = "Usage: CoarseGrainedExecutorBackend [options]"
 
 
-def spark_archive(folder: Path, *, top: str = NAME, **changed: bytes) -> Path:
+def spark_archive(folder: Path, *, top: str | None = None, version: str = "3.5.9", **changed: bytes) -> Path:
     """A Spark in an archive whose executor says no more than how it is used; `changed` are other files of it."""
-    files = small_spark()
+    files = small_spark(version, "2.12" if version.startswith("3.") else "2.13")
     files["bin/spark-class"] = f"#!/bin/sh\necho '{USAGE}' >&2\nexit 1\n".encode()
-    return write_archive(folder / f"{NAME}.tgz", {**files, **changed}, top)
+    name = f"spark-{version}-bin-hadoop3"
+    return write_archive(folder / f"{name}.tgz", {**files, **changed}, name if top is None else top)
 
 
 def tools(folder: Path, *without: str) -> str:

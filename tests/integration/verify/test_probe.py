@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
 from sparkmesos_core.localcluster.credentials import Authentication
 from sparkmesos_core.spark.home import find_spark
+from sparkmesos_core.spark.java import find_java
 from tests.integration.docker_command import StandInDocker
 from tests.integration.verify.conftest import Alter, NewCluster
 from tests.integration.verify.operating import await_slaves, deactivate, reactivate
@@ -26,6 +28,9 @@ from tests.integration.verify.probing_grounds import (
 )
 from tests.integration.verify.verifying import SOUND, Report, verify
 
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
+
 PROBE = ("--probe", "--probe-timeout", "60")
 HURRIED = ("--probe", "--probe-timeout", "4")
 """For what never comes."""
@@ -34,9 +39,23 @@ JAVA, SPARK_CLASS = "probe-java", "probe-spark-class"
 
 
 def probe(cluster: RunningCluster, *arguments: str, how: Sequence[str] = PROBE, **properties: Any) -> Report:
-    """With underscores in the place of dots in the names of properties of Spark."""
+    """By a client that has the installed Spark.
+
+    With underscores in the place of dots in the names of properties of Spark.
+    """
+    return probe_by({}, cluster, *arguments, how=how, **properties)
+
+
+def probe_by(
+    environment: Mapping[str, str],
+    cluster: RunningCluster,
+    *arguments: str,
+    how: Sequence[str] = PROBE,
+    **properties: Any,
+) -> Report:
+    """By a client with these variables, which name another Spark."""
     given = confs({f"spark.{name.replace('_', '.')}": value for name, value in properties.items()})
-    return verify("--master", cluster.url, *SOUND, *how, *given, *arguments)
+    return verify("--master", cluster.url, *SOUND, *how, *given, *arguments, environment=environment)
 
 
 def frameworks(cluster: RunningCluster) -> dict[str, Any]:
@@ -56,12 +75,12 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
         yield running
 
 
-def test_sound_cluster(cluster: RunningCluster) -> None:
-    report = probe(cluster)
+def test_sound_cluster(cluster: RunningCluster, spark_under_test: SparkUnderTest) -> None:
+    report = probe_by(spark_under_test.environment, cluster)
     assert_sound(report)
     assert report.seen("probe-agents") == "2 agents tried"
     assert report.seen(SPARK_CLASS) == "Spark's executor starts on 2 agents"
-    assert report.seen("probe-java").startswith("Java 17 on 2 agents")
+    assert report.seen("probe-java").startswith(f"Java {spark_under_test.java.major} on 2 agents")
     known = frameworks(cluster)
     assert known["frameworks"] == []
     (framework,) = known["completed_frameworks"]
@@ -69,11 +88,14 @@ def test_sound_cluster(cluster: RunningCluster) -> None:
     assert [task["state"] for task in framework["completed_tasks"]] == ["TASK_FINISHED"] * 2
 
 
-def test_archive(cluster: RunningCluster, server: FileServer) -> None:
-    report = probe(cluster, executor_uri=server.url)
+def test_archive(cluster: RunningCluster, tmp_path: Path, spark_under_test: SparkUnderTest) -> None:
+    with FileServer(spark_archive(tmp_path, version=spark_under_test.version)) as server:
+        report = probe_by(spark_under_test.environment, cluster, executor_uri=server.url)
     assert_sound(report)
     assert report.seen("probe-fetch") == f"2 agents fetched {server.url}"
-    assert report.seen("probe-layout") == "bin/spark-class is in spark-3* on 2 agents"
+    assert report.seen("probe-layout") == (
+        f"bin/spark-class is in spark-{spark_under_test.home.release[0]}* on 2 agents"
+    )
 
 
 @pytest.mark.slow
@@ -119,39 +141,72 @@ def test_no_java_on_one_agent(
 
 
 @pytest.mark.breaks("probe-spark-class")
-def test_options_that_java_refuses(cluster: RunningCluster) -> None:
-    report = probe(cluster, executor_extraJavaOptions="-XX:+NoSuchThing")
+def test_options_that_java_refuses(cluster: RunningCluster, spark_under_test: SparkUnderTest) -> None:
+    """One that it does not know would be ignored, since Spark 4 tells every JVM to do so."""
+    report = probe_by(
+        spark_under_test.environment, cluster, executor_extraJavaOptions="-XX:ParallelGCThreads=few"
+    )
     assert report.failing() == {SPARK_CLASS}
     assert report.errors() == {SPARK_CLASS}
-    refusal = "Java refuses its options: Unrecognized VM option 'NoSuchThing'"
+    refusal = "Java refuses its options: Improperly specified VM option 'ParallelGCThreads=few'"
     assert refusal in report.message(SPARK_CLASS)
     assert "spark.executor.extraJavaOptions" in report.hint(SPARK_CLASS)
-    assert "Unrecognized VM option 'NoSuchThing'" in "\n".join(report.problem(SPARK_CLASS)["details"])
-    assert_sound(probe(cluster, executor_extraJavaOptions="-XX:+UseSerialGC"))
+    assert "Improperly specified VM option 'ParallelGCThreads=few'" in "\n".join(
+        report.problem(SPARK_CLASS)["details"]
+    )
+    assert_sound(
+        probe_by(spark_under_test.environment, cluster, executor_extraJavaOptions="-XX:+UseSerialGC")
+    )
+
+
+@pytest.mark.only_spark(4)
+@pytest.mark.breaks("probe-spark-class")
+def test_a_java_that_was_cut_down(new_cluster: NewCluster, spark_under_test: SparkUnderTest) -> None:
+    """It is of the right age, and has not all modules that Spark 4 starts every JVM with."""
+    small = find_java(find_spark(None, {}), {"PATH": ""})
+    cluster = new_cluster(
+        agents=(
+            AgentSpec(),
+            AgentSpec(hostname="localhost", executor_environment=default_executor_environment(small)),
+        )
+    )
+    report = probe_by(spark_under_test.environment, cluster)
+    assert report.failing() == {SPARK_CLASS}, report
+    assert "localhost): Spark's executor does not start: its Java has no module jdk.incubator.vector" in (
+        report.message(SPARK_CLASS)
+    )
+    assert report.hint(SPARK_CLASS).startswith("Install a full Java on these agents")
+    home = f"spark.executorEnv.JAVA_HOME={spark_under_test.java.home}"
+    assert_sound(probe_by(spark_under_test.environment, cluster, "--conf", home))
 
 
 @pytest.mark.breaks("probe-spark-version")
-def test_another_spark_home_on_agents(new_cluster: NewCluster, tmp_path: Path) -> None:
-    spark = find_spark(None, {})
+def test_another_spark_home_on_agents(
+    new_cluster: NewCluster, tmp_path: Path, spark_under_test: SparkUnderTest
+) -> None:
+    spark = spark_under_test.home
+    patch = f"{spark.version.rpartition('.')[0]}.99"
     other = tmp_path / "other"
     (other / "jars").mkdir(parents=True)
     (other / "bin").symlink_to(spark.path / "bin")
     for jar in spark.jars.iterdir():
-        (other / "jars" / jar.name.replace("core_2.12-3.5.9", "core_2.12-3.5.1")).symlink_to(jar)
+        core = f"core_{spark.scala_version}-"
+        (other / "jars" / jar.name.replace(f"{core}{spark.version}", f"{core}{patch}")).symlink_to(jar)
     cluster = new_cluster(
         agents=(AgentSpec(executor_environment={"SPARK_HOME": str(other)}), AgentSpec(hostname="localhost"))
     )
-    report = probe(cluster)
+    report = probe_by(spark_under_test.environment, cluster)
     assert report.failing() == {"probe-spark-version"}
     assert report.message("probe-spark-version") == (
-        f"On 1 of 2 agents tried (127.0.0.1): the Spark in {other} is 3.5.1, and the driver's is "
+        f"On 1 of 2 agents tried (127.0.0.1): the Spark in {other} is {patch}, and the driver's is "
         f"{spark.version}: executors and driver do not understand each other"
     )
     hint = report.hint("probe-spark-version")
     assert hint.startswith("The agents' own SPARK_HOME wins")
     assert "remove it from the environment of their tasks (--executor_environment_variables" in hint
     # Agents read that flag when they start.
-    assert_sound(probe(new_cluster(agents=(AgentSpec(), AgentSpec(hostname="localhost")))))
+    sound = new_cluster(agents=(AgentSpec(), AgentSpec(hostname="localhost")))
+    assert_sound(probe_by(spark_under_test.environment, sound))
 
 
 @pytest.mark.breaks("probe-python")

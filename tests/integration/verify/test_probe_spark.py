@@ -13,23 +13,19 @@ import requests
 
 from sparkmesos_core.localcluster.cluster import AgentSpec, RunningCluster
 from sparkmesos_core.verify.probe.spark_job import NAME
+from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
 from tests.integration.verify.conftest import NewCluster
 from tests.integration.verify.verifying import SOUND, Report, verify
 
 if TYPE_CHECKING:
     from tests.integration.commands import Commands
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 120.0
 
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""For JVMs that live for seconds: they start with half the work."""
-PROBE = (
-    *("--only", "probe", "--probe-spark"),
-    *("--conf", f"spark.driver.extraJavaOptions={QUICK}"),
-    *("--conf", f"spark.executor.extraJavaOptions={QUICK}"),
-)
+PROBE = ("--only", "probe", "--probe-spark", *SHORT_LIVED_OPTIONS)
 NO_ROOM = "spark.executorEnv.SPARK_LOCAL_DIRS=/proc/no-such-folder"
 """Executors cannot write there; the small tasks of the probe do not look at it, and neither does the driver."""
 
@@ -51,15 +47,18 @@ def assert_nothing_is_left(cluster: RunningCluster) -> None:
     assert [one.cmdline() for one in own if "spark_application.py" in " ".join(one.cmdline())] == []
 
 
-def probe(cluster: RunningCluster, *options: str) -> Report:
-    report = verify("--master", cluster.url, *SOUND, *PROBE, *options)
+def probe(cluster: RunningCluster, *options: str, spark: SparkUnderTest | None = None) -> Report:
+    """By a client that has this Spark, else the installed one."""
+    environment = spark.environment if spark is not None else {}
+    report = verify("--master", cluster.url, *SOUND, *PROBE, *options, environment=environment)
     assert_nothing_is_left(cluster)
     return report
 
 
 @pytest.mark.breaks("probe-spark")
-def test_a_driver_that_does_not_start(cluster: RunningCluster) -> None:
-    report = probe(cluster, "--conf", "spark.executor.memory=100m")
+def test_a_driver_that_does_not_start(cluster: RunningCluster, spark_under_test: SparkUnderTest) -> None:
+    """And one that does, with an executor on each agent."""
+    report = probe(cluster, "--conf", "spark.executor.memory=100m", spark=spark_under_test)
     assert report.failing() == {"probe-spark"}, report
     assert "ended with exit code 1 before it was registered with Mesos: " in report.message("probe-spark"), (
         report
@@ -67,22 +66,16 @@ def test_a_driver_that_does_not_start(cluster: RunningCluster) -> None:
     assert "must be at least 471859200" in report.message("probe-spark"), report
     assert "must be at least 471859200" in "\n".join(report.problem("probe-spark")["details"])
     assert report.hint("probe-spark").startswith("What it wrote tells why")
-    healed = probe(cluster, "--conf", "spark.executor.memory=512m")
+    healed = probe(cluster, "--conf", "spark.executor.memory=512m", spark=spark_under_test)
     assert healed.failing() == set(), healed
-    assert healed.status("probe-spark") == "ok"
-
-
-def test_an_executor_on_each_agent(cluster: RunningCluster) -> None:
-    report = probe(cluster)
-    assert report.failing() == set(), report
-    assert report.status("probe-spark") == "ok", report
-    assert report.seen("probe-spark").startswith("an executor has run tasks on both agents, within "), report
+    assert healed.status("probe-spark") == "ok", healed
+    assert healed.seen("probe-spark").startswith("an executor has run tasks on both agents, within "), healed
 
 
 @pytest.mark.breaks("probe-spark")
-def test_executors_that_end(new_cluster: NewCluster) -> None:
+def test_executors_that_end(new_cluster: NewCluster, spark_under_test: SparkUnderTest) -> None:
     broken = new_cluster(agents=(AgentSpec(ports="[31000-31100]"),))
-    report = probe(broken, "--conf", NO_ROOM)
+    report = probe(broken, "--conf", NO_ROOM, spark=spark_under_test)
     assert report.failing() == {"probe-spark"}, report
     said = report.problem("probe-spark")
     assert said["message"].startswith(
@@ -90,7 +83,7 @@ def test_executors_that_end(new_cluster: NewCluster) -> None:
     )
     assert "Failed to create any local dir" in "\n".join(said["details"]), report
     assert "stderr" in said["hint"]
-    healed = probe(broken)
+    healed = probe(broken, spark=spark_under_test)
     assert healed.failing() == set(), healed
     assert healed.status("probe-spark") == "ok", healed
     assert healed.seen("probe-spark").startswith("an executor has run tasks on the only agent, within "), (

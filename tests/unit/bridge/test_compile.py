@@ -286,7 +286,7 @@ def test_a_spark_whose_internals_have_moved(jars_of_4: Path, tmp_path: Path) -> 
     with pytest.raises(BridgeError, match=r"with the Spark 4\.9\.0 of .*jars; the compiler says") as failure:
         ensure_bridge(jars_of_4, java.path, tmp_path / "cache", silent)
     assert failure.value.message.endswith("SparkInternals.scala:7: error: not found: type X")
-    assert "made for Spark 4.0 to 4.3 on Java 17 or 21" in failure.value.hint
+    assert "made for Spark 4.0 to 4.3, and Spark 4.9.0 runs on Java 17, 21 or 25;" in failure.value.hint
     assert "Spark 4.9.0" in failure.value.hint
     assert "native" not in failure.value.hint
 

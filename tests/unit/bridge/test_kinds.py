@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkmesos_core.bridge.kinds import BridgeKind, bridge_kind
+from sparkmesos_core.bridge.kinds import BridgeKind, bridge_kind, is_untried
 from sparkmesos_core.spark.core_jar import Release
 
 
@@ -28,4 +28,15 @@ def test_kind_of_a_spark(release: Release | None, has_mesos: bool, kind: BridgeK
 
 def test_what_each_is_made_for() -> None:
     assert [kind.sparks for kind in BridgeKind] == ["Spark 2.4 to 3.5", "Spark 4.0 to 4.3"]
-    assert [kind.javas for kind in BridgeKind] == ["Java 8, 11 or 17", "Java 17 or 21"]
+    assert [kind.javas(None) for kind in BridgeKind] == ["Java 8, 11, 17 or 21", "Java 17, 21 or 25"]
+    assert (BridgeKind.DRIVER.javas((3, 3)), BridgeKind.BACKEND.javas((4, 1))) == (
+        "Java 8, 11 or 17",
+        "Java 17 or 21",
+    )
+
+
+@pytest.mark.parametrize(
+    ("release", "untried"), [((3, 5), False), ((4, 3), False), ((4, 4), True), ((5, 0), True)]
+)
+def test_newer_than_what_was_tried(release: Release, untried: bool) -> None:
+    assert is_untried(release) is untried

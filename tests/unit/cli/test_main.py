@@ -424,6 +424,7 @@ NOT_VARIABLES = {
     "show --work-dir",
     "check --work-dir",
     "build --output",
+    "archive --output",
     "check --for",
     "check --host",
     "check --port",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,14 @@ class TestDryRun:
             *("--master", "embedded", *EMBEDDED, *BRIDGE),
         ]
         assert "warning: the server listens at all addresses of this machine" in said.err
+        assert "warning: the server of Spark Connect was not tried on Mesos with Spark 3.5.9" in said.err
+
+    def test_what_is_worth_knowing_of_a_server(self, shell) -> None:
+        package = ("--packages", "org.apache.spark:spark-connect_2.12:3.5.9")
+        interceptor = ("--conf", "spark.connect.grpc.interceptor.classes=a.B")
+        said = shell("--lang", "connect", *package, *interceptor, "--master", "embedded", "--dry-run")
+        assert said.code == 0
+        assert "note: whether 'a.B' lets only those in who may, sparkmesos cannot tell" in said.err
 
     def test_secrets(self, shell) -> None:
         line = ["--lang", "sql", "--", "--hiveconf", "javax.jdo.option.ConnectionPassword=hunter2"]
@@ -200,6 +209,27 @@ class TestMistakes:
         assert (said.code, said.out) == (ExitCode.FAILED, "")
         assert "Add --packages org.apache.spark:spark-connect_2.12:3.5.9" in said.err
 
+    @pytest.mark.parametrize("master", [[], ["--master", "mesos://127.0.0.1:1"]])
+    def test_a_port_is_looked_at_when_the_rest_is_known(self, shell, master: list[str]) -> None:
+        """And before anybody is asked over the network."""
+        with socket.socket() as other:
+            other.bind(("", 0))
+            other.listen()
+            port = f"spark.connect.grpc.binding.port={other.getsockname()[1]}"
+            line = ["--jars", "/spark-connect_2.12-3.5.9.jar", *master]
+            said = shell("--lang", "connect", "--conf", port, *line)
+        assert (said.code, said.out) == (ExitCode.FAILED if master else ExitCode.USAGE, "")
+        assert ("is in use, where the server would listen" if master else "No Mesos master given") in said.err
+
+    @pytest.mark.parametrize("language", ["scala", "python", "connect"])
+    def test_a_client_in_its_own_driver(self, shell, make_spark, language: str) -> None:
+        four = make_spark("4.3.0", "2.13", mesos=False, name="four")
+        conf = ["--conf", "spark.api.mode=connect", "--spark-home", str(four)]
+        said = shell("--lang", language, "--master", "embedded", *conf)
+        assert (said.code, said.out) == (ExitCode.USAGE, "")
+        assert "spark.api.mode" in said.err
+        assert "hint: Set spark.api.mode=classic" in said.err
+
     @pytest.mark.parametrize("more", [[], ["--dry-run"]])
     def test_no_r(self, shell, spark_home: Path, more: list[str]) -> None:
         said = shell("--lang", "r", "--master", "embedded", *more, PATH="/nonexistent")
@@ -220,7 +250,7 @@ def test_help(shell) -> None:
     assert said.code == 0
     assert "--packages COORDINATES" in said.out
     assert "--lang [scala|python|sql|r|connect]" in said.out
-    for option in ("--class", "--supervise", "--stage", "--wait", "--kill "):
+    for option in ("--class ", "--supervise", "--stage", "--wait", "--kill "):
         assert option not in said.out
 
 

@@ -130,6 +130,7 @@ def test_several_errors_are_told_at_once() -> None:
         (more(f"{TOP}/RELEASE"), "twice", "RELEASE"),
         (without("python/lib/pyspark.zip"), "no-python", "pyspark.zip"),
         (entries_of(small_spark(hadoop=None)), "no-hadoop", "without Hadoop"),
+        (entries_of(small_spark("4.4.0", "2.13")), "untried-spark", "was not tried with Spark 4.4.0"),
     ],
 )
 def test_warnings(entries: list[Entry], id: str, words: str) -> None:

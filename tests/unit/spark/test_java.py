@@ -8,7 +8,8 @@ import pytest
 
 from sparkmesos_core.errors import JavaNotFoundError
 from sparkmesos_core.spark.home import read_spark
-from sparkmesos_core.spark.java import find_compiling_java, find_java, read_java, usable_java
+from sparkmesos_core.spark.java import find_compiling_java, find_java, read_java
+from sparkmesos_core.spark.java_releases import javas_of, usable_java
 
 
 @pytest.fixture
@@ -35,7 +36,22 @@ def no_packaged_java(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_each_spark_runs_on(make_spark, version: str, range_: tuple[int, int]) -> None:
-    assert usable_java(read_spark(make_spark(version), "x")) == range_
+    assert usable_java(read_spark(make_spark(version), "x").release) == range_
+
+
+@pytest.mark.parametrize(
+    ("releases", "words"),
+    [
+        ([(2, 4)], "Java 8"),
+        ([(3, 3)], "Java 8, 11 or 17"),
+        ([(4, 0)], "Java 17 or 21"),
+        ([(4, 3)], "Java 17, 21 or 25"),
+        ([(2, 4), (3, 3)], "Java 8, 11 or 17"),
+        ([(2, 4), (4, 3)], "Java 8, 17, 21 or 25"),
+    ],
+)
+def test_it_is_said_in_words(releases: list[tuple[int, int]], words: str) -> None:
+    assert javas_of(releases) == words
 
 
 @pytest.mark.parametrize(("version", "major"), [("17.0.9", 17), ("1.8.0_352", 8), ("21", 21), ("25-ea", 25)])
@@ -163,7 +179,7 @@ class TestModules:
         said = rf"needs Java 17 to 25 with the module jdk\.incubator\.vector, but JAVA_HOME={home} is Java 17 without it$"
         with pytest.raises(JavaNotFoundError, match=said) as caught:
             find_java(spark_4, {"JAVA_HOME": str(home)})
-        assert "set it to another. Install a full Java 17 or 21" in caught.value.hint
+        assert "set it to another. Install a full Java 17, 21 or 25, such" in caught.value.hint
         assert "pip install" not in caught.value.hint
         assert find_java(spark, {"JAVA_HOME": str(home)}).home == home
 

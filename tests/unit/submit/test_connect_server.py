@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkmesos_core.client_configuration import ClientConfiguration, read_client_configuration
+from sparkmesos_core.conf.finding import Severity
 from sparkmesos_core.errors import DaemonError, SparkNotFoundError, UsageError
 from sparkmesos_core.submit.connect_server import (
     ADDRESS,
@@ -26,7 +27,7 @@ FIRST = (
     *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
     *("--name", "Spark Connect server"),
 )
-ANNOUNCEMENT = "org.sparkmesos.backend.ConnectAnnouncement"
+LISTENER = "org.sparkmesos.backend.ConnectListener"
 
 Reader = Callable[..., ClientConfiguration]
 
@@ -61,7 +62,7 @@ class TestProgram:
         assert program_for(CONNECT, read(), piped=True) == Program(
             "spark-submit",
             first=FIRST,
-            options=("--conf", f"spark.extraListeners={ANNOUNCEMENT}"),
+            options=("--conf", f"spark.extraListeners={LISTENER}"),
             variables={"SPARK_CONNECT_MODE": "0", "PYSPARK_PYTHON": "python3"},
         )
 
@@ -69,7 +70,7 @@ class TestProgram:
         client = read(*conf(**{"spark.extraListeners": "a.B,a.C"}))
         assert program_for(CONNECT, client, piped=False).options == (
             "--conf",
-            f"spark.extraListeners=a.B,a.C,{ANNOUNCEMENT}",
+            f"spark.extraListeners=a.B,a.C,{LISTENER}",
         )
 
     @pytest.mark.parametrize(
@@ -99,6 +100,16 @@ class TestProgram:
         assert (program.first, program.options) == (FIRST, ())
         assert program.variables == {"PYSPARK_PYTHON": "python3"}
 
+    @pytest.mark.parametrize("version", ["3.5.9", "4.3.0"])
+    def test_what_is_for_daemons_stays_there(self, read: Reader, version: str) -> None:
+        """Spark's launcher would take it for the server's, above spark.driver.memory."""
+        of_daemons = {"SPARK_DAEMON_MEMORY": "512m", "SPARK_DAEMON_JAVA_OPTS": "-Dspark.x=1"}
+        client = read(
+            "--packages", "org.apache.spark:spark-connect_2.12:3.5.9", version=version, **of_daemons
+        )
+        variables = program_for(CONNECT, client, piped=False).variables
+        assert {name: variables.get(name) for name in of_daemons} == dict.fromkeys(of_daemons, "")
+
 
 class TestNoServer:
     @pytest.mark.parametrize(
@@ -117,37 +128,71 @@ class TestNoServer:
         assert hint in caught.value.hint
 
 
+class TestUntried:
+    def test_the_server_of_spark_3(self, read: Reader) -> None:
+        (first, *_) = read(version="3.5.9").findings
+        assert (first.id, first.severity) == ("untried-connect-server", Severity.WARNING)
+        assert "not tried on Mesos with Spark 3.5.9" in first.message
+
+    def test_that_of_spark_4_was(self, read: Reader) -> None:
+        assert "untried-connect-server" not in [one.id for one in read().findings]
+
+
+class TestToken:
+    @pytest.mark.parametrize("value", ["", " ", "\t"])
+    @pytest.mark.parametrize("address", ["", "127.0.0.1", "0.0.0.0"])
+    def test_an_empty_variable_is_refused(self, read: Reader, value: str, address: str) -> None:
+        client = read(*(conf(**{ADDRESS: address}) if address else ()), **{TOKEN_VARIABLE: value})
+        (finding,) = client.findings
+        assert (finding.id, finding.severity) == ("connect-token-empty", Severity.ERROR)
+        assert finding.message.startswith(f"{TOKEN_VARIABLE} is empty: ")
+        assert "secrets" in finding.hint
+        assert str(finding.origin) == TOKEN_VARIABLE
+
+    @pytest.mark.parametrize("value", ["", " "])
+    def test_an_empty_property_is_refused_even_above_a_good_variable(self, read: Reader, value: str) -> None:
+        client = read(*conf(**{TOKEN: value, INTERCEPTORS: "a.B"}), **{TOKEN_VARIABLE: "hunter2"})
+        (finding,) = client.findings
+        assert (finding.id, finding.severity) == ("connect-token-empty", Severity.ERROR)
+        assert finding.message.startswith(f"{TOKEN} is empty: ")
+        assert str(finding.origin) == "--conf"
+        assert "hunter2" not in f"{finding.message} {finding.hint}"
+
+
 class TestExposure:
     @pytest.mark.parametrize(
-        ("version", "properties", "environment"),
+        ("properties", "environment"),
         [
-            ("4.3.0", {ADDRESS: "127.0.0.1"}, {}),
-            ("4.3.0", {ADDRESS: "localhost"}, {}),
-            ("4.3.0", {ADDRESS: "::1"}, {}),
-            ("4.3.0", {TOKEN: "hunter2"}, {}),
-            ("4.3.0", {}, {TOKEN_VARIABLE: "hunter2"}),
-            ("4.3.0", {INTERCEPTORS: "a.B"}, {}),
-            ("3.5.9", {INTERCEPTORS: "a.B"}, {}),
+            ({TOKEN: "hunter2"}, {}),
+            ({}, {TOKEN_VARIABLE: "hunter2"}),
+            ({TOKEN: "hunter2"}, {TOKEN_VARIABLE: ""}),
+            ({TOKEN: "hunter2", ADDRESS: "0.0.0.0", INTERCEPTORS: "a.B"}, {}),
         ],
     )
-    def test_protected(
-        self, read: Reader, version: str, properties: dict[str, str], environment: dict[str, str]
-    ) -> None:
-        client = read(*conf(**properties), version=version, **environment)
-        assert client.findings == ()
+    def test_protected(self, read: Reader, properties: dict[str, str], environment: dict[str, str]) -> None:
+        assert read(*conf(**properties), **environment).findings == ()
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1", "[::1]", ""])
+    def test_on_this_machine(self, read: Reader, address: str) -> None:
+        """An empty address is loopback to Java, and none at all is not."""
+        (finding,) = read(*conf(**{ADDRESS: address})).findings
+        assert (finding.id, finding.severity) == ("connect-server-is-local", Severity.NOTE)
+        assert "everybody who has an account on this machine" in finding.message
+        assert TOKEN_VARIABLE in finding.hint
+
+    @pytest.mark.parametrize("properties", [{}, {ADDRESS: "127.0.0.1"}])
+    @pytest.mark.parametrize("version", ["3.5.9", "4.3.0"])
+    def test_an_interceptor(self, read: Reader, version: str, properties: dict[str, str]) -> None:
+        client = read(*conf(**{INTERCEPTORS: "a.B", **properties}), version=version)
+        finding = client.findings[-1]
+        assert (finding.id, finding.severity) == ("connect-server-interceptor", Severity.NOTE)
+        assert "whether 'a.B' lets only those in who may" in finding.message
 
     @pytest.mark.parametrize(
         ("version", "properties", "environment", "where", "hint"),
         [
             ("4.3.0", {}, {}, "at all addresses of this machine", TOKEN_VARIABLE),
-            ("4.3.0", {}, {TOKEN_VARIABLE: ""}, "at all addresses of this machine", TOKEN_VARIABLE),
-            (
-                "4.3.0",
-                {TOKEN: " "},
-                {TOKEN_VARIABLE: "hunter2"},
-                "at all addresses of this machine",
-                TOKEN_VARIABLE,
-            ),
+            ("4.3.0", {}, {}, "at all addresses of this machine", "a proxy in front that ends TLS"),
             ("4.3.0", {ADDRESS: "0.0.0.0"}, {}, "at '0.0.0.0'", f"{ADDRESS}=127.0.0.1"),
             ("4.3.0", {ADDRESS: "gateway"}, {}, "at 'gateway'", TOKEN_VARIABLE),
             # Which Spark 3 does not read.
@@ -171,8 +216,8 @@ class TestExposure:
         hint: str,
     ) -> None:
         client = read(*conf(**properties), version=version, **environment)
-        (finding,) = client.findings
-        assert finding.id == "connect-server-is-open"
+        finding = client.findings[-1]
+        assert (finding.id, finding.severity) == ("connect-server-is-open", Severity.WARNING)
         assert f"the server listens {where} and asks nobody" in finding.message
         assert hint in finding.hint
         assert "hunter2" not in f"{finding.message} {finding.hint}"
@@ -186,9 +231,9 @@ class TestPort:
             other.listen()
             yield other.getsockname()[1]
 
-    @pytest.mark.parametrize("address", ["", "127.0.0.1", "localhost"])
-    def test_in_use(self, read: Reader, taken: int, address: str) -> None:
-        client = read(*conf(**{PORT: str(taken), **({ADDRESS: address} if address else {})}))
+    @pytest.mark.parametrize("address", [None, "", "127.0.0.1", "localhost", "[127.0.0.1]"])
+    def test_in_use(self, read: Reader, taken: int, address: str | None) -> None:
+        client = read(*conf(**{PORT: str(taken), **({} if address is None else {ADDRESS: address})}))
         with pytest.raises(DaemonError, match=rf"^Port {taken} is in use.*, where the server") as caught:
             check_port(client.configuration, client.spark)
         assert f"--conf {PORT}=PORT" in caught.value.hint
@@ -204,6 +249,21 @@ class TestPort:
 
     def test_spark_tries_the_next(self, read: Reader, taken: int) -> None:
         client = read(*conf(**{PORT: str(taken), RETRIES: "1"}))
+        check_port(client.configuration, client.spark)
+
+    @pytest.mark.parametrize("address", ["[::1]", "::1", "[::]"])
+    def test_brackets(self, read: Reader, address: str) -> None:
+        """Java takes them as they are."""
+        with socket.socket(socket.AF_INET6) as other:
+            try:
+                other.bind(("::1", 0))
+            except OSError:
+                pytest.skip("this machine has no IPv6")
+            other.listen()
+            port = other.getsockname()[1]
+            client = read(*conf(**{PORT: str(port), ADDRESS: address}))
+            with pytest.raises(DaemonError, match=f"^Port {port} is in use"):
+                check_port(client.configuration, client.spark)
         check_port(client.configuration, client.spark)
 
     @pytest.mark.parametrize("text", ["0", "x", "-1", "70000"])

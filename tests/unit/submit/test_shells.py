@@ -18,7 +18,8 @@ from sparkmesos_core.errors import (
     SparkNotFoundError,
     UsageError,
 )
-from sparkmesos_core.submit import piped_python_shell, shells
+from sparkmesos_core.submit import piped_python_shell
+from sparkmesos_core.submit.interpreter_shells import PYTHON_START
 from sparkmesos_core.submit.launch import Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions
 from sparkmesos_core.submit.shell_arguments import read_shell_arguments
@@ -28,7 +29,6 @@ from sparkmesos_core.submit.shells import (
     options_for,
     program_for,
     refuse_cluster_mode,
-    refuse_remote,
 )
 
 Reader = Callable[..., ClientConfiguration]
@@ -94,23 +94,6 @@ class TestClusterMode:
         defaults = "spark.submit.deployMode cluster\n"
         refuse_cluster_mode(read("scala", "--deploy-mode", "client", defaults=defaults).configuration)
         refuse_cluster_mode(read("scala").configuration)
-
-
-class TestRemote:
-    @pytest.mark.parametrize("language", SHELL_OF)
-    def test_an_option(self, read: Reader, language: str) -> None:
-        client = read(language, "--remote", "sc://h")
-        with pytest.raises(ConfigurationError, match=r"set by --remote: .* has no driver") as caught:
-            refuse_remote(client.configuration)
-        assert "pyspark --remote" in caught.value.hint
-
-    def test_a_variable(self, read: Reader) -> None:
-        with pytest.raises(ConfigurationError, match="SPARK_REMOTE"):
-            refuse_remote(read("python", SPARK_REMOTE="sc://h").configuration)
-
-    def test_a_local_one_of_sparks_own(self, read: Reader) -> None:
-        refuse_remote(read("python", "--remote", "local", "--conf", "spark.local.connect=1").configuration)
-        refuse_remote(read("python").configuration)
 
 
 class TestStartTimeout:
@@ -212,7 +195,17 @@ class TestProgram:
         assert program("scala").variables == {
             "SPARK_SUBMIT_OPTS": "-Dscala.usejavacp=true",
             "SPARK_SCALA_SHELL": "1",
+            "SPARK_CONNECT_MODE": "0",
         }
+
+    @pytest.mark.parametrize("language", ["scala", "python"])
+    def test_shells_of_spark_4_are_classic(self, program, spark_home: Path, language: str) -> None:
+        """Whatever the variables say that a release for Spark Connect sets."""
+        (spark_home / "jars" / "spark-core_2.12-3.5.9.jar").rename(
+            spark_home / "jars" / "spark-core_2.13-4.3.0.jar"
+        )
+        variables = program(language, SPARK_CONNECT_MODE="1", SPARK_API_MODE="connect").variables
+        assert (variables["SPARK_CONNECT_MODE"], variables["SPARK_API_MODE"]) == ("0", "classic")
 
     def test_sql_is_sparks_program(self, program) -> None:
         assert program("sql") == Program("spark-sql")
@@ -231,7 +224,7 @@ class TestProgram:
             program("scala", SPARK_HOME="")
 
 
-START = {"PYTHONSTARTUP": str(shells.PYTHON_START)}
+START = {"PYTHONSTARTUP": str(PYTHON_START)}
 
 
 class TestPython:
@@ -364,7 +357,7 @@ class TestR:
 @pytest.mark.parametrize("name", ["python_shell_start", "piped_python_shell"])
 def test_the_pythons_of_all_sparks_can_read_what_they_run(name: str) -> None:
     """Those of Spark 2 go down to 2.7; bin/pyspark's file reads ours in the character set of the locale."""
-    source = shells.PYTHON_START.with_name(f"{name}.py").read_bytes()
+    source = PYTHON_START.with_name(f"{name}.py").read_bytes()
     new_syntax = (
         ast.AnnAssign,
         ast.JoinedStr,
@@ -456,7 +449,7 @@ class TestPythonShellStart:
         )
 
         def run(program: str, *, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-            start = f"exec(open({str(shells.PYTHON_START)!r}).read())\n"
+            start = f"exec(open({str(PYTHON_START)!r}).read())\n"
             return subprocess.run(
                 [sys.executable, "-c", before + start + program],
                 capture_output=True,

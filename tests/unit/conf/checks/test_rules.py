@@ -234,6 +234,27 @@ FIRES: list[tuple[str, Severity, str, Given]] = [
     ("no-master", WARNING, "No dispatcher", Given(mode=CLUSTER, names_application=True)),
     ("untried-spark", WARNING, "not tried with Spark 4.4.1", Given("", spark="4.4.1")),
     ("untried-spark", WARNING, "made for Spark 4.0 to 4.3", Given("", spark="5.0.0")),
+    ("untried-spark", WARNING, "not tried with Spark 4.4.0", Given("", spark="4.4.0", mode=SHUFFLE)),
+    ("untried-spark", WARNING, "not tried with Spark 4.4.0", Given("", spark="4.4.0", mode=DISPATCHER)),
+    ("connect-mode", WARNING, "spark.api.mode=connect makes", Given("spark.api.mode Connect", spark="4.3.0")),
+    (
+        "connect-mode",
+        WARNING,
+        "spark.api.mode=connect makes",
+        Given("spark.api.mode connect", spark="4.3.0", mode=CLUSTER),
+    ),
+    (
+        "connect-mode",
+        WARNING,
+        "SPARK_CONNECT_MODE=1 makes",
+        Given("", spark="4.3.0", variables={"SPARK_CONNECT_MODE": "1"}),
+    ),
+    (
+        "connect-mode",
+        WARNING,
+        "SPARK_API_MODE=connect makes",
+        Given("", spark="4.3.0", variables={"SPARK_API_MODE": "connect"}),
+    ),
     (
         "conf-dir-missing",
         WARNING,
@@ -739,6 +760,15 @@ SILENT: list[tuple[str, Given]] = [
     ("untried-spark", Given("", spark="4.3.7")),
     ("untried-spark", Given("", spark="3.5.9")),
     ("untried-spark", Given("", spark="4.4.0", mode=CLUSTER)),
+    ("untried-spark", Given("", spark="4.3.0", mode=SHUFFLE)),
+    ("connect-mode", Given("spark.api.mode classic", spark="4.3.0")),
+    ("connect-mode", Given("", spark="4.3.0", variables={"SPARK_CONNECT_MODE": "0"})),
+    (
+        "connect-mode",
+        Given("spark.api.mode classic", spark="4.3.0", variables={"SPARK_CONNECT_MODE": "1"}),
+    ),
+    ("connect-mode", Given("", spark="3.5.9", variables={"SPARK_CONNECT_MODE": "1"})),
+    ("connect-mode", Given("", spark=None, variables={"SPARK_CONNECT_MODE": "1"})),
     ("uri-file-slash", Given("spark.mesos.uris file:/a.tgz", spark="4.3.0")),
     (
         "gpus-not-asked-for",
