@@ -10,6 +10,9 @@ from sparkmesos_core.spark.java import Java
 from tests.integration.spark_releases import SPARK_4, spark_release
 from tests.integration.spark_under_test import SparkUnderTest
 
+WITHOUT_ARCHIVES = {"SPARKMESOS_CLASS_ARCHIVE": "off"}
+"""What `submit` finds in its environment where it is to use no class-data archives, nor to make any."""
+
 
 def add_option(parser: argparse.ArgumentParser) -> None:
     """Adds `--spark-4`."""

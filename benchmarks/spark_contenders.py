@@ -26,15 +26,20 @@ class Contender:
     """The last of those arguments."""
 
     def run(self, properties: Mapping[str, str]) -> Run:
-        """Runs the application once, when everything written before is on disk. Raises SparkMesosError."""
+        """Runs the application once, and waits until nothing of it is left. Raises SparkMesosError.
+
+        What was written before is on disk by then.
+        """
         os.sync()
-        return run_application(
+        run = run_application(
             [*self.command, "--master", self.cluster.master],
             self.application,
             self.cluster.registered,
             properties,
             self.environment,
         )
+        self.cluster.await_idle()
+        return run
 
 
 def environment_of(spark: SparkHome, java: Java) -> dict[str, str]:
@@ -44,16 +49,27 @@ def environment_of(spark: SparkHome, java: Java) -> dict[str, str]:
     )
 
 
+def order_of_round(contenders: Sequence[Contender], number: int) -> list[Contender]:
+    """Who runs after whom in a round.
+
+    The first two are compared with each other, so each comes as often after the other one, and as often after
+    each of the rest, over any four rounds in a row; the number before the first is -1.
+    """
+    pair, rest = contenders[:2], contenders[2:]
+    turned = number // 2 % 2 == 1
+    return [*(pair[::-1] if number % 2 else pair), *(rest[::-1] if turned else rest)]
+
+
 def in_turn(
     contenders: Sequence[Contender], properties: Mapping[str, str], runs: int
 ) -> dict[str, list[Run]]:
-    """The runs of each by its label; every other round in the opposite order.
+    """The runs of each by its label, in rounds. Raises SparkMesosError.
 
     Before that each has run once for nothing: that compiles the bridge and warms the file cache.
     """
     measured: dict[str, list[Run]] = {contender.label: [] for contender in contenders}
     for number in range(-1, runs):
-        for contender in contenders if number % 2 == 0 else contenders[::-1]:
+        for contender in order_of_round(contenders, number):
             run = contender.run(properties)
             progress = f"{contender.label}: to the first task {run.start_up:.2f} s, jobs {run.jobs:.2f} s"
             print(progress, file=sys.stderr, flush=True)

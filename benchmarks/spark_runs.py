@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shuffle_figures import ShuffleFigures, shuffle_figures
 from sparkmesos_core.errors import SparkMesosError
 
 PHASES = ("driver", "registration", "first executor", "first task", "job", "exit")
@@ -31,6 +33,11 @@ START_UP = PHASES[:4]
 _ENVIRONMENT = ("SPARK", "MESOS", "PYSPARK", "JAVA", "JDK_JAVA_OPTIONS")
 # One plain file, which is what Spark 3.5 writes of itself.
 _PLAIN_LOG = {"spark.eventLog.rolling.enabled": "false", "spark.eventLog.compress": "false"}
+# Ids, times, ports and folders; and what says which cluster it is, and how it is reached, as by the bridge.
+_OF_ONE_RUN = re.compile(
+    r"spark\.app\.(id|startTime|submitTime|initial\.jar\.urls|initial\.file\.urls)|spark\.eventLog\.dir"
+    r"|spark\.driver\.(port|extraClassPath)|spark\.master|spark\.mesos\..*"
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,11 @@ class Run:
     """Seconds by the names of PHASES."""
     jobs: float
     """Seconds from the beginning of its first job to the end of its last."""
-    executors: tuple[tuple[int, int], ...]
-    """Cores and memory of each, the latter as Spark divides it from its heap, in bytes."""
+    executors: tuple[tuple[str, int, int], ...]
+    """The host, the cores and the memory of each, the latter as Spark divides it from its heap, in bytes."""
+    properties: Mapping[str, str]
+    """Spark's, as it ran with them, but for those that no two runs have alike."""
+    shuffle: ShuffleFigures
     out: str
     """What it has printed."""
 
@@ -125,12 +135,15 @@ def read_run(
         for event in all_of("BlockManagerAdded")
     }
     executors = (
-        (event["Executor Info"]["Total Cores"], memory[event["Executor ID"]])
+        (event["Executor Info"]["Host"], event["Executor Info"]["Total Cores"], memory[event["Executor ID"]])
         for event in all_of("ExecutorAdded")
     )
+    properties = all_of("EnvironmentUpdate")[0]["Spark Properties"]
     return Run(
         phases=dict(zip(PHASES, (b - a for a, b in itertools.pairwise(moments)), strict=True)),
         jobs=jobs_end - min(event["Submission Time"] for event in all_of("JobStart")) / 1000,
         executors=tuple(sorted(executors)),
+        properties={name: value for name, value in properties.items() if not _OF_ONE_RUN.fullmatch(name)},
+        shuffle=shuffle_figures(events),
         out=out,
     )

@@ -29,9 +29,21 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
-def median_ratio(ours: Sequence[float], peers: Sequence[float]) -> str:
+def ratio_of(ours: Sequence[float], peers: Sequence[float]) -> float:
     """The median of the ratios pair by pair."""
-    return f"{statistics.median(a / b for a, b in zip(ours, peers, strict=True)):.2f}"
+    return statistics.median(a / b for a, b in zip(ours, peers, strict=True))
+
+
+def median_ratio(ours: Sequence[float], peers: Sequence[float]) -> str:
+    """The same, for a table."""
+    return f"{ratio_of(ours, peers):.2f}"
+
+
+def judge(what: str, ratio: float, target: float) -> bool:
+    """Prints whether a ratio is within its target, which is decided before it is rounded; returns that."""
+    met = ratio <= target
+    print(f"Target: {what}, at most {target:.2f}: {ratio:.4f}, {'met' if met else 'MISSED'}.")
+    return met
 
 
 def machine() -> str:

@@ -20,7 +20,7 @@ def executor(number: str, seconds: int, cores: int) -> list[dict[str, Any]]:
             **{
                 "Executor ID": number,
                 "Timestamp": seconds * 1000,
-                "Executor Info": {"Total Cores": cores},
+                "Executor Info": {"Host": "h", "Total Cores": cores},
             },
         ),
         event(
@@ -32,6 +32,19 @@ def executor(number: str, seconds: int, cores: int) -> list[dict[str, Any]]:
 
 EVENTS = [
     event("LogStart"),
+    event(
+        "EnvironmentUpdate",
+        **{
+            "Spark Properties": {
+                "spark.executor.extraJavaOptions": "-XX:+UseG1GC",
+                "spark.app.id": "app-1",
+                "spark.master": "spark://h:1",
+                "spark.mesos.role": "r",
+                "spark.driver.port": "7",
+                "spark.driver.extraClassPath": "/cache/bridge.jar",
+            }
+        },
+    ),
     event("BlockManagerAdded", **{"Block Manager ID": {"Executor ID": "driver"}, "Maximum Memory": 1}),
     event("ApplicationStart", Timestamp=102_000),
     event("JobStart", **{"Submission Time": 104_000}),
@@ -52,12 +65,17 @@ def test_phases_follow_each_other_from_the_command_to_its_end():
 
 
 def test_executors_are_told_by_their_size_and_the_driver_is_none():
-    assert read_run(EVENTS, 100.0, 103.0, 117.0, "").executors == ((1, 1001), (2, 1002))
+    assert read_run(EVENTS, 100.0, 103.0, 117.0, "").executors == (("h", 1, 1001), ("h", 2, 1002))
+
+
+def test_properties_are_those_that_two_runs_can_have_alike():
+    properties = read_run(EVENTS, 100.0, 103.0, 117.0, "").properties
+    assert properties == {"spark.executor.extraJavaOptions": "-XX:+UseG1GC"}
 
 
 def test_an_application_without_a_job_is_not_measured():
     with pytest.raises(SparkMesosError, match="no JobEnd"):
-        read_run(EVENTS[:5], 100.0, 103.0, 117.0, "")
+        read_run(EVENTS[:6], 100.0, 103.0, 117.0, "")
 
 
 def test_nothing_that_anybody_has_set_about_spark_counts(monkeypatch):
