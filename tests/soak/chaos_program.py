@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 class Report(Protocol):
@@ -22,42 +24,98 @@ class Report(Protocol):
         """What was found."""
 
 
+R = TypeVar("R", bound=Report)
 Say = Callable[[str], None]
-Run = Callable[[int, Path, Say], Report]
+Run = Callable[[int, Path, Say], R]
 """One run, by its seed, in a folder, which says how far it is."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What has come of one run."""
+
+    seed: int
+    report: R | None
+    """None if the run itself broke down."""
+    problems: Sequence[str]
+    seconds: float
+    folder: Path | None
+    """Logs and records, if they were kept."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that all of them have."""
     parser.add_argument("--seed", type=int, help="without it, a new one, which is printed")
     parser.add_argument("--runs", type=int, default=1, help="[%(default)s]; each with the next seed")
-    parser.add_argument("--keep", type=Path, help="a new folder for logs and records, which then stays")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="a new folder for logs and records, which then stays, as that of a failed run",
+    )
 
 
-def run_program(asked: argparse.Namespace, name: str, run: Run) -> int:
+def add_strike_options(
+    parser: argparse.ArgumentParser, *, strikes: int, agents: int, of_agents: str = ""
+) -> None:
+    """The options of those that strike at a cluster; with how many strikes and agents, unless told so."""
+    parser.add_argument("--strikes", type=int, default=strikes, help="[%(default)s]")
+    parser.add_argument("--agents", type=int, default=agents, help=f"[%(default)s]{of_agents}")
+    parser.add_argument(
+        "--masters", type=int, default=1, help="[%(default)s]; several elect their leader with a ZooKeeper"
+    )
+
+
+def first_seed(asked: argparse.Namespace) -> int:
+    """The one that was asked for, or a new one."""
+    return random.SystemRandom().randrange(2**32) if asked.seed is None else int(asked.seed)
+
+
+def run_program(asked: argparse.Namespace, name: str, run: Run[R]) -> int:
     """Runs it as the options of `add_options` say, prints what came out, and returns the exit status."""
-    first = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
-    failed = [seed for seed in range(first, first + asked.runs) if not _run_well(asked, name, run, seed)]
+    first = first_seed(asked)
+    failed = []
+    for seed in range(first, first + asked.runs):
+        folder = None
+        if asked.keep is not None:
+            folder = asked.keep.absolute() / (f"seed-{seed}" if asked.runs > 1 else "")
+        if run_once(name, seed, run, folder).problems:
+            failed.append(seed)
     if asked.runs > 1:
         print(f"{name}: {asked.runs} runs, {len(failed)} with problems{': seeds' if failed else ''}", *failed)
     return 1 if failed else 0
 
 
-def _run_well(asked: argparse.Namespace, name: str, run: Run, seed: int) -> bool:
+def run_once(name: str, seed: int, run: Run[R], keep: Path | None, *, always: bool = True) -> Outcome[R]:
+    """One run, whose problems are printed. A run that raises something has that for a problem.
+
+    Its folder is `keep`, a new one, which stays `always` or if there are problems; None: a temporary one,
+    which stays if there are problems.
+    """
     print(f"{name}: seed {seed}", flush=True)
     begin = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        if asked.keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkmesos-chaos-")))
-        else:
-            folder = asked.keep.absolute() / (f"seed-{seed}" if asked.runs > 1 else "")
-            folder.mkdir(parents=True)
+    if keep is None:
+        folder, always = Path(tempfile.mkdtemp(prefix="sparkmesos-chaos-")), False
+    else:
+        folder = keep
+        folder.mkdir(parents=True)
+    report, problems = None, []
+    try:
         report = run(seed, folder, lambda text: print(f"{name}: {text}", flush=True))
-    for problem in report.problems:
+        problems = list(report.problems)
+    except Exception:  # noqa: BLE001 - the next run is to be made nevertheless
+        problems = [f"the run broke down:\n{traceback.format_exc()}"]
+    finally:
+        stays = always or bool(problems)
+        if not stays:
+            shutil.rmtree(folder, ignore_errors=True)
+    for problem in problems:
         print(f"\nFAILED {problem}", file=sys.stderr)
+    if problems:
+        (folder / "problems").write_text("\n\n".join(problems), encoding="utf-8")
+        print(f"{name}: logs and records are in {folder}", flush=True)
     seconds = time.monotonic() - begin
-    print(f"{name}: {report}; {len(report.problems)} problems, {seconds:.0f} s", flush=True)
-    return not report.problems
+    print(f"{name}: {report}; {len(problems)} problems, {seconds:.0f} s", flush=True)
+    return Outcome(seed, report, problems, seconds, folder if stays else None)
 
 
 def end_on_sigterm() -> None:

@@ -1,48 +1,35 @@
-"""What a run of chaos finds in what others tell: a master, and logs."""
+"""What a run of chaos finds in what others write into their logs."""
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import contextlib
+import functools
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import sparkmesos_core.bridge
 
 _FAULTS = ("Traceback", "an error that should not be")
-_FAULTS_OF_DRIVERS = ("The scheduler backend failed", 'Exception in thread "')
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What a master has."""
-
-    agents: int
-    running: frozenset[str]
-    """The tasks that run, by their ids."""
-    used_cores: float
-    offered_cores: float
-
-
-def picture(master_url: str) -> Picture:
-    """What a master that leads tells of its cluster now. Raises OSError if it does not answer."""
-    state = _state(master_url)
-    tasks = (task for framework in state["frameworks"] for task in framework["tasks"])
-    return Picture(
-        agents=sum(agent["active"] for agent in state["slaves"]),
-        running=frozenset(task["id"] for task in tasks if task["state"] == "TASK_RUNNING"),
-        used_cores=sum(agent["used_resources"]["cpus"] for agent in state["slaves"]),
-        offered_cores=sum(agent["offered_resources"]["cpus"] for agent in state["slaves"]),
-    )
-
-
-def frameworks_at(master_url: str) -> Sequence[str]:
-    """The ids of the frameworks that a master has, and that are connected or have tasks.
-
-    There may be others: one whose process was killed before it had heard of the id that the master gave it,
-    or one that has ended, and of which agents told a new master.
-    """
-    frameworks = _state(master_url)["frameworks"]
-    return [framework["id"] for framework in frameworks if framework["active"] or framework["tasks"]]
+_FAULTS_OF_DRIVERS = (
+    'Exception in thread "',
+    "Uncaught exception",
+    "Traceback",
+    # What the backend only warns of, and goes on without.
+    "Whether executors start is",
+    "Why no executor starts cannot be told",
+    "executors have not ended within",
+    "Mesos could not be told that framework",
+    "The SparkContext cannot be stopped",
+)
+_FAULTS_OF_EXECUTORS = re.compile(
+    r"java\.lang\.(\w*(?:NoClassDef|NoSuchMethod|NoSuchField|IllegalAccess|AbstractMethod|Linkage|Verify)Error.*)"
+)
+_OURS = ("sparkmesos_core", "asyncio", "uvicorn")
+_BRIDGE = Path(sparkmesos_core.bridge.__file__).with_name("scala")
+_LOGGER = re.compile(r'getLogger\((?:classOf\[(\w+)\]|"org\.sparkmesos\.(?:\w+\.)*(\w+)")\)')
+_MOST_CHARACTERS = 3000
 
 
 def tracebacks(name: str, log: str) -> Sequence[str]:
@@ -51,14 +38,59 @@ def tracebacks(name: str, log: str) -> Sequence[str]:
 
 
 def faults_of_driver(log: str) -> Sequence[str]:
-    """The same for the log of a Spark driver."""
-    return _found("the driver", log, _FAULTS_OF_DRIVERS)
+    """The same for the log of a Spark driver: whatever our backend calls an error is one."""
+    errors = re.finditer(rf"^\S+ \S+ ERROR (?:{'|'.join(_loggers())}): .*", log, re.MULTILINE)
+    return [
+        *_found("the driver", log, _FAULTS_OF_DRIVERS),
+        *(f"the log of the driver: {_shown(log, error.start())}" for error in errors),
+    ]
+
+
+def faults_of_executors(cluster: Path) -> Iterator[str]:
+    """What executors tell of classes that do not fit together; in sandboxes below the folder of a cluster."""
+    for log in sorted(cluster.rglob("stderr")):
+        if found := _FAULTS_OF_EXECUTORS.search(log.read_text(errors="replace")):
+            yield f"{log}: {found[1]}"
+
+
+@contextlib.contextmanager
+def errors_of_cluster() -> Iterator[list[str]]:
+    """The tracebacks that masters and agents in this process log, as long as the block lasts.
+
+    What they say of others in plain words, such as of a ZooKeeper that is away, is no fault of theirs.
+    """
+    found: list[str] = []
+    handler = _Errors(found)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield found
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+class _Errors(logging.Handler):
+    def __init__(self, found: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.name.partition(".")[0] in _OURS:
+            self._found.append(f"the cluster: {self.format(record)[:_MOST_CHARACTERS]}")
+
+
+@functools.cache
+def _loggers() -> Sequence[str]:
+    """The names of all loggers of the bridge, as short as Spark's log has them."""
+    sources = (path.read_text(encoding="utf-8") for path in sorted(_BRIDGE.rglob("*.scala")))
+    found = {name for source in sources for pair in _LOGGER.findall(source) for name in pair if name}
+    assert found, f"no logger in {_BRIDGE}"
+    return sorted(found)
 
 
 def _found(name: str, log: str, words: Sequence[str]) -> Sequence[str]:
-    return [f"the log of {name}: {log[log.index(word) :][:3000]}" for word in words if word in log]
+    return [f"the log of {name}: {_shown(log, log.index(word))}" for word in words if word in log]
 
 
-def _state(master_url: str) -> Any:
-    with urllib.request.urlopen(f"{master_url}/state", timeout=10) as answer:
-        return json.loads(answer.read())
+def _shown(log: str, at: int) -> str:
+    begin = log.rfind("\n", 0, at) + 1
+    return log[begin : begin + _MOST_CHARACTERS]

@@ -22,8 +22,9 @@ from sparkmesos_core.shuffle_service.on_agents.status import ServicesStatus, Sta
 from tests.integration.services_stage import services_stage
 from tests.integration.zookeeper import zookeeper_server
 from tests.servers.shuffle_framework import ShuffleFramework
-from tests.soak.chaos_program import Say, add_options, end_on_sigterm, run_program
-from tests.soak.findings import frameworks_at, tracebacks
+from tests.soak.chaos_program import Say, add_options, add_strike_options, end_on_sigterm, run_program
+from tests.soak.findings import tracebacks
+from tests.soak.master_picture import frameworks_at
 from tests.soak.shuffle_chaos_plan import Blow, Size, plan
 from tests.soak.shuffle_chaos_strikes import PATIENCE, Strikes, await_all_ended
 from tests.soak.shuffle_chaos_verdict import Life, failures, hasty_starts, violations
@@ -199,17 +200,11 @@ def _loops(status: ServicesStatus, host: str, failures: int) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the command line asks for and prints what came out."""
     parser = argparse.ArgumentParser(prog="shuffle_chaos", description=__doc__.partition("\n")[0])
-    parser.add_argument("--strikes", type=int, default=100, help="[%(default)s]")
+    add_strike_options(parser, strikes=100, agents=5, of_agents=", and one that is to have no service")
     parser.add_argument(
         "--processes", type=int, default=1, help="[%(default)s]; several share a ZooKeeper, one has SQLite"
     )
     parser.add_argument("--zk", action="store_true", help="one process has a ZooKeeper, too")
-    parser.add_argument(
-        "--agents", type=int, default=5, help="[%(default)s], and one that is to have no service"
-    )
-    parser.add_argument(
-        "--masters", type=int, default=1, help="[%(default)s]; several elect their leader with a ZooKeeper"
-    )
     add_options(parser)
     asked = parser.parse_args(arguments)
     size = Size(

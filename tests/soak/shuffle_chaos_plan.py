@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from tests.soak.blows import drawn
+
 
 class Blow(Enum):
     """What can happen. The value says it of whom it happens to."""
@@ -91,11 +93,8 @@ def plan(seed: int, size: Size, away: float, session: float) -> Sequence[Strike]
     with a process; in seconds.
     """
     dice = random.Random(seed)
-    blows = list(size.blows)
-    dice.shuffle(blows)
-    weights = [_WEIGHTS[blow] for blow in size.blows]
-    blows += dice.choices(size.blows, weights, k=max(0, size.strikes - len(blows)))
-    return [_strike(dice, blow, size, away, session) for blow in blows[: size.strikes]]
+    blows = drawn(dice, size.blows, _WEIGHTS, size.strikes)
+    return [_strike(dice, blow, size, away, session) for blow in blows]
 
 
 def _strike(dice: random.Random, blow: Blow, size: Size, away: float, session: float) -> Strike:

@@ -18,7 +18,7 @@ from sparkmesos_core.process_end import has_ended
 from tests.integration.services_stage import ServicesStage
 from tests.integration.zookeeper import ZooKeeperServer
 from tests.servers.shuffle_framework import ShuffleFramework
-from tests.soak.findings import frameworks_at
+from tests.soak.master_picture import frameworks_at
 from tests.soak.nodes import Nodes, Who
 from tests.soak.returns import Returns
 from tests.soak.shuffle_chaos_plan import Blow, Size, Strike
@@ -48,7 +48,7 @@ class Strikes:
         `stop_options` those with which `--stop` works without a process.
         """
         self.counts: Counter[Blow] = Counter()
-        self.skipped = 0
+        self.skipped: Counter[Blow] = Counter()
         self.deeds = Deeds()
         self.problems: list[str] = []
         self._stage = stage
@@ -58,7 +58,7 @@ class Strikes:
         self._size = size
         self._stop_options = stop_options
         self._returns: Returns[Who] = Returns()
-        self._nodes = Nodes(stage.cluster.control, self._returns)
+        self._nodes = Nodes(stage.cluster.control, self._returns, masters_elect=size.masters > 1)
         self._begun = [time.monotonic()] * len(processes)
         self._zookeeper_seen = -float("inf")
         """When ZooKeeper was found or made absent last."""
@@ -78,7 +78,7 @@ class Strikes:
         if done:
             self.counts[strike.blow] += 1
         else:
-            self.skipped += 1
+            self.skipped[strike.blow] += 1
 
     def wait(self, seconds: float) -> None:
         """Wait, while those come back whose time it is."""
@@ -149,10 +149,10 @@ class Strikes:
                 return self._strike_process(blow, strike)
             case Blow.MASTER_KILLED:
                 leading = self._stage.cluster.control.leading_master()
-                return self._nodes.kill_masters([leading], strike.downtime, self._start_master)
+                return self._nodes.kill_masters([leading], strike.downtime)
             case Blow.MASTERS_KILLED:
                 masters = range(self._size.masters)
-                return self._nodes.kill_masters(masters, strike.downtime, self._start_master)
+                return self._nodes.kill_masters(masters, strike.downtime)
             case Blow.SERVICE_KILLED | Blow.SERVICE_CRASHES:
                 return self._strike_service(blow, strike)
             case Blow.ZOOKEEPER_ENDED:
@@ -188,13 +188,6 @@ class Strikes:
                 self.problems.append(f"process {number} ended with {status} on SIGTERM")
         self._returns.after(strike.downtime, Who("process", number), lambda: self._start(number))
         return True
-
-    def _start_master(self, number: int) -> None:
-        """It waits for its ZooKeeper, which would have to come back meanwhile, and so does before."""
-        for one in self._returns.pending:
-            if one.who.kind == "zookeeper" and self._size.masters > 1:
-                self._returns.at_once(one)
-        self._stage.cluster.control.start_master(number)
 
     def _strike_agent(self, blow: Blow, number: int, downtime: float) -> bool:
         control, host, begin = self._stage.cluster.control, self._hosts[number], time.time()
@@ -256,17 +249,12 @@ class Strikes:
         return found
 
     def _end_zookeeper(self, strike: Strike) -> bool:
-        zookeeper = self._zookeeper
-        if zookeeper is None or Who("zookeeper") in self._returns.away():
-            return False
-        zookeeper.stop()
-
         def back() -> None:
-            zookeeper.start()
+            assert self._zookeeper is not None
+            self._zookeeper.start()
             self._zookeeper_seen = time.monotonic()
 
-        self._returns.after(strike.downtime, Who("zookeeper"), back)
-        return True
+        return self._nodes.end_zookeeper(self._zookeeper, strike.downtime, back)
 
     def _stop_succeeds(self, said: list[str]) -> bool:
         self.look_after_stopped()

@@ -14,6 +14,8 @@ from tests.integration.commands import Commands
 from tests.integration.scala_jar import make_scala_jar
 from tests.integration.short_lived_jvm import SHORT_LIVED
 from tests.integration.spark_under_test import SparkUnderTest
+from tests.soak.spark_chaos_charges import TaskLoss
+from tests.soak.spark_chaos_plan import Size
 
 _SOURCE = Path(__file__).with_name("Chains.scala")
 _PARTITIONS = 4
@@ -40,15 +42,22 @@ class SparkApplication:
         jar: Path,
         master: str,
         conf: Mapping[str, str],
-        chains: int,
-        links: int,
+        size: Size,
     ) -> None:
         self.stages: set[str] = set()
         """Those that have ended."""
+        self.again = [0, 0]
+        """How many have ended once more, in each of the jobs."""
+        self.worked: set[str] = set()
+        """The executors that have done tasks."""
+        self.losses: list[TaskLoss] = []
+        """What tasks failed of, or lost their executors with."""
         self.executors = 0
         """How many Spark has."""
         self.right = 0
         """How many jobs had the sums that they should have."""
+        self.jobs_let = 1
+        """How many it was let do."""
         self.unknown: list[str] = []
         """Lines that it should not write."""
         self._log = commands.folder / "driver.log"
@@ -57,7 +66,7 @@ class SparkApplication:
         self._go = os.open(pipe, os.O_RDWR)  # which waits for no reader
         settings = {**SHORT_LIVED, **conf}
         options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
-        arguments = (chains, links, _PARTITIONS, _PACE_MILLIS)
+        arguments = (size.chains, size.links, size.more_links, _PARTITIONS, _PACE_MILLIS)
         self.process = commands.start(
             *("submit", "--master", master, "--mesos-driver", "http", "--class", "Chains", *options),
             *(str(jar), *map(str, arguments), str(pipe)),
@@ -78,6 +87,7 @@ class SparkApplication:
 
     def go_on(self) -> None:
         """Let it go on behind a job."""
+        self.jobs_let += 1
         os.write(self._go, b"\n")
 
     def ask_for_stacks(self) -> None:
@@ -110,6 +120,14 @@ class SparkApplication:
                 match line.split():
                     case ["stage", stage]:
                         self.stages.add(stage)
+                    case ["again", _]:
+                        self.again[min(self.right, 1)] += 1
+                    case ["charged", task, executor, why]:
+                        self.losses.append(TaskLoss(task, executor, why))
+                    case ["worked", executor]:
+                        self.worked.add(executor)
+                    case ["lost", task, executor]:
+                        self.losses.append(TaskLoss(task, executor))
                     case ["executors", number]:
                         self.executors = int(number)
                     case ["right"]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.servers.cutting_proxy import CuttingProxy
-from tests.soak.spark_chaos_plan import Size
+from tests.soak.shuffle_service import ShuffleService
+from tests.soak.spark_chaos_plan import WAITS, Size
 
-SILENCE_SECONDS = 12.0
-"""After which Spark gives an executor up that says nothing."""
 MOST_CORES = 6
 CORES = 2
 """Of an executor."""
 _LEAST_EXECUTORS = 1
+_LEAD_SECONDS = 2
+"""So long before its maintenance a machine is left."""
 _CONF = {
     "spark.cores.max": str(MOST_CORES),
     "spark.executor.cores": str(CORES),
@@ -22,24 +23,27 @@ _CONF = {
     "spark.locality.wait": "0",
     "spark.mesos.coarse.shutdownTimeout": "60s",  # executors of a busy machine end by themselves, too
     # Whoever is killed may have had any task, and any stage's files: the limits of 4 are against applications that
-    # fail by themselves, which would reach these as well.
+    # fail by themselves, which would reach these as well. Who is charged, and for what, the verdict looks at.
     "spark.task.maxFailures": "40",
     "spark.stage.maxConsecutiveAttempts": "40",
     # Executors that cannot reach the driver end before they have registered, as on an agent that is not fit to run
     # any; with the default of an hour all agents would be excluded.
     "spark.mesos.executor.agentFailures.expiry": "10s",
+    "spark.mesos.maintenance.leadTime": f"{_LEAD_SECONDS}s",
     # Silence is noticed in seconds, not minutes. Requests may take longer, when JVMs start on few cores.
     "spark.executor.heartbeatInterval": "1s",
-    "spark.network.timeout": f"{SILENCE_SECONDS:g}s",
+    "spark.network.timeout": f"{WAITS.silence:g}s",
     "spark.network.timeoutInterval": "1s",
     "spark.rpc.askTimeout": "60s",
     "spark.shuffle.io.retryWait": "200ms",
     "spark.shuffle.io.maxRetries": "2",
 }
-_DYNAMIC = {
-    "spark.dynamicAllocation.enabled": "true",
+_TRACKING = {
     "spark.dynamicAllocation.shuffleTracking.enabled": "true",
     "spark.dynamicAllocation.shuffleTracking.timeout": "4s",
+}
+_DYNAMIC = {
+    "spark.dynamicAllocation.enabled": "true",
     "spark.dynamicAllocation.executorIdleTimeout": "2s",
     "spark.dynamicAllocation.minExecutors": str(_LEAST_EXECUTORS),
 }
@@ -47,10 +51,13 @@ _DECOMMISSION = {
     "spark.decommission.enabled": "true",
     "spark.storage.decommission.enabled": "true",
     "spark.storage.decommission.shuffleBlocks.enabled": "true",
+    "spark.storage.decommission.replicationReattemptInterval": "1s",
 }
 
 
-def properties(size: Size, to_driver: Sequence[CuttingProxy]) -> dict[str, str]:
+def properties(
+    size: Size, to_driver: Sequence[CuttingProxy], service: ShuffleService | None
+) -> dict[str, str]:
     """All of them; executors reach the driver, and what it stores, through these two proxies."""
     calls, blocks = to_driver
     return {
@@ -61,7 +68,9 @@ def properties(size: Size, to_driver: Sequence[CuttingProxy]) -> dict[str, str]:
         "spark.driver.bindAddress": calls.target.host,
         "spark.port.maxRetries": "0",  # with another port the driver would not be behind the proxy
         **(_DYNAMIC if size.dynamic else {}),
+        **(_TRACKING if size.dynamic and service is None else {}),
         **(_DECOMMISSION if size.decommission else {}),
+        **(service.properties if service is not None else {}),
     }
 
 

@@ -1,56 +1,80 @@
-"""Whether an application held more than it may, or kept offers, by what it and Mesos said to each other. Pure."""
+"""Whether an application held more than it may, kept offers, or launched without end, by what it and Mesos said. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-_ENDS = "FINISHED FAILED KILLED ERROR LOST DROPPED UNREACHABLE GONE GONE_BY_OPERATOR UNKNOWN"
-_ENDED = frozenset(f"TASK_{end}" for end in _ENDS.split())
-"""The states of a task that is no more, as far as its framework can know."""
+from tests.soak.spark_chaos_deeds import ENDED, Course, Deed, launched
+from tests.soak.spark_chaos_plan import Blow
 
-
-Course = Iterable[tuple[float, Mapping[str, Any]]]
-"""Calls and events of one framework, as the v1 scheduler API has them, with the seconds of one clock."""
+OF_MASTERS = (
+    Blow.MASTER_KILLED,
+    Blow.MASTERS_KILLED,
+    Blow.MASTER_CUT,
+    Blow.MASTER_SILENT,
+    Blow.ZOOKEEPER_ENDED,
+)
+"""Blows while which, and for a while after which, what is said between master and driver may not arrive."""
+OF_AGENTS = (
+    Blow.AGENT_KILLED,
+    Blow.AGENT_PAUSED,
+    Blow.AGENT_REPLACED,
+    Blow.MACHINE_MAINTAINED,
+    *OF_MASTERS,  # to whose successors agents have to come in time
+)
+"""Blows that let a master give an agent up."""
+_MOST_SKIPPED = 0.25
 
 
 def excesses(course: Course, most: float, excused: float) -> Iterator[str]:
-    """When the tasks that ran held more than `most` cores, a line for each time.
+    """When the tasks that were launched and had not ended held more than `most` cores, a line for each time.
 
     There is one excuse, for so many seconds: a task that was told to be lost runs after all, for its agent is
     back, while another one has taken its place.
     """
     cores: dict[str, float] = {}
-    running: dict[str, float] = {}
+    held: dict[str, float] = {}
     lost: set[str] = set()
     since: float | None = None
+    told = False
     for at, said in course:
-        cores |= {task["task_id"]["value"]: _cpus(task) for task in launched(said)}
-        if said["type"] != "UPDATE":
+        new = {task["task_id"]["value"]: _cpus(task) for task in launched(said)}
+        cores |= new
+        held |= new
+        what = f"{', '.join(new)} launched"
+        if said["type"] == "UPDATE":
+            task, state = said["update"]["status"]["task_id"]["value"], said["update"]["status"]["state"]
+            what = f"{task} {state}"
+            if state in ENDED:
+                held.pop(task, None)
+                lost.add(task)
+            elif task in cores:
+                held[task] = cores[task]
+        elif not new:
             continue
-        task, state = said["update"]["status"]["task_id"]["value"], said["update"]["status"]["state"]
-        if state == "TASK_RUNNING":
-            running[task] = cores[task]
-        elif state in _ENDED:
-            running.pop(task, None)
-            lost.add(task)
-        held = sum(running.values())
-        if held <= most:
+        total = sum(held.values())
+        if total <= most:
             if since is not None and at - since > excused:
-                yield f"for {at - since:.1f} s tasks held more than {most:g} cores, until {task} was {state}"
-            since = None
-        elif since is None:
-            since = at
-            if not lost & running.keys():
-                yield f"tasks hold {held:g} cores, not {most:g}, and none of them was lost before: {running}"
+                yield f"for {at - since:.1f} s tasks held more than {most:g} cores, until {what}"
+            since, told = None, False
+            continue
+        since = at if since is None else since
+        back = sum(held[task] for task in held if task in lost)
+        if total - back > most and not told:
+            told = True
+            yield f"at {what} tasks hold {total - back:g} cores, not {most:g}, without those that were lost before: {held}"
     if since is not None:
-        yield f"in the end tasks hold more than {most:g} cores: {running}"
+        yield f"in the end tasks hold more than {most:g} cores: {held}"
 
 
-def kept_offers(course: Course, patience: float) -> Iterator[str]:
+def kept_offers(
+    course: Course, patience: float, troubles: Sequence[tuple[float, float]], in_trouble: float
+) -> Iterator[str]:
     """Offers that were neither answered nor void after so many seconds, a line for each.
 
-    A new subscription makes all void; a connection that is cut or silent, too, but that is not said.
+    A new subscription makes all void; a connection that is cut or silent, too, but that is not said: `troubles` are when
+    that may have been.
     """
     out: dict[str, float] = {}
     for at, said in course:
@@ -68,16 +92,38 @@ def kept_offers(course: Course, patience: float) -> Iterator[str]:
                 continue
         for offer in gone:
             since = out.pop(offer, at)
-            if at - since > patience:
+            excused = any(begin <= at and since <= end for begin, end in troubles)
+            if at - since > (in_trouble if excused else patience):
                 yield f"the offer {offer} was kept for {at - since:.1f} s, until {said['type']}"
     yield from (f"the offer {offer} was kept to the end" for offer in out)
 
 
-def launched(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The TaskInfos of a call, if there are any."""
-    for operation in said.get("accept", {}).get("operations", []):
-        yield from operation["launch"]["task_infos"]
+def churn(launches: int, executors: int, strikes: int, *, dynamic: bool) -> Iterator[str]:
+    """Whether more was launched than so many strikes explain: each one ends all executors at the most.
+
+    Executors that are allocated dynamically also go when they have nothing to do.
+    """
+    most = executors * (1 + strikes) * (3 if dynamic else 1)
+    if launches > most:
+        yield f"{launches} launches; {strikes} strikes at {executors} executors explain {most} at the most"
 
 
-def _cpus(task: Mapping[str, Any]) -> float:
-    return sum(one["scalar"]["value"] for one in task["resources"] if one["name"] == "cpus")
+def missed(deeds: Iterable[Deed], planned: int) -> Iterator[str]:
+    """Whether too many of the strikes that were planned met nobody, so that the run says little."""
+    skipped = planned - sum(deed.met for deed in deeds)
+    if skipped > _MOST_SKIPPED * planned:
+        yield f"{skipped} of {planned} strikes met nobody"
+
+
+def agents_lost(course: Course, troubles: Sequence[tuple[float, float]]) -> tuple[int, int]:
+    """How often a master gave an agent up, and how many of these times no strike explains."""
+    times = [at for at, said in course if said["type"] == "FAILURE" and _is_of_agent(said["failure"])]
+    return len(times), sum(not any(begin <= at <= end for begin, end in troubles) for at in times)
+
+
+def _is_of_agent(failure: Any) -> bool:
+    return "agent_id" in failure and "executor_id" not in failure
+
+
+def _cpus(task: Any) -> float:
+    return float(sum(one["scalar"]["value"] for one in task["resources"] if one["name"] == "cpus"))

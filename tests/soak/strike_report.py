@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic
 
-Blow = TypeVar("Blow", bound=Enum)
-"""The kinds, whose values say what happens to whom."""
+from tests.soak.blows import Blow
 
 
 @dataclass
@@ -16,11 +14,12 @@ class StrikeReport(Generic[Blow]):
     """What has happened."""
 
     counts: Counter[Blow] = field(default_factory=Counter)
-    skipped: int = 0
+    skipped: Counter[Blow] = field(default_factory=Counter)
+    """Those that met nobody."""
     launches: int = 0
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         told = ", ".join(f"{number} times {blow.value}" for blow, number in self.counts.most_common())
-        skipped = f" ({self.skipped} met nobody)" if self.skipped else ""
+        skipped = f" ({self.skipped.total()} met nobody)" if self.skipped else ""
         return f"{self.counts.total()} strikes{skipped}, {self.launches} launches: {told}"

@@ -1,148 +1,117 @@
-"""The parts of scripts/soak's chaos around a Spark application: plan, verdict, who comes back, pictures of a master."""
+"""The parts of scripts/soak's chaos around a Spark application: the plan, who comes back, patience, runs of programs."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.soak.chaos_program import add_options, run_program
+from tests.soak.chaos_program import add_options, run_once, run_program
 from tests.soak.nodes import Nodes, Who
+from tests.soak.patience import Deadline, Patience, Steady
 from tests.soak.returns import Returns
-from tests.soak.spark_chaos_plan import Blow, Size, plan
-from tests.soak.spark_chaos_verdict import excesses, kept_offers
+from tests.soak.spark_chaos_plan import WAITS, Blow, Size, plan
+
+OF_SEVERAL_MASTERS = {Blow.MASTERS_KILLED, Blow.ZOOKEEPER_ENDED}
+IN_SOME_PLACES = {Blow.SERVICE_KILLED, Blow.EXECUTORS_CUT}
 
 
 def test_a_seed_decides_the_plan() -> None:
-    size = Size(strikes=60, masters=3, decommission=True)
-    strikes = plan(7, size, 2.0, 12.0)
-    assert strikes == plan(7, size, 2.0, 12.0) != plan(8, size, 2.0, 12.0)
+    size = Size(strikes=60, masters=3, decommission=True, service=True, cuts_executors=True)
+    strikes = plan(7, size)
+    assert strikes == plan(7, size) != plan(8, size)
     assert len(strikes) == 60
     assert {strike.blow for strike in strikes} == set(Blow) - {Blow.MASTER_SILENT}
     stages = [strike.stage for strike in strikes]
     assert stages == sorted(stages)
-    assert stages.count(size.stages) == 12, "a fifth comes behind the first job"
+    assert stages.count(size.stages) == 8, "between the jobs"
+    in_second = [stage for stage in stages if stage > size.stages]
+    assert len(in_second) == 7
+    assert max(in_second) < size.stages + size.more_stages
     assert {strike.lost for strike in strikes} == {strike.upwards for strike in strikes} == {True, False}
 
 
+def test_what_is_not_there_is_not_struck() -> None:
+    blows = {strike.blow for strike in plan(7, Size(strikes=200))}
+    assert blows == set(Blow) - OF_SEVERAL_MASTERS - IN_SOME_PLACES
+
+
 def test_a_short_plan_has_each_blow_once_at_the_most() -> None:
-    size = Size(strikes=6)
-    blows = [strike.blow for strike in plan(7, size, 2.0, 12.0)]
+    blows = [strike.blow for strike in plan(7, Size(strikes=6))]
     assert len(set(blows)) == 6
 
 
 def test_pauses_are_longer_than_those_who_wait_are_patient_and_shorter() -> None:
-    strikes = plan(7, Size(strikes=200), 2.0, 12.0)
+    strikes = plan(7, Size(strikes=1000))
     for blow, patience in (
-        (Blow.AGENT_PAUSED, 2.0),
-        (Blow.EXECUTOR_PAUSED, 12.0),
-        (Blow.DRIVER_SILENT, 12.0),
+        (Blow.AGENT_PAUSED, WAITS.away),
+        (Blow.EXECUTOR_PAUSED, WAITS.silence),
+        (Blow.DRIVER_SILENT, WAITS.silence),
+        (Blow.MASTER_SILENT, 5 * WAITS.heartbeat),
     ):
         assert {strike.downtime > patience for strike in strikes if strike.blow is blow} == {True, False}
+    silences = [strike for strike in strikes if strike.blow is Blow.MASTER_SILENT]
+    assert all(strike.downtime >= 1.5 * WAITS.heartbeat for strike in silences), "it is noticed"
 
 
 def test_executors_can_be_spared() -> None:
-    strikes = plan(7, Size(strikes=200, masters=3, spares_executors=True), 2.0, 12.0)
+    strikes = plan(7, Size(strikes=200, masters=3, spares_executors=True))
     assert {strike.blow for strike in strikes} == {
         Blow.EXECUTOR_PAUSED,
         Blow.AGENT_PAUSED,
         Blow.MASTER_KILLED,
         Blow.MASTERS_KILLED,
         Blow.MASTER_CUT,
+        Blow.ZOOKEEPER_ENDED,
         Blow.DRIVER_SILENT,
     }
     assert not any(strike.lost for strike in strikes)
     for blow, patience in (
-        (Blow.AGENT_PAUSED, 2.0),
-        (Blow.EXECUTOR_PAUSED, 12.0),
-        (Blow.DRIVER_SILENT, 12.0),
+        (Blow.AGENT_PAUSED, WAITS.away),
+        (Blow.EXECUTOR_PAUSED, WAITS.silence),
+        (Blow.DRIVER_SILENT, WAITS.silence),
     ):
         assert all(strike.downtime < patience for strike in strikes if strike.blow is blow)
 
 
-def update(at: float, task: str, state: str) -> tuple[float, dict[str, Any]]:
-    return at, {
-        "type": "UPDATE",
-        "update": {"status": {"task_id": {"value": task}, "state": f"TASK_{state}"}},
-    }
+def clock(*seconds: float) -> Iterator[float]:
+    yield from seconds
+    raise AssertionError("nobody waits so long")
 
 
-def launch(task: str) -> tuple[float, dict[str, Any]]:
-    cpus = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 2.0}}
-    memory = {"name": "mem", "type": "SCALAR", "scalar": {"value": 896.0}}
-    operation = {"launch": {"task_infos": [{"task_id": {"value": task}, "resources": [cpus, memory]}]}}
-    return 0.0, {"type": "ACCEPT", "accept": {"offer_ids": [{"value": "O"}], "operations": [operation]}}
+class TestDeadline:
+    """What is waited for, and goes on, or does not."""
+
+    def test_it_comes_when_nothing_goes_on(self) -> None:
+        deadline = Deadline(Patience(10, 100), clock(0, 5, 10, 11).__next__)
+        assert [deadline.is_over("same") for _ in range(3)] == [False, False, False]
+        deadline = Deadline(Patience(10, 100), clock(0, 5, 14, 15.5).__next__)
+        assert [deadline.is_over("same") for _ in range(3)] == [False, False, True]
+
+    def test_it_is_put_off_while_something_goes_on_but_not_without_end(self) -> None:
+        ticks = itertools.count(0, 5)
+        deadline = Deadline(Patience(10, 100), lambda: float(next(ticks)))
+        waited = next(number for number in itertools.count() if deadline.is_over(number))
+        assert waited * 5 == pytest.approx(100, abs=10)
+
+    def test_what_comes_and_goes_for_ever_ends_with_the_run(self) -> None:
+        ticks = itertools.count(0, 5)
+        deadline = Deadline(Patience(10, 100), lambda: float(next(ticks)), until=30)
+        assert next(number for number in itertools.count() if deadline.is_over(number % 2)) <= 6
 
 
-def found(course: str) -> list[str]:
-    """What is wrong with updates of `SECONDS TASK STATE` each, where 4 cores may be held."""
-    updates = [one.split() for one in course.split(",")]
-    told = [update(float(at), task, state) for at, task, state in updates]
-    return list(excesses([*(launch(task) for task in "012"), *told], 4, 2))
-
-
-FULL = "1 0 RUNNING, 2 1 RUNNING"
-REPLACED = f"{FULL}, 3 0 LOST, 4 2 RUNNING"
-
-
-@pytest.mark.parametrize(
-    "course",
-    [f"{FULL}, 2 1 RUNNING", f"{FULL}, 3 0 FAILED, 4 2 RUNNING", f"{REPLACED}, 5 0 RUNNING, 6 0 KILLED"],
-    ids=["as-many-as-may-be", "in-its-place", "back-for-a-second"],
-)
-def test_what_may_be_held(course: str) -> None:
-    assert found(course) == []
-
-
-@pytest.mark.parametrize(
-    ("course", "words"),
-    [
-        pytest.param(f"{FULL}, 3 2 RUNNING, 3.1 2 KILLED", "none of them was lost before", id="one-too-many"),
-        pytest.param(
-            f"{REPLACED}, 5 0 RUNNING, 7.5 0 KILLED",
-            "for 2.5 s tasks held more than 4",
-            id="back-for-too-long",
-        ),
-        pytest.param(f"{REPLACED}, 5 0 RUNNING", "in the end tasks hold more than 4", id="back-for-good"),
-    ],
-)
-def test_what_may_not_be_held(course: str, words: str) -> None:
-    (line,) = found(course)
-    assert words in line
-
-
-OFFERS = {"type": "OFFERS", "offers": {"offers": [{"id": {"value": "A"}}, {"id": {"value": "B"}}]}}
-DECLINE = {"type": "DECLINE", "decline": {"offer_ids": [{"value": "A"}]}}
-ACCEPT = {"type": "ACCEPT", "accept": {"offer_ids": [{"value": "B"}]}}
-RESCIND = {"type": "RESCIND", "rescind": {"offer_id": {"value": "B"}}}
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        [(2, DECLINE), (3, ACCEPT)],
-        [(2, DECLINE), (3, RESCIND)],
-        [(2, DECLINE), (5, {"type": "SUBSCRIBED"})],
-        [(2, {"type": "TEARDOWN"})],
-    ],
-)
-def test_offers_that_are_answered_or_void(rest: list[tuple[float, dict[str, Any]]]) -> None:
-    assert list(kept_offers([(1, OFFERS), *rest, (6, {"type": "HEARTBEAT"})], 10)) == []
-
-
-@pytest.mark.parametrize(
-    ("rest", "lines"),
-    [
-        ([(2, DECLINE)], ["the offer B was kept to the end"]),
-        ([(2, DECLINE), (12, ACCEPT)], ["the offer B was kept for 11.0 s, until ACCEPT"]),
-        ([(2, DECLINE), (12, {"type": "SUBSCRIBED"})], ["the offer B was kept for 11.0 s, until SUBSCRIBED"]),
-    ],
-)
-def test_offers_that_are_kept(rest: list[tuple[float, dict[str, Any]]], lines: list[str]) -> None:
-    assert list(kept_offers([(1, OFFERS), *rest], 10)) == lines
+def test_what_flaps_is_not_steady() -> None:
+    ticks = itertools.count(0)
+    flapping = Steady(3, lambda: float(next(ticks)))
+    assert not any(flapping.holds(number % 3 > 0, "as many") for number in range(30))
+    another = Steady(3, lambda: float(next(ticks)))
+    assert not any(another.holds(True, number // 2) for number in range(30)), "each time others"
+    steady = Steady(3, lambda: float(next(ticks)))
+    assert [steady.holds(True, "the same") for _ in range(4)] == [False, False, False, True]
 
 
 @dataclass
@@ -195,3 +164,35 @@ def test_several_runs_have_a_seed_and_a_folder_each(
     assert said.err == "\nFAILED it broke\n"
     assert folders == ["seed-7", "seed-8", "seed-9"]
     assert all((tmp_path / "kept" / name).is_dir() for name in folders)
+
+
+def test_a_run_that_breaks_down_ends_no_other_one_and_leaves_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+
+    def run(seed: int, folder: Path, _: object) -> Outcome:
+        (folder / "log").write_text(str(seed))
+        if seed == 7:
+            raise TimeoutError("busy")
+        return Outcome(["it broke"] if seed == 9 else [])
+
+    assert run_program(parser.parse_args(["--runs", "3", "--seed", "7"]), "try", run) == 1
+    said = capsys.readouterr()
+    assert "3 runs, 2 with problems: seeds 7 9\n" in said.out
+    assert "TimeoutError: busy" in said.err
+    left = {(folder / "log").read_text(): (folder / "problems").read_text() for folder in tmp_path.iterdir()}
+    assert left.keys() == {"7", "9"}
+    assert left["9"] == "it broke"
+    assert all(str(folder) in said.out for folder in tmp_path.iterdir())
+
+
+def test_evidence_is_kept_of_what_failed_only(tmp_path: Path) -> None:
+    outcomes = [
+        run_once("try", seed, lambda *_, found=found: Outcome(found), tmp_path / str(seed), always=False)
+        for seed, found in enumerate(([], ["it broke"]))
+    ]
+    assert [outcome.folder for outcome in outcomes] == [None, tmp_path / "1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
