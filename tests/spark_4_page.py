@@ -22,7 +22,7 @@ BEGIN = (
 )
 END = "<!-- Up to here. -->"
 
-SPARKS_OWN = frozenset({"spark.eventLog.compress", "spark.jars.ivy"})
+SPARKS_OWN = frozenset({"spark.connect.grpc.arrow.maxBatchSize", "spark.eventLog.compress", "spark.jars.ivy"})
 """Properties that are different in Spark 4 on every cluster manager, so that no difference of ours is about them."""
 
 _DIFFERENCES = """\

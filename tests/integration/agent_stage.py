@@ -146,8 +146,8 @@ class Play:
             task["command"] = command if isinstance(command, dict) else {"value": command}
         self.master.tell(RunTask(self.framework(capabilities), task, "*"))
 
-    def kill(self, grace: float | None = None, task_id: str = "t1", *, draining: bool = False) -> None:
-        self.master.tell(KillTask("F", task_id, grace, draining))
+    def kill(self, grace: float | None = None, task_id: str = "t1") -> None:
+        self.master.tell(KillTask("F", task_id, grace))
 
     async def update(self) -> StatusUpdate:
         return await asyncio.wait_for(self.master.updates.get(), PATIENCE)

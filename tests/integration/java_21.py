@@ -3,7 +3,8 @@
 Debian 12 has Java 17 only, and PyPI's runtimes lack the module that each JVM of Spark 4 is started with. The packages of
 Debian 13 are downloaded by apt, which checks their signatures, from where this machine gets its own, and into a folder that
 the machine's own apt does not know of: no root is needed, and nothing is installed. They were linked with a newer C library,
-which comes along: only the programs of this Java are told to use it, and what they start has this machine's.
+which comes along: only the programs of this Java are told to use it, by its whole path, and what they start has this
+machine's. So the cache cannot be moved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sparkmesos_core.errors import JavaNotFoundError
@@ -38,16 +39,19 @@ def java_21(spark: SparkHome) -> Java:
     except JavaNotFoundError:
         pass
     with locked_cache("java-21") as folder:
-        if not folder.is_dir():
-            # Where it will stay: the programs name their libraries by the whole path.
-            folder.mkdir()
-            try:
-                _fill(folder)
-            except BaseException:
-                shutil.rmtree(folder)
-                raise
+        filled_once(folder, _fill)
     (program,) = folder.glob("usr/lib/jvm/java-21-*/bin/java")
     return choose_java(spark, (read_java(program.parents[1], "Debian's, in the cache"),))
+
+
+def filled_once(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Fills a folder where it is, unless that was done before, and to the end: whoever is killed meanwhile leaves a part."""
+    mark = folder / "is-whole"
+    if not mark.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        fill(folder)
+        mark.touch()
 
 
 def _installed() -> Iterator[Java]:

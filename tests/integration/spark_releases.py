@@ -26,8 +26,9 @@ RUNNABLE = ("3.3.4", "3.4.4")
 OLDER = ("2.4.8", "3.0.3", "3.1.3", "3.2.4")
 # The Spark 4 that the suite runs against besides the installed Spark: see spark_under_test.py.
 SPARK_4 = "4.3.0"
-# The last patches of its older minor releases, for which the bridge is compiled only.
+# The last patches of its older minor releases.
 OLDER_4 = ("4.0.5", "4.1.4", "4.2.1")
+_OLDER_VARIABLE = "SPARKMESOS_TEST_OLDER_SPARKS"
 # Where the parts of a Spark home are in a source distribution.
 _PARTS = {
     ("deps", "bin"): "bin",
@@ -38,6 +39,11 @@ _PARTS = {
 }
 _PROGRAMS = ("bin", "sbin")
 _TIMEOUT = 600
+# Of whoever runs the tests, and looked up before any of them has a home of its own.
+_CACHE = Path(
+    os.environ.get("SPARKMESOS_TEST_CACHE")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparkmesos-tests"
+)
 # What the setup.py of old releases can do without, or stumbles upon: Spark 2.4's calls a function that pypandoc lost in 1.8.
 _CONSTRAINTS = "pypandoc<1.8\nsetuptools<66\n"
 
@@ -56,6 +62,22 @@ def spark_release(version: str) -> Path:
     return home
 
 
+def wants_older_sparks() -> bool:
+    """Whether who runs the tests has asked for those of OLDER and OLDER_4: see CONTRIBUTING.md."""
+    return bool(os.environ.get(_OLDER_VARIABLE))
+
+
+def older_spark(version: str) -> Path:
+    """A Spark home of one of OLDER and OLDER_4, as far as it is there; it is downloaded if that is wanted.
+
+    Skips the test if none of them is wanted.
+    """
+    if not wants_older_sparks():
+        pytest.skip(f"{_OLDER_VARIABLE} is not set: see CONTRIBUTING.md")
+    chosen = os.environ[_OLDER_VARIABLE]
+    return spark_release(version) if chosen == "download" else Path(chosen) / version
+
+
 def cannot_run(why: str) -> NoReturn:
     """Skips a test for what this machine lacks; in CI that is a failure."""
     if os.environ.get("CI"):
@@ -66,17 +88,10 @@ def cannot_run(why: str) -> NoReturn:
 @contextmanager
 def locked_cache(name: str) -> Iterator[Path]:
     """A folder in the cache, which need not be there yet; meanwhile no other test run has it."""
-    cache = _cache()
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{name}.lock").open("w") as lock:
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with (_CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield cache / name
-
-
-def _cache() -> Path:
-    if chosen := os.environ.get("SPARKMESOS_TEST_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparkmesos-tests"
+        yield _CACHE / name
 
 
 def _download(version: str, folder: Path) -> Path:

@@ -19,7 +19,7 @@ import pyspark
 from sparkmesos_core.errors import JavaNotFoundError
 from sparkmesos_core.spark.home import SparkHome, find_spark, read_spark
 from sparkmesos_core.spark.java import Java, choose_java, find_java, installed_javas, read_java
-from tests.integration.spark_releases import SPARK_4, cannot_run, spark_release
+from tests.integration.spark_releases import OLDER_4, SPARK_4, cannot_run, older_spark, spark_release
 
 INSTALLED = pyspark.__version__
 BOTH = (INSTALLED, SPARK_4)
@@ -37,6 +37,8 @@ WITH_BOTH: tuple[str, ...] = (
     "run_modes/test_shuffle_tracking.py",
     "run_modes/test_task_contents.py",
     "run_modes/test_task_recordings.py",
+    "spark_submit_jvm/test_client_mode.py",
+    "spark_submit_jvm/test_uris.py",
     "test_shells.py",
     "test_shuffle_service_here.py::test_from_start_to_stop",
     "test_shuffle_service_on_mesos.py::test_a_real_service_in_the_background",
@@ -48,12 +50,29 @@ WITH_BOTH: tuple[str, ...] = (
     "test_submit_spark.py::test_own_options_among_sparks_and_what_spark_ignores_and_spark_env",
     "test_submit_spark.py::test_dry_run_prints_the_command_that_runs",
     "test_submit_spark.py::test_no_agent_is_large_enough",
+    "verify/test_probe.py::test_a_java_that_was_cut_down",
+    "verify/test_probe.py::test_another_spark_home_on_agents",
+    "verify/test_probe.py::test_archive",
+    "verify/test_probe.py::test_options_that_java_refuses",
+    "verify/test_probe.py::test_sound_cluster",
+    "verify/test_probe_spark.py::test_a_driver_that_does_not_start",
+    "verify/test_probe_spark.py::test_executors_that_end",
 )
 """What runs with both: files, or classes and functions in them, but for what is marked `only_spark(3)`.
 
 Each application takes 10 s or so, hence not all of it: what is left out is about Spark 3 only (fine-grained mode, libmesos,
 Spark's own dispatcher and shuffle service), or does not depend on which Spark it is (commands, preflight, archives).
 """
+
+WITH_ALL_OF_4: tuple[str, ...] = (
+    "run_modes/test_cluster_mode.py::test_a_driver_that_is_supervised",
+    "run_modes/test_dynamic_allocation.py::TestOneApplication",
+    "run_modes/test_shuffle_tracking.py",
+    "test_spark_survives.py::test_an_agent_that_is_killed_and_comes_back",
+    "test_submit_spark.py::test_executors_are_mesos_tasks_on_both_agents",
+    "verify/test_probe_spark.py::test_a_driver_that_does_not_start",
+)
+"""What of these runs with the older minor releases of Spark 4, too, if they are wanted (wants_older_sparks)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +117,8 @@ def spark_of(version: str) -> SparkUnderTest:
     """
     if version == INSTALLED:
         return SparkUnderTest(find_spark(None, {}))
-    home = read_spark(spark_release(version), "SPARK_HOME")
+    path = older_spark(version) if version in OLDER_4 else spark_release(version)
+    home = read_spark(path, "SPARK_HOME")
     try:
         java = SparkUnderTest(home).java
     except JavaNotFoundError as error:
@@ -112,7 +132,16 @@ def spark_of(version: str) -> SparkUnderTest:
     return SparkUnderTest(home, environment)
 
 
-def runs_with_both(node_id: str) -> bool:
-    """Whether a test runs with both, by its id without parameters: `…/run_modes/test_coarse.py::TestSizes::test_cores`."""
+def versions_for(node_id: str, *, older: bool) -> tuple[str, ...]:
+    """The Sparks that a test runs with, by its id without parameters: `…/run_modes/test_coarse.py::TestSizes::test_cores`.
+
+    None if that is the installed one only. `older` is whether older ones of Spark 4 are wanted.
+    """
+    if not _is_listed(node_id, WITH_BOTH):
+        return ()
+    return (*BOTH, *OLDER_4) if older and _is_listed(node_id, WITH_ALL_OF_4) else BOTH
+
+
+def _is_listed(node_id: str, names: tuple[str, ...]) -> bool:
     below = node_id.partition("tests/integration/")[2]
-    return any(below == name or below.startswith((f"{name}::",)) for name in WITH_BOTH)
+    return any(below == name or below.startswith(f"{name}::") for name in names)

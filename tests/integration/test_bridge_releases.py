@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from sparkmesos_core.bridge.compile import write_bridge
 from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
-from tests.integration.spark_releases import OLDER, OLDER_4, RUNNABLE, spark_release
+from tests.integration.spark_releases import OLDER, OLDER_4, RUNNABLE, older_spark, spark_release
 
 pytestmark = pytest.mark.slow
 
@@ -46,11 +45,11 @@ def compilers_java(version: str) -> Path:
 
 @pytest.mark.parametrize("version", OLDER + OLDER_4)
 def test_compiling_with_older_releases(version: str, tmp_path: Path) -> None:
-    """Spark 2.4 to 3.2 need Java 8 or 11 to run, so that the bridge is only compiled with them, and with Spark 4.0 to 4.2."""
-    chosen = os.environ.get("SPARKMESOS_TEST_OLDER_SPARKS")
-    if not chosen:
-        pytest.skip("SPARKMESOS_TEST_OLDER_SPARKS is not set: see CONTRIBUTING.md")
-    home = spark_release(version) if chosen == "download" else Path(chosen) / version
+    """Spark 2.4 to 3.2 need Java 8 or 11 to run, so that the bridge is only compiled with them.
+
+    With Spark 4.0 to 4.2 applications run as well: WITH_ALL_OF_4 in spark_under_test.py says which.
+    """
+    home = older_spark(version)
     jar = write_bridge(tmp_path / "bridge.jar", home / "jars", compilers_java(version), lambda line: None)
     with zipfile.ZipFile(jar) as archive:
         service = "META-INF/services/org.apache.spark.scheduler.ExternalClusterManager"

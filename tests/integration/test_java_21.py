@@ -1,5 +1,5 @@
-"""Spark 4 on a Java 21: the bridge is compiled by it, driver and executors run on it. Most other tests run
-on 17, and none with an application at a master that speaks https: this does both."""
+"""Spark 4 on a Java 21: the bridge is compiled by it, driver and executors of an application and of a shell run on it. Most
+other tests run on 17, and none with an application at a master that speaks https: this does both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trustme
 
 from tests.integration.commands import commands_in
 from tests.integration.java_21 import java_21
-from tests.integration.short_lived_jvm import SHORT_LIVED_OPTIONS
+from tests.integration.short_lived_jvm import SMALL_OPTIONS
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import SparkUnderTest, spark_of
 from tests.servers.tls_front import tls_front
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SMALL = (
-    "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m",
-    "--conf", "spark.executor.cores=1", "--conf", "spark.cores.max=2", "--conf", "spark.ui.enabled=false",
-    *SHORT_LIVED_OPTIONS,
-)  # fmt: skip
+SMALL = (*SMALL_OPTIONS, "--conf", "spark.cores.max=2")
 # The expression is no constant to Spark: executors evaluate it.
 JAVA = "java_method('java.lang.System', 'getProperty', 'java.specification.version')"
 
@@ -53,6 +49,12 @@ print("sum", sc.parallelize(range(1000), 4).map(lambda n: (n % 3, n)).reduceByKe
                 "submit", "--master", f"mesos://https://127.0.0.1:{port}", "--ca-file", str(ca_file), *SMALL, app,
                 timeout=400,
             )  # fmt: skip
+            query = f"SELECT DISTINCT {JAVA} FROM range(0, 4, 1, 2)"
+            shell = commands.run(
+                "shell", "--lang", "sql", "--master", f"mesos://https://127.0.0.1:{port}", "--ca-file", str(ca_file),
+                *SMALL, "-e", query, timeout=400,
+            )  # fmt: skip
+        assert (shell.returncode, shell.stdout) == (0, "21\n"), shell.stderr[-4000:]
         assert ran.returncode == 0, ran.stderr[-4000:]
         assert "Compiling the Mesos bridge" in ran.stderr
         told = dict(line.split(" ", 1) for line in ran.stdout.splitlines())

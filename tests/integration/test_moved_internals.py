@@ -54,7 +54,7 @@ def test_a_bridge_that_does_not_compile(
         )
     assert "does not compile with the Spark 4.9.0 of" in told.value.message
     assert "SparkInternals.scala" in told.value.message
-    assert "LauncherBackend is not a member of package org.apache.spark.launcher" in told.value.message
+    assert "LauncherBackend" in told.value.message  # in the words of the compiler of the day
     assert told.value.hint is not None
     assert "It is made for Spark 4.0 to 4.3" in told.value.hint
     assert "look for a newer sparkmesos" in told.value.hint

@@ -19,7 +19,7 @@ from sparkmesos_core.conf.properties.registry import PROPERTIES, as_in, exists_i
 from sparkmesos_core.errors import UsageError
 from sparkmesos_core.spark.home import find_spark
 from tests.integration.spark_jvm import spark_jvm
-from tests.integration.spark_releases import OLDER, RUNNABLE, SPARK_4, spark_release
+from tests.integration.spark_releases import OLDER, RUNNABLE, SPARK_4, older_spark, spark_release
 from tests.integration.spark_under_test import spark_of
 
 pytestmark = pytest.mark.slow
@@ -48,9 +48,13 @@ OTHER_DEFAULTS = {
 # Read by other means than its entry: a bare number means bytes (Utils.memoryStringToMb, and -Xmx), cores may have
 # fractions in cluster mode (MesosRestServer).
 READ_DIFFERENTLY = {"spark.executor.memory", "spark.driver.memory", "spark.driver.cores"}
-# Not entries of Spark's configuration, but texts in its code.
-# What Spark 3 has in a package of its own.
+# What Spark 3 has in a package of its own, and Spark 4 in these.
 IN_A_PACKAGE = "spark.connect."
+_PACKAGES_OF_4 = (
+    *(name for name in _PACKAGES if not name.startswith("deploy.mesos.")),
+    "sql.connect.config.Connect$",
+)
+# Not entries of Spark's configuration, but texts in its code.
 NOT_ENTRIES = {
     "spark.app.name",
     "spark.default.parallelism",
@@ -137,13 +141,17 @@ def test_defaults_and_first_releases_are_those_of_spark(entries: dict[str, Any])
 
 def test_defaults_of_spark_4_are_those_of_spark_4() -> None:
     spark = spark_of(SPARK_4)
-    differences, compared = [], 0
+    differences, compared, of_connect = [], 0, set()
     with spark_jvm(spark.home, spark.java) as jvm:
-        entries = known_entries(jvm, (name for name in _PACKAGES if not name.startswith("deploy.mesos.")))
+        entries = known_entries(jvm, _PACKAGES_OF_4)
         for entry in (as_in(one, SPARK_4) for one in PROPERTIES if exists_in(one, SPARK_4)):
             if (theirs := entries.get(entry.name)) is None or entry.name in OTHER_DEFAULTS_IN_4:
                 continue
             compared += 1
+            if entry.name.startswith(IN_A_PACKAGE):
+                of_connect.add(entry.name)
+                if entry.since != theirs.version():
+                    differences.append(f"{entry.name} since {entry.since}, Spark 4 says {theirs.version()}")
             default: str = theirs.defaultValueString()
             if default.startswith("<value of "):
                 same = default[len("<value of ") : -1] in entry.computed_default
@@ -157,6 +165,7 @@ def test_defaults_of_spark_4_are_those_of_spark_4() -> None:
                 differences.append(f"{entry.name} by default {entry.default!r}, in Spark 4 {default}")
     assert not differences, "\n".join(differences)
     assert compared > 70
+    assert of_connect == {one.name for one in PROPERTIES if one.name.startswith(IN_A_PACKAGE)}
     assert not any(key.startswith("spark.mesos.") for key in entries)
 
 
@@ -236,11 +245,7 @@ def test_the_registry_is_right_about_another_spark(version: str) -> None:
 
 @pytest.mark.parametrize("version", OLDER)
 def test_the_registry_is_right_about_an_older_spark(version: str) -> None:
-    wanted = os.environ.get("SPARKMESOS_TEST_OLDER_SPARKS", "")
-    if not wanted:
-        pytest.skip("needs SPARKMESOS_TEST_OLDER_SPARKS")
-    home = spark_release(version) if wanted == "download" else Path(wanted) / version
-    (jar,) = (home / "jars").glob("spark-mesos_*.jar")
+    (jar,) = (older_spark(version) / "jars").glob("spark-mesos_*.jar")
     check_keys(jar, version)
 
 

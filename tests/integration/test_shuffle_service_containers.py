@@ -25,7 +25,6 @@ from tests.integration.namespaces import need_network_namespaces
 from tests.integration.short_lived_jvm import JVM, SMALL, as_options
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import SparkUnderTest, spark_of
-from tests.servers.dispatcher import free_ports
 
 if TYPE_CHECKING:
     from tests.integration.commands import Commands
@@ -72,13 +71,19 @@ def until(happened: Callable[[], bool], what: str) -> None:
 
 def service_at(port: int) -> tuple[list[str], psutil.Process]:
     """The command line of the JVM that is to listen there, and its process."""
-    told = ((one.info["cmdline"] or [], one) for one in psutil.process_iter(["cmdline"]))
-    (found,) = ((words, one) for words, one in told if f"-Dspark.shuffle.service.port={port}" in words)
-    return found
+    told = ((one.info["cmdline"] or [""], one) for one in psutil.process_iter(["cmdline"]))
+    # Shells around it have its words, too, but as one.
+    found = [
+        (words, one)
+        for words, one in told
+        if Path(words[0]).name == "java" and f"-Dspark.shuffle.service.port={port}" in words
+    ]
+    assert len(found) == 1, found
+    return found[0]
 
 
 def test_a_service_in_a_container(
-    commands: Commands, spark_under_test: SparkUnderTest, tmp_path: Path
+    commands: Commands, spark_under_test: SparkUnderTest, own_port: int, tmp_path: Path
 ) -> None:
     """It has the bridge from its sandbox, and serves, and removes, files of executors in other containers."""
     need_network_namespaces()
@@ -93,9 +98,8 @@ def test_a_service_in_a_container(
     confined.chmod(0o755)
     local = tmp_path / "local"
     local.mkdir()
-    (port,) = free_ports(1)
     shared = {
-        "spark.shuffle.service.port": str(port),
+        "spark.shuffle.service.port": str(own_port),
         "spark.shuffle.cleaner.interval": "1s",
         "spark.local.dir": str(local),
         "spark.mesos.executor.home": str(spark_under_test.home.path),
@@ -126,7 +130,7 @@ def test_a_service_in_a_container(
         )
         try:
             assert started.returncode == 0, started.stderr
-            words, process = service_at(port)
+            words, process = service_at(own_port)
             assert words[-1] == CLASS
             classes = words[words.index("-cp") + 1]
             assert classes.startswith(f"/mnt/mesos/sandbox/{bridge.name}:")

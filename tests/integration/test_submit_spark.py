@@ -223,7 +223,11 @@ def test_dry_run_of_embedded_starts_nothing(commands) -> None:
     assert not (commands.folder / "state").exists()
 
 
-def test_no_agent_is_large_enough(commands, application: Callable[..., str]) -> None:
+def test_no_agent_is_large_enough(
+    commands, application: Callable[..., str], spark_under_test: SparkUnderTest
+) -> None:
+    # It is told after 15 s, or before the end if that comes earlier.
+    limit, told = ("8", "8") if spark_under_test.is_4 else ("20", "15")
     # The embedded agents have 4096 MB each. The preflight would not let it come so far.
     arguments = [
         "--conf",
@@ -234,10 +238,11 @@ def test_no_agent_is_large_enough(commands, application: Callable[..., str]) -> 
     ]
     app = application("sc.parallelize(range(10)).sum()")
     run = commands.run(
-        *("submit", "--no-preflight", "--master", "embedded", "--start-timeout", "20"), *arguments, app
+        *("submit", "--no-preflight", "--master", "embedded", "--start-timeout", limit), *arguments, app
     )
     assert run.returncode == 6, run.stderr
     said = "\n".join(line for line in run.stderr.splitlines() if line.startswith("sparkmesos:"))
+    assert f"No executor has started within {told} s." in said
     assert "mem" in said
     assert "6758" in said  # 6144 MB and 10 % overhead
     assert "4096" in said
@@ -397,6 +402,16 @@ def test_bridge_build_of_a_spark_without_mesos(commands, tmp_path: Path) -> None
 
 
 class TestQuickstart:
+    @pytest.fixture(autouse=True)
+    @classmethod
+    def short_lived_jvms(cls, commands, tmp_path: Path) -> None:
+        """Its JVMs spend less on compiling, as those of other tests."""
+        folder = tmp_path / "conf"
+        folder.mkdir()
+        lines = (f"{key} {value}\n" for key, value in short_lived_jvm.SHORT_LIVED.items())
+        (folder / "spark-defaults.conf").write_text("".join(lines))
+        commands.environment["SPARK_CONF_DIR"] = str(folder)
+
     def test_the_tour(self, commands) -> None:
         run = commands.run("quickstart", timeout=180)
         assert run.returncode == 0, run.stderr

@@ -74,13 +74,18 @@ class Drivers:
         name: str | None = None,
         options: Sequence[str] = (),
         expect: int = 0,
+        follow: bool = True,
         **environment: str,
     ) -> EndedDriver:
-        """Submits an application, by its URI or path, and follows its driver to the end, with this exit code."""
+        """Submits an application, by its URI or path, and follows its driver to the end, with this exit code.
+
+        Without `follow` it waits for that only, and nothing is known of what the driver writes.
+        """
         name = name or self.applications.new_name()
         settings = {**SMALL, **self.defaults, **(conf or {})}
         properties = [f"--conf={key}={value}" for key, value in settings.items() if value is not None]
-        line = ["submit", "--master", self.server.url, "--deploy-mode", "cluster", "--follow", "--name", name]
+        until = "--follow" if follow else "--wait"
+        line = ["submit", "--master", self.server.url, "--deploy-mode", "cluster", until, "--name", name]
         done = self.applications.commands.run(
             *line, *options, *properties, application, *arguments, timeout=_PATIENCE, **environment
         )
@@ -99,13 +104,16 @@ class Drivers:
         scheme: str = "file",
         options: Sequence[str] = (),
         expect: int = 0,
+        follow: bool = True,
         **environment: str,
     ) -> EndedDriver:
         """The same for a body of `Applications.write`, whose file agents have at the same place."""
         name = self.applications.new_name()
         path = self.applications.write(body, name)
         uri = f"{scheme}://{path}"
-        return self.run(uri, conf, *arguments, name=name, options=options, expect=expect, **environment)
+        return self.run(
+            uri, conf, *arguments, name=name, options=options, expect=expect, follow=follow, **environment
+        )
 
     def status_when(self, submission_id: str, state: str) -> JsonObject:
         """What the dispatcher says of a driver as soon as it is in a state."""

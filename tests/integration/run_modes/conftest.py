@@ -19,15 +19,13 @@ said by `@pytest.mark.proves("spark.mesos.extra.cores")`, in cluster mode with `
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sparkmesos_core.bridge.compile import ensure_bridge
 from sparkmesos_core.localcluster.agent.executor_environment import default_executor_environment
 from sparkmesos_core.localcluster.cluster import AgentSpec, ClusterSpec, RunningCluster, cluster_in_thread
 from tests.integration.docker_command import StandInDocker
@@ -81,9 +79,17 @@ def cluster(
 
 @pytest.fixture(scope="module")
 def applications(
-    cluster: RunningCluster, module_commands: Commands, conversation: Conversation
+    cluster: RunningCluster,
+    module_commands: Commands,
+    conversation: Conversation,
+    spark_under_test: SparkUnderTest,
 ) -> Iterator[Applications]:
-    """Submits applications to the module's cluster; in the end nothing of them may be left."""
+    """Submits applications to the module's cluster; in the end nothing of them may be left.
+
+    The bridge is there before the first of them, and before a dispatcher has to be ready within its time.
+    """
+    cache = Path(module_commands.environment["SPARKMESOS_CACHE_DIR"]) / "bridge"
+    ensure_bridge(spark_under_test.home.jars, spark_under_test.java.executable, cache, print)
     made = Applications(cluster, module_commands, conversation)
     yield made
     assert module_commands.wait_for_no_process(60) == []
@@ -101,18 +107,3 @@ def drivers(applications: Applications) -> Iterator[Drivers]:
 def docker(module_commands: Commands) -> StandInDocker:
     """A docker for agents, which modules that want one give them in `cluster_options`."""
     return StandInDocker(module_commands.folder / "docker")
-
-
-@pytest.fixture(scope="module")
-def block_manager_port(shared_folder: Path) -> Iterator[int]:
-    """A port that nobody has, no connection of anybody is given, and no other module takes meanwhile."""
-    with contextlib.ExitStack() as locks:
-        for port in range(28000, 31000):  # below those that embedded agents offer
-            lock = locks.enter_context((shared_folder / f"port-{port}.lock").open("w"))
-            with contextlib.suppress(OSError), socket.socket() as trial:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                trial.bind(("", port))
-                break
-        else:
-            raise AssertionError("every port is taken")
-        yield port

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from sparkmesos_core.localcluster.call_body import parse_body
+from sparkmesos_core.localcluster.call_body import CallRefused, parse_body
 from sparkmesos_core.localcluster.master import scheduler_http
+from sparkmesos_core.localcluster.master.master import Master
 
 JsonObject = dict[str, Any]
 
@@ -25,8 +26,11 @@ class Conversation:
     """The TaskStatuses that frameworks were told, with the messages that `/state` does not show."""
     course: list[tuple[float, JsonObject]] = field(default_factory=list)
     """All calls and events in their order, with the seconds of the monotonic clock."""
+    refused: set[int] = field(default_factory=set)
+    """The places in `course` of calls that a master did not take."""
     _parse: Callable[[bytes], JsonObject] = parse_body
     _record: Callable[[Any], bytes] = scheduler_http.record
+    _call: Callable[..., None] = Master.call
 
     def hear(self, body: bytes) -> JsonObject:
         """A framework calls."""
@@ -34,6 +38,20 @@ class Conversation:
         self.calls.append(call)
         self.course.append((time.monotonic(), call))
         return call
+
+    def take(self, master: Master, *call: Any) -> None:
+        """A master takes the call that was heard last, or raises CallRefused."""
+        place = len(self.course) - 1
+        try:
+            self._call(master, *call)
+        except CallRefused:
+            self.refused.add(place)
+            raise
+
+    @property
+    def taken(self) -> list[tuple[float, JsonObject]]:
+        """The course without the calls that a master refused."""
+        return [one for place, one in enumerate(self.course) if place not in self.refused]
 
     def tell(self, event: JsonObject) -> bytes:
         """A framework is told something."""
@@ -59,7 +77,12 @@ class Conversation:
     def overheard(cls) -> Iterator[Conversation]:
         """One that is written down as long as the block lasts."""
         heard = cls()
+
+        def take(master: Master, *call: Any) -> None:
+            heard.take(master, *call)
+
         with (
+            mock.patch.object(Master, "call", take),
             mock.patch.object(scheduler_http, "parse_body", heard.hear),
             mock.patch.object(scheduler_http, "record", heard.tell),
         ):

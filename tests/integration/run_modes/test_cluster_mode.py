@@ -405,7 +405,7 @@ def test_fine_grained(drivers: Drivers, scala_application: Path) -> None:
 
 @pytest.mark.proves("spark.driver.supervise", mode="cluster")
 def test_a_driver_that_is_supervised(drivers: Drivers) -> None:
-    """It fails in the middle of a job, is started again, and then succeeds; `submit` waits for that."""
+    """It fails in the middle of a job, is started again, and then succeeds; `submit --wait` waits for that."""
     tried = drivers.applications.commands.folder / "tried"
     body = """
     total = sc.parallelize(range(100), 2).sum()
@@ -415,9 +415,12 @@ def test_a_driver_that_is_supervised(drivers: Drivers) -> None:
     print(total)
     """
     secret = {"spark.mesos.secret": ANALYSTS_SECRET}
-    ended = drivers.run_body(body, secret, str(tried), options=("--supervise",))
-    assert ended.out.splitlines()[-1] == "4950"
+    ended = drivers.run_body(body, secret, str(tried), options=("--supervise",), follow=False)
+    assert ended.out == ""  # it tells the submission's id alone
+    assert f"{ended.submission_id}: succeeded: TASK_FINISHED" in ended.err
     assert tried.exists()
+    logs = drivers.applications.commands.run("logs", "--dispatcher", drivers.server.url, ended.submission_id)
+    assert (logs.returncode, logs.stdout.splitlines()[-1:]) == (0, ["4950"]), logs.stderr
     status = drivers.server.ask("GET", f"/status/{ended.submission_id}")[1]
     assert status["outcome"] == "succeeded"
 

@@ -40,9 +40,9 @@ print((heaps, read("of.driver"), read("java.class.path").split(":"), read("java.
 
 
 @pytest.fixture(scope="module")
-def agents(block_manager_port: int) -> tuple[AgentSpec, ...]:
+def agents(own_port: int) -> tuple[AgentSpec, ...]:
     """A large one, a small one, and one with GPUs and a single port."""
-    port = f"[{block_manager_port}-{block_manager_port}]"
+    port = f"[{own_port}-{own_port}]"
     return (
         AgentSpec(cpus=4, mem=4096),
         AgentSpec(cpus=2, mem=2048),
@@ -128,7 +128,7 @@ class TestOneExecutorOnly:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def ended(cls, applications: Applications, block_manager_port: int) -> Ended:
+    def ended(cls, applications: Applications, own_port: int) -> Ended:
         folder = applications.commands.folder / "met"
         folder.mkdir()
         body = """
@@ -145,7 +145,7 @@ class TestOneExecutorOnly:
                 "spark.mesos.constraints": "accelerator:",
                 "spark.mesos.extra.cores": "2",
                 "spark.mesos.gpus.max": "1",
-                "spark.blockManager.port": str(block_manager_port),
+                "spark.blockManager.port": str(own_port),
                 "spark.driver.blockManager.port": "0",
             },
             str(folder),
@@ -169,12 +169,12 @@ class TestOneExecutorOnly:
         assert task["resources"]["gpus"] == 1
 
     @pytest.mark.proves("spark.blockManager.port")
-    def test_a_fixed_port(self, ended: Ended, block_manager_port: int) -> None:
+    def test_a_fixed_port(self, ended: Ended, own_port: int) -> None:
         """It is a resource of Mesos like others; there is one of it on an agent, hence one executor."""
         (task,) = ended.mesos.tasks
-        assert task["resources"]["ports"] == f"[{block_manager_port}-{block_manager_port}]"
+        assert task["resources"]["ports"] == f"[{own_port}-{own_port}]"
         _, ports = ast.literal_eval(ended.out)
-        assert block_manager_port in ports
+        assert own_port in ports
 
     def test_as_recorded(self, ended: Ended, spark_under_test: SparkUnderTest) -> None:
         (launched,) = [essence(info) for info in ended.mesos.task_infos]

@@ -57,8 +57,8 @@ def folders_of(ours: dict[str, str]) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def agents(block_manager_port: int) -> tuple[AgentSpec, ...]:
-    return (AgentSpec(cpus=1, mem=2048, ports=f"[{block_manager_port}-{block_manager_port}]"),)
+def agents(own_port: int) -> tuple[AgentSpec, ...]:
+    return (AgentSpec(cpus=1, mem=2048, ports=f"[{own_port}-{own_port}]"),)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def cluster_options(docker: StandInDocker) -> dict[str, Any]:
 def ended(
     applications: Applications,
     docker: StandInDocker,
-    block_manager_port: int,
+    own_port: int,
     spark_under_test: SparkUnderTest,
 ) -> Ended:
     (docker.folder / "images").write_text(IMAGE)  # it is there, and pulled nevertheless
@@ -82,10 +82,10 @@ def ended(
             "spark.mesos.executor.docker.forcePullImage": "true",
             "spark.mesos.executor.docker.volumes": f"/data:/mnt/data:ro,{folder}:{folder}",
             "spark.mesos.executor.docker.parameters": "label=team=data,env=FROM_PARAMETER=a=b",
-            "spark.mesos.executor.docker.portmaps": f"{block_manager_port}:80:tcp",
+            "spark.mesos.executor.docker.portmaps": f"{own_port}:80:tcp",
             "spark.mesos.network.name": "overlay",
             "spark.mesos.network.labels": "plugin:weave",
-            "spark.blockManager.port": str(block_manager_port),
+            "spark.blockManager.port": str(own_port),
             "spark.driver.blockManager.port": "0",
             # The name of the host is not theirs: with a network Spark leaves it to executors who they are.
             "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
@@ -106,7 +106,7 @@ class TestInAStandIn:
     """One application, with all that can be said of containers."""
 
     def test_the_container_that_mesos_is_asked_for(
-        self, ended: Ended, applications: Applications, block_manager_port: int
+        self, ended: Ended, applications: Applications, own_port: int
     ) -> None:
         folder = str(applications.commands.folder)
         (info,) = ended.mesos.task_infos
@@ -123,7 +123,7 @@ class TestInAStandIn:
                 "image": IMAGE,
                 "network": "USER",
                 "force_pull_image": True,
-                "port_mappings": [{"host_port": block_manager_port, "container_port": 80, "protocol": "tcp"}],
+                "port_mappings": [{"host_port": own_port, "container_port": 80, "protocol": "tcp"}],
                 "parameters": [
                     {"key": "label", "value": "team=data"},
                     {"key": "env", "value": "FROM_PARAMETER=a=b"},
@@ -163,10 +163,10 @@ class TestInAStandIn:
         assert [variable for _, variable in seen] == ["a=b"]
 
     @pytest.mark.proves("spark.mesos.executor.docker.portmaps")
-    def test_port_maps(self, call: list[str], ended: Ended, block_manager_port: int) -> None:
+    def test_port_maps(self, call: list[str], ended: Ended, own_port: int) -> None:
         """Mesos has to have given the task the port, which is so with spark.blockManager.port only."""
-        assert option_values(call, "-p") == [f"{block_manager_port}:80/tcp"]
-        assert ended.mesos.tasks[0]["resources"]["ports"] == f"[{block_manager_port}-{block_manager_port}]"
+        assert option_values(call, "-p") == [f"{own_port}:80/tcp"]
+        assert ended.mesos.tasks[0]["resources"]["ports"] == f"[{own_port}-{own_port}]"
 
     @pytest.mark.proves("spark.mesos.network.name", "spark.mesos.network.labels")
     def test_the_network(self, call: list[str], ended: Ended) -> None:

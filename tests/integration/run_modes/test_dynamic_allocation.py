@@ -386,9 +386,9 @@ class TestWithoutTheService:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def port(cls, block_manager_port: int) -> int:
+    def port(cls, own_port: int) -> int:
         """One at which nobody listens."""
-        return block_manager_port
+        return own_port
 
     @staticmethod
     def refused(applications: Applications, *line: str) -> Refused:
@@ -464,6 +464,8 @@ class TestWithoutTheService:
         """Where executors fail twice, none is launched any more; the others do the work. (shuffle-service)"""
         folder = applications.commands.folder / "left-alone"
         folder.mkdir()
+        _, without = applications.agent_ids()
+        begun = len(applications.conversation.course)
         with cutting_proxy(HostPort("127.0.0.1", service.port), host="127.0.0.2") as on_the_first:
             port = on_the_first.address.port
             conf = {
@@ -483,20 +485,34 @@ class TestWithoutTheService:
             with applications.running(body, conf, options=options) as running:
                 until((folder / "begun").exists, "a task that runs")
 
-                def failed() -> int:
-                    states = [task["state"] for task in applications.seen(running.name).tasks]
-                    return states.count("TASK_FAILED")
-
-                until(lambda: failed() == 2, "two executors that fail")
-                time.sleep(3)  # for another one, which there would be at once
+                until(lambda: self._is_declined(applications, without, begun), "an offer that is declined")
                 (folder / "go").touch()
                 ended = running.end()
         assert ended.out == "6\n"
-        _, without = applications.agent_ids()
         agents = {task["id"]: task["slave_id"] for task in ended.mesos.tasks}
         assert list(agents.values()).count(without) == 2
         assert "Unable to register with external shuffle server" in ended.err
         assert "Its agent gets no more executors for a while once 2 have failed there" in ended.err
+
+    @staticmethod
+    def _is_declined(applications: Applications, agent_id: str, begun: int) -> bool:
+        """Whether the agent was offered when two tasks had failed there, and the offer was declined."""
+        failures, made = 0, set()
+        for _, said in applications.conversation.course[begun:]:
+            match said["type"]:
+                case "UPDATE":
+                    status = said["update"]["status"]
+                    failures += status["state"] == "TASK_FAILED" and status["agent_id"]["value"] == agent_id
+                case "OFFERS" if failures >= 2:
+                    made |= {
+                        offer["id"]["value"]
+                        for offer in said["offers"]["offers"]
+                        if offer["agent_id"]["value"] == agent_id
+                    }
+                case "DECLINE":
+                    if made & {offer["value"] for offer in said["decline"]["offer_ids"]}:
+                        return True
+        return False
 
 
 @pytest.mark.proves("spark.storage.blockManagerHeartbeatTimeoutMs")
@@ -559,16 +575,72 @@ def test_a_driver_that_is_killed(applications: Applications, service: Service) -
     assert f"Application {application} has ended" not in log
 
 
+# It shuffles, pauses, and reads again what it has shuffled; it counts how often it has mapped.
+TWICE = """
+mapped = sc.accumulator(0)
+def map_task(number):
+    mapped.add(1)
+    return number % 2, number
+shuffled = sc.parallelize(range(4), 2).map(map_task).groupByKey(2).mapValues(sorted)
+print(sorted(shuffled.collect()), mapped.value, flush=True)
+pause()
+print(sorted(shuffled.collect()), mapped.value, flush=True)
+"""
+READ_TWICE = "[(0, [0, 2]), (1, [1, 3])] 4\n" * 2
+ONE_EXECUTOR = {
+    **OWN_SIZES,
+    "spark.cores.max": "1",
+    "spark.executor.cores": "1",
+    "spark.shuffle.service.enabled": "true",
+    "spark.executor.heartbeatInterval": "1s",
+    "spark.network.timeoutInterval": "5s",
+}
+
+
 @pytest.mark.only_spark(4)
-def test_a_service_that_is_away_and_started_again(
-    applications: Applications, block_manager_port: int, tmp_path: Path
-) -> None:
+def test_a_service_that_cannot_be_reached_for_a_while(applications: Applications, service: Service) -> None:
+    """Files stay beyond the time for which the service keeps them without a word, since words come again before that.
+
+    When they have to come is decided by pure code: see backend/test_shuffle_service.py.
+    """
+    keep = 12
+    local = applications.commands.folder / "away"
+    local.mkdir()
+    with cutting_proxy(HostPort("127.0.0.1", service.port), host="127.0.0.2") as network:
+        conf = {
+            **ONE_EXECUTOR,
+            "spark.mesos.constraints": "rack:r2",  # the agent that has this address
+            "spark.shuffle.service.port": str(network.address.port),
+            "spark.storage.blockManagerHeartbeatTimeoutMs": f"{keep}s",
+            "spark.local.dir": str(local),
+        }
+        with applications.running(TWICE, conf) as running:
+            application = running.wait_until_paused().framework["id"]
+            network.plan("reset", 0, times=10**6)
+            begun = time.monotonic()
+            until(
+                lambda: any("cannot be told that this application lives" in line for line in running.errors),
+                "a word that fails",
+            )
+            network.drop()
+            while time.monotonic() < begun + keep + 3:  # and three looks of the service
+                assert len(shuffle_files(local)) == 2
+                time.sleep(0.2)
+            running.go()
+            assert running.end().out == READ_TWICE
+    has_ended = f"Application {application} has ended"
+    until(lambda: has_ended in service.log.read_text(), has_ended)
+    log = service.log.read_text().partition(has_ended)[0]
+    assert f"Files of application {application} are kept until {keep}000 ms after its last word" in log
+    assert f"Nothing is heard of application {application} any more" not in log
+
+
+@pytest.mark.only_spark(4)
+def test_a_service_that_is_started_again(applications: Applications, own_port: int, tmp_path: Path) -> None:
     """An application that has to authenticate, and encrypts, loses no file.
 
-    First its driver cannot reach the service, for a shorter time than that waits: if it tried more and more rarely, it
-    would be too late behind that. Then the service is started again: it finds in its database who the executors were, and hears of
-    their application again. The one executor is killed meanwhile, so that another one has to ask the service for what it
-    has mapped.
+    The service finds in its database who the executors were, and hears of their application again. The one executor is
+    killed meanwhile, so that another one has to ask the service for what it has mapped.
     """
     local = tmp_path / "local"
     local.mkdir()
@@ -577,60 +649,34 @@ def test_a_service_that_is_away_and_started_again(
         "spark.authenticate.secret": SECRET,
         "spark.network.crypto.enabled": "true",
     }
-    keep, away = 11, 8
-    body = """
-    mapped = sc.accumulator(0)
-    def map_task(number):
-        mapped.add(1)
-        return number % 2, number
-    shuffled = sc.parallelize(range(4), 2).map(map_task).groupByKey(2).mapValues(sorted)
-    print(sorted(shuffled.collect()), mapped.value, flush=True)
-    pause()
-    print(sorted(shuffled.collect()), mapped.value, flush=True)
-    """
-    own = {"spark.shuffle.service.port": str(block_manager_port), "spark.local.dir": str(tmp_path), **secret}
+    port = {"spark.shuffle.service.port": str(own_port)}
+    own = {**port, "spark.local.dir": str(tmp_path), **secret}
     options = [f"{name}={value}" for name, value in own.items()]
-    with (
-        cutting_proxy(HostPort("127.0.0.1", block_manager_port), host="127.0.0.2") as network,
-        contextlib.ExitStack() as first,
-    ):
+    keep = 60
+    conf = {
+        **ONE_EXECUTOR,
+        **port,
+        **secret,
+        "spark.storage.blockManagerHeartbeatTimeoutMs": f"{keep}s",
+        "spark.local.dir": str(local),
+    }
+    with contextlib.ExitStack() as first:
         before = first.enter_context(started_service(applications.commands, "before", *options, instance=2))
-        conf = {
-            **OWN_SIZES,
-            **secret,
-            "spark.mesos.constraints": "rack:r2",  # the agent that has this address
-            "spark.cores.max": "1",
-            "spark.executor.cores": "1",
-            "spark.shuffle.service.enabled": "true",
-            "spark.shuffle.service.port": str(network.address.port),
-            "spark.executor.heartbeatInterval": "1s",
-            "spark.storage.blockManagerHeartbeatTimeoutMs": f"{keep}s",
-            "spark.network.timeoutInterval": "5s",
-            "spark.local.dir": str(local),
-        }
-        with applications.running(body, conf) as running:
-            running.wait_until_paused()
-            application = applications.seen(running.name).framework["id"]
+        with applications.running(TWICE, conf) as running:
+            application = running.wait_until_paused().framework["id"]
             kept = f"Files of application {application} are kept until {keep}000 ms after its last word"
             assert kept in before.log.read_text()
-            network.plan("reset", 0, times=10**6)
-            begun = time.monotonic()
-            time.sleep(away)
-            network.drop()
-            while time.monotonic() < begun + keep + 3:  # and three looks of the service
-                assert len(shuffle_files(local)) == 2
-                time.sleep(0.2)
             first.close()
+            assert len(shuffle_files(local)) == 2
             with started_service(applications.commands, "behind", *options, instance=2) as behind:
                 _kill_an_executor(applications, running)
                 running.go()
                 ended = running.end()
-                assert ended.out == "[(0, [0, 2]), (1, [1, 3])] 4\n" * 2
+                assert ended.out == READ_TWICE
                 assert kept in behind.log.read_text()
                 until(lambda: not shuffle_files(local), "the end of shuffle files")
                 assert f"Application {application} has ended" in behind.log.read_text()
-        assert "cannot be told that this application lives" in ended.err
-        assert SECRET not in ended.err + before.log.read_text() + behind.log.read_text()
+    assert SECRET not in ended.err + before.log.read_text() + behind.log.read_text()
 
 
 @pytest.mark.only_spark(3)

@@ -20,6 +20,7 @@ from tests.integration.spark_submit_jvm.submitter import (
 
 if TYPE_CHECKING:
     from tests.conftest import MadeOnce
+    from tests.integration.spark_under_test import SparkUnderTest
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +34,22 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(before)
 
 
-@pytest.fixture(scope="session")
-def classes(made_once: MadeOnce) -> Path:
-    return (
-        made_once("submitter", lambda folder: compile_scala(HERE / "Submitter.scala", folder / "classes"))
-        / "classes"
-    )
+@pytest.fixture(scope="module")
+def classes(made_once: MadeOnce, spark_under_test: SparkUnderTest) -> Path:
+    home, java = spark_under_test.home.path, spark_under_test.java.executable
+
+    def compile_submitter(folder: Path) -> None:
+        compile_scala(HERE / "Submitter.scala", folder / "classes", home, java)
+
+    return made_once(f"submitter-{spark_under_test.version}", compile_submitter) / "classes"
 
 
 @pytest.fixture(scope="module")
 def submitter(
-    tmp_path_factory: pytest.TempPathFactory, classes: Path, directory: Path
+    tmp_path_factory: pytest.TempPathFactory, classes: Path, directory: Path, spark_under_test: SparkUnderTest
 ) -> Iterator[Submitter]:
-    made = Submitter(classes, directory, tmp_path_factory.mktemp("jvm") / "log")
+    log = tmp_path_factory.mktemp("jvm") / "log"
+    made = Submitter(classes, directory, log, spark_under_test.home.path, spark_under_test.java.executable)
     yield made
     made.close()
 

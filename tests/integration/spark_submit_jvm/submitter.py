@@ -80,9 +80,9 @@ def dispatcher() -> Iterator[Dispatcher]:
         server.server_close()
 
 
-def compile_scala(source: Path, classes: Path) -> None:
-    """Compiles one source with the compiler that comes with the installed Spark."""
-    jars = SPARK_HOME / "jars"
+def compile_scala(source: Path, classes: Path, spark_home: Path = SPARK_HOME, java: Path = JAVA) -> None:
+    """Compiles one source with the compiler that comes with a Spark, the installed one unless another is given."""
+    jars = spark_home / "jars"
     compiler = ":".join(str(jar) for jar in jars.glob("scala-[clr]*.jar"))
     needed = (
         "scala-library",
@@ -96,7 +96,7 @@ def compile_scala(source: Path, classes: Path) -> None:
     library = ":".join(str(jar) for name in needed for jar in jars.glob(f"{name}*.jar"))
     classes.mkdir()
     command = [
-        str(JAVA),
+        str(java),
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         "-cp",
@@ -116,12 +116,14 @@ def compile_scala(source: Path, classes: Path) -> None:
 class Submitter:
     """The JVM. All runs share its working directory, which a JVM cannot change."""
 
-    def __init__(self, classes: Path, directory: Path, log: Path, spark_home: Path = SPARK_HOME) -> None:
+    def __init__(
+        self, classes: Path, directory: Path, log: Path, spark_home: Path = SPARK_HOME, java: Path = JAVA
+    ) -> None:
         options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
         self._log = log.open("wb")
         self._process = subprocess.Popen(
-            [str(JAVA), *options, *opened, "-cp", f"{classes}:{spark_home}/jars/*", _PROGRAM],
+            [str(java), *options, *opened, "-cp", f"{classes}:{spark_home}/jars/*", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

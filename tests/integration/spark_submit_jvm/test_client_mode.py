@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from sparkmesos_core.spark.arguments import SubmitArguments
 from tests.integration.spark_submit_jvm.cases import CONFS, TEXTS, VALUES, Case
 from tests.integration.spark_submit_jvm.comparison import ENVIRONMENT
 from tests.integration.spark_submit_jvm.submitter import Submitter
+
+if TYPE_CHECKING:
+    from tests.integration.spark_under_test import SparkUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +49,14 @@ OPTIONS = (
     "--num-executors", "--driver-java-options", "--driver-library-path", "--driver-class-path", "--queue",
     "--properties-file", "--supervise",
 )  # fmt: skip
+# Those that came with Spark 4.
+OPTIONS_OF_4 = ("--load-spark-defaults", "--extra-properties-file", "--driver-default-class-path")
+# It is for masters of Spark's own, of which that of the bridge is one to spark-submit; in client mode it has no meaning.
+REFUSED_BY_4 = "spark.master.rest.enabled=yes"
+VALUES_OF_4 = {
+    "--extra-properties-file": VALUES["--properties-file"],
+    "--driver-default-class-path": VALUES["--driver-class-path"],
+}
 VARIABLES = {
     "SPARK_CONF_DIR": ("{directory}/conf",), "SPARK_EXECUTOR_MEMORY": ("4g", ""), "SPARK_DRIVER_MEMORY": ("3g",),
     "SPARK_EXECUTOR_CORES": ("4",), "MASTER": ("local",), "DEPLOY_MODE": ("client",),
@@ -52,7 +64,8 @@ VARIABLES = {
 }  # fmt: skip
 
 
-def cases() -> Iterator[Case]:
+def cases(options: Sequence[str], values: Mapping[str, Sequence[str]]) -> Iterator[Case]:
+    """Command lines of these options, each with one of its values if it takes any."""
     chance = random.Random(SEED)
     harmless = [conf for conf in CONFS if "packages" not in conf and "spark.jars" not in conf]
     for number in range(400):
@@ -64,21 +77,32 @@ def cases() -> Iterator[Case]:
             elif kind < 0.5:
                 arguments += ["--conf", f"spark.{chance.choice('abc')}={chance.choice(TEXTS)}"]
             else:
-                option = chance.choice(OPTIONS)
-                arguments += [option, chance.choice(VALUES[option][:8])] if option in VALUES else [option]
+                option = chance.choice(options)
+                arguments += [option, chance.choice(values[option][:8])] if option in values else [option]
         environment = {
             name: chance.choice(some) for name, some in VARIABLES.items() if chance.random() < 0.15
         }
         yield Case(f"client {number}", (*arguments, "app.py", "x"), environment)
 
 
-def test_properties(submitter: Submitter, directory: Path) -> None:
+def test_properties(submitter: Submitter, directory: Path, spark_under_test: SparkUnderTest) -> None:
+    """Spark 4 is given the master by the name that the bridge makes of it (master-url)."""
+    is_4 = spark_under_test.is_4
+    made = list(
+        cases((*OPTIONS, *2 * OPTIONS_OF_4), {**VALUES, **VALUES_OF_4}) if is_4 else cases(OPTIONS, VALUES)
+    )
+    if is_4:
+        made = [case for case in made if REFUSED_BY_4 not in case.arguments]
     wrong = []
     compared = 0
-    for case in cases():
+    for case in made:
         arguments, extra = case.place(MASTER, directory)
-        environment = {**ENVIRONMENT, **extra}
-        theirs = submitter.run(arguments, environment, submit=False)
+        environment = {**ENVIRONMENT, "SPARK_HOME": str(spark_under_test.home.path), **extra}
+        theirs = submitter.run(
+            ["spark+" + one if one == MASTER and is_4 else one for one in arguments],
+            environment,
+            submit=False,
+        )
         try:
             parsed = SubmitArguments.parse(arguments)
             client = read_client_configuration(parsed, spark_home=None, environment=environment)
@@ -88,7 +112,11 @@ def test_properties(submitter: Submitter, directory: Path) -> None:
         except UsageError as error:
             problem = "" if "refused" in theirs else f"we refuse: {error.message}"
         else:
-            problem = theirs.get("refused", "") or difference(client, theirs["prepared"]["properties"])
+            problem = theirs.get("refused", "")
+            if not problem:
+                properties = theirs["prepared"]["properties"]
+                properties["spark.master"] = properties["spark.master"].removeprefix("spark+")
+                problem = difference(client, properties)
             compared += 1
         if problem:
             wrong.append(f"{case.arguments} {case.environment}: {problem}")
