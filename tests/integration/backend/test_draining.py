@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PATIENCE = 240.0
-FORGIVEN = 10.5  # seconds behind the signal, after which who fails does so by itself
+FORGIVEN = 13.0  # seconds behind the signal by which the driver has long known of it; after 10 who fails does so by itself
 SETTINGS = {
     "spark.cores.max": "2",
     **SMALL,
@@ -36,6 +36,8 @@ SETTINGS = {
     "spark.storage.decommission.enabled": "true",
     "spark.storage.decommission.replicationReattemptInterval": "1s",
 }
+WITHOUT_BLOCKS = {name: value for name, value in SETTINGS.items() if "storage" not in name}
+"""Executors end as soon as they have no task."""
 APPLICATION = """
 import json, os, sys, time
 from operator import add
@@ -79,7 +81,7 @@ with SparkSession.builder.getOrCreate() as spark:
     look("maintained")
     await_file("end")
 """
-# Three jobs of one task. The process of the second one's is a program; the third fails by itself.
+# Jobs of one task each, as the command line names them. The process of the task of `program` is one; `failing` fails by itself.
 RUNNING = """
 import os, subprocess, sys, time
 from pyspark.sql import SparkSession
@@ -116,10 +118,10 @@ def failing(_):
 
 with SparkSession.builder.getOrCreate() as spark:
     sc = spark.sparkContext
-    for task in python, program, failing:
-        while sc._jsc.sc().getExecutorMemoryStatus().size() < 3:  # the driver, and an executor on each agent
+    for job in sys.argv[2:]:
+        while sc._jsc.sc().getExecutorMemoryStatus().size() < 1 + int(sc.getConf().get("spark.cores.max")):  # with the driver
             time.sleep(0.05)
-        print(sc.parallelize([0], 1).map(task).collect()[0], flush=True)
+        print(sc.parallelize([0], 1).map(globals()[job]).collect()[0], flush=True)
 """
 
 
@@ -175,6 +177,12 @@ def runs_on(cluster: RunningCluster, agent: str) -> bool:
     return any(task["slave_id"] == agent and task["state"] == "TASK_RUNNING" for task in tasks)
 
 
+def answers(cluster: RunningCluster) -> list[str]:
+    """Of frameworks that were asked for the machine which is to be maintained."""
+    (machine,) = get(cluster, "/maintenance/status")["draining_machines"]
+    return [answer["status"] for answer in machine.get("statuses", [])]
+
+
 def is_ending(cluster: RunningCluster, agent: str) -> bool:
     tasks = framework(cluster)["tasks"]
     return any(task["slave_id"] == agent and task["state"] == "TASK_KILLING" for task in tasks)
@@ -216,8 +224,7 @@ def test_what_executors_have_is_not_computed_again_when_they_have_to_leave(
     windows = [{"machine_ids": [machine], "unavailability": unavailability}]
     operate(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": windows})
     wait_until(lambda: not runs_on(cluster, maintained), "the machine is not left")
-    (answer,) = get(cluster, "/maintenance/status")["draining_machines"][0]["statuses"]
-    assert answer["status"] == "ACCEPT"
+    assert answers(cluster) == ["ACCEPT"]
     (tmp_path / "maintained").touch()
     assert json.loads(process.stdout.readline()) == ["maintained", *before[1:]]
     assert not runs_on(cluster, maintained)
@@ -238,9 +245,9 @@ def test_tasks_that_run_when_their_agent_is_drained(
 ) -> None:
     """Those in Python go on; whose process Mesos ends runs again elsewhere; and who fails by itself has failed."""
     (tmp_path / "app.py").write_text(RUNNING, encoding="utf-8")
-    settings = {name: value for name, value in SETTINGS.items() if "storage" not in name}
+    jobs = ("python", "program", "failing")
     process = commands.start(
-        "submit", "--master", cluster.url, *as_options(settings), "app.py", str(tmp_path)
+        "submit", "--master", cluster.url, *as_options(WITHOUT_BLOCKS), "app.py", str(tmp_path), *jobs
     )
     assert process.stdout is not None
 
@@ -280,4 +287,34 @@ def test_tasks_that_run_when_their_agent_is_drained(
     assert "ValueError: by itself" in err
     assert err.count("That does not count") == 1
     reactivate(agent)
+    assert commands.wait_for_no_process() == []
+
+
+def test_what_a_task_throws_counts_though_its_executor_ends_at_once(
+    cluster: RunningCluster, commands: Commands, tmp_path: Path
+) -> None:
+    """The executor has had no signal: it leaves because its machine is to be maintained, as soon as no task runs."""
+    (tmp_path / "app.py").write_text(RUNNING, encoding="utf-8")
+    settings = {**WITHOUT_BLOCKS, "spark.cores.max": "1"}
+    process = commands.start(
+        "submit", "--master", cluster.url, *as_options(settings), "app.py", str(tmp_path), "failing"
+    )
+
+    def runs() -> list[str]:
+        return [path.name.partition("-")[2] for path in tmp_path.glob("failing-*[!w]")]
+
+    wait_until(runs, "the job does not run")
+    (agent,) = runs()
+    machine = {"hostname": slave(cluster, agent)["hostname"], "ip": "127.0.0.1"}
+    unavailability = {"start": {"nanoseconds": int((time.time() + 200) * 1e9)}}
+    windows = [{"machine_ids": [machine], "unavailability": unavailability}]
+    operate(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": windows})
+    wait_until(lambda: answers(cluster) == ["ACCEPT"], "the machine is not left")
+    (tmp_path / "failing").touch()
+    _, err = process.communicate(timeout=PATIENCE)
+    operate(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={})
+    assert process.returncode != 0
+    assert "Task 0 in stage 0.0 failed 1 times" in err
+    assert "ValueError: by itself" in err
+    assert runs() == [agent]
     assert commands.wait_for_no_process() == []

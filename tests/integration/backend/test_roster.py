@@ -764,7 +764,14 @@ class TestAgentsThatAreGone:
             update("2", "LOST", **lost),
             properties=TWO_OF_ONE,
         )
-        assert [("agent lost" in kinds(step)) for step in (first, late, again)] == [True, False, True]
+        steps = (first, late, again)
+        assert [("agent lost" in kinds(step)) for step in steps] == [True, False, True]
+        # With its agent, Spark would forget all that the shuffle service there keeps.
+        assert [loss["agentGone"] for step in steps for _, loss in named(step, "remove")] == [
+            True,
+            False,
+            True,
+        ]
 
 
 class TestTasksOnExecutorsThatEnd:
@@ -801,6 +808,19 @@ class TestTasksOnExecutorsThatEnd:
             {"at": 5_900, **signal},
             {"at": 6_000, "taskFailed": "0", "since": 5_000},
         ) == [None, False]
+
+    def test_the_end_of_the_executor_may_be_heard_of_before_the_failure_is_judged(
+        self, harness: Harness
+    ) -> None:
+        assert self.counts(
+            harness,
+            {"at": 5_000, **self.DRAINED},
+            {"at": 5_500, **update("0", "KILLED", uuid=None)},
+            {"at": 5_501, "taskFailed": "0", "since": 5_001},
+            {"at": 5_600, **update("1", "FAILED", agent="S1", uuid=None)},
+            {"at": 5_601, "taskFailed": "1", "since": 5_001},
+            {"at": 6_400, "taskFailed": "0", "since": 5_400},
+        ) == [False, True, False]
 
     def test_who_fails_by_itself_is_charged(self, harness: Harness) -> None:
         """Where nobody ends the executor, and long behind the signal where somebody does."""

@@ -127,16 +127,16 @@ final class Fleet(settings: Settings, masters: Masters, framework: ObjectNode, o
   /** An executor asks to be let in, and Spark sends it away for its host's sake. */
   def refused(executor: String): Unit = lock.synchronized { roster = roster.refused(executor) }
 
-  /** A task has failed on an executor. Whether that counts against it is told at once, or a moment later on another thread: it
-    * does not if Mesos has ended its process.
+  /** A task has failed on an executor, which does not count against it if Mesos has ended its process.
+    *
+    * @param judged called when there is nothing more to wait for: at once, or a moment later on another thread
+    * @return whether it counts, as far as that is known when it is called
     */
-  def failed(executor: String)(told: Boolean => Unit): Unit = {
+  def failed(executor: String)(judged: => Unit): () => Boolean = {
     val at = now
-    def counts() = lock.synchronized(roster.charges(executor, at, now))
-    counts() match {
-      case Some(does) => told(does)
-      case None => later("The failure of a task", Standing.HoldMillis)(told(counts().getOrElse(true)))
-    }
+    def counts = lock.synchronized(roster.charges(executor, at, now))
+    if (counts.isDefined) judged else later("The failure of a task", Standing.HoldMillis)(judged)
+    () => counts.getOrElse(true)
   }
 
   /** An executor is ready for tasks. */

@@ -22,7 +22,7 @@ final case class Window(startMillis: Long, endMillis: Option[Long]) {
     */
   def isNear(nowMillis: Long, leadMillis: Long): Boolean = startMillis - nowMillis <= leadMillis && endMillis.forall(nowMillis < _)
 
-  /** For how many seconds Mesos need not ask again: until it is time, or, once the agent is left or it is all over, for long. */
+  /** For how many seconds Mesos need not ask again: until it is time, and for a minute at least. */
   def askAgainSeconds(nowMillis: Long, leadMillis: Long): Double = math.max(60.0, (startMillis - leadMillis - nowMillis) / 1000.0)
 }
 

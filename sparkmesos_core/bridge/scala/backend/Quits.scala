@@ -8,7 +8,8 @@ final case class TaskOfStage(stage: Int, index: Int)
 /** Which tasks run where, and which of them have lost executors that quit: ended with exit status 0 in the midst of their work.
   *
   * An executor whose connection to the driver breaks ends so, and one in which System.exit(0) is called. The first befalls a task
-  * once in a while, the second again and again; so the first time is charged to nobody, and each other one is.
+  * once in a while, the second again and again; so the first time is charged to nobody, and each other one is. What Mesos tells of
+  * only when the executor was given up as silent is not among these times.
   *
   * @param running by executors; an attempt each, so that one of a task may end while another goes on
   * @param times how often, of those that have

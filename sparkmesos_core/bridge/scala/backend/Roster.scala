@@ -11,6 +11,8 @@ final case class Turn(roster: Roster, effects: Seq[Effect]) {
   * @param standings of the executors in the books that there is something to say of
   * @param doomed tasks that are to end and are not in the books, with their agents
   * @param agents those that executors were launched on
+  * @param justEnded what was known of executors whose processes Mesos had ended, and which have ended just now, with the time of that:
+  *   failures of their tasks may still have to be judged
   * @param isQuiet Mesos was told that no offers are wanted
   * @param isOver the application ends: nothing is launched any more, and nobody in Spark listens
   */
@@ -21,6 +23,7 @@ final case class Roster(
     standings: Map[String, Standing],
     doomed: Map[String, Option[String]],
     agents: KnownAgents,
+    justEnded: Map[String, (Standing, Long)],
     isQuiet: Boolean,
     isOver: Boolean) {
   import Roster._
@@ -129,14 +132,19 @@ final case class Roster(
   private def ended(executor: Executor, update: TaskUpdate, quits: Int, now: Long): Turn = {
     val mine = standing(executor.id)
     val loss = Losses.of(update, executor.hostname, mine, quits)
-    val after = copy(books = books.ended(executor.id, loss.agentFailed, now), standings = standings - executor.id)
-    val told =
-      if (isOver) Nil
-      else if (!mine.isRemoved) Seq(Remove(executor.id, executor.hostname, loss))
-      else if (loss.byApplication && !mine.isKilled) Seq(Late(executor.id, loss))
-      else Nil
+    val recent = justEnded.filter { case (_, (_, at)) => now - at <= Standing.HoldMillis }
+    val after = copy(
+      books = books.ended(executor.id, loss.agentFailed, now),
+      standings = standings - executor.id,
+      justEnded = if (mine.signalledSince.isEmpty) recent else recent.updated(executor.id, (mine, now)))
     // Spark may have been told of the executor before anybody knew that its agent is gone.
     val gone = if (loss.agentGone) after.agentGone(executor.agentId, Some(executor), loss.message) else after.turn()
+    val told =
+      if (isOver) Nil
+      // Where it is no news that the agent is gone, it may be back, with files that Spark must not forget.
+      else if (!mine.isRemoved) Seq(Remove(executor.id, executor.hostname, loss.copy(agentGone = gone.effects.nonEmpty)))
+      else if (loss.byApplication && !mine.isKilled) Seq(Late(executor.id, loss))
+      else Nil
     // What it held may be offered now; offers that were refused before may be of use again.
     gone.roster.reviving(told ++ gone.effects, isNeeded = true)
   }
@@ -212,7 +220,9 @@ final case class Roster(
 
   /** Whether a task that failed on an executor is charged with it, as far as that is known: [[Standing.charges]]. */
   def charges(id: String, failedAt: Long, now: Long): Option[Boolean] =
-    if (settings.leaving.graceMillis.isDefined && books.executors.contains(id)) standing(id).charges(failedAt, now) else Some(true)
+    if (settings.leaving.graceMillis.isEmpty) Some(true)
+    else if (books.executors.contains(id)) standing(id).charges(failedAt, now)
+    else justEnded.get(id).fold(Option(true)) { case (was, _) => was.charges(failedAt, now) }
 
   /** An executor has told Spark that it is ready for tasks (LaunchedExecutor): its agent can run executors, and has its earlier
     * failures forgiven. That it registered does not say so: it looks for its shuffle service, for one, only then.
@@ -289,6 +299,7 @@ object Roster {
     Map.empty,
     Map.empty,
     KnownAgents(Map.empty),
+    Map.empty,
     isQuiet = false,
     isOver = false)
 

@@ -11,7 +11,7 @@ import org.apache.spark.launcher.{LauncherBackend, SparkAppHandle}
 import org.apache.spark.resource.ResourceProfile
 import org.apache.spark.rpc.{RpcAddress, RpcCallContext, RpcEndpointAddress}
 import org.apache.spark.scheduler.{ExecutorDecommissionInfo, ExecutorExited, ExecutorLossReason, ExecutorProcessLost, TaskSchedulerImpl}
-import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.{LaunchedExecutor, RegisterExecutor, StatusUpdate}
+import org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages.{LaunchedExecutor, RegisterExecutor, RemoveExecutor, StatusUpdate}
 import org.apache.spark.scheduler.cluster.CoarseGrainedSchedulerBackend
 import org.apache.spark.util.Utils
 import org.slf4j.LoggerFactory
@@ -127,14 +127,17 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
   override def createDriverEndpoint(): DriverEndpoint = new MesosDriverEndpoint
 
   private class MesosDriverEndpoint extends DriverEndpoint {
+    private val failures = new HeldFailures(super.receive(_))
+
     /** Whether tasks of an executor count as failed, Mesos knows a moment later. */
     override def onDisconnected(remoteAddress: RpcAddress): Unit =
       addressToExecutorId.get(remoteAddress).foreach { id =>
+        failures.releaseOf(id)
         if ((disableExecutor(id) || isDecommissioned(id)) && fleet != null) fleet.cutOff(id)
       }
 
-    /** Executors that are ready for tasks say so a while after they have registered. The failures of tasks wait for what Mesos says
-      * of their executor, if it may end that while it lives; until then Spark believes that they run.
+    /** Executors that are ready for tasks say so a while after they have registered. What tasks have thrown waits for what Mesos
+      * says of their executor, if it may end that while it lives; until then Spark believes that they run.
       */
     override def receive: PartialFunction[Any, Unit] = {
       val asSpark = super.receive
@@ -143,10 +146,14 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
           if (fleet != null) fleet.launched(message.executorId)
           asSpark(message)
         case update: StatusUpdate if update.state == TaskState.FAILED && settings.leaving.graceMillis.isDefined && fleet != null =>
-          fleet.failed(update.executorId) { counts =>
-            driverEndpoint.send(JudgedFailure(if (counts) update else ForgivenFailure.of(update)))
+          ForgivenFailure.exception(update).fold(asSpark(update)) { failure =>
+            val counts = fleet.failed(update.executorId)(whileItRuns(driverEndpoint.send(FailureJudged(update.taskId))))
+            failures.hold(update, failure, counts)
           }
-        case JudgedFailure(update) => asSpark(update)
+        case FailureJudged(task) => failures.release(task)
+        case message: RemoveExecutor =>
+          failures.releaseOf(message.executorId)
+          asSpark(message)
       }
       first.orElse(asSpark)
     }
@@ -165,6 +172,11 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
     /** Such an executor, which gets no tasks anyway, Spark does not disable. */
     private def isDecommissioned(id: String) = MesosBackend.this.synchronized(executorsPendingDecommission.contains(id))
   }
+
+  /** Tells Spark, which throws something once its endpoint has ended. */
+  private def whileItRuns(tell: => Any): Unit =
+    try if (!isStopped.get) tell
+    catch { case e: SparkException if isStopped.get => log.debug("Nobody hears of executors any more", e) }
 
   private def profileOf(profile: ResourceProfile): Profile =
     if (profile.id == ResourceProfile.DEFAULT_RESOURCE_PROFILE_ID) settings.defaultProfile
@@ -224,11 +236,6 @@ private[spark] class MesosBackend(scheduler: TaskSchedulerImpl, sc: SparkContext
       */
     def agentLost(agentId: String, hostname: String, why: String): Unit =
       if (conf.get(config.SHUFFLE_SERVICE_ENABLED)) whileItRuns(removeWorker(agentId, hostname, why))
-
-    /** Tells Spark, which throws something once its endpoint has ended. */
-    private def whileItRuns(tell: => Any): Unit =
-      try if (!isStopped.get) tell
-      catch { case e: SparkException if isStopped.get => log.debug("Nobody hears of executors any more", e) }
 
     /** As Spark's standalone backend does when its master has removed the application. */
     def ended(message: String): Unit = {

@@ -30,7 +30,8 @@ final case class Standing(
     *
     * One whose process Mesos has ended (a worker of R, the child of a pipe, the program that Python called) says so itself, as
     * long as the executor lives on to decommission; what Mesos and the executor say of the signal may come a moment later. Who
-    * fails long behind the signal does so by itself. So a task is forgiven one failure of each executor that is ended, at most.
+    * fails long behind the signal does so by itself. As Spark starts no tasks on executors that decommission, a task is, as a
+    * rule, forgiven one failure of each executor that is ended.
     *
     * @param failedAt when the driver heard of the failure
     * @return None: not yet known, ask again after [[Standing.HoldMillis]]
