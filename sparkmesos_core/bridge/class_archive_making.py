@@ -89,9 +89,10 @@ def make_archive(
 ) -> bool:
     """Makes an archive, unless it is there or somebody else makes it right now: then it is false.
 
-    `announce` gets one line, since it takes half a minute, and at most `limit` seconds. What is left over
-    from before, of the same Spark and Java, is removed. Raises BridgeError if it cannot be made, which its
-    record says from then on; if it cannot even be written, OSError. Whatever interrupts it, nothing is left.
+    `announce` gets one line, since it takes half a minute, and at most `limit` seconds. Of what is left over
+    from before, of the same Spark and Java, only the newest stays. Raises BridgeError if it cannot be made,
+    which its record says from then on; if it cannot even be written, OSError. Whatever interrupts it,
+    nothing is left.
     """
     archive.base.parent.mkdir(parents=True, exist_ok=True)
     lock = open_file(archive.lock, os.O_RDWR | os.O_CREAT)
@@ -238,8 +239,12 @@ def _write_record(archive: ClassArchive, record: ArchiveRecord, work: Path) -> N
 
 
 def _remove_others(archive: ClassArchive, of: Ingredients) -> None:
-    """Removes archives of this Spark and Java as they were, and what was left by who was killed."""
+    """Removes archives of this Spark and Java as they were, and what was left by who was killed.
+
+    The newest of them stays: another sparkmesos, with another bridge, may use it in turn with this one.
+    """
     folder = archive.base.parent
+    others: list[tuple[float, ClassArchive]] = []
     for path in folder.glob("classes-*.json"):
         other = ClassArchive(path.with_suffix(""))
         if other == archive:
@@ -247,9 +252,12 @@ def _remove_others(archive: ClassArchive, of: Ingredients) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             read = json.loads(path.read_text(encoding="utf-8"))
             if (read["jars"], read["java"]) == _made_for(of):
-                # JVMs that have mapped it keep it until they end.
-                for one in (other.record, other.classes, other.class_path, other.lock):
-                    one.unlink(missing_ok=True)
+                others.append((path.stat().st_mtime, other))
+    for _, other in sorted(others, key=lambda one: one[0])[:-1]:
+        with contextlib.suppress(OSError):
+            # JVMs that have mapped it keep it until they end.
+            for one in (other.record, other.classes, other.class_path, other.lock):
+                one.unlink(missing_ok=True)
     for left in folder.glob(f"{_WORK}*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
