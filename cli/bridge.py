@@ -51,7 +51,8 @@ def build(terminal: Terminal, *, output: Path, spark_home: Path | None) -> None:
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.jsa",
-    help="Write one for executors, and FILE.jar beside it, on a machine or into an image that agents have.  "
+    help="Write one for executors, and FILE.jar beside it, on a machine or into an image that agents have; "
+    "the archive that may be there is replaced.  "
     "[default: the one that submissions from here use]",
 )
 @options.spark_home
@@ -63,13 +64,15 @@ def archive(terminal: Terminal, *, output: Path | None, spark_home: Path | None)
     there, with the Spark and the Java that are there: name it in spark.mesos.executor.classArchive.
     """
     from sparkmesos_core.bridge.compile import ensure_bridge
+    from sparkmesos_core.conf.spark_env import load_spark_env
     from sparkmesos_core.directories import cache_directory
     from sparkmesos_core.spark.home import find_spark
     from sparkmesos_core.spark.java import find_java
-    from sparkmesos_core.submit.class_archives import made_archive, written_archive
+    from sparkmesos_core.submit.class_archives import made_archive, require_archives, written_archive
 
-    environment = dict(terminal.environment)
-    spark = find_spark(spark_home, environment)
+    spark = find_spark(spark_home, dict(terminal.environment))
+    require_archives(spark)
+    environment = load_spark_env(spark.path, terminal.environment).variables  # as submissions have it
     java = find_java(spark, environment)
     if output is not None:
         made = written_archive(output, spark, java, environment, terminal.say)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sparkmesos_core.errors import ExitCode, SparkNotFoundError
 from sparkmesos_core.quoting import printable
 from sparkmesos_core.submit import client_mode
-from sparkmesos_core.submit.class_archives import make_usable_archive, usable_archive
+from sparkmesos_core.submit.class_archives import make_usable_archive, note_use, usable_archive
 from sparkmesos_core.submit.mesos_driver import check_options
 
 from .submission_check import is_sound, say_notes, shows_no_error, untold
@@ -78,7 +78,9 @@ def start_driver(
         return int(ExitCode.FAILED)
     is_second = bridge is not None and bridge.is_file()
     client_mode.bridge_for(submission, terminal.say)  # compiled, if need be, when all else is ready
-    if is_second and archive is None:
+    if archive is not None:
+        note_use(archive)
+    elif is_second:
         launch = _with_archive(terminal, submission, bridge, url, environment, program)
     if check_before is not None:
         check_before()

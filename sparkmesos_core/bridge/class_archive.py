@@ -31,9 +31,10 @@ _LINE_BYTES = 72
 # What Java and HotSpot take for the same file: the one reads URLs in a manifest, the other paths.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=@,~-]+")
 
-JVM_OPTIONS = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=warning:stderr", "-Xlog:cds*=off:stderr")
-"""What goes with an archive. Where it does not fit, a JVM does without, and says so on stdout, which is the
-application's: nothing is to be heard of that, and other warnings go to stderr."""
+MANIFEST = "META-INF/MANIFEST.MF"
+JVM_OPTIONS = ("-Xshare:auto", "-Xlog:cds*=off")
+"""What goes with an archive. Where it does not fit, a JVM does without, and would say so on stdout, which is
+the application's. What else is logged, and where, is not changed."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,13 @@ class ArchiveRecord:
 def archive_in(folder: Path, bridge: Path, jars: Sequence[Path], java_home: Path) -> ClassArchive | None:
     """The archive in this folder for a bridge, Spark's jars and a Java, whether it is there yet or not.
 
-    It is another one as soon as any of them changes. None if there can be none: some file is not there, or
-    a path has characters (blanks, for one) that manifests and HotSpot understand differently.
+    It is another one as soon as any of them changes. None if there can be none: some file is not there (as
+    the archive of Java's own classes, on which this one builds), or a path is not `is_plain`.
     """
     digest = hashlib.sha256(f"format {_FORMAT}\n".encode())
     home, folder = Path(os.path.realpath(java_home)), Path(os.path.realpath(folder))
-    files = [home / "release", home / "lib" / "modules", bridge, *jars]
+    lib = home / "lib"
+    files = [home / "release", lib / "modules", lib / "server" / "classes.jsa", bridge, *jars]
     try:
         for path in files:
             stat = path.stat()
@@ -100,15 +102,20 @@ def archive_in(folder: Path, bridge: Path, jars: Sequence[Path], java_home: Path
             digest.update(line.encode("utf-8", "surrogateescape"))
     except OSError:
         return None
-    if not all(_PLAIN.fullmatch(os.path.realpath(path)) for path in (folder, bridge, *jars)):
+    if not all(map(is_plain, (folder, bridge, *jars))):
         return None
     return ClassArchive(folder / f"classes-{digest.hexdigest()[:20]}")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether manifests and HotSpot understand a path alike, which blanks, for one, prevent."""
+    return _PLAIN.fullmatch(os.path.realpath(path)) is not None
 
 
 def named_archive(classes: Path) -> ClassArchive:
     """The archive whose classes are in this file. Raises UsageError if it is not called so, or cannot be."""
     path = os.path.realpath(classes)
-    if not path.endswith(".jsa") or not _PLAIN.fullmatch(path):
+    if not path.endswith(".jsa") or not is_plain(classes):
         raise UsageError(
             f"{path} is no name for an archive of classes",
             hint="Name a file that ends in .jsa, in a folder without blanks: /opt/spark-4.3.0.jsa.",
@@ -176,6 +183,15 @@ def manifest_with_class_path(paths: Iterable[Path], folder: Path) -> bytes:
         lines.append(b" " + rest[: _LINE_BYTES - 1])
         rest = rest[_LINE_BYTES - 1 :]
     return b"Manifest-Version: 1.0\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def is_class_path_jar(path: Path) -> bool:
+    """Whether a file is a jar that has a manifest and nothing else, as those of archives. Raises OSError."""
+    try:
+        with zipfile.ZipFile(path) as opened:
+            return opened.namelist() == [MANIFEST]
+    except zipfile.BadZipFile:
+        return False
 
 
 def top_names(jars: Iterable[Path]) -> frozenset[str]:

@@ -22,14 +22,16 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from sparkmesos_core.bridge.class_archive import (
+    MANIFEST,
     ArchiveRecord,
     ClassArchive,
+    is_class_path_jar,
     manifest_with_class_path,
     read_record,
     record_text,
     top_names,
 )
-from sparkmesos_core.errors import BridgeError
+from sparkmesos_core.errors import BridgeError, UsageError
 from sparkmesos_core.lock_files import open_file, try_lock
 from sparkmesos_core.program_answer import Answer, ask_program
 from sparkmesos_core.spark.core_jar import find_core_jar
@@ -67,6 +69,7 @@ _ON_CLUSTERS: Mapping[str, tuple[str, ...]] = {
 # All that a program wants of the environment which says where its libraries are.
 _INHERITED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
 _ABANDONED_SECONDS = 3600.0
+_UNUSED_SECONDS = 14 * 24 * 3600.0
 _WORK = ".classes-"
 _LAST_LINES = 12
 
@@ -89,10 +92,9 @@ def make_archive(
 ) -> bool:
     """Makes an archive, unless it is there or somebody else makes it right now: then it is false.
 
-    `announce` gets one line, since it takes half a minute, and at most `limit` seconds. Of what is left over
-    from before, of the same Spark and Java, only the newest stays. Raises BridgeError if it cannot be made,
-    which its record says from then on; if it cannot even be written, OSError. Whatever interrupts it,
-    nothing is left.
+    `announce` gets one line, since it takes half a minute, and at most `limit` seconds. Archives that nobody
+    needs any more are removed. Raises BridgeError if it cannot be made, which its record says from then on;
+    if it cannot even be written, OSError. Whatever interrupts it, nothing is left but an empty lock file.
     """
     archive.base.parent.mkdir(parents=True, exist_ok=True)
     lock = open_file(archive.lock, os.O_RDWR | os.O_CREAT)
@@ -104,52 +106,77 @@ def make_archive(
             "(once per Spark and Java, about 30 s)…"
         )
         _remove_others(archive, of)
-        write_archive(archive, of, limit=limit)
+        archive.record.unlink(missing_ok=True)
+        with _work_folder(archive) as work:
+            try:
+                record = _written(archive, of, work, limit)
+            except BridgeError as error:
+                archive.classes.unlink(missing_ok=True)
+                failed = ArchiveRecord(*_made_for(of), failure=error.message)
+                _write_record(archive, failed, work)
+                raise
+            _write_record(archive, record, work)
     finally:
         os.close(lock)
     return True
 
 
-def write_archive(archive: ClassArchive, of: Ingredients, *, limit: float = PATIENCE) -> None:
-    """Writes an archive, over one that may be there. Raises what `make_archive` does."""
-    folder = archive.base.parent
-    with _ended_by_exception(), tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work:
-        try:
-            record = _written(archive, of, Path(work), limit)
-        except BridgeError as error:
-            for path in (archive.classes, archive.class_path):
-                path.unlink(missing_ok=True)
-            _write_record(archive, ArchiveRecord(*_made_for(of), failure=error.message), Path(work))
-            raise
-        _write_record(archive, record, Path(work))
+def write_archive(archive: ClassArchive, of: Ingredients) -> None:
+    """Writes an archive without a record, over one that may be there, which stays if this fails.
+
+    Raises UsageError if its jar would take the place of one that is none of an archive, BridgeError if it
+    cannot be made, and OSError.
+    """
+    if archive.class_path.exists() and not is_class_path_jar(archive.class_path):
+        raise UsageError(
+            f"{archive.class_path} is there, and belongs to no archive of classes",
+            hint="Name another file: the jar of an archive has its name, with .jar instead of .jsa.",
+        )
+    with _work_folder(archive) as work:
+        _written(archive, of, work, PATIENCE)
+
+
+@contextlib.contextmanager
+def _work_folder(archive: ClassArchive) -> Iterator[Path]:
+    """A folder beside the archive, which goes with the block, also where a signal ends that."""
+    with _ended_by_exception(), tempfile.TemporaryDirectory(prefix=_WORK, dir=archive.base.parent) as work:
+        yield Path(work)
 
 
 def _written(archive: ClassArchive, of: Ingredients, work: Path, limit: float) -> ArchiveRecord:
+    """Makes both files of an archive in `work`, and puts them in their places together."""
     began = time.monotonic()
-    archive.record.unlink(missing_ok=True)
     try:
-        names = top_names(of.jars)
+        names, loaded = top_names(of.jars), _names_on_clusters(of)
     except (OSError, zipfile.BadZipFile) as error:
-        raise BridgeError(f"Spark's jars cannot be read: {error}") from error
-    # Java wants to find it where it was when the archive was made.
-    jar = work / "class-path.jar"
+        raise BridgeError(f"Spark's jars, or the bridge, cannot be read: {error}") from error
+    jar, former = work / "class-path.jar", work / "former.jar"
     bridge = [] if of.bridge is None else [of.bridge]
     jars = [Path(os.path.realpath(path)) for path in (*bridge, *of.jars)]
     with zipfile.ZipFile(jar, "w") as opened:
-        opened.writestr("META-INF/MANIFEST.MF", manifest_with_class_path(jars, archive.base.parent))
-    jar.replace(archive.class_path)
-    _train(archive, of, work, limit)
-    made = work / archive.classes.name
-    size = made.stat().st_size
-    made.replace(archive.classes)
+        opened.writestr(MANIFEST, manifest_with_class_path(jars, archive.base.parent))
+    with contextlib.suppress(FileNotFoundError):
+        archive.class_path.replace(former)
+    try:
+        # Java wants to find it where it was when the archive was made.
+        jar.replace(archive.class_path)
+        _train(archive, of, loaded, work, limit)
+        made = work / archive.classes.name
+        size = made.stat().st_size
+        made.replace(archive.classes)
+    except BaseException:
+        archive.class_path.unlink(missing_ok=True)
+        if former.exists():
+            former.replace(archive.class_path)
+        raise
     logger.info("Made %s (%s MB) in %.0f s", archive.classes, size >> 20, time.monotonic() - began)
     return ArchiveRecord(*_made_for(of), bytes=size, names=names)
 
 
-def _train(archive: ClassArchive, of: Ingredients, work: Path, limit: float) -> None:
-    """Has Java write the archive into `work`. Raises BridgeError."""
+def _train(archive: ClassArchive, of: Ingredients, loaded: Sequence[str], work: Path, limit: float) -> None:
+    """Has Java write the archive into `work`, with these classes besides. Raises BridgeError."""
     names = work / "names"
-    names.write_text("".join(f"{name}\n" for name in _names_on_clusters(of)), encoding="utf-8")
+    names.write_text("".join(f"{name}\n" for name in loaded), encoding="utf-8")
     environment = _environment(of, work)
     made = work / archive.classes.name
     deadline = time.monotonic() + limit
@@ -159,10 +186,15 @@ def _train(archive: ClassArchive, of: Ingredients, work: Path, limit: float) -> 
     watched = [java, f"-XX:ArchiveClassesAtExit={made}", *_JAVA_OPTIONS, f"-Djava.io.tmpdir={work}", *options]
     answer = _ask(watched, environment, deadline)
     if answer.status != 0 or not made.is_file():
+        told = _javas_own(answer.stdout) or answer.stderr or answer.stdout
         raise BridgeError(
-            "The run of Spark that Java is to watch failed "
-            f"(exit code {answer.status}):\n{_last_lines(answer.stderr or answer.stdout)}"
+            f"The run of Spark that Java is to watch failed (exit code {answer.status}):\n{_last_lines(told)}"
         )
+
+
+def _javas_own(stdout: str) -> str:
+    """What Java itself has said, such as why there can be no archive; what Spark says is on stderr."""
+    return "\n".join(line for line in stdout.splitlines() if line.startswith("["))
 
 
 def _command(
@@ -239,25 +271,28 @@ def _write_record(archive: ClassArchive, record: ArchiveRecord, work: Path) -> N
 
 
 def _remove_others(archive: ClassArchive, of: Ingredients) -> None:
-    """Removes archives of this Spark and Java as they were, and what was left by who was killed.
+    """Removes archives that nobody needs any more, and what was left by who was killed.
 
-    The newest of them stays: another sparkmesos, with another bridge, may use it in turn with this one.
+    Those are archives of a Spark or a Java that is no more, those that nobody has used for long, and records
+    of failures with this Spark and Java as they were. Others stay: another sparkmesos, or the same on another
+    machine with this home, may use them in turn with this one.
     """
     folder = archive.base.parent
-    others: list[tuple[float, ClassArchive]] = []
     for path in folder.glob("classes-*.json"):
         other = ClassArchive(path.with_suffix(""))
         if other == archive:
             continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             read = json.loads(path.read_text(encoding="utf-8"))
-            if (read["jars"], read["java"]) == _made_for(of):
-                others.append((path.stat().st_mtime, other))
-    for _, other in sorted(others, key=lambda one: one[0])[:-1]:
-        with contextlib.suppress(OSError):
-            # JVMs that have mapped it keep it until they end.
-            for one in (other.record, other.classes, other.class_path, other.lock):
-                one.unlink(missing_ok=True)
+            made_for = str(read["jars"]), str(read["java"])
+            if (
+                time.time() - path.stat().st_mtime > _UNUSED_SECONDS
+                or not all(map(os.path.exists, made_for))
+                or (read["failure"] and made_for == _made_for(of))
+            ):
+                # JVMs that have mapped it keep it until they end.
+                for one in (other.record, other.classes, other.class_path, other.lock):
+                    one.unlink(missing_ok=True)
     for left in folder.glob(f"{_WORK}*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:

@@ -1,11 +1,13 @@
 """Whether the archive of Spark's classes can be used by a driver, and by its executors.
 
-What this decides is pure, but for `conf_names`. An archive that does not fit does no harm: the JVM goes on
-without. What is kept away here is what would change what an application finds, or make the JVM talk.
+What this decides is pure, but for `conf_names` and `java_opts`. An archive that does not fit does no harm:
+the JVM goes on without. What is kept away here is what would change what an application finds, or make the
+JVM talk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -44,10 +46,13 @@ _ELSEWHERE = (
 """Properties by which executors have another Spark than the driver, or none of this machine's files."""
 
 
-def driver_can(configuration: Mapping[str, str], environment: Mapping[str, str]) -> bool:
-    """Whether the driver's JVM can take an archive: what the user puts on its class path keeps its place."""
+def driver_can(configuration: Mapping[str, str], environment: Mapping[str, str], of_conf: str = "") -> bool:
+    """Whether the driver's JVM can take an archive: what the user puts on its class path keeps its place.
+
+    `of_conf` are the options of all its JVMs that Spark's launcher reads, `java_opts`.
+    """
     variables = [environment.get(name, "") for name in (_SUBMIT_OPTIONS, *_OF_EVERY_JVM)]
-    return _can("driver", configuration, variables)
+    return _can("driver", configuration, (*variables, of_conf))
 
 
 def executors_can(
@@ -84,6 +89,15 @@ def conf_names(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - which is for names
     except OSError:
         return []
+
+
+def java_opts(folders: Iterable[Path]) -> str:
+    """The options of JVMs in `conf` folders: `AbstractCommandBuilder.buildJavaCommand` reads `java-opts`."""
+    read = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            read.append((folder / "java-opts").read_text(encoding="utf-8", errors="replace"))
+    return "\n".join(read)
 
 
 def _can(role: str, configuration: Mapping[str, str], variables: Iterable[str]) -> bool:

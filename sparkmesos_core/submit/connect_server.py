@@ -7,6 +7,7 @@ Sources: `sbin/start-connect-server.sh`; `SparkConnectServer`, `SparkConnectServ
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -209,12 +210,13 @@ def check_port(configuration: Mapping[str, str], spark: SparkHome | None) -> Non
             hint="Give a name or address of this machine, or leave it out for all of them.",
         ) from error
     family, kind, protocol, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)
-    with socket.socket(family, kind, protocol) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Netty's are
+    with contextlib.ExitStack() as stack:
         try:
+            trial = stack.enter_context(socket.socket(family, kind, protocol))
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Netty's are
             trial.bind(where)
         except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):  # IPv6 where there is none
                 raise UsageError(
                     f"{ADDRESS} {quoted(address or '')} is not an address of this machine",
                     hint="Give one that is, or leave it out for all of them.",

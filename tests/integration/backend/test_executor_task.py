@@ -60,6 +60,30 @@ def test_the_last_value_of_a_variable_counts(harness: Harness) -> None:
     assert found["PASS"] == {"name": "PASS", "type": "SECRET", "secret": data("guessme")}
 
 
+ARCHIVE = {"spark.mesos.executor.classArchive": "/opt/spark.jsa"}
+
+
+def test_an_archive_of_classes_is_in_front(harness: Harness) -> None:
+    found = variables(task(harness, ARCHIVE, application={"executorOptions": "-Da=b"}))
+    assert found["SPARK_EXECUTOR_CLASSPATH"]["value"] == "/opt/spark.jar"
+    assert found["SPARK_EXECUTOR_OPTS"]["value"] == (
+        '"-XX:SharedArchiveFile=/opt/spark.jsa" -Xshare:auto -Xlog:cds*=off -Da=b'
+    )
+
+
+@pytest.mark.parametrize(
+    "against",
+    [{"spark.executor.uri": "http://repo/spark.tgz"}, {"spark.executor.extraClassPath": "/mine.jar"}],
+    ids=["another Spark", "a class path"],
+)
+def test_an_archive_of_classes_that_would_change_what_executors_load(
+    harness: Harness, against: dict[str, str]
+) -> None:
+    """With its jar come the jars of the Spark that it was made of."""
+    without, found = (variables(task(harness, {**against, **told})) for told in ({}, ARCHIVE))
+    assert found == without
+
+
 def test_a_variable_without_a_name_is_left_out(harness: Harness) -> None:
     """As `spark.executorEnv.` makes one, with which no program starts."""
     found = variables(task(harness, {}, application={"executorEnvironment": {"": "x", "A": "b"}}))

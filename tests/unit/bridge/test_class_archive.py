@@ -32,7 +32,7 @@ class Stage:
         self.bridge = self.folder / "bridge-1.jar"
         self.jars_dir = folder / "spark" / "jars"
         self.java = folder / "java"
-        for path in (self.folder, self.jars_dir, self.java / "lib"):
+        for path in (self.folder, self.jars_dir, self.java / "lib" / "server"):
             path.mkdir(parents=True)
         for path in (
             self.bridge,
@@ -40,6 +40,7 @@ class Stage:
             self.jars_dir / "slf4j-api-2.0.jar",
             self.java / "release",
             self.java / "lib" / "modules",
+            self.java / "lib" / "server" / "classes.jsa",
         ):
             path.write_text("x")
 
@@ -65,6 +66,7 @@ class TestKey:
             lambda stage: stage.bridge.write_text("longer"),
             lambda stage: (stage.java / "lib" / "modules").write_text("another Java"),
             lambda stage: (stage.java / "release").write_text("another Java"),
+            lambda stage: (stage.java / "lib" / "server" / "classes.jsa").write_text("made again"),
             lambda stage: (stage.jars_dir / "new.jar").write_text("x"),
             lambda stage: (stage.jars_dir / "slf4j-api-2.0.jar").unlink(),
             lambda stage: os.utime(stage.jars_dir / "slf4j-api-2.0.jar", (1, 1)),
@@ -88,7 +90,7 @@ class TestKey:
         assert stage.archive() == before
 
     def test_none_for_a_java_that_was_cut_down(self, stage: Stage) -> None:
-        (stage.java / "release").unlink()
+        (stage.java / "lib" / "server" / "classes.jsa").unlink()
         assert archive_in(stage.folder, stage.bridge, jars_in_order(stage.jars_dir), stage.java) is None
 
     @pytest.mark.parametrize("name", ["a blank", "per%cent", "ä"])
@@ -166,9 +168,7 @@ def test_options_name_the_archive_and_keep_stdout_clean() -> None:
     assert ClassArchive(Path("/c/classes-1")).java_options == (
         "-XX:SharedArchiveFile=/c/classes-1.jsa",
         "-Xshare:auto",
-        "-Xlog:disable",
-        "-Xlog:all=warning:stderr",
-        "-Xlog:cds*=off:stderr",
+        "-Xlog:cds*=off",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,15 @@ from sparkmesos_core.errors import BridgeError, UsageError
 from sparkmesos_core.program_answer import Answer
 from sparkmesos_core.settings import OwnMasters
 from sparkmesos_core.spark.arguments import SubmitArguments
-from sparkmesos_core.submit import client_mode
-from sparkmesos_core.submit.class_archives import made_archive, make_usable_archive, usable_archive
+from sparkmesos_core.submit import class_archives, client_mode
+from sparkmesos_core.submit.class_archives import (
+    made_archive,
+    make_usable_archive,
+    note_use,
+    require_archives,
+    usable_archive,
+    written_archive,
+)
 from sparkmesos_core.submit.client_mode import Submission
 from sparkmesos_core.submit.launch import Program
 from sparkmesos_core.submit.mesos_driver import ClientModeOptions
@@ -40,7 +48,8 @@ class Stage:
             with zipfile.ZipFile(jar, "w") as opened:
                 opened.writestr("org/sparkmesos/A.class", "")
                 opened.writestr("core-default.xml", "")
-        (java / "lib").mkdir(exist_ok=True)
+        (java / "lib" / "server").mkdir(parents=True, exist_ok=True)
+        (java / "lib" / "server" / "classes.jsa").write_text("what this one builds on")
         (java / "lib" / "modules").write_text("all of Java")
 
     def submission(self, *arguments: str, **fields: Any) -> Submission:
@@ -88,6 +97,15 @@ class TestUse:
         stage.fill()
         theirs = stage.submission("--driver-class-path", "/mine.jar")
         assert usable_archive(theirs, stage.bridge) is None
+
+    def test_not_where_all_jvms_have_something_against_it(self, stage: Stage) -> None:
+        archive = stage.fill()
+        (stage.spark / "conf").mkdir()
+        options = stage.spark / "conf" / "java-opts"
+        options.write_text("-Xlog:gc:file=/var/log/gc.log\n")
+        assert usable_archive(stage.submission(), stage.bridge) == archive
+        options.write_text("-Da=b\n-javaagent:/agent.jar\n")
+        assert usable_archive(stage.submission(), stage.bridge) is None
 
     def test_not_where_conf_would_be_hidden(self, stage: Stage) -> None:
         archive = stage.fill()
@@ -158,15 +176,27 @@ class TestMaking:
         assert there == {archive.classes, archive.class_path, archive.record, archive.lock}
         assert runs
 
-    def test_the_one_before_goes(self, stage: Stage, runs: list[list[str]]) -> None:
+    def test_the_one_before_goes_when_nobody_has_used_it_for_long(
+        self, stage: Stage, runs: list[list[str]]
+    ) -> None:
+        made = []
+        for name in ("a.jar", "b.jar", "c.jar"):
+            make_usable_archive(stage.submission(), stage.bridge, print)
+            made.append(stage.archive)
+            os.utime(stage.archive.record, (0, 0))
+            if name == "b.jar":
+                note_use(stage.archive)
+            with zipfile.ZipFile(stage.spark / "jars" / name, "w") as opened:
+                opened.writestr("b", "")
         make_usable_archive(stage.submission(), stage.bridge, print)
-        before = stage.archive
-        with zipfile.ZipFile(stage.spark / "jars" / "new.jar", "w") as opened:
-            opened.writestr("b", "")
-        make_usable_archive(stage.submission(), stage.bridge, print)
-        assert stage.archive != before
-        assert [path for path in (before.classes, before.class_path, before.record) if path.exists()] == []
-        assert len(runs) == 4
+        files = [(one.classes, one.class_path, one.record) for one in (*made, stage.archive)]
+        assert [[path.exists() for path in paths] for paths in files] == [
+            [False] * 3,
+            [True] * 3,
+            [False] * 3,
+            [True] * 3,
+        ]
+        assert len(runs) == 8
 
     def test_a_failure_is_told_once_and_remembered(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -191,6 +221,36 @@ class TestMaking:
         with pytest.raises(BridgeError, match="no memory"):
             made_archive(stage.bridge, submission.spark, submission.java, submission.environment, print)
         assert runs
+
+    def test_who_asks_hears_that_another_process_has_failed(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any, **__: Any) -> bool:
+            stage.fill(failure="no memory")
+            return False
+
+        submission = stage.submission()
+        monkeypatch.setattr(class_archives, "make_archive", fail)
+        with pytest.raises(BridgeError, match="no memory"):
+            made_archive(stage.bridge, submission.spark, submission.java, submission.environment, print)
+
+    def test_none_is_made_that_conf_would_not_let_be_used(self, stage: Stage, runs: list[list[str]]) -> None:
+        (stage.spark / "conf").mkdir()
+        (stage.spark / "conf" / "core-default.xml").touch()
+        assert make_usable_archive(stage.submission(), stage.bridge, print) == ""
+        assert runs == []
+
+    def test_a_broken_bridge_costs_the_archive_alone(self, stage: Stage, runs: list[list[str]]) -> None:
+        stage.bridge.write_text("no jar")
+        said = make_usable_archive(stage.submission(), stage.bridge, print)
+        assert "cannot be read" in said
+
+    def test_one_with_a_name_needs_plain_paths(self, stage: Stage, make_spark: Any, tmp_path: Path) -> None:
+        spark = make_spark("4.3.0", "2.13", mesos=False, name="with a blank")
+        stage.spark = spark
+        submission = stage.submission()
+        with pytest.raises(BridgeError, match="with a blank"):
+            written_archive(tmp_path / "x.jsa", submission.spark, submission.java, {}, print)
 
     def test_whoever_comes_meanwhile_does_not_wait(self, stage: Stage, runs: list[list[str]]) -> None:
         with stage.archive.lock.open("w") as lock:
@@ -224,4 +284,4 @@ class TestMaking:
         assert usable_archive(submission, stage.bridge) is None
         assert make_usable_archive(submission, stage.bridge, print) == ""
         with pytest.raises(UsageError, match="for Spark 4"):
-            made_archive(stage.bridge, submission.spark, submission.java, {}, print)
+            require_archives(submission.spark)

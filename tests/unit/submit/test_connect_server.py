@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -278,4 +279,13 @@ class TestPort:
     def test_no_address_of_this_machine(self, read: Reader, address: str, message: str) -> None:
         client = read(*conf(**{PORT: "0", ADDRESS: address}))
         with pytest.raises(UsageError, match=f"{ADDRESS} '{address}' {message}"):
+            check_port(client.configuration, client.spark)
+
+    def test_a_machine_without_ipv6(self, read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> socket.socket:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+        monkeypatch.setattr(socket, "socket", refuse)
+        client = read(*conf(**{PORT: "0", ADDRESS: "::1"}))
+        with pytest.raises(UsageError, match="'::1' is not an address of this machine"):
             check_port(client.configuration, client.spark)

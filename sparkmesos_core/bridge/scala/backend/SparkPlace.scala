@@ -18,9 +18,11 @@ final case class SparkPlace(
     keepsLocalDirs: Boolean) {
   import ShellWords.{inQuotes, path, word}
 
-  /** The jar of the archive of classes, which only helps in front of all others: where the user has nothing to put there. */
+  /** The jar of the archive of classes, which only helps in front of all others: where the user has nothing to put there. It
+    * brings the jars of the Spark that it was made of, which that of an archive from elsewhere never is.
+    */
   private def archiveJar: Option[String] =
-    classArchive.filter(_ => classPath.forall(_.isEmpty)).map(_.stripSuffix(SparkPlace.ArchiveEnd) + ".jar")
+    classArchive.filter(_ => archive.isEmpty && classPath.forall(_.isEmpty)).map(_.stripSuffix(SparkPlace.ArchiveEnd) + ".jar")
 
   /** What stands in front of Spark's own class path. */
   def fullClassPath: Option[String] = archiveJar.orElse(classPath)
@@ -64,7 +66,7 @@ final case class SparkPlace(
 object SparkPlace {
   private val ArchiveEnd = ".jsa"
   /** As `class_archive.py` has them for drivers. */
-  private val ArchiveOptions = Seq("-Xshare:auto", "-Xlog:disable", "-Xlog:all=warning:stderr", "-Xlog:cds*=off:stderr")
+  private val ArchiveOptions = Seq("-Xshare:auto", "-Xlog:cds*=off")
   /** Spark 4 does not write into a sandbox by itself, as 3.5 does (Utils.getConfiguredLocalDirs). */
   private val LocalDirs = "SPARK_LOCAL_DIRS=\"${SPARK_LOCAL_DIRS:-$MESOS_SANDBOX}\" "
 
