@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from sparkmesos_core.spark.java import Java, choose_java
 
 TARGET = 1.15
 TO_FIRST_TASK = "to the first task"
+_TAKES_ARCHIVE = "-XX:SharedArchiveFile"
 
 
 def report(measured: Mapping[str, Sequence[Run]]) -> None:
@@ -68,6 +70,36 @@ def make_archives(environment: Mapping[str, str]) -> None:
     )
     if done.returncode != 0:
         raise SparkMesosError("`sparkmesos bridge archive` has failed", hint=done.stderr.strip())
+
+
+def check_archive(contender: Contender, properties: Mapping[str, str], *, expected: bool) -> None:
+    """Asks `submit` whether it would have the driver use a class-data archive.
+
+    Raises SparkMesosError if it would where it is not `expected`, or would not where it is.
+    """
+    options = [part for item in properties.items() for part in ("--conf", "=".join(item))]
+    done = subprocess.run(
+        [
+            *contender.command,
+            *("--dry-run", "--master", contender.cluster.master),
+            *options,
+            *contender.application,
+        ],
+        env=dict(contender.environment),
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        raise SparkMesosError("`sparkmesos submit --dry-run` has failed", hint=done.stderr.strip())
+    words = shlex.split(done.stdout)
+    if expected != any(word.startswith("SPARK_SUBMIT_OPTS=") and _TAKES_ARCHIVE in word for word in words):
+        how = "without a class-data archive" if expected else "with a class-data archive"
+        raise SparkMesosError(
+            f"{contender.label} would run {how}",
+            hint="`sparkmesos -v submit --dry-run` with the same arguments may tell why.",
+        )
 
 
 def seconds(run: Run, row: str) -> float:
@@ -103,6 +135,8 @@ def main() -> int:
                 peer = Contender(f"standalone, {spark.version}", submit, cluster, environment, application)
                 alone.append(peer)
             make_archives(on_mesos[0].environment)
+            check_archive(on_mesos[0], SIZES, expected=True)
+            check_archive(without[0], SIZES, expected=False)
             measured = in_turn([*on_mesos, *without, *alone], SIZES, given.runs)
     except SparkMesosError as error:
         print(f"{error.message}\n{error.hint}".rstrip(), file=sys.stderr)

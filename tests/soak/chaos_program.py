@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import pytest
+
 
 class Report(Protocol):
     """What has come of a run; `str` of it says it for people."""
@@ -86,7 +88,8 @@ def run_program(asked: argparse.Namespace, name: str, run: Run[R]) -> int:
 
 
 def run_once(name: str, seed: int, run: Run[R], keep: Path | None, *, always: bool = True) -> Outcome[R]:
-    """One run, whose problems are printed. A run that raises something has that for a problem.
+    """One run, whose problems are printed. A run that raises something has that for a problem, as has one that lacks what
+    tests would be skipped for.
 
     Its folder is `keep`, a new one, which stays `always` or if there are problems; None: a temporary one,
     which stays if there are problems.
@@ -102,8 +105,8 @@ def run_once(name: str, seed: int, run: Run[R], keep: Path | None, *, always: bo
     try:
         report = run(seed, folder, lambda text: print(f"{name}: {text}", flush=True))
         problems = list(report.problems)
-    except Exception:  # noqa: BLE001 - the next run is to be made nevertheless
-        problems = [f"the run broke down:\n{traceback.format_exc()}"]
+    except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - the next run is to be made
+        problems = [f"the run broke down: {type(error).__name__}: {error}\n{traceback.format_exc()}"]
     finally:
         stays = always or bool(problems)
         if not stays:

@@ -44,6 +44,7 @@ from tests.soak.spark_chaos_verdict import (
     excesses,
     kept_offers,
     missed,
+    unexplained_losses,
 )
 from tests.soak.strike_report import StrikeReport
 
@@ -140,6 +141,8 @@ def run_chaos(
     problems += churn(launches, MOST_CORES // CORES, len(deeds), dynamic=size.dynamic)
     problems += unfair(application.losses, deeds, lives(course))
     problems += missed(deeds, size.strikes)
+    of_agents = windows(deeds, OF_AGENTS, _TROUBLE_SECONDS + 3 * WAITS.away)
+    problems += unexplained_losses(course, of_agents)
     charged = sum(loss.charged is not None for loss in application.losses)
     return SparkReport(
         strikes.counts,
@@ -150,7 +153,7 @@ def run_chaos(
         again=(application.again[0], application.again[1]),
         charged=charged,
         forgiven=len(application.losses) - charged,
-        agents_lost=agents_lost(course, windows(deeds, OF_AGENTS, _TROUBLE_SECONDS + 3 * WAITS.away)),
+        agents_lost=agents_lost(course, of_agents),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.integration.spark_releases import SPARK_4
 from tests.integration.spark_under_test import INSTALLED, spark_of
-from tests.soak.chaos_program import Outcome, end_on_sigterm, first_seed, run_once
+from tests.soak.chaos_program import Outcome, Say, end_on_sigterm, first_seed, run_once
 from tests.soak.spark_chaos import SparkReport, prepared, run_chaos
 from tests.soak.spark_chaos_executors import can_cut
 from tests.soak.spark_chaos_plan import Blow, Size
@@ -179,13 +179,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(seed: int, name: str, strikes: int, folder: Path) -> Outcome[SparkReport]:
     variant = VARIANTS[name]
-    size = Size(strikes=strikes, cuts_executors=can_cut(), **variant.options)
-    spark = spark_of(variant.spark)
-    cache = prepared(spark)
+
+    def run(seed: int, folder: Path, say: Say) -> SparkReport:
+        # What cannot be had, or compiled, is a problem of this run alone.
+        size = Size(strikes=strikes, cuts_executors=can_cut(), **variant.options)
+        spark = spark_of(variant.spark)
+        return run_chaos(seed, size, spark, prepared(spark), folder, say)
+
     return run_once(
         f"spark_chaos {name}",
         seed,
-        lambda seed, folder, say: run_chaos(seed, size, spark, cache, folder, say),
+        run,
         folder / f"seed-{seed}-{name}",
         always=False,
     )

@@ -182,7 +182,7 @@ def test_a_run_that_breaks_down_ends_no_other_one_and_leaves_its_folder(
     assert run_program(parser.parse_args(["--runs", "3", "--seed", "7"]), "try", run) == 1
     said = capsys.readouterr()
     assert "3 runs, 2 with problems: seeds 7 9\n" in said.out
-    assert "TimeoutError: busy" in said.err
+    assert "FAILED the run broke down: TimeoutError: busy\nTraceback" in said.err
     left = {(folder / "log").read_text(): (folder / "problems").read_text() for folder in tmp_path.iterdir()}
     assert left.keys() == {"7", "9"}
     assert left["9"] == "it broke"

@@ -21,6 +21,7 @@ from tests.soak.spark_chaos_verdict import (
     excesses,
     kept_offers,
     missed,
+    unexplained_losses,
 )
 
 
@@ -139,7 +140,10 @@ def test_executors_that_start_and_fail_without_end() -> None:
         "50 launches; 0 strikes at 3 executors explain 3 at the most"
     ]
     assert list(churn(12, 3, 3, dynamic=False)) == []
-    assert list(churn(13, 3, 3, dynamic=True)) == []
+    assert list(churn(15, 3, 3, dynamic=True)) == []
+    assert list(churn(16, 3, 3, dynamic=True)) == [
+        "16 launches; 3 strikes at 3 executors explain 15 at the most"
+    ]
 
 
 def test_strikes_that_meet_nobody() -> None:
@@ -155,7 +159,12 @@ def test_agents_that_are_given_up() -> None:
 
     told = [failure(3), failure(4, executor_id={"value": "E"}), failure(9)]
     deeds = [Deed(Blow.AGENT_PAUSED, 1, 2), Deed(Blow.EXECUTOR_KILLED, 8, 10)]
-    assert agents_lost(told, windows(deeds, OF_AGENTS, 2)) == (2, 1)
+    troubles = windows(deeds, OF_AGENTS, 2)
+    assert agents_lost(told, troubles) == (2, 1)
+    assert list(unexplained_losses(told, troubles)) == [
+        "the master gave the agent A up, which no strike explains"
+    ]
+    assert list(unexplained_losses(told[:2], troubles)) == []
 
 
 def test_the_lives_of_executors() -> None:

@@ -35,6 +35,7 @@ def drain(books: ExecutorBooks, message: Drain) -> None:
     drained already, and there is nothing to be remembered.
     """
     if books.is_idle:
+        books.drained_if_idle()  # of one that was started again, and of whose tasks nothing was left
         return
     with not_vital("That the agent is drained"):
         books.checkpoint.draining(books.agent_id, message)

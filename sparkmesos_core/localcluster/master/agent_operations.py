@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +21,8 @@ CALLS: dict[str, str | None] = {
     "REACTIVATE_AGENT": "reactivate_agent",
 }
 """Each with the name of the fields that it needs."""
+_LONGEST_SECONDS = 2**63 // 10**9
+"""What Mesos' DurationInfo has room for, whose nanoseconds are of 64 bits with a sign."""
 
 
 def answer_call(master: Master, kind: str, fields: JsonObject) -> Response:
@@ -47,15 +50,23 @@ def answer_call(master: Master, kind: str, fields: JsonObject) -> Response:
 
 
 def _seconds(period: Any) -> float | None:
-    """A Duration of protobuf, which is not Mesos' own DurationInfo; or a text such as `30s`."""
+    """A Duration of protobuf, which is not Mesos' own DurationInfo; or a text such as `30s`.
+
+    Raises CallRefused if it is neither, or one for which nobody can be let wait.
+    """
+    seconds = math.nan
     try:
         match period:
             case None:
                 return None
-            case {"seconds": seconds}:
-                return float(seconds) + float(period.get("nanos", 0)) / 1e9
+            case {"seconds": whole}:
+                seconds = float(whole) + float(period.get("nanos", 0)) / 1e9
             case str() if period.endswith("s"):
-                return float(period[:-1])
-    except (TypeError, ValueError):
+                seconds = float(period[:-1])
+    except (TypeError, ValueError, OverflowError):
         pass
-    raise CallRefused(400, "max_grace_period is not a duration")
+    if not math.isfinite(seconds):
+        raise CallRefused(400, "max_grace_period is not a duration")
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        raise CallRefused(400, f"max_grace_period is not between 0 and {_LONGEST_SECONDS} seconds")
+    return seconds

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+
 import pytest
 
-from benchmarks import sort, startup
+from benchmarks import bridge, sort, startup
 from benchmarks.shuffle_figures import ShuffleFigures
+from benchmarks.spark_clusters import SparkCluster
+from benchmarks.spark_contenders import Contender
 from benchmarks.spark_runs import PHASES, Run
+from sparkmesos_core.errors import SparkMesosError
 
 
 def run(seconds: float, waited: float = 0.5) -> Run:
@@ -38,3 +44,58 @@ def test_a_start_up(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
     assert lines[0] == "| phase | Mesos, 4 | Mesos, 3 | standalone, 4 | to Mesos, 3 | to standalone, 4 |"
     assert "| to the first task | 12.00 | 8.00 | 16.00 | 1.50 | 0.75 |" in lines
+
+
+def submit_that_prints(line: str, status: int = 0) -> Contender:
+    """In place of `sparkmesos submit`: prints the line and its own arguments."""
+    program = f"import sys; print({line!r}, *sys.argv[1:]); sys.exit({status})"
+    cluster = SparkCluster("mesos://h", lambda: 0.0, list)
+    return Contender("Mesos, 4", (sys.executable, "-c", program), cluster, {}, ("pi.py", "2"))
+
+
+ARCHIVED = (
+    "env JAVA_HOME=/j 'SPARK_SUBMIT_OPTS=-XX:SharedArchiveFile=/a.jsa -Xshare:auto' /s/bin/spark-submit"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (ARCHIVED, True),
+        ("env JAVA_HOME=/j /s/bin/spark-submit", False),
+        ("env SPARK_SUBMIT_OPTS=-Dx=y /s/bin/spark-submit --conf a=-XX:SharedArchiveFile", False),
+    ],
+)
+def test_whether_an_archive_would_be_used(line: str, expected: bool) -> None:
+    startup.check_archive(submit_that_prints(line), {"spark.x": "y"}, expected=expected)
+    with pytest.raises(SparkMesosError, match=f"Mesos, 4 would run {'with' if expected else 'without'} a"):
+        startup.check_archive(submit_that_prints(line), {}, expected=not expected)
+
+
+def test_a_submit_that_refuses() -> None:
+    with pytest.raises(SparkMesosError, match="--dry-run` has failed"):
+        startup.check_archive(submit_that_prints("", 2), {}, expected=False)
+
+
+@pytest.mark.parametrize(
+    ("measured", "met"),
+    [
+        ({"bridge": [run(2.0)], "libmesos": [run(2.0)]}, True),
+        ({"bridge": [run(2.2)], "libmesos": [run(2.0)]}, False),
+        ({"bridge": [run(2.0)]}, True),
+    ],
+)
+def test_the_bridge_beside_libmesos(
+    measured: Mapping[str, list[Run]], met: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bridge.report(measured) is met
+    assert ("MISSED" in capsys.readouterr().out) is not met
+
+
+@pytest.mark.parametrize(("met", "code"), [(True, 0), (False, 1)])
+def test_the_exit_code_of_the_bridge_tells_a_missed_target(
+    met: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bridge", "--master", "mesos://h:5050"])
+    monkeypatch.setattr(bridge, "beside_libmesos", lambda *_: met)
+    assert bridge.main() == code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from sparkmesos_core.localcluster.agent import agent_json
+from sparkmesos_core.localcluster.agent.agent import Agent
 from sparkmesos_core.localcluster.agent.agent_executors import AgentExecutors
 from sparkmesos_core.localcluster.agent.agent_options import AgentOptions
 from sparkmesos_core.localcluster.agent.checkpoint import Checkpoint
@@ -59,7 +63,7 @@ class Play:
         self.now = 1000.0
         self.processes = ProcessTable()
         self.checkpoint = Checkpoint(work_dir)
-        self.checkpoint.agent("S0", {})
+        self.checkpoint.agent("S0", {"hostname": "h", "resources": "cpus:4", "attributes": ""})
         options = AgentOptions(hostname="h", ip="127.0.0.1", port=1, work_dir=work_dir, resources="cpus:4")
         log = LogFile(None, logging.getLogger(__name__))
         self.agent = AgentExecutors(
@@ -98,9 +102,12 @@ class Play:
             self.agent.acknowledged("F", status["task_id"]["value"], status["uuid"])
 
     def run(self, task_id: str = "t2", executor_id: str = "e2", *, launch_executor: bool = True) -> None:
+        self.agent.run(self.message(task_id, executor_id, launch_executor=launch_executor))
+
+    def message(self, task_id: str, executor_id: str, *, launch_executor: bool = True) -> RunTask:
         executor = {"executor_id": {"value": executor_id}, "command": {"value": "true"}}
         task = {"name": "t", "task_id": {"value": task_id}, "executor": executor}
-        self.agent.run(RunTask(self.framework, task, "*", launch_executor))
+        return RunTask(self.framework, task, "*", launch_executor)
 
 
 NewPlay = Callable[..., Play]
@@ -208,6 +215,43 @@ def test_without_anything_that_runs_it_is_over_at_once(play: Play) -> None:
     play.end()
     play.agent.drain(Drain())
     assert play.agent.draining is None
+
+
+def test_told_again_when_nothing_runs_it_is_over(play: Play) -> None:
+    play.executor.termination = Termination("TASK_FAILED", "REASON_EXECUTOR_TERMINATED", "x")
+    play.end()
+    play.agent.draining = Drain()
+    play.agent.drain(Drain(1.0))
+    assert play.agent.draining is None
+
+
+def test_an_agent_started_again_that_finds_nothing_left_takes_tasks(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The framework does not checkpoint: what it ran has ended with the agent that was drained."""
+    play.agent.drain(Drain(2.5))
+    ticks = itertools.count(1000.0)
+    launched: list[str] = []
+
+    def begin(executor: Executor, _: object) -> None:
+        launched.append(executor.executor_id)
+
+    async def scene() -> None:
+        agent = Agent(play.agent.options, lambda: next(ticks), play.processes)
+        monkeypatch.setattr(agent.executors.lives, "begin", begin)
+        await agent.start()
+        assert agent_json.draining(agent) != {}, "it goes on with what its predecessor was told"
+        while agent.recovery_seconds == 0:
+            await asyncio.sleep(0)
+        assert agent_json.draining(agent) == {}
+        agent.executors.run(play.message("t2", "e2"))
+        agent.crash()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+    assert launched == ["e2"]
+    recovered = Checkpoint(play.work_dir).recover()
+    assert recovered is not None
+    assert recovered.draining is None
 
 
 def test_what_is_drained_is_written_down(play: Play) -> None:
