@@ -26,6 +26,14 @@ _FAULTS_OF_DRIVERS = (
 _FAULTS_OF_EXECUTORS = re.compile(
     r"java\.lang\.(\w*(?:NoClassDef|NoSuchMethod|NoSuchField|IllegalAccess|AbstractMethod|Linkage|Verify)Error.*)"
 )
+# While the master is away, nobody tells an application that ends of the end of its executors. To Spark they fall silent
+# then, and it would say so to its scheduler, which is gone (`HeartbeatReceiver.expireDeadHosts`). With the timeouts that
+# Spark has by default, drivers do not wait for so long.
+_SILENCE_AT_THE_END = re.compile(
+    r"^.* ERROR Utils: Uncaught exception in thread kill-executor-thread\n"
+    r"org\.apache\.spark\.SparkException: Could not find CoarseGrainedScheduler\.\n(?:\tat .*\n)+",
+    re.MULTILINE,
+)
 _OURS = ("sparkmesos_core", "asyncio", "uvicorn")
 _BRIDGE = Path(sparkmesos_core.bridge.__file__).with_name("scala")
 _LOGGER = re.compile(r'getLogger\((?:classOf\[(\w+)\]|"org\.sparkmesos\.(?:\w+\.)*(\w+)")\)')
@@ -39,6 +47,7 @@ def tracebacks(name: str, log: str) -> Sequence[str]:
 
 def faults_of_driver(log: str) -> Sequence[str]:
     """The same for the log of a Spark driver: whatever our backend calls an error is one."""
+    log = _SILENCE_AT_THE_END.sub("", log)
     errors = re.finditer(rf"^\S+ \S+ ERROR (?:{'|'.join(_loggers())}): .*", log, re.MULTILINE)
     return [
         *_found("the driver", log, _FAULTS_OF_DRIVERS),

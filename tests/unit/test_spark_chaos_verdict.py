@@ -276,6 +276,19 @@ def test_what_spark_calls_an_error_is_its_own_affair() -> None:
     assert faults_of_driver("26/11/23 12:00:01 ERROR TaskSchedulerImpl: Lost executor 4 on 127.0.0.2") == []
 
 
+def test_what_spark_says_of_silent_executors_when_it_has_ended_is_no_fault() -> None:
+    told = (
+        "26/11/24 03:52:12 ERROR Utils: Uncaught exception in thread kill-executor-thread\n"
+        "org.apache.spark.SparkException: Could not find CoarseGrainedScheduler.\n"
+        "\tat org.apache.spark.rpc.netty.Dispatcher.postMessage(Dispatcher.scala:181)\n"
+        "\tat java.base/java.lang.Thread.run(Thread.java:840)\n"
+    )
+    assert faults_of_driver(f"fine\n{told}26/11/24 03:52:13 INFO BlockManager: BlockManager stopped\n") == []
+    other = told.replace("Could not find CoarseGrainedScheduler.", "Something else")
+    assert len(faults_of_driver(f"{told}{other}")) == 1
+    assert len(faults_of_driver(told.replace("kill-executor-thread", "main"))) == 1
+
+
 @pytest.mark.parametrize(
     "line",
     [

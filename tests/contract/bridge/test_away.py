@@ -63,6 +63,23 @@ def recover(master: ScriptedMaster) -> list[Json]:
     return asked
 
 
+def test_tries_in_vain_before_a_subscription_do_not_delay_the_next(
+    probe: Probe, master: ScriptedMaster, name: str
+) -> None:
+    """As when the connection breaks soon after a long failover: only subscriptions that are lost soon count on."""
+    stream = start(probe, master, name)
+    asked = recover(master)
+    stream.close()
+    wait_for(lambda: len(asked) > 5)
+    master.on_subscribe = lambda call, headers: None
+    stream = resume(probe, master, name)
+    lost = time.monotonic()
+    stream.close()
+    resume(probe, master, name)
+    assert time.monotonic() - lost < 2.0  # one try more in a row would wait for more than 2 s
+    finish(probe, name)
+
+
 @pytest.mark.parametrize(("asked", "given"), [(None, 120.0), (0.0, 120.0), (7.5, 7.5)])
 def test_mesos_waits_for_a_framework_that_comes_back(
     asked: float | None, given: float, probe: Probe, master: ScriptedMaster, name: str

@@ -43,6 +43,7 @@ private[bridge] final class Subscription(
 
   private def keepSubscribed(): Unit = {
     var attempt = 0
+    var shortLived = 0 // subscriptions in a row that were lost soon after they were made
     while (!session.hasEnded) {
       val seen = session.seek()
       try {
@@ -56,8 +57,9 @@ private[bridge] final class Subscription(
       }
       val lost = session.unsubscribed()
       if (lost.isDefined) {
-        // Who loses each subscription soon after it was made has to wait ever longer as well.
-        if (System.nanoTime() - subscribedAt > Backoff.LongestMillis * 1000000) attempt = 0
+        // Who loses each of them so has to wait ever longer as well; but not for what was tried in vain before.
+        shortLived = if (System.nanoTime() - subscribedAt > Backoff.LongestMillis * 1000000) 0 else shortLived + 1
+        attempt = shortLived
         conversation.lost()
       }
       if (session.isStopping && !session.isIntroduced) conversation.end() // there is nothing to tear down
