@@ -60,16 +60,7 @@ def first_task(spark: SparkHome, java: Java, folder: Path) -> list[str]:
 def make_archives(environment: Mapping[str, str]) -> None:
     """Makes the class-data archives of a Spark, which is done once for many runs. Raises SparkMesosError."""
     print("Making class-data archives", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        [SPARKMESOS, "bridge", "archive"],
-        env=dict(environment),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    if done.returncode != 0:
-        raise SparkMesosError("`sparkmesos bridge archive` has failed", hint=done.stderr.strip())
+    _told([SPARKMESOS, "bridge", "archive"], environment)
 
 
 def check_archive(contender: Contender, properties: Mapping[str, str], *, expected: bool) -> None:
@@ -78,28 +69,32 @@ def check_archive(contender: Contender, properties: Mapping[str, str], *, expect
     Raises SparkMesosError if it would where it is not `expected`, or would not where it is.
     """
     options = [part for item in properties.items() for part in ("--conf", "=".join(item))]
-    done = subprocess.run(
-        [
-            *contender.command,
-            *("--dry-run", "--master", contender.cluster.master),
-            *options,
-            *contender.application,
-        ],
-        env=dict(contender.environment),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
+    where = ("--dry-run", "--master", contender.cluster.master)
+    words = shlex.split(
+        _told([*contender.command, *where, *options, *contender.application], contender.environment)
     )
-    if done.returncode != 0:
-        raise SparkMesosError("`sparkmesos submit --dry-run` has failed", hint=done.stderr.strip())
-    words = shlex.split(done.stdout)
     if expected != any(word.startswith("SPARK_SUBMIT_OPTS=") and _TAKES_ARCHIVE in word for word in words):
         how = "without a class-data archive" if expected else "with a class-data archive"
         raise SparkMesosError(
             f"{contender.label} would run {how}",
             hint="`sparkmesos -v submit --dry-run` with the same arguments may tell why.",
         )
+
+
+def _told(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a command prints. Raises SparkMesosError if it fails."""
+    done = subprocess.run(
+        command,
+        env=dict(environment),
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode != 0:
+        what = shlex.join([Path(command[0]).name, *command[1:3]])
+        raise SparkMesosError(f"`{what}` has failed", hint=done.stderr.strip())
+    return done.stdout
 
 
 def seconds(run: Run, row: str) -> float:
