@@ -60,7 +60,7 @@ def first_task(spark: SparkHome, java: Java, folder: Path) -> list[str]:
 def make_archives(environment: Mapping[str, str]) -> None:
     """Makes the class-data archives of a Spark, which is done once for many runs. Raises SparkMesosError."""
     print("Making class-data archives", file=sys.stderr, flush=True)
-    _told([SPARKMESOS, "bridge", "archive"], environment)
+    _told("sparkmesos bridge archive", [SPARKMESOS, "bridge", "archive"], environment)
 
 
 def check_archive(contender: Contender, properties: Mapping[str, str], *, expected: bool) -> None:
@@ -70,9 +70,8 @@ def check_archive(contender: Contender, properties: Mapping[str, str], *, expect
     """
     options = [part for item in properties.items() for part in ("--conf", "=".join(item))]
     where = ("--dry-run", "--master", contender.cluster.master)
-    words = shlex.split(
-        _told([*contender.command, *where, *options, *contender.application], contender.environment)
-    )
+    command = [*contender.command, *where, *options, *contender.application]
+    words = shlex.split(_told("sparkmesos submit --dry-run", command, contender.environment))
     if expected != any(word.startswith("SPARK_SUBMIT_OPTS=") and _TAKES_ARCHIVE in word for word in words):
         how = "without a class-data archive" if expected else "with a class-data archive"
         raise SparkMesosError(
@@ -81,8 +80,8 @@ def check_archive(contender: Contender, properties: Mapping[str, str], *, expect
         )
 
 
-def _told(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What a command prints. Raises SparkMesosError if it fails."""
+def _told(what: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a command prints. Raises SparkMesosError if it fails, which says `what` it is."""
     done = subprocess.run(
         command,
         env=dict(environment),
@@ -92,7 +91,6 @@ def _told(command: Sequence[str], environment: Mapping[str, str]) -> str:
         errors="replace",
     )
     if done.returncode != 0:
-        what = shlex.join([Path(command[0]).name, *command[1:3]])
         raise SparkMesosError(f"`{what}` has failed", hint=done.stderr.strip())
     return done.stdout
 
