@@ -10,6 +10,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from tests.integration.commands import Commands
 from tests.integration.scala_jar import make_scala_jar
 from tests.integration.short_lived_jvm import SHORT_LIVED
@@ -79,6 +81,14 @@ class SparkApplication:
     def ended(self) -> bool:
         """Whether its process has."""
         return self.process.poll() is not None
+
+    @property
+    def is_driver(self) -> bool:
+        """Whether its process, which is `submit` at first and ends if it finds no master, has become the driver."""
+        try:
+            return psutil.Process(self.process.pid).name() == "java"
+        except psutil.NoSuchProcess:
+            return False
 
     @property
     def log(self) -> str:

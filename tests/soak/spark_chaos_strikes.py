@@ -73,6 +73,7 @@ class Strikes:
     def strike(self, strike: Strike) -> None:
         """Wait until it is time, and do it. Raises StuckError if the application does not come that far."""
         application, stage = self._application, strike.stage
+        self.until(lambda: application.is_driver, "there is a driver")
         if stage == self._size.stages:
             self.until(lambda: application.right > 0, "the first job is right")
         else:
