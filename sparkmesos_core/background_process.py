@@ -76,9 +76,10 @@ def start(
         except BaseException:
             # Interrupted while waiting: nothing half-started stays behind.
             if process is not None and process.stdin is not None:
-                with contextlib.suppress(BrokenPipeError), process.stdin:
-                    process.terminate()
-                    process.wait()
+                process.terminate()
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()  # it is closed already if the settings were given
+                process.wait()
             raise
     if not answer:
         raise EndedAtStart(process.wait(), None)

@@ -116,3 +116,25 @@ def test_an_interrupt_while_it_is_being_started_leaves_nothing_running(
     finally:
         process.kill()
         process.wait()
+
+
+def test_an_interrupt_while_it_becomes_ready_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has got its settings by then: there is nothing to close any more."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    with pytest.raises(KeyboardInterrupt):
+        started(tmp_path, "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(600)\n")
+    [process] = made
+    try:
+        assert process.poll() is not None
+    finally:
+        process.kill()
+        process.wait()
