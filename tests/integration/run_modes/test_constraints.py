@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sparkmesos_core.localcluster.cluster import AgentSpec
-from tests.integration.run_modes.applications import Applications, Ended
+from tests.integration.run_modes.applications import PATIENCE, Applications, Ended
 from tests.integration.run_modes.recorded_tasks import essence, recorded_tasks
 
 if TYPE_CHECKING:
@@ -64,16 +65,29 @@ def _attributes(agent: dict[str, object]) -> set[str]:
 class TestOneAgentMeetsThemAll:
     @pytest.fixture(scope="class")
     @classmethod
-    def ended(cls, applications: Applications) -> Ended:
-        return applications.run(
-            'print(sorted(set(sc.parallelize(range(8), 8).map(lambda _: os.environ["MESOS_SLAVE_ID"]).collect())))',
-            {
-                "spark.mesos.constraints": CONSTRAINTS,
-                "spark.cores.max": "2",
-                "spark.mesos.rejectOfferDuration": "60s",
-                "spark.mesos.rejectOfferDurationForUnmetConstraints": "300s",
-            },
-        )
+    def ended(cls, applications: Applications, good_agent: str, spark_under_test: SparkUnderTest) -> Ended:
+        """It lasts until Spark 3 has declined what is left of the good agent, which Mesos offers 5 s later."""
+        body = """
+        agents = sc.parallelize(range(8), 8).map(lambda _: os.environ["MESOS_SLAVE_ID"]).collect()
+        print(sorted(set(agents)), flush=True)
+        pause()
+        """
+        conf = {
+            "spark.mesos.constraints": CONSTRAINTS,
+            "spark.cores.max": "2",
+            "spark.mesos.rejectOfferDuration": "60s",
+            "spark.mesos.rejectOfferDurationForUnmetConstraints": "300s",
+        }
+        with applications.running(body, conf) as running:
+            running.wait_until_paused()
+            deadline = time.monotonic() + PATIENCE
+            while not spark_under_test.is_4 and good_agent not in dict(
+                applications.seen(running.name).refusals
+            ):
+                assert time.monotonic() < deadline, "what is left of the good agent has not been declined"
+                time.sleep(0.1)
+            running.go()
+            return running.end()
 
     @pytest.mark.proves("spark.mesos.constraints")
     def test_executors_are_where_all_are_met(self, ended: Ended, good_agent: str) -> None:
