@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from sparkmesos_core.localcluster.cluster import ClusterSpec, RunningCluster, cl
 from sparkmesos_core.process_end import has_ended
 from tests.contract.scheduler_client import PATIENCE, Json, Subscription, request, subscribe
 
+PING_SECONDS = 0.5
+
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[RunningCluster]:
@@ -26,7 +29,7 @@ def cluster(tmp_path: Path) -> Iterator[RunningCluster]:
         work_dir=tmp_path,
         allocation_interval=0.05,
         update_retry=0.3,
-        agent_ping_timeout=0.5,
+        agent_ping_timeout=PING_SECONDS,
         max_agent_ping_timeouts=2,
         registration_backoff=0.05,
     )
@@ -205,6 +208,37 @@ def test_an_agent_that_is_marked_gone_stays_away(cluster: RunningCluster) -> Non
     cluster.control.start_agent(0)
     cluster.control.await_registered()
     assert agent_ids(cluster) != before
+    scheduler.close()
+
+
+def test_an_agent_that_is_told_to_end_does_not_come_back_meanwhile(
+    cluster: RunningCluster, tmp_path: Path
+) -> None:
+    """Its task takes longer than pings may be missing, and its machine is up again."""
+    scheduler = subscribe(cluster.http_url, **INFO)
+    launch(scheduler, "t", f"trap '' TERM; {until(tmp_path / 'go')}")
+    window = {
+        "machine_ids": [{"hostname": "127.0.0.1", "ip": "127.0.0.1"}],
+        "unavailability": {"start": {"nanoseconds": 1}},
+    }
+    for kind, fields in (
+        ("UPDATE_MAINTENANCE_SCHEDULE", {"schedule": {"windows": [window]}}),
+        ("START_MAINTENANCE", {"machines": window["machine_ids"]}),
+        ("STOP_MAINTENANCE", {"machines": window["machine_ids"]}),
+    ):
+        call = {"type": kind, kind.lower(): fields}
+        answer = request(cluster.http_url, "POST", "/api/v1", call, {"Content-Type": "application/json"})
+        assert answer[0] == 200, answer
+    deadline = time.monotonic() + 5 * PING_SECONDS
+    while time.monotonic() < deadline:
+        assert agent_ids(cluster) == []
+        assert not refuses(cluster.agent_urls[0])  # it has not ended yet
+        time.sleep(0.05)
+    (tmp_path / "go").touch()
+    await_refusal(cluster.agent_urls[0])
+    cluster.control.start_agent(0)
+    cluster.control.await_registered()
+    assert len(agent_ids(cluster)) == 1
     scheduler.close()
 
 

@@ -68,10 +68,19 @@ def properties(
         "spark.driver.bindAddress": calls.target.host,
         "spark.port.maxRetries": "0",  # with another port the driver would not be behind the proxy
         **(_DYNAMIC if size.dynamic else {}),
-        **(_TRACKING if size.dynamic and service is None else {}),
+        **(_kept_files(size) if size.dynamic and service is None else {}),
         **(_DECOMMISSION if size.decommission else {}),
         **(service.properties if service is not None else {}),
     }
+
+
+def _kept_files(size: Size) -> dict[str, str]:
+    """Who keeps shuffle files that no service keeps.
+
+    Spark warns of both at a time: its ExecutorMonitor takes files that are handed on for those of a job that goes on,
+    and so never lets go whoever gets some after the last job has ended.
+    """
+    return {"spark.dynamicAllocation.shuffleTracking.enabled": "false"} if size.decommission else _TRACKING
 
 
 def executors_at_rest(size: Size) -> int:

@@ -181,6 +181,7 @@ class Agent:
             await self.ended.wait()
             return
         self.is_down = True
+        self._registration.no_more()
         for framework_id in list(self.frameworks):
             self.executors.shut_down_framework(framework_id)
         await self.executors.ended()

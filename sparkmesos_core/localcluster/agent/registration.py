@@ -46,6 +46,7 @@ class Registration:
         self._link: Link | None = None
         self._ready = False
         self._closed = False
+        self._is_final = False
         self._retry: asyncio.TimerHandle | None = None
         self._silence: asyncio.TimerHandle | None = None
         self._ping_timeout = 0.0
@@ -68,6 +69,15 @@ class Registration:
         """Send to the master; lost if there is none."""
         if self._link is not None:
             self._link.tell_master(message)
+
+    def no_more(self) -> None:
+        """The agent is about to end: it still tells and is told, but is not offered to any master any more.
+
+        Mesos' agent skips its registration while it is TERMINATING, too (`src/slave/slave.cpp`). The master
+        that wanted it to end has forgotten it and sends no pings; it must not come back to that one while it
+        waits for the end of its executors.
+        """
+        self._is_final = True
 
     def close(self) -> None:
         """End for ever: nothing is received or sent any more."""
@@ -93,12 +103,16 @@ class Registration:
         self._begin()
 
     def _begin(self) -> None:
+        if self._is_final:
+            return
         self._backoff = self._first_backoff
         self._try()
 
     def _try(self) -> None:
         # A stopped process asks nothing; it asks afterwards, and tells what is then. Were the offers kept
         # instead, the master would answer each of them, and frameworks would get updates again as often.
+        if self._is_final:
+            return
         held = self._link is not None and self._link.is_held
         if not held:
             self.tell(self._offer())
