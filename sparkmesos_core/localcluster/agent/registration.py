@@ -103,16 +103,14 @@ class Registration:
         self._begin()
 
     def _begin(self) -> None:
-        if self._is_final:
-            return
         self._backoff = self._first_backoff
         self._try()
 
     def _try(self) -> None:
-        # A stopped process asks nothing; it asks afterwards, and tells what is then. Were the offers kept
-        # instead, the master would answer each of them, and frameworks would get updates again as often.
         if self._is_final:
             return
+        # A stopped process asks nothing; it asks afterwards, and tells what is then. Were the offers kept
+        # instead, the master would answer each of them, and frameworks would get updates again as often.
         held = self._link is not None and self._link.is_held
         if not held:
             self.tell(self._offer())
