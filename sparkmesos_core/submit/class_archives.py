@@ -70,7 +70,10 @@ def make_usable_archive(submission: Submission, bridge: Path | None, announce: C
         of = Ingredients(spark.path, jars, bridge, submission.java.home, submission.environment)
         make_archive(archive, of, announce)
     except BridgeError as error:
-        return f"Spark starts without an archive of its classes: {error.message}"
+        return (
+            "Spark starts without an archive of its classes, until `sparkmesos bridge archive` has made one: "
+            + error.message
+        )
     except (OSError, zipfile.BadZipFile) as error:
         logger.info("There can be no archive of Spark's classes in %s: %s", archive.base.parent, error)
     return ""

@@ -203,7 +203,9 @@ class TestMaking:
     ) -> None:
         monkeypatch.setattr(class_archive_making, "ask_program", lambda *_, **__: Answer(1, "", "no memory"))
         said = make_usable_archive(stage.submission(), stage.bridge, print)
-        assert said.startswith("Spark starts without an archive of its classes: ")
+        assert said.startswith(
+            "Spark starts without an archive of its classes, until `sparkmesos bridge archive`"
+        )
         assert said.endswith("no memory")
         assert make_usable_archive(stage.submission(), stage.bridge, print) == ""
         assert usable_archive(stage.submission(), stage.bridge) is None
